@@ -1,0 +1,118 @@
+/** What the house forbids, and why. `.oxlintrc.json` says in which folders. */
+export interface Ban {
+  /** Where in the syntax tree: an esquery selector. */
+  readonly selector: string;
+  /** Identifiers that the selector finds count only where no import or declaration gives them another meaning. */
+  readonly global?: true;
+  /** Shown to whoever breaks it: the reason, then what to do. */
+  readonly message: string;
+}
+
+const onGlobal = "MemberExpression[object.name=/^(globalThis|global)$/]";
+const webClients = "fetch|XMLHttpRequest|WebSocket|EventSource";
+const time = "setTimeout|setInterval|setImmediate|performance|scheduler";
+const clients =
+  "Pool|Client|Agent|BalancedPool|RoundRobinPool|ProxyAgent|EnvHttpProxyAgent|RetryAgent|Socks5ProxyAgent";
+
+export const bans = {
+  "no-environment": {
+    selector:
+      "MemberExpression[object.name='process'][property.name='env'], " +
+      "MemberExpression[object.name='process'][property.value='env'], " +
+      "VariableDeclarator[init.name='process'] Property[key.name='env'], " +
+      "ImportDeclaration[source.value=/^(node:)?process$/]",
+    message:
+      "One reader of the environment makes the configuration checkable in one place. Ask for the value as an option; src/config reads it.",
+  },
+  "no-global-fetch": {
+    selector: `Identifier[name=/^(${webClients})$/], ${onGlobal}[property.name=/^(${webClients})$/]`,
+    global: true,
+    message:
+      "The global client obeys its own dispatcher, follows redirects and has no pins: a token could leave by it. Use the pool that was passed in.",
+  },
+  "no-undici-globals": {
+    selector:
+      "ImportDeclaration[source.value='undici'][importKind!='type'] > ImportSpecifier[importKind!='type']" +
+      "[imported.name=/^(fetch|request|stream|pipeline|connect|upgrade|setGlobalDispatcher|getGlobalDispatcher|install)$/]",
+    message:
+      "These of undici use its global dispatcher, not our verified pool. Use the pool that was passed in.",
+  },
+  "no-own-client": {
+    selector:
+      `NewExpression[callee.name=/^(${clients})$/], NewExpression[callee.property.name=/^(${clients})$/], ` +
+      "MemberExpression[property.name='globalAgent']",
+    message:
+      "Connections are made in one place, where certificates, pins and time limits are. Take the pool from egress/pool.ts.",
+  },
+  "no-system-time": {
+    selector: `Identifier[name=/^(${time})$/], ${onGlobal}[property.name=/^(${time})$/]`,
+    global: true,
+    message:
+      "What asks the system for time can't be tested without sleeping. Take a Clock (src/clock.ts) and use its after() and sleep().",
+  },
+  "no-system-date": {
+    selector:
+      "MemberExpression[object.name='Date'][property.name='now'], NewExpression[callee.name='Date'][arguments.length=0], " +
+      "CallExpression[callee.name='Date'], MemberExpression[object.name='process'][property.name=/^(hrtime|uptime)$/], " +
+      "MemberExpression[object.name='AbortSignal'][property.name='timeout']",
+    message:
+      "What asks the system for time can't be tested without sleeping. Take a Clock (src/clock.ts) and use now() or monotonic().",
+  },
+  "no-timer-modules": {
+    selector:
+      "ImportDeclaration[source.value=/^(node:)?timers/], " +
+      "ImportDeclaration[source.value=/^(node:)?perf_hooks$/] > ImportSpecifier[imported.name='performance']",
+    message: "What asks the system for time can't be tested without sleeping. Take a Clock (src/clock.ts).",
+  },
+  "no-math-random": {
+    selector: "MemberExpression[object.name='Math'][property.name='random']",
+    message:
+      "Math.random can be guessed, and a test can't seed it. Use node:crypto for what must be unguessable; pass jitter in.",
+  },
+  "no-cast": {
+    selector: "TSAsExpression:not([typeAnnotation.typeName.name='const']), TSTypeAssertion",
+    message:
+      "A cast is a claim that nobody checks. Narrow with a check, a type guard or `satisfies`; `as const` is allowed.",
+  },
+  "no-any-cast": {
+    selector: "TSAsExpression > TSAnyKeyword, TSTypeAssertion > TSAnyKeyword",
+    message: "`as any` turns the checks off for all that follows. Cast to the type that is meant.",
+  },
+  "no-barrel": {
+    selector: "ExportAllDeclaration, ExportNamedDeclaration[source]",
+    message:
+      "A name has one home: with re-exports nobody sees who uses what, and a command loads the whole server. Import from the file that declares it.",
+  },
+  "no-default-export": {
+    selector: "ExportDefaultDeclaration, ExportSpecifier[exported.name='default']",
+    message: "A default export has another name in every file that imports it. Export it by name.",
+  },
+  "no-typescript-only-syntax": {
+    selector:
+      "TSEnumDeclaration, TSModuleDeclaration[kind!='global'], TSParameterProperty, TSImportEqualsDeclaration",
+    message:
+      "Node runs these files by erasing the types, which this syntax survives. Use unions, modules and plain fields.",
+  },
+  "no-require": {
+    selector: "CallExpression[callee.name=/^(require|createRequire)$/]",
+    message: "The architecture test can't see what require() pulls in. Use import, or await import().",
+  },
+  "no-world-in-policy": {
+    selector:
+      "ImportDeclaration[importKind!='type'][source.value=/^(node:)?(?!buffer$)(http|https|http2|net|tls|dgram|dns|fs|child_process|timers|process|worker_threads|cluster|os|crypto|events|stream|perf_hooks)/], " +
+      "ImportDeclaration[source.value=/^(fastify|undici|pino|prom-client|envalid|@)/], ImportExpression",
+    message:
+      "What is allowed is decided by pure functions, so that properties can be tested over millions of inputs. Pass the value in.",
+  },
+  "no-config-import": {
+    selector:
+      "ImportDeclaration[source.value=/^\\.\\.?\\/(\\.\\.\\/)*config\\//], ImportExpression[source.value=/\\/config\\//]",
+    message:
+      "A folder owns the type of its options, and config/ makes objects of it: the other way round everything hangs on everything. Only cli/ and app.ts know config/.",
+  },
+  "no-src-in-sandbox": {
+    selector: "ImportDeclaration[source.value=/^\\.\\.\\//], ImportExpression[source.value=/^\\.\\.\\//]",
+    message:
+      "The sandbox is a witness: code that it shared with the sidecar would make the same mistake on both sides. Write it anew here.",
+  },
+} as const satisfies Record<string, Ban>;

@@ -1,0 +1,71 @@
+import { defineConfig } from "vitest/config";
+
+// Forks, not threads: tests of files and sockets need umask, chdir and signals, which Node refuses in a worker.
+// `isolate: false` (one process for many files, a tenth of the time) where a file leaves nothing behind in its
+// process: not in security, which plays with the environment and signals, nor in e2e.
+// Two workers: the machines that run this have two cores, and more of them only make time-outs lie.
+export default defineConfig({
+  test: {
+    pool: "forks",
+    maxWorkers: 2,
+    reporters: ["default", "./tools/vitest/closing-line.ts"],
+    // A project without a test file fails the run: see tools/vitest/closing-line.ts.
+    passWithNoTests: false,
+    // A focused or skipped test is caught here and by test/architecture.test.ts.
+    allowOnly: false,
+    restoreMocks: true,
+    coverage: { provider: "v8", include: ["src/**"], exclude: ["src/main.ts"] },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts", "test/*.test.ts"],
+          isolate: false,
+          testTimeout: 15_000,
+          hookTimeout: 10_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "contract",
+          include: ["test/contract/**/*.test.ts"],
+          isolate: false,
+          testTimeout: 15_000,
+          hookTimeout: 15_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "flow",
+          include: ["test/flow/**/*.test.ts"],
+          isolate: false,
+          testTimeout: 20_000,
+          hookTimeout: 20_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "security",
+          include: ["test/security/**/*.test.ts"],
+          // Property tests make 10,000 and more runs each.
+          testTimeout: 60_000,
+          hookTimeout: 20_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          globalSetup: ["./tools/vitest/build-once.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
