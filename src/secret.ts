@@ -1,0 +1,41 @@
+import { createHash } from "node:crypto";
+import { inspect } from "node:util";
+
+const printed = "[secret]";
+
+/**
+ * A value that must never be printed. However it is turned into text (template,
+ * JSON, console, error message) it reads `[secret]`; only `reveal()` gives it out,
+ * so a search for `reveal(` lists every place where a secret leaves its box.
+ */
+export class Secret {
+  readonly #value: string;
+  #fingerprint: string | undefined;
+
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  /** The value itself. Call it only where the bytes are put on a wire or into a cipher. */
+  reveal(): string {
+    return this.#value;
+  }
+
+  /** First 16 hex digits of the SHA-256: tells two secrets apart, gives neither away. */
+  fingerprint(): string {
+    this.#fingerprint ??= createHash("sha256").update(this.#value).digest("hex").slice(0, 16);
+    return this.#fingerprint;
+  }
+
+  toString(): string {
+    return printed;
+  }
+
+  toJSON(): string {
+    return printed;
+  }
+
+  [inspect.custom](): string {
+    return printed;
+  }
+}
