@@ -1,0 +1,126 @@
+import { hexDigits, unreserved } from "./character-sets.ts";
+
+/** A target in canonical form, or why it is not: one sentence for the caller, made of nothing that it sent. */
+export type TargetVerdict =
+  | {
+      readonly ok: true;
+      /** Origin form, and byte for byte what is sent: path and query. */
+      readonly target: string;
+      /** The path alone: what operations are matched with. */
+      readonly path: string;
+    }
+  | { readonly ok: false; readonly detail: string };
+
+const slash = 0x2f;
+const dot = 0x2e;
+const questionMark = 0x3f;
+const percent = 0x25;
+const numberSign = 0x23;
+const backslash = 0x5c;
+
+const absoluteForm = /^https?:\/\//i;
+const endOfAuthority = /[/?#\\]/;
+
+function refused(detail: string): TargetVerdict {
+  return { ok: false, detail };
+}
+
+const refusals = {
+  form: refused(
+    "The request target is neither a path nor an http:// or https:// URL; send the path, beginning with one slash.",
+  ),
+  asterisk: refused("The request target is an asterisk; send a path, beginning with one slash."),
+  userinfo: refused("The request target carries a user name; leave it out of the URL."),
+  otherHost: refused(
+    "The request target names another host than Presto's own; this proxy forwards to no other.",
+  ),
+  noPath: refused("The request target is a URL without a path; write the path out."),
+  emptySegment: refused("The path has an empty segment; write each slash once, and none at the end."),
+  dotSegment: refused('The path has a "." or ".." segment; write the path that is meant.'),
+  percentInPath: refused(
+    "The path has a percent sign; it may hold only letters, digits, - . _ ~ and slashes, none of them encoded.",
+  ),
+  pathCharacter: refused(
+    "The path has a character that is not allowed; it may hold only letters, digits, - . _ ~ and slashes.",
+  ),
+  fragment: refused("The request target has a fragment; leave out # and what follows."),
+  queryCharacter: refused(
+    "The query has a space, a backslash, or a character outside printable ASCII; percent-encode it.",
+  ),
+  queryPercent: refused(
+    "The query has a percent sign without two hexadecimal digits; write a percent sign itself as %25.",
+  ),
+};
+
+/**
+ * Judges the request target as it came (`req.url`, unparsed). Only what every server and every
+ * library reads in the same way is accepted, because what was judged is what is sent: the path
+ * may hold nothing that could be decoded, folded or resolved into another path.
+ *
+ * Absolute form (RFC 9112 section 3.2.2: what a client with `http_proxy` set sends) is accepted
+ * if `isOwnAuthority` says that it names the upstream, and turned into origin form. The scheme
+ * is not kept: whatever it was, the call leaves over TLS.
+ */
+export function judgeTarget(
+  rawTarget: string,
+  isOwnAuthority: (authority: string) => boolean,
+): TargetVerdict {
+  if (rawTarget.charCodeAt(0) === slash) return judgeOriginForm(rawTarget);
+  if (rawTarget === "*") return refusals.asterisk;
+  const scheme = absoluteForm.exec(rawTarget)?.[0];
+  if (scheme === undefined) return refusals.form;
+
+  const rest = rawTarget.slice(scheme.length);
+  const length = rest.search(endOfAuthority);
+  const authority = length === -1 ? rest : rest.slice(0, length);
+  if (authority.includes("@")) return refusals.userinfo;
+  if (!isOwnAuthority(authority)) return refusals.otherHost;
+  const target = rest.slice(authority.length);
+  return target.charCodeAt(0) === slash ? judgeOriginForm(target) : refusals.noPath;
+}
+
+/** `target` begins with a slash. The root alone is canonical, though no operation has it. */
+function judgeOriginForm(target: string): TargetVerdict {
+  let segmentStart = 1;
+  let at = 1;
+  for (; at < target.length; at += 1) {
+    const code = target.charCodeAt(at);
+    if (unreserved[code] === 1) continue;
+    if (code === questionMark) break;
+    if (code !== slash) return pathRefusal(code);
+    const fault = segmentFault(target, segmentStart, at);
+    if (fault !== undefined) return fault;
+    segmentStart = at + 1;
+  }
+  if (at > 1) {
+    const fault = segmentFault(target, segmentStart, at);
+    if (fault !== undefined) return fault;
+  }
+  if (at === target.length) return { ok: true, target, path: target };
+  return queryFault(target, at + 1) ?? { ok: true, target, path: target.slice(0, at) };
+}
+
+function pathRefusal(code: number): TargetVerdict {
+  if (code === percent) return refusals.percentInPath;
+  return code === numberSign ? refusals.fragment : refusals.pathCharacter;
+}
+
+function segmentFault(target: string, from: number, to: number): TargetVerdict | undefined {
+  if (to - from > 2) return undefined;
+  if (to === from) return refusals.emptySegment;
+  if (target.charCodeAt(from) !== dot || target.charCodeAt(to - 1) !== dot) return undefined;
+  return refusals.dotSegment;
+}
+
+function queryFault(target: string, from: number): TargetVerdict | undefined {
+  for (let at = from; at < target.length; at += 1) {
+    const code = target.charCodeAt(at);
+    if (code === numberSign) return refusals.fragment;
+    if (code <= 0x20 || code >= 0x7f || code === backslash) return refusals.queryCharacter;
+    if (code !== percent) continue;
+    if (hexDigits[target.charCodeAt(at + 1)] !== 1) return refusals.queryPercent;
+    if (hexDigits[target.charCodeAt(at + 2)] !== 1) return refusals.queryPercent;
+    at += 2;
+  }
+  return undefined;
+}
