@@ -1,0 +1,31 @@
+import type { Origin } from "../egress/origin.ts";
+import type { Trust } from "../egress/tls.ts";
+import type { AdmissionLimits } from "../inbound/admission.ts";
+import type { ListenAddress } from "../listen/listen-address.ts";
+import type { LogLevel } from "../observe/log.ts";
+import type { Operation } from "../policy/operation.ts";
+import type { StoreOptions } from "../store/open-store.ts";
+
+/** The whole configuration, checked: what the composition root builds the program from. Durations are milliseconds, sizes bytes. */
+export interface Config {
+  readonly role: "proxy";
+  readonly origin: Origin;
+  readonly trust: Trust;
+  readonly connectTimeoutMs: number;
+  readonly listen: readonly ListenAddress[];
+  readonly hosts: readonly string[];
+  readonly adminListen: ListenAddress;
+  readonly controlListen: ListenAddress | undefined;
+  readonly store: StoreOptions;
+  /** The three wallet calls and those of PRESTO_OPERATIONS. */
+  readonly operations: readonly Operation[];
+  readonly maxBody: number;
+  readonly admission: AdmissionLimits;
+  readonly timeoutMs: number;
+  readonly holdMaxMs: number;
+  readonly drainMinMs: number;
+  readonly drainMaxMs: number;
+  readonly logLevel: LogLevel;
+  /** Sentences to log at start: what is allowed but odd. */
+  readonly warnings: readonly string[];
+}

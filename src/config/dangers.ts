@@ -1,0 +1,149 @@
+import type { ConfigProblem } from "./report.ts";
+
+/** What the environment would do to the program's promises. */
+export interface Dangers {
+  readonly problems: readonly ConfigProblem[];
+  /** Sentences: allowed, but an operator should know. */
+  readonly warnings: readonly string[];
+}
+
+interface Danger {
+  /** A variable; or a flag of Node's, in which a `*` at the end stands for anything. */
+  readonly name: string;
+  /** What it would do. */
+  readonly reason: string;
+}
+
+/** A variable that is dangerous whatever it says, with this value alone, or with any other than this. */
+interface DangerousVariable extends Danger {
+  readonly onlyWith?: string;
+  readonly exceptWith?: string;
+}
+
+export const dangerousVariables: readonly DangerousVariable[] = [
+  {
+    name: "NODE_TLS_REJECT_UNAUTHORIZED",
+    // Node looks for exactly this value (lib/_tls_wrap.js).
+    onlyWith: "0",
+    reason:
+      "turns certificate checks off, and the token would go to whoever answers; a private CA is trusted by PRESTO_CA_FILE",
+  },
+  {
+    name: "SSLKEYLOGFILE",
+    reason:
+      "asks for the keys of TLS connections to be written to a file, which opens every call and the token to its readers",
+  },
+  {
+    name: "NODE_USE_ENV_PROXY",
+    exceptWith: "0",
+    reason: "lets HTTP_PROXY and HTTPS_PROXY say where calls go",
+  },
+  {
+    name: "OPENSSL_CONF",
+    reason: "lets a file weaken TLS or load code into it",
+  },
+];
+
+/** In NODE_OPTIONS, or behind `node`. */
+export const dangerousFlags: readonly Danger[] = [
+  { name: "--inspect*", reason: "opens a debugger, which can read the token out of memory" },
+  { name: "--tls-keylog", reason: "writes the keys of TLS connections to a file" },
+  { name: "--tls-min-v1.0", reason: "allows TLS versions that are broken" },
+  { name: "--tls-min-v1.1", reason: "allows TLS versions that are broken" },
+  { name: "--insecure-http-parser", reason: "accepts malformed HTTP, by which requests are smuggled" },
+  { name: "--use-env-proxy", reason: "lets HTTP_PROXY and HTTPS_PROXY say where calls go" },
+  { name: "--openssl-config", reason: "lets a file weaken TLS or load code into it" },
+  { name: "--heapsnapshot-*", reason: "writes the memory, with the token in it, to a file" },
+  { name: "--heap-prof*", reason: "writes what is in memory to a file" },
+  {
+    name: "--report-*",
+    reason: "writes reports to files, which may hold the environment and the command line",
+  },
+];
+
+/** Code that is loaded before ours can do all of the above unseen; but tracing agents are loaded so, and operators ask for them. */
+const loadingFlags =
+  /^(?:-r|--require|--import|--loader|--experimental-loader|--experimental-config-file|--experimental-default-config-file)$/;
+
+/**
+ * Judges what Node was started under. A flag does the same in NODE_OPTIONS as behind `node`.
+ * An empty variable counts as not set. No value is shown.
+ */
+export function findDangers(env: NodeJS.ProcessEnv, execArgv: readonly string[]): Dangers {
+  const problems = dangerousVariables
+    .filter((danger) => isSetTo(danger, env[danger.name]))
+    .map(({ name, reason }): ConfigProblem => ({ variable: name, wrong: reason, example: `unset ${name}` }));
+  const warnings: string[] = [];
+  const flags = [
+    ...flagNames(splitNodeOptions(env["NODE_OPTIONS"] ?? "")).map((flag) => ({
+      flag,
+      where: "NODE_OPTIONS",
+    })),
+    ...flagNames(execArgv).map((flag) => ({ flag, where: "node" })),
+  ];
+  for (const { flag, where } of flags) {
+    const danger = dangerousFlags.find(({ name }) => isFlag(name, flag));
+    if (danger !== undefined) {
+      problems.push({
+        variable: `${where} ${flag}`,
+        wrong: danger.reason,
+        example: `${where} without ${flag}`,
+      });
+    } else if (loadingFlags.test(flag)) {
+      warnings.push(
+        `${where} ${flag} loads code or settings before this program, which can then promise nothing about what they do with the token.`,
+      );
+    }
+  }
+  if ((env["NODE_EXTRA_CA_CERTS"] ?? "") !== "") {
+    warnings.push(
+      "NODE_EXTRA_CA_CERTS has no effect on calls to Presto; to trust a private CA, name its file in PRESTO_CA_FILE.",
+    );
+  }
+  return { problems, warnings };
+}
+
+function isSetTo({ onlyWith, exceptWith }: DangerousVariable, value: string | undefined): boolean {
+  if (value === undefined || value === "" || value === exceptWith) return false;
+  return onlyWith === undefined || value === onlyWith;
+}
+
+function isFlag(name: string, flag: string): boolean {
+  return name.endsWith("*") ? flag.startsWith(name.slice(0, -1)) : flag === name;
+}
+
+/** Names of the flags, each once. Node reads `--tls_keylog` as `--tls-keylog`. */
+function flagNames(args: readonly string[]): string[] {
+  const names = args
+    .filter((arg) => arg.startsWith("-"))
+    .map((arg) => arg.split("=", 1)[0] ?? arg)
+    .map((name) => (name.startsWith("--") ? `--${name.slice(2).replaceAll("_", "-")}` : name));
+  return [...new Set(names)];
+}
+
+/**
+ * As Node splits it (src/node_options.cc, ParseNodeOptionsEnvVar): at spaces, but for
+ * those in double quotes, where a backslash keeps the next character.
+ */
+function splitNodeOptions(text: string): string[] {
+  const args: string[] = [];
+  let arg = "";
+  let quoted = false;
+  let escaped = false;
+  for (const letter of text) {
+    if (escaped) {
+      arg += letter;
+      escaped = false;
+    } else if (quoted && letter === "\\") {
+      escaped = true;
+    } else if (letter === '"') {
+      quoted = !quoted;
+    } else if (letter === " " && !quoted) {
+      args.push(arg);
+      arg = "";
+    } else {
+      arg += letter;
+    }
+  }
+  return [...args, arg];
+}

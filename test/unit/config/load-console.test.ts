@@ -1,0 +1,63 @@
+import { readFileSync } from "node:fs";
+
+import { describe, expect, it } from "vitest";
+
+import { loadConsole } from "../../../src/config/load-console.ts";
+import { variableFacts } from "../../../src/config/variables.ts";
+import { Failure } from "../../../src/errors.ts";
+
+describe("the addresses that the looking commands need", () => {
+  it("are the table's defaults", () => {
+    const { PRESTO_ADMIN_LISTEN, PRESTO_CONTROL_LISTEN } = {
+      PRESTO_ADMIN_LISTEN: variableFacts("PRESTO_ADMIN_LISTEN").fallback,
+      PRESTO_CONTROL_LISTEN: variableFacts("PRESTO_CONTROL_LISTEN").fallback,
+    };
+    expect(loadConsole({})).toEqual(loadConsole({ PRESTO_ADMIN_LISTEN, PRESTO_CONTROL_LISTEN }));
+    expect(loadConsole({ PRESTO_ADMIN_LISTEN: "" })).toEqual(loadConsole({}));
+    expect(loadConsole({}).adminListen).toEqual({ kind: "tcp", host: "127.0.0.1", port: 7381 });
+    expect(loadConsole({}).controlListen).toEqual({ kind: "tcp", host: "127.0.0.1", port: 7382 });
+  });
+
+  it("are read whatever else is wrong", () => {
+    const env = {
+      PRESTO_URL: "x",
+      PRESTO_TIMEOT: "x",
+      SSLKEYLOGFILE: "/x",
+      PRESTO_ADMIN_LISTEN: "0.0.0.0:81",
+      PRESTO_CONTROL_LISTEN: "off",
+    };
+    expect(loadConsole(env)).toEqual({
+      adminListen: { kind: "tcp", host: "0.0.0.0", port: 81 },
+      controlListen: undefined,
+    });
+  });
+
+  it("are both told when both are wrong, with exit code 78", () => {
+    const load = () => loadConsole({ PRESTO_ADMIN_LISTEN: "off", PRESTO_CONTROL_LISTEN: "127.0.0.1:0" });
+    expect(load).toThrow(Failure);
+    expect(load).toThrow(
+      expect.objectContaining({
+        exitCode: 78,
+        message: expect.stringMatching(/PRESTO_ADMIN_LISTEN: [\s\S]*PRESTO_CONTROL_LISTEN: port 0/),
+      }),
+    );
+  });
+
+  it("are read without loading envalid, or anything else from outside: a health check starts every few seconds", () => {
+    const seen = new Set<string>();
+    const visit = (file: URL): void => {
+      if (seen.has(file.href)) return;
+      seen.add(file.href);
+      for (const [, kind, from = ""] of readFileSync(file, "utf8").matchAll(
+        /^import (type )?[^;]*?from "([^"]+)";/gm,
+      )) {
+        if (kind !== undefined) continue;
+        if (from.startsWith(".")) visit(new URL(from, file));
+        else seen.add(from);
+      }
+    };
+    visit(new URL("../../../src/config/load-console.ts", import.meta.url));
+    expect(seen.size).toBeGreaterThan(5);
+    expect([...seen].filter((name) => !/^file:|^node:/.test(name))).toEqual([]);
+  });
+});

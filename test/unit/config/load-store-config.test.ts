@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+
+import { loadStoreConfig } from "../../../src/config/load-store-config.ts";
+
+const key = Buffer.alloc(32, 7).toString("base64");
+const file = { PRESTO_STORE: "file:/s", PRESTO_STORE_KEY: key };
+
+describe("what the commands about the stored token need", () => {
+  it("is a store; where Presto is may be left open", () => {
+    const config = loadStoreConfig(file, [], "write");
+    expect(config).toMatchObject({
+      store: { kind: "file", path: "/s", keys: { kind: "value" } },
+      upstream: undefined,
+    });
+  });
+
+  it("is where Presto is, too, where that is known", () => {
+    const env = {
+      ...file,
+      PRESTO_URL: "https://presto.example",
+      PRESTO_CA_FILE: "/ca",
+      PRESTO_CONNECT_TIMEOUT: "1s",
+    };
+    expect(loadStoreConfig(env, [], "read").upstream).toEqual({
+      origin: { url: "https://presto.example", host: "presto.example", port: 443 },
+      trust: { caFile: "/ca", caOnly: false, pins: [] },
+      connectTimeoutMs: 1000,
+      timeoutMs: 20_000,
+    });
+  });
+
+  it("is read from env: as well, but not written there", () => {
+    expect(loadStoreConfig({ PRESTO_TOKEN: "abc" }, [], "read").store.kind).toBe("env");
+    expect(() => loadStoreConfig({}, [], "write")).toThrow(
+      expect.objectContaining({ exitCode: 77, message: expect.stringContaining("env:") }),
+    );
+    expect(() => loadStoreConfig({ PRESTO_TOKEN: "abc" }, [], "write")).toThrow(
+      expect.objectContaining({ exitCode: 77 }),
+    );
+  });
+
+  it.each([
+    [{ PRESTO_STORE: "file:/s" }, "no key"],
+    [{ PRESTO_STORE: "nowhere" }, "PRESTO_STORE: "],
+    [{ ...file, PRESTO_STORE_KEY_FILE: "/k" }, "is given beside"],
+    [{ ...file, PRESTO_TIMEOT: "x" }, "PRESTO_TIMEOT: "],
+    [{ ...file, PRESTO_URL: "http://x" }, "PRESTO_URL: "],
+    [{ ...file, PRESTO_CA_ONLY: "yes" }, "PRESTO_CA_FILE: "],
+    [{ ...file, NODE_TLS_REJECT_UNAUTHORIZED: "0" }, "NODE_TLS_REJECT_UNAUTHORIZED: "],
+    [{ ...file, PRESTO_EMAIL: "x" }, "PRESTO_EMAIL: "],
+  ])("%j is refused: %s", (env, why) => {
+    expect(() => loadStoreConfig(env, [], "write")).toThrow(
+      expect.objectContaining({ exitCode: 78, message: expect.stringContaining(why) }),
+    );
+  });
+
+  it("needs a token for env: to be read", () => {
+    expect(() => loadStoreConfig({}, [], "read")).toThrow(expect.objectContaining({ exitCode: 78 }));
+  });
+});

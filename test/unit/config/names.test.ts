@@ -1,0 +1,100 @@
+import { describe, expect, it } from "vitest";
+
+import { findStrangeNames } from "../../../src/config/names.ts";
+import { variableNames } from "../../../src/config/variables.ts";
+
+describe("unknown names", () => {
+  it.each([
+    ["PRESTO_TIMEOT", "PRESTO_TIMEOUT"],
+    ["PRESTO_TOKENFILE", "PRESTO_TOKEN_FILE"],
+    ["PRESTO_ADMIN_LISTENER", "PRESTO_ADMIN_LISTEN"],
+    ["PRESTO_LOGLEVEL", "PRESTO_LOG_LEVEL"],
+    ["PRESTO_url", "PRESTO_URL"],
+    ["PRESTO_TIMEOUT_", "PRESTO_TIMEOUT"],
+    ["PRESTO_STORE_KEYS", "PRESTO_STORE_KEY"],
+  ])("%s is refused, and the nearest is %s", (name, nearest) => {
+    const [problem] = findStrangeNames({ [name]: "MARKED" });
+    expect(problem?.variable).toBe(name);
+    expect(problem?.wrong).toMatch(new RegExp(`nearest known one is ${nearest}$`));
+    expect(JSON.stringify(problem)).not.toContain("MARKED");
+  });
+
+  it("are refused though they be empty: it is the name that is wrong", () => {
+    expect(findStrangeNames({ PRESTO_TIMEOT: "" })).toHaveLength(1);
+  });
+
+  it("of later versions are unknown to this one", () => {
+    const later = [
+      "PRESTO_LOCK",
+      "PRESTO_TOKEN_NAME",
+      "PRESTO_RENEW",
+      "PRESTO_EGRESS_PROXY",
+      "PRESTO_PROBE_EVERY",
+      "PRESTO_SETTLE",
+    ];
+    expect(findStrangeNames(Object.fromEntries(later.map((name) => [name, "x"])))).toHaveLength(later.length);
+  });
+
+  it("can't garble a terminal, nor take long", () => {
+    const [odd, long] = findStrangeNames({ "PRESTO_\u001b[2J": "x", [`PRESTO_${"A".repeat(100_000)}`]: "x" });
+    expect(odd?.variable).toBe('"PRESTO_\\u001b[2J"');
+    expect(long?.variable.length).toBeLessThan(100);
+  });
+
+  it("without the prefix are nobody's business", () => {
+    expect(findStrangeNames({ PATH: "/bin", presto_url: "x", PRESTO: "x", MY_PRESTO_URL: "x" })).toEqual([]);
+  });
+});
+
+describe("names that Kubernetes makes for a Service", () => {
+  it.each([
+    "PRESTO_SERVICE_HOST",
+    "PRESTO_SERVICE_PORT",
+    "PRESTO_SERVICE_PORT_HTTP",
+    "PRESTO_PORT",
+    "PRESTO_PORT_7380_TCP",
+    "PRESTO_PORT_7380_TCP_PROTO",
+    "PRESTO_PORT_7380_TCP_PORT",
+    "PRESTO_PORT_7380_TCP_ADDR",
+    "PRESTO_SIDECAR_ADMIN_SERVICE_HOST",
+    "PRESTO_SIDECAR_PORT_53_UDP_ADDR",
+    "PRESTO_SIDECAR_PORT_9_SCTP",
+  ])("%s is ignored", (name) => {
+    expect(findStrangeNames({ [name]: "10.0.0.1" })).toEqual([]);
+  });
+
+  it.each([
+    "PRESTO_SERVICE",
+    "PRESTO_PORT_",
+    "PRESTO_PORT_7380",
+    "PRESTO_PORT_7380_HTTP",
+    "PRESTO_PORTS",
+    "PRESTO_SERVICE_HOSTS",
+    "PRESTO_SERVICE_HOST\n",
+  ])("%j is not one", (name) => {
+    expect(findStrangeNames({ [name]: "10.0.0.1" })).toHaveLength(1);
+  });
+
+  it("hide no variable of ours", () => {
+    for (const name of variableNames) expect(findStrangeNames({ [`${name}X`]: "" })).toHaveLength(1);
+  });
+});
+
+describe("the account's credentials", () => {
+  it.each([
+    "PRESTO_EMAIL",
+    "PRESTO_EMAIL_FILE",
+    "PRESTO_PASSWORD",
+    "PRESTO_PASSWORD_FILE",
+    "PRESTO_CREDENTIALS",
+  ])("%s is refused by the role that can't issue, without being shown", (name) => {
+    const [problem] = findStrangeNames({ [name]: "MARKED" });
+    expect(problem?.variable).toBe(name);
+    expect(problem?.wrong).toContain("must not hold the account's credentials");
+    expect(JSON.stringify(problem)).not.toContain("MARKED");
+  });
+
+  it("are not held where they are empty", () => {
+    expect(findStrangeNames({ PRESTO_EMAIL: "", PRESTO_PASSWORD: "" })).toEqual([]);
+  });
+});

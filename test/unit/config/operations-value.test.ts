@@ -1,0 +1,94 @@
+import { describe, expect, it } from "vitest";
+
+import { parseOperations } from "../../../src/config/operations-value.ts";
+import { RefusedValue } from "../../../src/config/refused-value.ts";
+import { createOperations } from "../../../src/policy/operations.ts";
+
+const wallet = "/api/institutions/v1/wallet";
+
+describe("configured operations", () => {
+  it("move money unless they are a GET", () => {
+    expect(parseOperations("GET /a/{b}, POST /a")).toEqual([
+      { name: "GET /a/{b}", method: "GET", template: "/a/{b}", movesMoney: false },
+      { name: "POST /a", method: "POST", template: "/a", movesMoney: true },
+    ]);
+    for (const method of ["PUT", "PATCH", "DELETE"])
+      expect(parseOperations(`${method} /a`)[0]?.movesMoney).toBe(true);
+  });
+
+  it("are all readable by the table of operations", () => {
+    const table = createOperations(parseOperations("GET /a/{b}/c.d~e_f-g,DELETE /{x}"));
+    expect(table.match("GET", "/a/1/c.d~e_f-g").kind).toBe("allowed");
+    expect(table.match("DELETE", "/z").kind).toBe("allowed");
+  });
+
+  it.each([
+    "POST /api/institutions/v1/auth/token/issue",
+    "POST /api/institutions/v1/AUTH/token/issue",
+    "POST /api/institutions/v1/{x}/auth",
+    "GET /api/institutions/v1/auth",
+    "POST /auth/token/issue",
+    "POST /index.php/api/institutions/v1/auth/password/reset",
+    "POST /api/{a}/v1/auth/{b}/{c}",
+  ])("%s spells auth and is refused", (text) => {
+    expect(() => parseOperations(text)).toThrow("auth");
+  });
+
+  it.each([
+    "",
+    "GET",
+    "/a",
+    "GET/a",
+    "get /a",
+    "Get /a",
+    "HEAD /a",
+    "OPTIONS /a",
+    "CONNECT /a",
+    "TRACE /a",
+    "PROPFIND /a",
+    "* /a",
+    "GET a",
+    "GET https://presto.example/a",
+    "GET /a b",
+    "GET /a?x=1",
+    "GET /a#x",
+    "GET /a;b",
+    "GET /a%2fb",
+    "GET /a//b",
+    "GET /a/",
+    "GET /",
+    "GET /./a",
+    "GET /a/..",
+    "GET /a/*",
+    "GET /a/**",
+    "GET /a/{b}c",
+    "GET /a/{}",
+    "GET /a/{b",
+    "GET /a/{b*}",
+    "GET /a/:b",
+    "GET /é",
+    "GET /a,",
+    ",GET /a",
+    "GET /a\\b",
+  ])("%j is refused", (text) => {
+    expect(() => parseOperations(text)).toThrow(RefusedValue);
+  });
+
+  it.each(["GET /a,GET /a", "GET /a/{b},GET /a/{c}", "GET /a, POST /a, GET /a"])(
+    "%s names one operation twice",
+    (text) => {
+      expect(() => parseOperations(text)).toThrow("same as entry 1");
+    },
+  );
+
+  it.each([`POST ${wallet}/confirm`, `POST ${wallet}/init`, `GET ${wallet}/transaction/{any}`])(
+    "%s would change nothing",
+    (text) => {
+      expect(() => parseOperations(text)).toThrow("without being listed");
+    },
+  );
+
+  it("are all judged at once", () => {
+    expect(() => parseOperations("HEAD /a,GET /b,GET c")).toThrow(/entry 1: .*; entry 3: /);
+  });
+});

@@ -1,0 +1,116 @@
+import { inspect } from "node:util";
+
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { examineConfig, loadConfig } from "../../../src/config/load.ts";
+import { variableNames } from "../../../src/config/variables.ts";
+import { Failure } from "../../../src/errors.ts";
+
+const token = "1111|MARKED-TOKEN";
+const key = Buffer.alloc(32, 7).toString("base64");
+const least = { PRESTO_URL: "https://presto.example", PRESTO_TOKEN: token };
+
+/** The failure of an environment that must be refused. */
+function refusal(env: NodeJS.ProcessEnv): Failure {
+  try {
+    loadConfig(env, []);
+  } catch (error) {
+    if (error instanceof Failure) return error;
+    throw error;
+  }
+  throw new Error("the environment was accepted");
+}
+
+/** Values that are wrong by themselves. What holds MARKED must never be told. */
+const bad: Readonly<Record<string, readonly string[]>> = {
+  PRESTO_URL: ["http://x", "https://user:MARKED@presto.example", "https://presto.example/MARKED", "MARKED"],
+  PRESTO_LISTEN: ["x", "127.0.0.1:1,", "unix:/a?mode=0666"],
+  PRESTO_HOSTS: ["*", "a,,b", "a:1"],
+  PRESTO_UNSAFE_LISTEN_ANYWHERE: ["true", " yes"],
+  PRESTO_ADMIN_LISTEN: ["off", ":1", "127.0.0.1:1,127.0.0.1:2"],
+  PRESTO_CONTROL_LISTEN: ["OFF", "10.0.0.1:1", "[::]:1"],
+  PRESTO_ROLE: ["all", "Proxy"],
+  PRESTO_STORE: ["env:MARKED", "file:MARKED", "vault:MARKED/x", "MARKED"],
+  PRESTO_TOKEN: ["MARKED TOKEN", "MARKED\u0000", " MARKED-some-forty-characters-long-token-value"],
+  PRESTO_TOKEN_FILE: ["MARKED", "1111|MARKED-some-forty-characters-long-token"],
+  PRESTO_STORE_KEY: ["MARKED", `${key},MARKED`],
+  PRESTO_STORE_KEY_FILE: ["MARKED", "./MARKED"],
+  PRESTO_CA_FILE: ["ca.pem", "-----BEGIN PRIVATE KEY-----\nMARKED"],
+  PRESTO_CA_ONLY: ["1", "on"],
+  PRESTO_TLS_PINS: ["MARKED", "sha256/MARKED"],
+  PRESTO_OPERATIONS: ["POST /api/institutions/v1/auth/token/issue", "GET", "HEAD /a"],
+  PRESTO_MAX_BODY: ["10", "NaN", "-1MiB"],
+  PRESTO_MAX_IN_FLIGHT: ["0", "many", "1e3"],
+  PRESTO_MAX_QUEUE: ["-1", "65536"],
+  PRESTO_MAX_BUFFERED: ["1GB", "9999999GiB"],
+  PRESTO_TIMEOUT: ["10sec", "0s", "10"],
+  PRESTO_CONNECT_TIMEOUT: ["5", "5 s"],
+  PRESTO_HOLD_MAX: ["5s\n", "٥s"],
+  PRESTO_DRAIN_MIN: ["-1s", "1.5s"],
+  PRESTO_DRAIN_MAX: ["25S", "999999h"],
+  PRESTO_LOG_LEVEL: ["INFO", "loud"],
+  PRESTO_TIMEOT: ["MARKED", ""],
+  PRESTO_EMAIL: ["MARKED@presto.example"],
+  PRESTO_PASSWORD: ["MARKED"],
+  PRESTO_PASSWORD_FILE: ["/run/MARKED"],
+  PRESTO_CREDENTIALS: ["file:/MARKED"],
+  SSLKEYLOGFILE: ["/tmp/MARKED"],
+  OPENSSL_CONF: ["/tmp/MARKED"],
+  NODE_TLS_REJECT_UNAUTHORIZED: ["0"],
+  NODE_USE_ENV_PROXY: ["1"],
+};
+
+describe("problems", () => {
+  it("are all told at once, whichever they are, and none tells a secret", () => {
+    const someBad = fc
+      .subarray(Object.keys(bad), { minLength: 1 })
+      .chain((names) =>
+        fc.record(Object.fromEntries(names.map((name) => [name, fc.constantFrom(...(bad[name] ?? []))]))),
+      );
+    fc.assert(
+      fc.property(someBad, fc.boolean(), (wrong, withBase) => {
+        const failure = refusal({ ...(withBase ? { ...least, PRESTO_STORE_KEY: key } : {}), ...wrong });
+        expect([failure.code, failure.exitCode]).toEqual(["configuration", 78]);
+        for (const name of Object.keys(wrong))
+          expect(failure.message).toMatch(new RegExp(`^  ${name}: .*\\. Example: `, "m"));
+        expect(inspect(failure, { depth: 10, showHidden: true })).not.toContain("MARKED");
+        expect(failure.message).not.toContain(key);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("are found in whatever text a variable has, and never crash the reading", () => {
+    const anything = fc.oneof(
+      fc.string(),
+      fc.string({ unit: "binary" }),
+      fc.string({ unit: fc.constantFrom(...Array.from("a1/:.,{}[]?=%@ \n")) }),
+    );
+    fc.assert(
+      fc.property(fc.constantFrom(...variableNames), anything, (name, text) => {
+        for (const prefix of ["", "https://", "unix:/", "file:/", "GET /", "127.0.0.1:", "["])
+          examineConfig({ ...least, [name]: prefix + text }, []);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("say how many they are, one a line", () => {
+    expect(refusal({ PRESTO_TOKEN: token }).message).toBe(
+      "The configuration has 1 problem:\n  PRESTO_URL: is required and not set. Example: PRESTO_URL=https://institutions.example.com",
+    );
+    expect(refusal({}).message.split("\n")).toHaveLength(3);
+    expect(refusal({}).message).toContain("has 2 problems:");
+  });
+
+  it("show a short value, and not one that may be a secret", () => {
+    expect(refusal({ ...least, PRESTO_TIMEOUT: "10sec" }).message).toContain(
+      'PRESTO_TIMEOUT: "10sec" is not a duration',
+    );
+    expect(refusal({ ...least, PRESTO_TIMEOUT: "x".repeat(41) }).message).toContain(
+      "PRESTO_TIMEOUT: the value is not a duration",
+    );
+    expect(refusal({ ...least, PRESTO_TIMEOUT: "1\u001b[2J" }).message).not.toContain("\u001b");
+  });
+});

@@ -1,0 +1,144 @@
+import { describe, expect, it } from "vitest";
+
+import { RefusedValue } from "../../../src/config/refused-value.ts";
+import {
+  parseKeys,
+  parsePath,
+  parsePins,
+  parseStoreAddress,
+  parseToken,
+} from "../../../src/config/store-value.ts";
+
+const key = Buffer.alloc(32, 7).toString("base64");
+const otherKey = Buffer.alloc(32, 8).toString("base64");
+
+describe("where the token lives", () => {
+  it("is the environment or a file", () => {
+    expect(parseStoreAddress("env:")).toEqual({ kind: "env" });
+    expect(parseStoreAddress("file:/var/lib/presto/token")).toEqual({
+      kind: "file",
+      path: "/var/lib/presto/token",
+    });
+  });
+
+  it.each([
+    "kubernetes:presto/token",
+    "vault:secret/presto",
+    "aws:presto",
+    "gcp:projects/p/secrets/s",
+    "azure:https://v/secrets/n",
+  ])("%s is told apart from a spelling mistake", (text) => {
+    expect(() => parseStoreAddress(text)).toThrow("this version does not have yet");
+  });
+
+  it.each([
+    ["env", "env:"],
+    ["env:PRESTO_TOKEN", "nothing behind it"],
+    ["file", "neither"],
+    ["file:", "absolute"],
+    ["file:token", "absolute"],
+    ["file:~/token", "absolute"],
+    ["file:///var/token", "slashes"],
+    ["file:/var/", "folder"],
+    ["file:/", "folder"],
+    ["FILE:/var/token", "neither"],
+    ["/var/token", "neither"],
+    ["", "neither"],
+  ])("%j is refused: %s", (text, why) => {
+    expect(() => parseStoreAddress(text)).toThrow(RefusedValue);
+    expect(() => parseStoreAddress(text)).toThrow(why);
+  });
+});
+
+describe("paths", () => {
+  it.each(["token", "./token", "../token", "~/token", " /token", "/folder/", "/a\0b", "/a\nb", "/a\u009bb"])(
+    "%j is refused",
+    (text) => {
+      expect(() => parsePath(text)).toThrow(RefusedValue);
+    },
+  );
+
+  it("may hold spaces and any letters", () => {
+    expect(parsePath("/srv/clé de presto")).toBe("/srv/clé de presto");
+  });
+});
+
+describe("a token by value", () => {
+  it.each([
+    ["1111|kjbd", "1111|kjbd"],
+    ["abc\n", "abc"],
+    ["abc\r\n", "abc"],
+    ["!~", "!~"],
+  ])("%j is accepted", (text, token) => {
+    expect(parseToken(text).reveal()).toBe(token);
+  });
+
+  it.each([
+    "\n",
+    "\r\n",
+    "abc\n\n",
+    "a b",
+    " abc",
+    "abc\t",
+    "a\nb",
+    "abc\r",
+    "clé",
+    "a\0",
+    "a\x7f",
+    "\ufeffabc",
+  ])("%j is refused", (text) => {
+    expect(() => parseToken(text)).toThrow(RefusedValue);
+  });
+
+  it("is not in the message that refuses it", () => {
+    expect(() => parseToken("MARKED TOKEN")).toThrow(
+      expect.not.objectContaining({ message: expect.stringContaining("MARKED") }),
+    );
+  });
+});
+
+describe("store keys by value", () => {
+  it.each([key, `${key},${otherKey}`, `${key}\n`])("%j is accepted", (text) => {
+    expect(() => parseKeys(text)).not.toThrow();
+  });
+
+  it.each([
+    key.slice(0, -1),
+    Buffer.alloc(31, 7).toString("base64"),
+    Buffer.alloc(33, 7).toString("base64"),
+    Buffer.alloc(32, 251).toString("base64url"),
+    "not a key",
+    `${key},`,
+    `${key};${otherKey}`,
+    "7".repeat(64),
+  ])("%j is refused", (text) => {
+    expect(() => parseKeys(text)).toThrow(RefusedValue);
+  });
+
+  it("are named by their place, never shown", () => {
+    expect(() => parseKeys(`${key},MARKED`)).toThrow(/key 2 of 2/i);
+    expect(() => parseKeys(`${key},MARKED`)).toThrow(
+      expect.not.objectContaining({ message: expect.stringMatching(`MARKED|${key.slice(0, 8)}`) }),
+    );
+  });
+});
+
+describe("pins", () => {
+  it("lose their prefix", () => {
+    expect(parsePins(`sha256/${key}, sha256/${otherKey}`)).toEqual([key, otherKey]);
+  });
+
+  it.each([
+    [key, "sha256/"],
+    [`sha1/${key}`, "sha256/"],
+    [`SHA256/${key}`, "sha256/"],
+    [`sha256/${key.slice(0, -1)}`, "32 bytes"],
+    [`sha256/${Buffer.alloc(20).toString("base64")}`, "32 bytes"],
+    [`sha256/${key},`, "empty"],
+    [`sha256/${key},sha256/${key}`, "same as entry 1"],
+    [`sha256/${key},sha256/x,y`, "entry 3"],
+  ])("%j is refused: %s", (text, why) => {
+    expect(() => parsePins(text)).toThrow(RefusedValue);
+    expect(() => parsePins(text)).toThrow(why);
+  });
+});

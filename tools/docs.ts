@@ -1,0 +1,161 @@
+// Writes into README.md and docs/*.md what is known from the code, between
+// `<!-- made from the code: NAME -->` and `<!-- end -->`. With `--check` it writes nothing
+// and fails where the two differ.
+import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
+
+import { commands } from "../src/cli/commands.ts";
+import { dangerousFlags, dangerousVariables } from "../src/config/dangers.ts";
+import { variableFacts, variableNames } from "../src/config/variables.ts";
+import { exitCodes, type FailureCode } from "../src/errors.ts";
+import { problems } from "../src/problem.ts";
+import { faultKinds } from "../src/sandbox/fault.ts";
+
+/** Makes one block of Markdown. */
+export type Generator = () => string;
+
+/** Which block each NAME stands for. A new table is a new row here. */
+export const generators: ReadonlyMap<string, Generator> = new Map([
+  ["configuration", configurationTable],
+  ["environment", environmentTable],
+  ["problems", problemTable],
+  ["exit-codes", exitCodeTable],
+  ["commands", commandTable],
+  ["faults", faultTable],
+]);
+
+function configurationTable(): string {
+  const rows = variableNames.map((name) => {
+    const { fallback, fallbackNote, meaning } = variableFacts(name);
+    return [`\`${name}\``, fallbackNote ?? (fallback === undefined ? "" : `\`${fallback}\``), meaning];
+  });
+  return table(["variable", "default", "meaning"], rows);
+}
+
+function environmentTable(): string {
+  const variables = dangerousVariables.map(({ name, onlyWith, exceptWith, reason }) => {
+    const which = onlyWith === undefined ? `\`${name}\`` : `\`${name}=${onlyWith}\``;
+    return [exceptWith === undefined ? which : `${which} (other than \`${exceptWith}\`)`, reason];
+  });
+  const flags = dangerousFlags.map(({ name, reason }) => [
+    `\`${name}\` in \`NODE_OPTIONS\`, or behind \`node\``,
+    reason,
+  ]);
+  return table(["refused", "because it"], [...variables, ...flags]);
+}
+
+function problemTable(): string {
+  const rows = Object.entries(problems)
+    .toSorted(([, one], [, other]) => one.status - other.status)
+    .map(([code, { status, title, outcome, mayRepeat }]) => [
+      `${status}`,
+      `\`${code}\``,
+      `\`${outcome}\``,
+      mayRepeat ? "yes" : "no",
+      title,
+    ]);
+  return table(["status", "code", "outcome, as a rule", "retryable if not sent", "meaning"], rows);
+}
+
+const exitMeanings: Readonly<Record<FailureCode, string>> = {
+  unexpected: "unexpected error; `healthcheck`: not ready; `start`: calls were cut off at `PRESTO_DRAIN_MAX`",
+  usage: "usage: no such command or option",
+  "input-refused": "input refused (`token import` of what can't be a token)",
+  "no-token": "no token there (`token show`)",
+  unreachable: "Presto, the store or (for `drain`, `quit`, `status`) the sidecar can't be reached",
+  "system-refused": "the system refused: port in use, socket, file system",
+  "try-again": "try again later: a lock is held, `wait` ran out of time",
+  refused: "refused by Presto, by the store, or by the role",
+  configuration: "configuration, or a wrong store key",
+};
+
+function isFailureCode(code: string): code is FailureCode {
+  return Object.hasOwn(exitCodes, code);
+}
+
+function exitCodeTable(): string {
+  const rows = Object.keys(exitCodes)
+    .filter(isFailureCode)
+    .map((code) => [`${exitCodes[code]}`, exitMeanings[code]]);
+  return table(
+    ["code", "meaning"],
+    [["0", "done, or a clean drain"], ...rows, ["130, 143", "ended by a second SIGINT or SIGTERM"]],
+  );
+}
+
+function commandTable(): string {
+  return table(
+    ["command", "does"],
+    commands.map(({ name, summary, options }) => {
+      const given = Object.entries(options).map(
+        ([option, { value }]) => ` [--${option}${value === undefined ? "" : ` ${value}`}]`,
+      );
+      return [`\`${name}${given.join("")}\``, summary];
+    }),
+  );
+}
+
+function faultTable(): string {
+  return table(
+    ["fault", "does"],
+    Object.entries(faultKinds).map(([kind, { does }]) => [`\`${kind}\``, does]),
+  );
+}
+
+/** A GitHub table in the shape that the formatter leaves alone: columns padded to their widest cell. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
+  const widths = head.map((_, column) => Math.max(3, ...cells.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]): string =>
+    `| ${widths.map((width, column) => (row[column] ?? "").padEnd(width)).join(" | ")} |`;
+  const [first = [], ...others] = cells;
+  return [line(first), line(widths.map((width) => "-".repeat(width))), ...others.map(line)].join("\n");
+}
+
+const marked = /<!-- made from the code: (\S+) -->[\s\S]*?<!-- end -->/g;
+
+/**
+ * Fills every marked place of a text.
+ * @throws Error at a name that no generator has, or a mark without its end
+ */
+export function fill(text: string, from: ReadonlyMap<string, Generator>): string {
+  const whole = text.match(marked)?.length ?? 0;
+  if (count(text, "<!-- made from the code:") !== whole || count(text, "<!-- end -->") !== whole) {
+    throw new Error("a mark has no end, or an end no mark");
+  }
+  return text.replaceAll(marked, (_, name: string) => {
+    const generate = from.get(name);
+    if (generate === undefined)
+      throw new Error(`nothing makes "${name}"; known are ${[...from.keys()].join(", ")}`);
+    return `<!-- made from the code: ${name} -->\n\n${generate()}\n\n<!-- end -->`;
+  });
+}
+
+function count(text: string, part: string): number {
+  return text.split(part).length - 1;
+}
+
+/** @returns the files that differ from the code, or could not be made */
+function run(check: boolean): string[] {
+  const files = ["README.md", ...globSync("docs/*.md").toSorted()].filter((file) => existsSync(file));
+  return files.flatMap((file) => {
+    const text = readFileSync(file, "utf8");
+    let filled: string;
+    try {
+      filled = fill(text, generators);
+    } catch (error) {
+      return [`${file}: ${error instanceof Error ? error.message : String(error)}`];
+    }
+    if (filled === text) return [];
+    if (check) return [`${file} differs from the code; run: node tools/docs.ts`];
+    writeFileSync(file, filled);
+    console.log(`${file} was written anew`);
+    return [];
+  });
+}
+
+if (import.meta.main) {
+  process.chdir(new URL("..", import.meta.url).pathname);
+  const faults = run(process.argv.includes("--check"));
+  for (const fault of faults) console.error(fault);
+  if (faults.length > 0) process.exitCode = 1;
+}
