@@ -1,0 +1,100 @@
+import type { Clock } from "../clock.ts";
+import { interrupt } from "../interruption.ts";
+import type { Operation } from "../policy/operation.ts";
+import type { Answer } from "./answer.ts";
+import { discard } from "./answer.ts";
+import type { Call } from "./call.ts";
+import type { Perform } from "./with-token.ts";
+
+/** What Presto says of a transaction at one moment. */
+export interface TransactionView {
+  readonly reference: string;
+  readonly status: "completed" | "failed" | "pending" | "not-known";
+  /** When it was asked. */
+  readonly askedAt: Date;
+}
+
+export interface AskTransactionOptions {
+  readonly perform: Perform;
+  readonly clock: Clock;
+}
+
+/** Asks what became of a call with an unknown outcome, until `lastAt` (monotonic milliseconds). Undefined where the call names no transaction. Never rejects. */
+export type AskTransaction = (call: Call, lastAt: number) => Promise<TransactionView | undefined>;
+
+/** The documented remedy for a confirm whose answer was lost; a GET, so asking moves nothing. */
+export function createAskTransaction(options: AskTransactionOptions): AskTransaction {
+  const { perform, clock } = options;
+  return async (call, lastAt) => {
+    const { reconcile } = call.operation;
+    const reference = reconcile === undefined ? undefined : readReference(call.body, reconcile.member);
+    if (reconcile === undefined || reference === undefined) return undefined;
+    const path = reconcile.path.replace("{reference}", reference);
+    const question = createQuestion(call, path, clock.monotonic(), lastAt);
+    const timer = clock.after(lastAt - clock.monotonic(), () => interrupt(question, "deadline"));
+    const askedAt = new Date(clock.now());
+    try {
+      return { reference, status: readStatus(await perform(question)), askedAt };
+    } catch {
+      return { reference, status: "not-known", askedAt };
+    } finally {
+      timer.cancel();
+    }
+  };
+}
+
+/** Characters of a reference that can stand in a path as they are. */
+const plainReference = /^[A-Za-z0-9._~-]{1,128}$/;
+
+/** The reference in a request's JSON body; the body itself is never changed. */
+function readReference(body: Buffer | undefined, member: string): string | undefined {
+  const parsed = parseJson(body);
+  if (typeof parsed !== "object" || parsed === null) return undefined;
+  const value: unknown = Reflect.get(parsed, member);
+  return typeof value === "string" && plainReference.test(value) && !/^\.\.?$/.test(value)
+    ? value
+    : undefined;
+}
+
+function readStatus(answer: Answer): TransactionView["status"] {
+  if (!Buffer.isBuffer(answer.body)) {
+    discard(answer);
+    return "not-known";
+  }
+  if (answer.status !== 200) return "not-known";
+  const parsed = parseJson(answer.body);
+  const data: unknown =
+    typeof parsed === "object" && parsed !== null ? Reflect.get(parsed, "data") : undefined;
+  const status: unknown = typeof data === "object" && data !== null ? Reflect.get(data, "status") : undefined;
+  return status === "completed" || status === "failed" || status === "pending" ? status : "not-known";
+}
+
+function parseJson(bytes: Buffer | undefined): unknown {
+  try {
+    return JSON.parse(bytes?.toString("utf8") ?? "");
+  } catch {
+    return undefined;
+  }
+}
+
+const question: Operation = { name: "wallet.transaction", method: "GET", template: "", movesMoney: false };
+
+function createQuestion(call: Call, target: string, now: number, lastAt: number): Call {
+  return {
+    requestId: call.requestId,
+    operation: question,
+    method: "GET",
+    target,
+    headers: ["accept", "application/json", "x-request-id", call.requestId],
+    body: undefined,
+    arrivedAt: now,
+    deadlineAt: lastAt,
+    hold: (bytes) => call.hold(bytes),
+    interruption: undefined,
+    waiting: undefined,
+    written: false,
+    sends: 0,
+    upstreamMs: 0,
+    generation: undefined,
+  };
+}

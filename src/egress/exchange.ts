@@ -1,0 +1,206 @@
+import { Readable } from "node:stream";
+
+import type { Dispatcher } from "undici";
+
+import { ByteList } from "../byte-list.ts";
+import type { Clock } from "../clock.ts";
+import { systemCode } from "../errors.ts";
+import type { Interruption, Waiting } from "../interruption.ts";
+import { Problem } from "../problem.ts";
+import type { Answer } from "./answer.ts";
+import { CallerGone } from "./call.ts";
+import type { Call } from "./call.ts";
+import { ConnectError } from "./connect-error.ts";
+
+/** Answers up to this size are held until they are whole, so that a cut one is never passed on as a torn 200. */
+export const largestWholeAnswer = 1024 * 1024;
+
+interface Exchange {
+  readonly handler: ExchangeHandler;
+  readonly answer: Promise<Answer>;
+}
+
+/** Makes the handler for one send of a call, and the promise of its answer. */
+export function createExchange(call: Call, clock: Clock): Exchange {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  return { handler: new ExchangeHandler(call, clock, resolve, reject), answer: promise };
+}
+
+/** undici calls these methods as the exchange goes on; one object a send, since this is the hottest path. */
+class ExchangeHandler implements Dispatcher.DispatchHandler, Waiting {
+  readonly #call: Call;
+  readonly #clock: Clock;
+  readonly #resolve: (answer: Answer) => void;
+  readonly #reject: (error: Error) => void;
+  readonly #startedAt: number;
+  #controller: Dispatcher.DispatchController | undefined;
+  #settled = false;
+  #status = 0;
+  #headers: string[] = [];
+  readonly #bytes = new ByteList();
+  #held = 0;
+  #leaveQueue: ((reason: Error) => void) | undefined;
+  #stream: Readable | undefined;
+
+  constructor(call: Call, clock: Clock, resolve: (answer: Answer) => void, reject: (error: Error) => void) {
+    this.#call = call;
+    this.#clock = clock;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#startedAt = clock.monotonic();
+    call.waiting = this;
+  }
+
+  interrupted(why: Interruption): void {
+    if (this.#stream !== undefined) {
+      this.#stream.destroy(
+        new Problem("upstream-timeout", { detail: "time ran out while the answer was passed on" }),
+      );
+      return;
+    }
+    // Money first: what may have reached Presto is seen to its end, so that its outcome is known.
+    if (why === "caller-gone" && this.#call.written && this.#call.operation.movesMoney) return;
+    if (!this.#settle()) return;
+    this.#reject(this.#call.written && why === "deadline" ? answerLate() : stopped(why));
+    if (this.#controller !== undefined) this.#controller.abort(new CallerGone());
+    else this.#leaveQueue?.(new CallerGone());
+  }
+
+  /** undici has no connection for the request yet; `leave` takes it out of its queue. */
+  queued(leave: (reason: Error) => void): void {
+    this.#leaveQueue = leave;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // A second start would be a second send; undici has no reason for one, and it would be refused.
+    if (this.#settled || this.#controller !== undefined) {
+      controller.abort(new CallerGone());
+      return;
+    }
+    this.#controller = controller;
+    // undici writes right after this returns: from here on Presto may have seen it.
+    this.#call.written = true;
+    this.#call.sends += 1;
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    // 103 and the like; undici itself ends the connection on 100 and 101.
+    if (status < 200) return;
+    this.#status = status;
+    const raw = controller.rawHeaders;
+    if (!Array.isArray(raw)) return;
+    for (const part of raw) this.#headers.push(typeof part === "string" ? part : part.toString("latin1"));
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#stream !== undefined) {
+      if (!this.#stream.push(chunk)) controller.pause();
+      return;
+    }
+    this.#bytes.add(chunk);
+    if (this.#held + chunk.length <= largestWholeAnswer && this.#call.hold(chunk.length)) {
+      this.#held += chunk.length;
+    } else {
+      this.#startStreaming(controller);
+    }
+  }
+
+  onResponseEnd(): void {
+    if (this.#stream !== undefined) {
+      this.#stream.push(null);
+      return;
+    }
+    if (!this.#settle()) return;
+    this.#resolve({ status: this.#status, headers: this.#headers, body: this.#bytes.takeWhole() });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#stream !== undefined) this.#stream.destroy(error);
+    else if (this.#settle()) this.#reject(this.#toProblem(error));
+  }
+
+  /** Too large to hold: what came so far goes on as the head of a stream. */
+  #startStreaming(controller: Dispatcher.DispatchController): void {
+    const stream = new Readable({
+      highWaterMark: 64 * 1024,
+      read: () => controller.resume(),
+      destroy: (error, done) => {
+        controller.abort(error ?? new CallerGone());
+        done(error);
+      },
+    });
+    // Whoever reads it listens, too; while nobody does yet, an error must not end the process.
+    stream.on("error", () => {});
+    this.#stream = stream;
+    if (this.#settle()) this.#resolve({ status: this.#status, headers: this.#headers, body: stream });
+    this.#call.waiting = this;
+    let room = true;
+    for (const chunk of this.#bytes.take()) room = stream.push(chunk);
+    if (!room) controller.pause();
+  }
+
+  /** Settles once: true for whoever is first, and then brings the end. */
+  #settle(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    this.#call.waiting = undefined;
+    this.#call.upstreamMs += this.#clock.monotonic() - this.#startedAt;
+    return true;
+  }
+
+  #toProblem(error: Error): Problem {
+    if (error instanceof ConnectError) return fromConnectError(error);
+    if (!this.#call.written) {
+      return new Problem("upstream-unreachable", {
+        detail: "the connection to Presto was lost before anything was sent",
+        cause: error,
+      });
+    }
+    const code = systemCode(error);
+    if (code === "UND_ERR_HEADERS_TIMEOUT" || code === "UND_ERR_BODY_TIMEOUT") return answerLate();
+    return new Problem("upstream-broken", {
+      detail:
+        "the connection broke, or the answer was malformed, after the request was sent; Presto may have acted",
+      proxyStatus: code === "UPSTREAM_RESET" ? "connection_terminated" : "http_response_incomplete",
+      cause: error,
+    });
+  }
+}
+
+/** What a call ends with that was stopped before a byte of it was written. */
+export function stopped(why: Interruption): Error {
+  if (why === "caller-gone") return new CallerGone();
+  return new Problem("upstream-timeout", {
+    detail: "no connection to Presto was had in time; nothing was sent",
+    outcome: "not-sent",
+    proxyStatus: "connection_timeout",
+  });
+}
+
+function answerLate(): Problem {
+  return new Problem("upstream-timeout", { detail: "Presto did not answer in time; it may have acted" });
+}
+
+function fromConnectError(error: ConnectError): Problem {
+  switch (error.kind) {
+    case "unreachable":
+      return new Problem("upstream-unreachable", {
+        detail: `Presto could not be reached: ${error.message}`,
+        proxyStatus: error.proxyStatus,
+        cause: error,
+      });
+    case "untrusted":
+      return new Problem("upstream-untrusted", {
+        detail: `nothing was sent to a server that did not prove that it is Presto: ${error.message}; see PRESTO_CA_FILE and PRESTO_TLS_PINS`,
+        proxyStatus: error.proxyStatus,
+        cause: error,
+      });
+    case "timeout":
+      return new Problem("upstream-timeout", {
+        detail: "no connection to Presto was had in time; nothing was sent",
+        outcome: "not-sent",
+        proxyStatus: error.proxyStatus,
+        cause: error,
+      });
+  }
+}

@@ -1,0 +1,42 @@
+import { Pool } from "undici";
+
+import type { Connector } from "./connect.ts";
+import type { Origin } from "./origin.ts";
+
+export interface PoolOptions {
+  readonly origin: Origin;
+  readonly connector: Connector;
+  /** Most connections at a time: as many as calls may be in flight, so that none waits for another's. */
+  readonly connections: number;
+  /** Longest exchange, milliseconds. Each call has a deadline of its own; this is the net below it. */
+  readonly timeoutMs: number;
+}
+
+/** A new connection at least this often, so that a changed address of Presto's name is noticed. */
+const connectionLifeMs = 5 * 60_000;
+
+/**
+ * Connections to the one origin: HTTP/1.1, one exchange at a time on each, no redirects,
+ * no retries. An idle one is given up after 4 s, or 2 s before the end that the server's
+ * `Keep-Alive: timeout` names, so that no call is sent on a connection about to be closed.
+ */
+export function createPool(options: PoolOptions): Pool {
+  return new Pool(options.origin.url, {
+    connections: options.connections,
+    pipelining: 1,
+    allowH2: false,
+    clientTtl: connectionLifeMs,
+    keepAliveTimeout: 4_000,
+    keepAliveMaxTimeout: 60_000,
+    keepAliveTimeoutThreshold: 2_000,
+    headersTimeout: options.timeoutMs + 1_000,
+    bodyTimeout: options.timeoutMs + 1_000,
+    maxHeaderSize: 32 * 1024,
+    // The socket is handed back so that undici can give up an attempt that no request waits for any more.
+    connect: (_options, callback) =>
+      options.connector.connect((error, socket) => {
+        if (error !== null) callback(error, null);
+        else if (socket !== null) callback(null, socket);
+      }),
+  });
+}

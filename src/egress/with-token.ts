@@ -1,0 +1,163 @@
+import { Problem } from "../problem.ts";
+import type { TokenOrNone, TokenSource } from "../token/token-source.ts";
+import type { Token } from "../token/token.ts";
+import { discard, isJson } from "./answer.ts";
+import type { Answer } from "./answer.ts";
+import { CallerGone } from "./call.ts";
+import type { Call } from "./call.ts";
+import type { Send } from "./send.ts";
+
+/** Who may send, and who has to wait: a bounded number of calls each. */
+export interface Turns {
+  /** Takes a turn to send, if one is free. */
+  tryTake(): boolean;
+  /** Waits for a turn, and takes it. Rejects with a `Problem` or `CallerGone`. */
+  take(call: Call): Promise<void>;
+  /** The turn is over. */
+  give(): void;
+  /** Counts a call as waiting, unless as many wait as may: then answers false. */
+  tryEnter(): boolean;
+  /** Counts a call as waiting that was admitted before. */
+  enter(): void;
+  leave(): void;
+}
+
+export interface WithTokenOptions {
+  readonly tokens: TokenSource;
+  readonly turns: Turns;
+  /** Most sends of one call (ATTEMPTS). */
+  readonly attempts?: number;
+}
+
+/** Brings one call to its end: an answer of Presto's, or a rejection with a `Problem` or `CallerGone`. */
+export type Perform = (call: Call) => Promise<Answer>;
+
+/** A 401 that is too large to hold would keep its connection, and its turn, while another token is waited for: it goes on without its content. */
+function withoutLarge401(answer: Answer): Answer {
+  if (answer.status !== 401 || Buffer.isBuffer(answer.body)) return answer;
+  discard(answer);
+  return {
+    status: answer.status,
+    headers: answer.headers.filter(tellsNothingOfContent),
+    body: Buffer.alloc(0),
+  };
+}
+
+/** For a flat list of fields without those of the content, each with its value. */
+function tellsNothingOfContent(_part: string, index: number, headers: readonly string[]): boolean {
+  return !/^content-(type|encoding)$/i.test(headers[index - (index % 2)] ?? "");
+}
+
+/** Seconds: by then a rejected token may be tried again. */
+const retryAfterSeconds = 5;
+
+/**
+ * Where the two paths meet: the request takes the live token, and nothing else does.
+ *
+ * A call is sent again only after a 401, which proves that Presto did nothing, and only
+ * with a token that this call has not been refused with (P5 to P7 of the renewal
+ * protocol). Every other end, known or unknown, is the call's end.
+ */
+export function withToken(send: Send, options: WithTokenOptions): Perform {
+  const { tokens, turns } = options;
+  const attempts = options.attempts ?? 5;
+
+  /** A token and a turn, both at once: while a call waits for the one, the other may change. */
+  async function begin(call: Call): Promise<Token> {
+    for (;;) {
+      const token = tokens.ready() ?? (await held(call));
+      if (turns.tryTake()) return token;
+      await takeTurn(call, token);
+      if (tokens.stands(call, token)) return token;
+      tokens.release(call, token);
+      turns.give();
+    }
+  }
+
+  async function takeTurn(call: Call, token: Token): Promise<void> {
+    try {
+      await turns.take(call);
+    } catch (error) {
+      tokens.release(call, token);
+      throw error;
+    }
+  }
+
+  async function held(call: Call): Promise<Token> {
+    if (!turns.tryEnter())
+      throw new Problem("overloaded", { detail: "as many calls wait as may", retryAfter: 1 });
+    let end: TokenOrNone;
+    try {
+      end = await tokens.hold(call);
+    } finally {
+      turns.leave();
+    }
+    if (end.kind === "token") return end.token;
+    if (end.kind === "interrupted" && end.why === "caller-gone") throw new CallerGone();
+    throw new Problem("no-token", {
+      detail: end.renewing
+        ? "a renewal is under way and did not bring a token in time; nothing was sent"
+        : "no token is in hand that Presto accepts; nothing was sent. See /readyz and /status of the admin listener",
+      retryAfter: retryAfterSeconds,
+    });
+  }
+
+  /** Another token and a turn, or undefined: then the 401 in hand is the answer. */
+  async function next(call: Call, refused: ReadonlySet<string>): Promise<Token | undefined> {
+    turns.enter();
+    let end: TokenOrNone;
+    try {
+      end = await tokens.afterRejection(call, refused);
+    } finally {
+      turns.leave();
+    }
+    if (end.kind !== "token") return undefined;
+    const { token } = end;
+    if (turns.tryTake()) return token;
+    return takeTurn(call, token).then(
+      () => token,
+      () => undefined,
+    );
+  }
+
+  async function sendOnce(call: Call, token: Token): Promise<Answer> {
+    let turnKept = false;
+    try {
+      const answer = withoutLarge401(await send(call, token));
+      if (!Buffer.isBuffer(answer.body)) {
+        turnKept = true;
+        answer.body.once("close", () => turns.give());
+      }
+      if (answer.status === 401) tokens.reject(token);
+      else if (answer.status >= 200 && answer.status < 300 && isJson(answer)) tokens.proveAlive(token);
+      return answer;
+    } finally {
+      if (!turnKept) turns.give();
+      tokens.release(call, token);
+    }
+  }
+
+  return async (call) => {
+    let token = await begin(call);
+    let answer = await sendOnce(call, token);
+    if (answer.status !== 401) return answer;
+
+    const refused = new Set<string>();
+    while (answer.status === 401 && call.sends < attempts) {
+      refused.add(token.id);
+      const another = await next(call, refused);
+      if (another === undefined) break;
+      token = another;
+      try {
+        const again = await sendOnce(call, token);
+        discard(answer);
+        answer = again;
+      } catch (error) {
+        // Nothing of this send got out, so what Presto said to the last one stands.
+        if (!call.written) break;
+        throw error;
+      }
+    }
+    return answer;
+  };
+}

@@ -1,0 +1,101 @@
+import type { Clock, Timer } from "../clock.ts";
+import type { Signals } from "../observe/signals.ts";
+import type { StoredRecord, TokenStore } from "../store/token-store.ts";
+
+export interface RecordWatchOptions {
+  readonly store: TokenStore;
+  readonly clock: Clock;
+  readonly signals: Pick<Signals, "storeFailed">;
+  /** Milliseconds between reads. */
+  readonly pollMs: number;
+  /** Milliseconds between reads while somebody waits for a change. */
+  readonly urgentPollMs: number;
+  /** Called with each record whose version differs from the last one told. */
+  readonly onRecord: (stored: StoredRecord) => void;
+}
+
+/** Follows the stored record: by the store's own watch where it has one, and by polling (rule P2 of the renewal protocol). */
+export interface RecordWatch {
+  /** Reads the store now; a read that was already under way does not count. Failures are signalled, then thrown. */
+  refresh(): Promise<void>;
+  /** Begins to watch and poll. */
+  start(): void;
+  /** Whether a call waits for a change: polling is urgent then. */
+  setUrgent(urgent: boolean): void;
+  close(): void;
+}
+
+export function createRecordWatch(options: RecordWatchOptions): RecordWatch {
+  const { store, clock, signals } = options;
+  let version: string | undefined;
+  let reading: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  let timer: Timer | undefined;
+  let unwatch: (() => void) | undefined;
+  let polledAt = clock.monotonic();
+  let urgent = false;
+  let closed = false;
+
+  async function readOnce(): Promise<void> {
+    try {
+      const stored = await store.read();
+      // A record that has gone is no reason to give up the token in hand.
+      if (stored === undefined || stored.version === version || closed) return;
+      version = stored.version;
+      options.onRecord(stored);
+    } catch (error) {
+      signals.storeFailed(error);
+      throw error;
+    }
+  }
+
+  function begin(): Promise<void> {
+    reading = readOnce().finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  }
+
+  function refresh(): Promise<void> {
+    if (reading === undefined) return begin();
+    // The one under way may have looked before the change: the next one is shared by all who ask meanwhile.
+    next ??= reading
+      .catch(() => {})
+      .then(() => {
+        next = undefined;
+        return begin();
+      });
+    return next;
+  }
+
+  /** Counted from the last poll, so that calls which come and go do not put the next one off for ever. */
+  function arm(): void {
+    timer?.cancel();
+    if (closed || !store.canChange) return;
+    const dueAt = polledAt + (urgent ? options.urgentPollMs : options.pollMs);
+    timer = clock.after(dueAt - clock.monotonic(), () => {
+      polledAt = clock.monotonic();
+      refresh().then(arm, arm);
+    });
+  }
+
+  return {
+    refresh,
+    start() {
+      unwatch = store.watch?.(() => {
+        refresh().catch(() => {});
+      });
+      arm();
+    },
+    setUrgent(value) {
+      if (urgent === value) return;
+      urgent = value;
+      arm();
+    },
+    close() {
+      closed = true;
+      timer?.cancel();
+      unwatch?.();
+    },
+  };
+}

@@ -1,0 +1,47 @@
+import { Failure } from "../errors.ts";
+import type { Signals } from "../observe/signals.ts";
+import { StoreError } from "../store/token-store.ts";
+import type { TokenSource } from "./token-source.ts";
+
+type TokenSignals = Pick<Signals, "tokenChanged" | "tokenRejected" | "tokenAccepted" | "storeFailed">;
+
+/** The part of readiness that the token path keeps. */
+export interface TokenLatch {
+  open(): void;
+  close(reason: string): void;
+}
+
+/** The token path's signals, and with them the latch: closed until a token was read, then open for good (a rejected token may be a lie, and would take every app's pod down). */
+export function withTokenLatch(signals: TokenSignals, latch: TokenLatch): TokenSignals {
+  let held = false;
+  return {
+    tokenChanged(token) {
+      held = true;
+      latch.open();
+      signals.tokenChanged(token);
+    },
+    tokenRejected: (token) => signals.tokenRejected(token),
+    tokenAccepted: (token) => signals.tokenAccepted(token),
+    storeFailed(error) {
+      if (!held && error instanceof StoreError) latch.close(error.message);
+      signals.storeFailed(error);
+    },
+  };
+}
+
+/**
+ * First read of the store. Where nothing is there yet the sidecar starts, and is not ready;
+ * what is there and can't be read is a mistake that only a person can mend.
+ * @throws Failure `configuration`
+ */
+export async function startTokens(tokens: TokenSource, latch: TokenLatch): Promise<void> {
+  try {
+    await tokens.start();
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    if (error.code !== "not-yet") throw new Failure("configuration", error.message, error);
+    return;
+  }
+  if (tokens.record() === undefined)
+    latch.close("The store holds no token yet. Put one in with `presto-sidecar token import`.");
+}

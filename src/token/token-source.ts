@@ -1,0 +1,170 @@
+import type { Clock } from "../clock.ts";
+import type { Interruptible, Interruption } from "../interruption.ts";
+import type { Signals } from "../observe/signals.ts";
+import type { TokenRecord } from "../store/token-record.ts";
+import type { StoredRecord, TokenStore } from "../store/token-store.ts";
+import { createRecordWatch } from "./record-watch.ts";
+import { createRejections } from "./rejections.ts";
+import { createTokenWaits } from "./token-waits.ts";
+import type { Verdict } from "./token-waits.ts";
+import { createToken } from "./token.ts";
+import type { Token } from "./token.ts";
+
+export interface TokenSourceOptions {
+  readonly store: TokenStore;
+  readonly clock: Clock;
+  readonly signals: Pick<Signals, "tokenChanged" | "tokenRejected" | "tokenAccepted" | "storeFailed">;
+  /** Longest that a new request is held because a renewal is under way, milliseconds. */
+  readonly holdMaxMs: number;
+  /** Milliseconds between reads of the store (POLL). */
+  readonly pollMs?: number;
+}
+
+/** The wait for a token ended without one. */
+export type NoToken =
+  | { readonly kind: "none"; readonly renewing: boolean }
+  | { readonly kind: "interrupted"; readonly why: Interruption; readonly renewing: boolean };
+
+export type TokenOrNone = { readonly kind: "token"; readonly token: Token } | NoToken;
+
+/**
+ * The token as requests see it: rules P1 to P10 of the renewal protocol. Tokens are told
+ * apart by id, never by generation, and a failed read never gives up the token in hand.
+ */
+export interface TokenSource {
+  /** First read (P1), then watching. Throws the store's error if that first read fails; what follows is only signalled. */
+  start(): Promise<void>;
+  /** The token to send a new request with right now, or undefined if it has to `hold` first. */
+  ready(): Token | undefined;
+  /** Waits for a token to send a new request with (P1, P3, P4, P9). */
+  hold(call: Interruptible): Promise<TokenOrNone>;
+  /** After a wait for something else: may this call still go with this token, or has the state changed under it? */
+  stands(call: Interruptible, token: Token): boolean;
+  /** Presto answered 401 to this token (P5). If it is not the one in hand, the one in hand is not touched (P10). */
+  reject(token: Token): void;
+  /** Waits for a token that is not in `refused` (P5, P6, P9). */
+  afterRejection(call: Interruptible, refused: ReadonlySet<string>): Promise<TokenOrNone>;
+  /** Presto's answer proved the token alive: clears what was held against it. */
+  proveAlive(token: Token): void;
+  /** The call is over, however it ended: a claim to try a rejected token goes back (P9). */
+  release(call: Interruptible, token: Token): void;
+  /** Reads the store now. */
+  refresh(): Promise<void>;
+  /** The record in hand; undefined before the first. */
+  record(): TokenRecord | undefined;
+  close(): void;
+}
+
+const defaultPollMs = 5_000;
+/** While a call waits for a change the store is read this often: reads are cheap beside a waiting payment. */
+const urgentPollMs = 1_000;
+
+export function createTokenSource(options: TokenSourceOptions): TokenSource {
+  const { clock, store, signals, holdMaxMs } = options;
+  const rejections = createRejections(clock);
+  const waits = createTokenWaits(clock, (any) => watch.setUrgent(any));
+  const watch = createRecordWatch({
+    store,
+    clock,
+    signals,
+    pollMs: options.pollMs ?? defaultPollMs,
+    urgentPollMs,
+    onRecord: adopt,
+  });
+  let record: TokenRecord | undefined;
+  let token: Token | undefined;
+  /** When this process first saw the intent that stands: no other machine's clock is compared. */
+  let intentSeenAt: number | undefined;
+
+  /** P2: whatever differs is taken, whatever its generation; a restored backup sets that back. */
+  function adopt(stored: StoredRecord): void {
+    const next = stored.record;
+    if (next.intent === null) intentSeenAt = undefined;
+    else if (next.intent.id !== record?.intent?.id) intentSeenAt = clock.monotonic();
+    record = next;
+    if (next.token !== null && next.token.fingerprint() !== token?.id) {
+      token = createToken(next.token, next.generation);
+      signals.tokenChanged({ generation: next.generation, id: token.id, expiresAt: next.expiresAt });
+    }
+    waits.wake();
+  }
+
+  /** Until when P3 holds new requests; 0 if nothing holds them. */
+  function heldUntil(): number {
+    return intentSeenAt === undefined ? 0 : intentSeenAt + holdMaxMs;
+  }
+
+  function ready(): Token | undefined {
+    if (token === undefined || rejections.has(token.id) || clock.monotonic() < heldUntil()) return undefined;
+    return token;
+  }
+
+  /** P9: one request at a time tries a rejected token; the others wait until `limit`. */
+  function judgeKnown(call: Interruptible, known: Token, limit: number): Verdict<Token> {
+    if (!rejections.has(known.id) || rejections.claim(known.id, call)) return { kind: "take", value: known };
+    if (!store.canChange || clock.monotonic() >= limit) return { kind: "give-up" };
+    return { kind: "wait", until: Math.min(limit, rejections.nextTryAt(known.id)) };
+  }
+
+  async function settle(call: Interruptible, judge: () => Verdict<Token>): Promise<TokenOrNone> {
+    const end = await waits.wait(call, judge);
+    const renewing = intentSeenAt !== undefined;
+    if (end.kind === "taken") return { kind: "token", token: end.value };
+    if (end.kind === "gave-up") return { kind: "none", renewing };
+    return { kind: "interrupted", why: end.why, renewing };
+  }
+
+  return {
+    async start() {
+      try {
+        await watch.refresh();
+      } finally {
+        watch.start();
+      }
+    },
+    ready,
+    hold(call) {
+      return settle(call, () => {
+        const held = heldUntil();
+        if (clock.monotonic() < held) return { kind: "wait", until: held };
+        if (token === undefined) return { kind: "give-up" };
+        return judgeKnown(
+          call,
+          token,
+          intentSeenAt === undefined ? call.arrivedAt + holdMaxMs : call.deadlineAt,
+        );
+      });
+    },
+    stands(call, held) {
+      if (held.id !== token?.id || clock.monotonic() < heldUntil()) return false;
+      return !rejections.has(held.id) || rejections.isClaimedBy(held.id, call);
+    },
+    reject(rejected) {
+      const { generation, id } = rejected;
+      if (rejections.add(id)) signals.tokenRejected({ generation, id });
+    },
+    afterRejection(call, refused) {
+      const rejectedAt = clock.monotonic();
+      // What the read finds wakes the wait below; a read that fails is signalled, and changes nothing.
+      if (store.canChange) watch.refresh().catch(() => {});
+      return settle(call, () => {
+        const limit = intentSeenAt === undefined ? rejectedAt + holdMaxMs : call.deadlineAt;
+        if (token !== undefined && !refused.has(token.id)) return judgeKnown(call, token, limit);
+        if (!store.canChange || clock.monotonic() >= limit) return { kind: "give-up" };
+        return { kind: "wait", until: limit };
+      });
+    },
+    proveAlive(alive) {
+      const { generation, id } = alive;
+      if (!rejections.clear(id)) return;
+      signals.tokenAccepted({ generation, id });
+      waits.wake();
+    },
+    release(call, used) {
+      if (rejections.release(used.id, call)) waits.wake();
+    },
+    refresh: () => watch.refresh(),
+    record: () => record,
+    close: () => watch.close(),
+  };
+}
