@@ -1,0 +1,116 @@
+import { CallerGone } from "../egress/call.ts";
+import type { Call } from "../egress/call.ts";
+import type { Turns } from "../egress/with-token.ts";
+import type { Interruption } from "../interruption.ts";
+import { Problem } from "../problem.ts";
+
+/** How much may be under way at once. */
+export interface AdmissionLimits {
+  /** Calls being sent. */
+  readonly maxInFlight: number;
+  /** Calls waiting, held ones too. */
+  readonly maxQueue: number;
+  /** Bytes of all bodies and replies in memory. */
+  readonly maxBuffered: number;
+}
+
+/** Bounds what is under way: turns to send, places to wait, and memory. */
+export interface Admission extends Turns {
+  /**
+   * True if a new call could only be refused.
+   * @param underWay calls that have begun and not ended, those whose body still comes included
+   */
+  full(underWay: number): boolean;
+  /** Takes `bytes` of the memory for bodies and replies; false, and takes none, if there is not that much left. */
+  hold(bytes: number): boolean;
+  drop(bytes: number): void;
+  /** Calls being sent, calls waiting, bytes held. */
+  load(): { readonly inFlight: number; readonly queued: number; readonly buffered: number };
+}
+
+/** The refusal of a call for which there is no place. */
+export function overloaded(
+  detail = "as many calls are being sent and wait as may; nothing was sent",
+): Problem {
+  return new Problem("overloaded", { detail, retryAfter: 1 });
+}
+
+function whyStopped(why: Interruption): Error {
+  if (why === "caller-gone") return new CallerGone();
+  return overloaded("time ran out before this call's turn came; nothing was sent");
+}
+
+export function createAdmission(limits: AdmissionLimits): Admission {
+  /** In the order of their coming; each takes the turn that it is handed. */
+  const queue = new Set<() => void>();
+  /** Twice what may be sent and wait: as many again may still be sending their bodies. */
+  const mostUnderWay = Math.max(64, 2 * (limits.maxInFlight + limits.maxQueue));
+  let inFlight = 0;
+  let heldElsewhere = 0;
+  let buffered = 0;
+
+  const waiting = (): number => queue.size + heldElsewhere;
+
+  function queueUp(call: Call): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (call.interruption !== undefined) {
+        reject(whyStopped(call.interruption));
+        return;
+      }
+      const leave = (): void => {
+        queue.delete(take);
+        call.waiting = undefined;
+      };
+      const take = (): void => {
+        leave();
+        resolve();
+      };
+      call.waiting = {
+        interrupted(why) {
+          leave();
+          reject(whyStopped(why));
+        },
+      };
+      queue.add(take);
+    });
+  }
+
+  return {
+    tryTake() {
+      if (inFlight >= limits.maxInFlight) return false;
+      inFlight += 1;
+      return true;
+    },
+    async take(call) {
+      if (waiting() >= limits.maxQueue) throw overloaded();
+      await queueUp(call);
+    },
+    give() {
+      const [first] = queue;
+      if (first === undefined) inFlight -= 1;
+      else first();
+    },
+    tryEnter() {
+      if (waiting() >= limits.maxQueue) return false;
+      heldElsewhere += 1;
+      return true;
+    },
+    enter() {
+      heldElsewhere += 1;
+    },
+    leave() {
+      heldElsewhere -= 1;
+    },
+    full: (underWay) =>
+      underWay >= mostUnderWay || (inFlight >= limits.maxInFlight && waiting() >= limits.maxQueue),
+    hold(bytes) {
+      if (buffered + bytes > limits.maxBuffered) return false;
+      buffered += bytes;
+      return true;
+    },
+    drop(bytes) {
+      buffered -= bytes;
+    },
+    load: () => ({ inFlight, queued: waiting(), buffered }),
+  };
+}

@@ -1,0 +1,67 @@
+import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+import type { Clock } from "../clock.ts";
+import type { Problem } from "../problem.ts";
+
+/** What a connection needs to know of a call that came on it. */
+export interface CallOnConnection {
+  readonly response: ServerResponse;
+  /** The caller closed its side for writing. */
+  halfClosed(): void;
+  /** Time is over for it, whatever it waits for: the caller is told what is known by `until` (monotonic milliseconds). */
+  expire(until: number): void;
+  /** The bytes of the body can't be had: ends the call with this problem. False if the body is complete already. */
+  failBody(problem: Problem): boolean;
+}
+
+/** A caller's connection, and the calls on it that are not over. */
+export interface Connection {
+  readonly socket: Socket;
+  readonly unixSocket: boolean;
+  /** `127.0.0.1:41234` or `unix`, for the log. */
+  readonly peer: string;
+  /** In the order of their coming; more than one only where the caller pipelines. */
+  readonly calls: CallOnConnection[];
+  /** Nothing more is read from it as HTTP: it closes when what is under way is answered. */
+  closing: boolean;
+}
+
+/** Nothing more is read; the connection ends with the last reply that is still due on it. */
+export function closeAfterLast(connection: Connection): void {
+  const last = connection.calls.at(-1)?.response;
+  if (last === undefined) return;
+  if (!last.headersSent) last.shouldKeepAlive = false;
+  last.once("close", () => connection.socket.destroySoon());
+}
+
+export function createConnection(socket: Socket, unixSocket: boolean): Connection {
+  const host = socket.remoteAddress ?? "";
+  return {
+    socket,
+    unixSocket,
+    peer: unixSocket ? "unix" : `${host.includes(":") ? `[${host}]` : host}:${socket.remotePort ?? 0}`,
+    calls: [],
+    closing: false,
+  };
+}
+
+/** Longest time that bytes nobody wants are read after a last reply, milliseconds. */
+const lingerMs = 10_000;
+
+/**
+ * Writes the last reply of a connection, and goes on reading until the caller has finished:
+ * closing with unread bytes would send a TCP reset, which can take the reply away from a
+ * caller that is still sending (RFC 9112 section 9.6).
+ */
+export function endLingering(connection: Connection, reply: string, clock: Clock): void {
+  if (connection.closing) return;
+  connection.closing = true;
+  const { socket } = connection;
+  const timer = clock.after(lingerMs, () => socket.destroy());
+  socket.once("close", () => timer.cancel());
+  socket.once("end", () => socket.destroySoon());
+  socket.on("error", () => socket.destroy());
+  socket.end(reply, "latin1");
+  socket.resume();
+}

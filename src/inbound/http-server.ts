@@ -1,0 +1,96 @@
+import type { Server, ServerResponse } from "node:http";
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+
+import { createServer } from "../node-http.ts";
+import { CallerRequest } from "./caller-request.ts";
+import { createConnection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+
+export interface HttpServerOptions {
+  /** Where the connections that are open are kept. */
+  readonly open: Set<Connection>;
+  readonly unixSocket: boolean;
+  /** The request's head must be complete after so many milliseconds… */
+  readonly headTimeoutMs: number;
+  /** …and all of it after so many. */
+  readonly requestTimeoutMs: number;
+  readonly onRequest: (connection: Connection, request: CallerRequest, response: ServerResponse) => void;
+  /** `Expect: 100-continue`: the caller waits for a word before it sends the body. */
+  readonly onExpectContinue: (
+    connection: Connection,
+    request: CallerRequest,
+    response: ServerResponse,
+  ) => void;
+  /** `Expect` with anything else. */
+  readonly onExpectUnknown: (
+    connection: Connection,
+    request: CallerRequest,
+    response: ServerResponse,
+  ) => void;
+  readonly onConnectMethod: (connection: Connection, request: CallerRequest) => void;
+  /** The HTTP parser, a timeout or the socket failed. */
+  readonly onClientError: (connection: Connection, error: Error) => void;
+}
+
+/** Largest request head, bytes: longer than any that an app of ours sends, short enough to hold thousands. */
+const maxHeadBytes = 16 * 1024;
+/** Longer than common clients keep idle connections, so that they close first and lose no race. */
+const keepAliveMs = 75_000;
+const mostConnections = 8_192;
+
+/** A Node HTTP server with every limit said outright, and one `Connection` for each socket. */
+export function createHttpServer(options: HttpServerOptions): Server {
+  const connections = new WeakMap<Duplex, Connection>();
+  const connectionOf = (socket: Duplex): Connection | undefined => connections.get(socket);
+
+  const server = createServer({
+    IncomingMessage: CallerRequest,
+    insecureHTTPParser: false,
+    // Our own check answers with a problem document.
+    requireHostHeader: false,
+    maxHeaderSize: maxHeadBytes,
+    headersTimeout: options.headTimeoutMs,
+    requestTimeout: options.requestTimeoutMs,
+    keepAliveTimeout: keepAliveMs,
+    connectionsCheckingInterval: 500,
+    noDelay: true,
+  });
+  // Beyond Node's default of 2,000 fields the rest would be dropped in silence: a second Host, an Origin. The size bounds them.
+  server.maxHeadersCount = 0;
+  server.maxConnections = mostConnections;
+  // A caller that has sent its request may close its side and still wants the reply; Node has no documented option for it.
+  Object.assign(server, { httpAllowHalfOpen: true });
+
+  const listen =
+    (then: (connection: Connection, request: CallerRequest, response: ServerResponse) => void) =>
+    (request: CallerRequest, response: ServerResponse): void => {
+      const connection = connectionOf(request.socket);
+      if (connection === undefined) request.socket.destroy();
+      else then(connection, request, response);
+    };
+
+  server.on("connection", (socket) => {
+    const connection = createConnection(socket, options.unixSocket);
+    connections.set(socket, connection);
+    options.open.add(connection);
+    socket.on("close", () => options.open.delete(connection));
+    socket.on("end", () => {
+      for (const call of connection.calls) call.halfClosed();
+    });
+  });
+  server.on("request", listen(options.onRequest));
+  server.on("checkContinue", listen(options.onExpectContinue));
+  server.on("checkExpectation", listen(options.onExpectUnknown));
+  server.on("connect", (request, socket) => {
+    const connection = connectionOf(socket);
+    if (connection === undefined) socket.destroy();
+    else options.onConnectMethod(connection, request);
+  });
+  server.on("clientError", (error, socket) => {
+    const connection = connectionOf(socket);
+    if (connection === undefined || !(socket instanceof Socket)) socket.destroy();
+    else options.onClientError(connection, error);
+  });
+  return server;
+}

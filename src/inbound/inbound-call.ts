@@ -1,0 +1,206 @@
+import type { ServerResponse } from "node:http";
+
+import type { Clock, Timer } from "../clock.ts";
+import type { Call } from "../egress/call.ts";
+import { interrupt } from "../interruption.ts";
+import type { Interruption, Waiting } from "../interruption.ts";
+import type { Signals } from "../observe/signals.ts";
+import type { Operation } from "../policy/operation.ts";
+import { Problem } from "../problem.ts";
+import type { Outcome } from "../problem.ts";
+import type { Admission } from "./admission.ts";
+import type { CallOnConnection, Connection } from "./connection.ts";
+
+/** Where a call stands: its body is still coming, it is being performed, its reply is being written, or all is done. */
+type Phase = "receiving" | "performing" | "replying" | "over";
+
+export interface AcceptedRequest {
+  readonly requestId: string;
+  readonly operation: Operation;
+  readonly target: string;
+  readonly headers: readonly string[];
+}
+
+export interface CallTimes {
+  /** The whole exchange as the caller sees it, milliseconds. */
+  readonly timeoutMs: number;
+  /** How much of that is kept back to ask what became of a call with an unknown outcome. */
+  readonly reserveMs: number;
+}
+
+export interface CallParts {
+  readonly clock: Clock;
+  readonly admission: Pick<Admission, "hold" | "drop">;
+  readonly signals: Pick<Signals, "callFinished">;
+  /** The call has ended in every way: answered or given up, and its connection let go. */
+  readonly onOver: () => void;
+}
+
+/** One accepted request from its head to its reply's last byte: its time, its memory, and the line that is told of it. */
+export class InboundCall implements Call, CallOnConnection {
+  readonly requestId: string;
+  readonly operation: Operation;
+  readonly target: string;
+  readonly headers: readonly string[];
+  readonly arrivedAt: number;
+  readonly deadlineAt: number;
+  body: Buffer | undefined;
+  interruption: Interruption | undefined;
+  waiting: Waiting | undefined;
+  written = false;
+  sends = 0;
+  upstreamMs = 0;
+  generation: number | undefined;
+
+  /** The body, while it is still coming. */
+  receiving: { fail(problem: Problem): void } | undefined;
+  phase: Phase = "receiving";
+  readonly connection: Connection;
+  readonly response: ServerResponse;
+  readonly #parts: CallParts;
+  #lastAt: number;
+  #timer: Timer;
+  #held = 0;
+  #closed = false;
+  #repliedOnSocket = false;
+  #cut = false;
+  #settled: { outcome: Outcome; status: number; code: string | undefined; cause: unknown } | undefined;
+
+  constructor(
+    request: AcceptedRequest,
+    connection: Connection,
+    response: ServerResponse,
+    times: CallTimes,
+    parts: CallParts,
+  ) {
+    this.requestId = request.requestId;
+    this.operation = request.operation;
+    this.target = request.target;
+    this.headers = request.headers;
+    this.connection = connection;
+    this.response = response;
+    this.#parts = parts;
+    this.arrivedAt = parts.clock.monotonic();
+    this.#lastAt = this.arrivedAt + times.timeoutMs;
+    this.deadlineAt = this.#lastAt - times.reserveMs;
+    this.#timer = parts.clock.after(times.timeoutMs - times.reserveMs, () => this.#late());
+    connection.calls.push(this);
+    response.on("close", () => this.#responseClosed());
+  }
+
+  get method(): string {
+    return this.operation.method;
+  }
+
+  hold(bytes: number): boolean {
+    if (!this.#parts.admission.hold(bytes)) return false;
+    this.#held += bytes;
+    return true;
+  }
+
+  /** The monotonic time by which the reply's last byte must be out. */
+  get lastAt(): number {
+    return this.#lastAt;
+  }
+
+  /** Before anything was sent, a caller that closed its side has gone. */
+  halfClosed(): void {
+    if (!this.written && this.sends === 0 && this.phase !== "replying") this.#callerGone();
+  }
+
+  failBody(problem: Problem): boolean {
+    if (this.receiving === undefined) return false;
+    this.receiving.fail(problem);
+    return true;
+  }
+
+  expire(until: number): void {
+    this.#lastAt = Math.min(this.#lastAt, until);
+    const draining = new Problem("draining", {
+      detail: "the sidecar has shut down; send to another, or again soon",
+      retryAfter: 1,
+    });
+    if (!this.failBody(draining)) interrupt(this, "deadline");
+  }
+
+  /** What the call ends with; told once its response has been written or its connection closed. */
+  settle(outcome: Outcome, status: number, code?: string, cause?: unknown): void {
+    this.#settled ??= { outcome, status, code, cause };
+    if (this.#closed) this.#finish();
+  }
+
+  /** A last reply was written on the bare socket: for this call that is the end. */
+  repliedOnSocket(): void {
+    this.#repliedOnSocket = true;
+    this.#closed = true;
+    this.#finish();
+  }
+
+  /** The reply can't be finished, and the caller is not to blame. */
+  cut(cause?: unknown): void {
+    this.#cut = true;
+    if (cause !== undefined && this.#settled !== undefined) this.#settled = { ...this.#settled, cause };
+    this.connection.socket.destroy();
+  }
+
+  #callerGone(): void {
+    interrupt(this, "caller-gone");
+  }
+
+  #responseClosed(): void {
+    this.#closed = true;
+    if (this.#settled === undefined) this.#callerGone();
+    else this.#finish();
+  }
+
+  #late(): void {
+    const left = this.#lastAt - this.#parts.clock.monotonic();
+    const replying = this.phase === "replying";
+    switch (this.phase) {
+      case "receiving":
+        this.failBody(
+          new Problem("request-timeout", {
+            detail: "the request's body was not complete in time; nothing was sent",
+          }),
+        );
+        break;
+      case "performing":
+        interrupt(this, "deadline");
+        break;
+      case "replying":
+        if (left > 0) break;
+        this.cut();
+        return;
+      case "over":
+        return;
+    }
+    // Once more: at the end of all time, or, where a reply is still to be made by then, a second after it.
+    this.#cutAfter(replying ? left : Math.max(left, 0) + 1_000);
+  }
+
+  #cutAfter(ms: number): void {
+    if (this.phase !== "over") this.#timer = this.#parts.clock.after(ms, () => this.cut());
+  }
+
+  #finish(): void {
+    if (this.phase === "over" || this.#settled === undefined) return;
+    this.phase = "over";
+    this.#timer.cancel();
+    const { calls } = this.connection;
+    calls.splice(calls.indexOf(this), 1);
+    this.#parts.admission.drop(this.#held);
+    this.#parts.signals.callFinished({
+      requestId: this.requestId,
+      operation: this.operation.name,
+      movesMoney: this.operation.movesMoney,
+      ...this.#settled,
+      upstreamMs: this.upstreamMs,
+      totalMs: this.#parts.clock.monotonic() - this.arrivedAt,
+      sends: this.sends,
+      generation: this.generation,
+      peer: this.connection.peer,
+      callerGone: !this.response.writableFinished && !this.#repliedOnSocket && !this.#cut,
+    });
+    this.#parts.onOver();
+  }
+}

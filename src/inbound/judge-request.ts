@@ -1,0 +1,97 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+
+import { createOwnAuthority } from "../policy/authority.ts";
+import type { Upstream } from "../policy/authority.ts";
+import { hostNames, judgeCaller } from "../policy/caller.ts";
+import { judgeFraming } from "../policy/framing.ts";
+import { readRequestId, selectRequestHeaders } from "../policy/headers.ts";
+import type { Operation } from "../policy/operation.ts";
+import { createOperations } from "../policy/operations.ts";
+import { judgeTarget } from "../policy/target.ts";
+import { isAuthPath } from "../policy/template.ts";
+import { Problem } from "../problem.ts";
+import type { AcceptedRequest } from "./inbound-call.ts";
+
+export interface JudgeOptions {
+  readonly upstream: Upstream;
+  /** Further names accepted in Host. */
+  readonly hosts: readonly string[];
+  readonly operations: readonly Operation[];
+}
+
+/** A request that is refused, with the id that its reply carries. */
+export interface RefusedRequest {
+  readonly requestId: string;
+  readonly problem: Problem;
+}
+
+/** Judges a request's head, in the order of the design: caller, framing, target, operation; then picks what is forwarded of its fields. */
+export type JudgeRequest = (
+  request: IncomingMessage,
+  unixSocket: boolean,
+) => AcceptedRequest | RefusedRequest;
+
+/** More than any app sends. Each costs memory beyond its bytes, so that the size of the head alone is no bound. */
+const mostFields = 256;
+
+/** Node's parser also takes others, and a request line without one. */
+const versions: ReadonlySet<string> = new Set(["1.0", "1.1"]);
+
+export function createJudge(options: JudgeOptions): JudgeRequest {
+  const names = hostNames(options.upstream.host, options.hosts);
+  const isOwnAuthority = createOwnAuthority(options.upstream);
+  const operations = createOperations(options.operations);
+  const overTcp = { unixSocket: false, names };
+  const overUnix = { unixSocket: true, names };
+
+  return (request, unixSocket) => {
+    const { rawHeaders } = request;
+    const method = request.method ?? "";
+    const requestId = readRequestId(rawHeaders) ?? randomUUID();
+    const refuse = (problem: Problem): RefusedRequest => ({ requestId, problem });
+
+    if (!versions.has(request.httpVersion)) {
+      return refuse(
+        new Problem("bad-request", {
+          detail: "the request is not HTTP/1.1; have the client use that version",
+        }),
+      );
+    }
+    const caller = judgeCaller(rawHeaders, unixSocket ? overUnix : overTcp);
+    if (!caller.ok) return refuse(new Problem(caller.code, { detail: caller.detail }));
+    const framing = judgeFraming(method, rawHeaders);
+    if (!framing.ok) return refuse(new Problem(framing.code, { detail: framing.detail }));
+    if (rawHeaders.length > 2 * mostFields) {
+      return refuse(
+        new Problem("headers-too-large", {
+          detail: `the request has more than ${mostFields} header fields; send fewer`,
+        }),
+      );
+    }
+    const target = judgeTarget(request.url ?? "", isOwnAuthority);
+    if (!target.ok) return refuse(new Problem("bad-target", { detail: target.detail }));
+    const match = operations.match(method, target.path);
+    if (match.kind === "not-allowed") {
+      return refuse(
+        new Problem("operation-not-allowed", {
+          detail: isAuthPath(target.path)
+            ? "auth/* is closed whatever is configured: nobody issues or revokes the token through this listener"
+            : "this path is not in the table of operations (see PRESTO_OPERATIONS); health and status are on the admin listener",
+        }),
+      );
+    }
+    if (match.kind === "method-not-allowed") {
+      return refuse(
+        new Problem("method-not-allowed", {
+          detail: `this path takes ${match.allow.join(", ")}`,
+          allow: match.allow,
+        }),
+      );
+    }
+
+    const headers = selectRequestHeaders(rawHeaders);
+    headers.push("x-request-id", requestId);
+    return { requestId, operation: match.operation, target: target.target, headers };
+  };
+}

@@ -1,0 +1,72 @@
+import type { TransactionView } from "../egress/ask-transaction.ts";
+import { STATUS_CODES } from "../node-http.ts";
+import { isRetryable, problems } from "../problem.ts";
+import type { Problem } from "../problem.ts";
+
+export interface ProblemContext {
+  readonly requestId: string;
+  /** The operation would act a second time if it was sent again. */
+  readonly actsTwice: boolean;
+  readonly transaction?: TransactionView | undefined;
+  /** The request was a HEAD. */
+  readonly toHead?: boolean;
+}
+
+/** A reply of the sidecar's own, ready to be written. */
+export interface ProblemReply {
+  readonly status: number;
+  /** Name, value, name, value… */
+  readonly headers: string[];
+  readonly body: string;
+}
+
+/** RFC 9457 document with the fields that go beside it; text only, all of it ASCII. */
+export function renderProblem(problem: Problem, context: ProblemContext): ProblemReply {
+  const { transaction } = context;
+  const body = JSON.stringify({
+    type: `urn:presto-sidecar:problem:${problem.code}`,
+    title: problems[problem.code].title,
+    status: problem.status,
+    detail: problem.message,
+    code: problem.code,
+    outcome: problem.outcome,
+    retryable: isRetryable(problem, context.actsTwice),
+    request_id: context.requestId,
+    ...(transaction === undefined
+      ? {}
+      : {
+          transaction: {
+            reference: transaction.reference,
+            status: transaction.status,
+            asked_at: transaction.askedAt.toISOString(),
+          },
+        }),
+  });
+  const headers = [
+    "Content-Type",
+    "application/problem+json",
+    "Content-Length",
+    String(Buffer.byteLength(body)),
+    "Cache-Control",
+    "no-store",
+    "Presto-Outcome",
+    problem.outcome,
+    "Proxy-Status",
+    `presto-sidecar; error=${problem.proxyStatus}`,
+    "X-Request-Id",
+    context.requestId,
+  ];
+  if (problem.retryAfter !== undefined) headers.push("Retry-After", String(problem.retryAfter));
+  if (problem.allow !== undefined) headers.push("Allow", problem.allow.join(", "));
+  return { status: problem.status, headers, body };
+}
+
+/** The same as bytes for a bare socket, where no HTTP response can be had from Node; the connection is closed after it. */
+export function renderRawProblem(problem: Problem, context: ProblemContext, now: Date): string {
+  const { status, headers, body } = renderProblem(problem, context);
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Error"}\r\nDate: ${now.toUTCString()}\r\nConnection: close\r\n`;
+  for (let index = 0; index < headers.length; index += 2)
+    head += `${headers[index]}: ${headers[index + 1]}\r\n`;
+  // RFC 9110 section 9.3.2: no content to HEAD.
+  return context.toHead === true ? `${head}\r\n` : `${head}\r\n${body}`;
+}

@@ -1,0 +1,89 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+import type { Clock } from "../clock.ts";
+import type { Signals } from "../observe/signals.ts";
+import { endLingering } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import type { RefusedRequest } from "./judge-request.ts";
+import { renderProblem, renderRawProblem } from "./problem-document.ts";
+import { writeProblem } from "./write-reply.ts";
+
+export interface RefuseOptions {
+  readonly clock: Clock;
+  readonly signals: Pick<Signals, "callFinished">;
+}
+
+/** Answers requests that never became a call: nothing of them was or will be sent. */
+export interface RefuseRequest {
+  /** With Node's response, if the request is complete or others are answered before it; else on the bare socket. */
+  withResponse(
+    connection: Connection,
+    request: IncomingMessage,
+    response: ServerResponse,
+    refused: RefusedRequest,
+  ): void;
+  /** On the bare socket, which is closed after it. */
+  onSocket(connection: Connection, refused: RefusedRequest): void;
+}
+
+export function createRefuseRequest(options: RefuseOptions): RefuseRequest {
+  const { clock, signals } = options;
+
+  function tell(connection: Connection, { requestId, problem }: RefusedRequest, startedAt: number): void {
+    signals.callFinished({
+      requestId,
+      operation: "none",
+      movesMoney: false,
+      outcome: problem.outcome,
+      status: problem.status,
+      code: problem.code,
+      cause: problem.cause,
+      upstreamMs: 0,
+      totalMs: clock.monotonic() - startedAt,
+      sends: 0,
+      generation: undefined,
+      peer: connection.peer,
+      callerGone: false,
+    });
+  }
+
+  function onSocket(connection: Connection, refused: RefusedRequest, toHead = false): void {
+    const startedAt = clock.monotonic();
+    endLingering(
+      connection,
+      renderRawProblem(refused.problem, { ...contextOf(refused), toHead }, new Date(clock.now())),
+      clock,
+    );
+    tell(connection, refused, startedAt);
+  }
+
+  return {
+    onSocket,
+    withResponse(connection, request, response, refused) {
+      const startedAt = clock.monotonic();
+      request.resume();
+      if (refused.problem.code === "bad-request") {
+        // Where it ends is in doubt, so nothing behind it is a request (RFC 9112 section 6.3).
+        if (connection.calls.length === 0) {
+          onSocket(connection, refused, request.method === "HEAD");
+          return;
+        }
+        connection.closing = true;
+        response.shouldKeepAlive = false;
+      }
+      // By then the parser has gone through the bytes that came with the head, a short body among them.
+      clock.after(0, () => {
+        if (!request.complete && connection.calls.length === 0) {
+          onSocket(connection, refused, request.method === "HEAD");
+          return;
+        }
+        writeProblem(response, renderProblem(refused.problem, contextOf(refused)));
+        tell(connection, refused, startedAt);
+      });
+    },
+  };
+}
+
+function contextOf(refused: RefusedRequest): { requestId: string; actsTwice: boolean } {
+  return { requestId: refused.requestId, actsTwice: false };
+}

@@ -1,0 +1,31 @@
+import type { Server } from "node:net";
+
+import type { ListenAddress } from "./listen-address.ts";
+
+/** A server that listens. */
+export interface BoundListener {
+  /** Where: as it was asked for, but with the port that the system chose where 0 was asked. */
+  readonly address: ListenAddress;
+  /**
+   * Unlinks the socket file, if there is one and it is still the one that was made here.
+   * For after the server was closed; calling it twice does nothing.
+   */
+  release(): void;
+}
+
+/** Calls `listen` and resolves once `server` listens; rejects with the system's error if it can't. */
+export function listening(server: Server, listen: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onListening = (): void => {
+      server.off("error", onError);
+      resolve();
+    };
+    const onError = (error: Error): void => {
+      server.off("listening", onListening);
+      reject(error);
+    };
+    server.once("listening", onListening);
+    server.once("error", onError);
+    listen();
+  });
+}
