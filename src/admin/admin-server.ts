@@ -1,0 +1,71 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+
+import type { Metrics } from "../observe/metrics.ts";
+import type { Signals } from "../observe/signals.ts";
+import { healthAnswer } from "./health-answer.ts";
+import type { Latch, Readiness } from "./readiness.ts";
+import { createSmallServer, type BoundableServer } from "./small-server.ts";
+import { statusPage, statusPagePolicy } from "./status-page.ts";
+import { withLatches, type FullReport, type StatusReport } from "./status-report.ts";
+
+export interface AdminServerOptions {
+  readonly readiness: Pick<Readiness, "all">;
+  readonly status: () => StatusReport;
+  readonly metrics: Pick<Metrics, "text" | "contentType">;
+  readonly signals: Pick<Signals, "warned">;
+}
+
+/**
+ * Health, metrics and status, for reading only. It may be bound to an address that others
+ * reach, so whatever it can say must be fit for them: it is given no secret to begin with.
+ */
+export function createAdminServer({
+  readiness,
+  status,
+  metrics,
+  signals,
+}: AdminServerOptions): Promise<BoundableServer> {
+  const report = (): FullReport => withLatches(status(), readiness.all());
+
+  const health =
+    (check: string, latches: () => readonly Latch[]) => (request: FastifyRequest, reply: FastifyReply) => {
+      const { status: code, body } = healthAnswer(check, latches(), asksVerbose(request));
+      return reply.code(code).type("text/plain; charset=utf-8").send(body);
+    };
+
+  return createSmallServer({
+    signals,
+    methods: ["GET", "HEAD"],
+    routes(app) {
+      // A process that can answer lives; restarting it would mend none of the latches.
+      app.get(
+        "/livez",
+        health("livez", () => []),
+      );
+      app.get(
+        "/readyz",
+        health("readyz", () => readiness.all()),
+      );
+      // Kubernetes starts the app's own container after this one. Waiting for a token is readiness' part.
+      app.get(
+        "/startupz",
+        health("startupz", () => readiness.all().filter(({ name }) => name === "started")),
+      );
+      app.get("/metrics", async (_request, reply) =>
+        reply.type(metrics.contentType).send(await metrics.text()),
+      );
+      app.get("/status", (_request, reply) => reply.send(report()));
+      app.get("/", (_request, reply) =>
+        reply
+          .header("content-security-policy", statusPagePolicy)
+          .type("text/html; charset=utf-8")
+          .send(statusPage(report())),
+      );
+    },
+  });
+}
+
+/** As the Kubernetes API server has it: the parameter's presence counts, not its value. */
+function asksVerbose(request: FastifyRequest): boolean {
+  return new URLSearchParams(request.url.split("?")[1] ?? "").has("verbose");
+}

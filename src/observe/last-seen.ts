@@ -1,0 +1,60 @@
+import type { Clock } from "../clock.ts";
+import { noSignals } from "./no-signals.ts";
+import type { Signals } from "./signals.ts";
+
+/** The token in hand, as it was told; its fingerprint, never its text. */
+export interface SeenToken {
+  readonly id: string;
+  readonly generation: number;
+  /** Null where it is unknown. */
+  readonly expiresAt: Date | null;
+}
+
+/** What was told last, for whoever is asked for the present state: metrics and the status page. */
+export interface LastSeen {
+  readonly signals: Signals;
+  token(): SeenToken | undefined;
+  /** Seconds until the token ends, below zero if it has; undefined while unknown. */
+  tokenSecondsLeft(): number | undefined;
+  /** `refused` while Presto's last word on the token in hand is 401. */
+  tokenState(): "none" | "in use" | "refused";
+  /** Days until the certificate last shown by Presto ends, below zero if it has; undefined while unknown. */
+  certificateDaysLeft(): number | undefined;
+}
+
+const msPerSecond = 1000;
+const msPerDay = 24 * 60 * 60 * 1000;
+
+export function createLastSeen(clock: Clock): LastSeen {
+  let token: SeenToken | undefined;
+  let refusedId: string | undefined;
+  let certificateEnd: number | undefined;
+  return {
+    signals: {
+      ...noSignals,
+      tokenChanged(changed) {
+        token = changed;
+      },
+      tokenRejected({ id }) {
+        refusedId = id;
+      },
+      tokenAccepted({ id }) {
+        if (refusedId === id) refusedId = undefined;
+      },
+      peerCertificate(validTo) {
+        certificateEnd = validTo.getTime();
+      },
+    },
+    token: () => token,
+    tokenState() {
+      if (token === undefined) return "none";
+      return token.id === refusedId ? "refused" : "in use";
+    },
+    tokenSecondsLeft: () => left(token?.expiresAt?.getTime(), msPerSecond),
+    certificateDaysLeft: () => left(certificateEnd, msPerDay),
+  };
+
+  function left(end: number | undefined, unit: number): number | undefined {
+    return end === undefined || Number.isNaN(end) ? undefined : (end - clock.now()) / unit;
+  }
+}

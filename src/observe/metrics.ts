@@ -1,0 +1,139 @@
+import { Counter, Gauge, Registry } from "prom-client";
+
+import { StoreError, type StoreErrorCode } from "../store/token-store.ts";
+import { createCallMetrics } from "./call-metrics.ts";
+import type { LastSeen } from "./last-seen.ts";
+import { createProcessMetrics } from "./process-metrics.ts";
+import { addReadGauge } from "./read-gauge.ts";
+import type { Signals } from "./signals.ts";
+
+/** Present values that only other parts know. */
+export interface Readings {
+  /** Calls being sent, calls waiting, bytes of bodies and replies in memory. */
+  load(): { readonly inFlight: number; readonly queued: number; readonly buffered: number };
+  /** Log lines lost since the start. */
+  logLinesLost(): number;
+}
+
+export interface MetricsOptions {
+  /** Names of the operations in the table; others are counted as `none`. */
+  readonly operations: readonly string[];
+  readonly lastSeen: LastSeen;
+  /** This program's version. */
+  readonly version: string;
+  /** Wall clock of the start, milliseconds since 1970. */
+  readonly startedAt: number;
+}
+
+export interface Metrics {
+  readonly signals: Signals;
+  /** Where the present values come from, once their parts exist; until then they are absent. */
+  measure(readings: Readings): void;
+  /** The Prometheus text format, and its media type. */
+  text(): Promise<string>;
+  readonly contentType: string;
+  /** Ends the watch over the event loop. */
+  close(): void;
+}
+
+const storeCodes = [
+  "unreadable",
+  "wrong-key",
+  "damaged",
+  "newer-schema",
+  "not-yet",
+  "bad-token",
+  "other",
+] as const satisfies readonly (StoreErrorCode | "other")[];
+
+/** `presto_sidecar_*`, in a registry of its own. A value that is not known yet is absent, not zero. */
+export function createMetrics({ operations, lastSeen, version, startedAt }: MetricsOptions): Metrics {
+  const registry = new Registry();
+  let readings: Readings | undefined;
+
+  const countCall = createCallMetrics(registry, operations);
+  const close = createProcessMetrics(registry);
+
+  const tokenChanges = counter("token_changes_total", "How often another token came into hand.");
+  const rejections = counter("token_rejections_total", "How often Presto answered 401 to a token.");
+  const connectFailures = counter("connect_failures_total", "Connections to Presto that could not be made.");
+  const warnings = counter("warnings_total", "Warnings that were logged.");
+  const storeFailures = new Counter({
+    name: "presto_sidecar_store_failures_total",
+    help: "Reads of the token store that failed, by code.",
+    labelNames: ["code"],
+    registers: [registry],
+  });
+  for (const code of storeCodes) storeFailures.inc({ code }, 0);
+  const latches = new Gauge({
+    name: "presto_sidecar_latch_closed",
+    help: "1 while a readiness latch is closed; the sidecar is ready when none is.",
+    labelNames: ["latch"],
+    registers: [registry],
+  });
+
+  gauge("in_flight_calls", "Calls being sent.", () => readings?.load().inFlight);
+  gauge("queued_calls", "Calls waiting for their turn, held ones too.", () => readings?.load().queued);
+  gauge("buffered_bytes", "Bytes of bodies and replies in memory.", () => readings?.load().buffered);
+  gauge("token_generation", "Generation of the token in hand.", () => lastSeen.token()?.generation);
+  gauge("token_refused", "1 while Presto's last word on the token in hand is 401; absent without one.", () =>
+    lastSeen.tokenState() === "none" ? undefined : Number(lastSeen.tokenState() === "refused"),
+  );
+  gauge("token_seconds_left", "Seconds until the token in hand ends; absent while unknown.", () =>
+    lastSeen.tokenSecondsLeft(),
+  );
+  gauge(
+    "certificate_days_left",
+    "Days until the certificate that Presto showed last ends; absent while none was seen.",
+    () => lastSeen.certificateDaysLeft(),
+  );
+  gauge("start_time_seconds", "When the process started, in seconds since 1970.", () => startedAt / 1000);
+  const lost = counter(
+    "log_lines_lost_total",
+    "Log lines that were lost because nobody read them, or they could not be written.",
+    () => {
+      lost.reset();
+      lost.inc(readings?.logLinesLost() ?? 0);
+    },
+  );
+  const build = new Gauge({
+    name: "presto_sidecar_build_info",
+    help: "1, labelled with versions.",
+    labelNames: ["version", "node_version"],
+    registers: [registry],
+  });
+  build.set({ version, node_version: process.version }, 1);
+
+  return {
+    signals: {
+      callFinished: countCall,
+      tokenChanged: () => tokenChanges.inc(),
+      tokenRejected: () => rejections.inc(),
+      tokenAccepted() {},
+      storeFailed: (error) => storeFailures.inc({ code: error instanceof StoreError ? error.code : "other" }),
+      peerCertificate() {},
+      connectFailed: () => connectFailures.inc(),
+      latchChanged: (latch, reason) => latches.set({ latch }, reason === undefined ? 0 : 1),
+      warned: () => warnings.inc(),
+    },
+    measure(given) {
+      readings = given;
+    },
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+    close,
+  };
+
+  function counter(name: string, help: string, collect?: () => void): Counter {
+    return new Counter({
+      name: `presto_sidecar_${name}`,
+      help,
+      registers: [registry],
+      ...(collect === undefined ? {} : { collect }),
+    });
+  }
+
+  function gauge(name: string, help: string, read: () => number | undefined): void {
+    addReadGauge(registry, `presto_sidecar_${name}`, help, read);
+  }
+}

@@ -1,0 +1,167 @@
+import { afterEach, describe, expect, it } from "vitest";
+
+import { systemClock } from "../../../src/clock.ts";
+import { createLastSeen } from "../../../src/observe/last-seen.ts";
+import { createMetrics, type Metrics } from "../../../src/observe/metrics.ts";
+import { StoreError } from "../../../src/store/token-store.ts";
+import { finishedCall } from "../../support/finished-call.ts";
+import { parseExposition, type Exposition } from "../../support/parse-exposition.ts";
+
+const day = 24 * 60 * 60 * 1000;
+const made: Metrics[] = [];
+
+afterEach(() => {
+  for (const metrics of made.splice(0)) metrics.close();
+});
+
+function newMetrics() {
+  const lastSeen = createLastSeen({ ...systemClock, now: () => 10 * day });
+  const metrics = createMetrics({
+    operations: ["wallet.init", "wallet.confirm"],
+    lastSeen,
+    version: "1.2.3",
+    startedAt: 5000,
+  });
+  made.push(metrics);
+  return { metrics, lastSeen, read: async (): Promise<Exposition> => parseExposition(await metrics.text()) };
+}
+
+describe("the metrics", () => {
+  it("are well-formed Prometheus text, each named presto_sidecar_*, each with a help line", async () => {
+    const { metrics, read } = newMetrics();
+    metrics.signals.callFinished(finishedCall());
+    metrics.signals.latchChanged("token", "none");
+    const { families } = await read();
+    expect(families.size).toBeGreaterThan(20);
+    for (const [name, { help }] of families) {
+      expect(name).toMatch(/^presto_sidecar_[a-z_]+$/);
+      expect(help).toMatch(/\w.*\.$/);
+    }
+    expect(metrics.contentType).toBe("text/plain; version=0.0.4; charset=utf-8");
+  });
+
+  it("count calls by operation, status and outcome, and their times in seconds", async () => {
+    const { metrics, read } = newMetrics();
+    metrics.signals.callFinished(finishedCall({ totalMs: 30, upstreamMs: 20 }));
+    metrics.signals.callFinished(finishedCall({ totalMs: 700, upstreamMs: 20 }));
+    metrics.signals.callFinished(
+      finishedCall({ operation: "wallet.confirm", status: 502, outcome: "unknown", code: "upstream-broken" }),
+    );
+    const { value } = await read();
+    const init = { operation: "wallet.init", status: "200", outcome: "answered" };
+    expect(value("presto_sidecar_calls_total", init)).toBe(2);
+    expect(
+      value("presto_sidecar_calls_total", { operation: "wallet.confirm", status: "502", outcome: "unknown" }),
+    ).toBe(1);
+    expect(value("presto_sidecar_call_duration_seconds_count", init)).toBe(2);
+    expect(value("presto_sidecar_call_duration_seconds_sum", init)).toBeCloseTo(0.73);
+    expect(value("presto_sidecar_call_duration_seconds_bucket", { ...init, le: "0.025" })).toBe(0);
+    expect(value("presto_sidecar_call_duration_seconds_bucket", { ...init, le: "0.05" })).toBe(1);
+    expect(value("presto_sidecar_call_duration_seconds_bucket", { ...init, le: "+Inf" })).toBe(2);
+    expect(value("presto_sidecar_upstream_duration_seconds_sum", { operation: "wallet.init" })).toBeCloseTo(
+      0.04,
+    );
+    expect(value("presto_sidecar_problems_total", { code: "upstream-broken" })).toBe(1);
+    expect(value("presto_sidecar_problems_total", { code: "no-token" })).toBe(0);
+  });
+
+  it("count sends, callers that went away, and no time with Presto for a call that was not sent", async () => {
+    const { metrics, read } = newMetrics();
+    metrics.signals.callFinished(finishedCall({ sends: 3 }));
+    metrics.signals.callFinished(
+      finishedCall({ sends: 0, status: 0, outcome: "not-sent", callerGone: true }),
+    );
+    const { value } = await read();
+    expect(value("presto_sidecar_sends_total")).toBe(3);
+    expect(value("presto_sidecar_callers_gone_total")).toBe(1);
+    expect(value("presto_sidecar_upstream_duration_seconds_count", { operation: "wallet.init" })).toBe(1);
+    expect(
+      value("presto_sidecar_calls_total", { operation: "wallet.init", status: "0", outcome: "not-sent" }),
+    ).toBe(1);
+  });
+
+  it("stay bounded whatever operations, statuses and codes are told", async () => {
+    const { metrics, read } = newMetrics();
+    for (let i = 0; i < 2000; i++) {
+      metrics.signals.callFinished(
+        finishedCall({ operation: `made-up-${i}`, status: i, code: `made-up-${i}` }),
+      );
+    }
+    const { families } = await read();
+    const calls = families.get("presto_sidecar_calls_total")?.samples ?? [];
+    expect(calls.length).toBeLessThan(70);
+    expect(new Set(calls.map(({ labels }) => labels["operation"]))).toEqual(new Set(["none"]));
+    expect(calls.reduce((sum, { value }) => sum + value, 0)).toBe(2000);
+    const problems = families.get("presto_sidecar_problems_total")?.samples ?? [];
+    expect(problems.length).toBeLessThan(30);
+    expect(problems.find(({ labels }) => labels["code"] === "other")?.value).toBe(2000);
+  });
+
+  it("count what befalls the token, the store and connections", async () => {
+    const { metrics, read } = newMetrics();
+    const { signals } = metrics;
+    signals.tokenChanged({ generation: 1, id: "a", expiresAt: null });
+    signals.tokenRejected({ generation: 1, id: "a" });
+    signals.tokenRejected({ generation: 1, id: "a" });
+    signals.storeFailed(new StoreError("damaged", "x"));
+    signals.storeFailed(new Error("x"));
+    signals.connectFailed(new Error("x"));
+    signals.warned("x");
+    const { value } = await read();
+    expect(value("presto_sidecar_token_changes_total")).toBe(1);
+    expect(value("presto_sidecar_token_rejections_total")).toBe(2);
+    expect(value("presto_sidecar_store_failures_total", { code: "damaged" })).toBe(1);
+    expect(value("presto_sidecar_store_failures_total", { code: "other" })).toBe(1);
+    expect(value("presto_sidecar_store_failures_total", { code: "wrong-key" })).toBe(0);
+    expect(value("presto_sidecar_connect_failures_total")).toBe(1);
+    expect(value("presto_sidecar_warnings_total")).toBe(1);
+  });
+
+  it("leave out what is not known yet, rather than say zero", async () => {
+    const { read } = newMetrics();
+    const { value } = await read();
+    for (const name of [
+      "token_generation",
+      "token_seconds_left",
+      "certificate_days_left",
+      "in_flight_calls",
+      "queued_calls",
+      "buffered_bytes",
+    ]) {
+      expect(value(`presto_sidecar_${name}`)).toBeUndefined();
+    }
+  });
+
+  it("show the present: load, lost log lines, token, certificate, latches, versions", async () => {
+    const { metrics, lastSeen, read } = newMetrics();
+    let queued = 7;
+    metrics.measure({ load: () => ({ inFlight: 2, queued, buffered: 4096 }), logLinesLost: () => 5 });
+    lastSeen.signals.tokenChanged({ generation: 9, id: "a", expiresAt: new Date(11 * day) });
+    lastSeen.signals.peerCertificate(new Date(40 * day));
+    metrics.signals.latchChanged("token", "none");
+    metrics.signals.latchChanged("started", undefined);
+    const { value } = await read();
+    expect(value("presto_sidecar_in_flight_calls")).toBe(2);
+    expect(value("presto_sidecar_queued_calls")).toBe(7);
+    expect(value("presto_sidecar_buffered_bytes")).toBe(4096);
+    expect(value("presto_sidecar_log_lines_lost_total")).toBe(5);
+    expect(value("presto_sidecar_token_generation")).toBe(9);
+    expect(value("presto_sidecar_token_seconds_left")).toBe(86_400);
+    expect(value("presto_sidecar_certificate_days_left")).toBe(30);
+    expect(value("presto_sidecar_latch_closed", { latch: "token" })).toBe(1);
+    expect(value("presto_sidecar_latch_closed", { latch: "started" })).toBe(0);
+    expect(value("presto_sidecar_start_time_seconds")).toBe(5);
+    expect(value("presto_sidecar_build_info", { version: "1.2.3", node_version: process.version })).toBe(1);
+    queued = 0;
+    expect((await read()).value("presto_sidecar_queued_calls")).toBe(0);
+    expect((await read()).value("presto_sidecar_log_lines_lost_total")).toBe(5);
+  });
+
+  it("leave the token's end out again when a token without one follows", async () => {
+    const { lastSeen, read } = newMetrics();
+    lastSeen.signals.tokenChanged({ generation: 1, id: "a", expiresAt: new Date(11 * day) });
+    expect((await read()).value("presto_sidecar_token_seconds_left")).toBe(86_400);
+    lastSeen.signals.tokenChanged({ generation: 2, id: "b", expiresAt: null });
+    expect((await read()).value("presto_sidecar_token_seconds_left")).toBeUndefined();
+  });
+});
