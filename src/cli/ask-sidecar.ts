@@ -1,0 +1,90 @@
+import type { RequestOptions } from "node:http";
+
+import type { Clock } from "../clock.ts";
+import { Failure, systemCode } from "../errors.ts";
+import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
+import { request } from "../node-http.ts";
+
+/** More than any status page has. */
+const mostBytes = 1024 * 1024;
+
+export interface Question {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  /** Milliseconds for the whole exchange. */
+  readonly withinMs: number;
+  readonly clock: Clock;
+  /** The variable that names the listener, for the message. */
+  readonly variable: "PRESTO_ADMIN_LISTEN" | "PRESTO_CONTROL_LISTEN";
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/**
+ * Asks a running sidecar over its admin or control listener.
+ * @throws Failure `unreachable`, with the system's error as its cause, if no whole answer came in time
+ */
+export function askSidecar(listener: ListenAddress, question: Question): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown): void => {
+      timer.cancel();
+      reject(unreachable(listener, question, error));
+    };
+    const asked = request({
+      ...target(listener),
+      method: question.method,
+      path: question.path,
+      agent: false,
+      headers: question.method === "POST" ? { "Presto-Control": "1", "Content-Length": "0" } : {},
+    });
+    const timer = question.clock.after(question.withinMs, () =>
+      asked.destroy(new Error("no answer in time")),
+    );
+    asked.once("error", fail);
+    asked.once("response", (response) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      response.on("data", (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > mostBytes) asked.destroy(new Error("the answer is too long to be a sidecar's"));
+        else chunks.push(chunk);
+      });
+      response.once("error", fail);
+      response.once("end", () => {
+        timer.cancel();
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") });
+      });
+    });
+    asked.end();
+  });
+}
+
+/** True if the failure says that nobody listens there any more, rather than that somebody is slow. */
+export function isNobodyThere(error: unknown): boolean {
+  if (!(error instanceof Failure) || error.code !== "unreachable") return false;
+  const code = systemCode(error.cause);
+  return code === "ECONNREFUSED" || code === "ENOENT";
+}
+
+function target(listener: ListenAddress): RequestOptions {
+  if (listener.kind === "unix") return { socketPath: listener.path };
+  return { host: reachable(listener.host), port: listener.port };
+}
+
+/** A server bound to every address is asked on loopback. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0") return "127.0.0.1";
+  return host === "::" ? "::1" : host;
+}
+
+function unreachable(listener: ListenAddress, question: Question, error: unknown): Failure {
+  const why = systemCode(error) ?? (error instanceof Error ? error.message : "no answer");
+  return new Failure(
+    "unreachable",
+    `No sidecar answers at ${formatListenAddress(listener)} (${why}). See that it runs, and that ${question.variable} is the same here as there.`,
+    error,
+  );
+}

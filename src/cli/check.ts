@@ -1,0 +1,17 @@
+import { describeConfig, formatConfig } from "../config/describe.ts";
+import { loadConfig } from "../config/load.ts";
+import type { Run } from "./command.ts";
+import { printJson, printNote } from "./output.ts";
+
+/** Prints the configuration, secrets masked. Opens nothing. */
+export const check: Run = async (args, io) => {
+  const config = loadConfig(io.env, io.execArgv);
+  const rows = describeConfig(config, io.env);
+  if (args.flag("json")) {
+    printJson(io, { variables: rows, warnings: config.warnings });
+    return 0;
+  }
+  io.stdout.write(formatConfig(rows));
+  for (const warning of config.warnings) printNote(io, `Warning: ${warning}`);
+  return 0;
+};

@@ -1,0 +1,137 @@
+import type { Command, CommandOption } from "./command.ts";
+
+const json: CommandOption = { summary: "print JSON, for machines" };
+const timeout: CommandOption = {
+  value: "DURATION",
+  summary: "give up after this long (default 60s), with exit code 75",
+};
+
+/** Every command, in the order in which the help lists them. */
+export const commands: readonly Command[] = [
+  {
+    name: "start",
+    summary: "run the sidecar",
+    description:
+      "Runs the sidecar until SIGTERM or SIGINT, then drains: it keeps accepting for PRESTO_DRAIN_MIN and has finished by PRESTO_DRAIN_MAX. Exit code 0 after a clean drain, 1 if calls were cut off, 130 or 143 after a second signal. SIGHUP reads what comes from files anew.",
+    options: {},
+    examples: ["PRESTO_URL=https://presto.example PRESTO_TOKEN_FILE=/run/secrets/token presto-sidecar start"],
+    stopsItself: true,
+    load: async () => (await import("./start.ts")).start,
+  },
+  {
+    name: "check",
+    summary: "check the configuration and print it, secrets masked",
+    description:
+      "Reads the configuration and opens nothing: no listener, no store, no connection. Exit code 0 if it is sound, 78 if not; all mistakes are named at once.",
+    options: { json },
+    examples: ["presto-sidecar check", "presto-sidecar check --json"],
+    load: async () => (await import("./check.ts")).check,
+  },
+  {
+    name: "status",
+    summary: "show what a running sidecar says of itself",
+    description: "Reads the admin listener (PRESTO_ADMIN_LISTEN). Exit code 69 if no sidecar answers there.",
+    options: { json },
+    examples: ["presto-sidecar status", "presto-sidecar status --json"],
+    load: async () => (await import("./status.ts")).status,
+  },
+  {
+    name: "token import",
+    summary: "put a token into the store",
+    description:
+      "Reads the token from a hidden prompt or from standard input, never from an argument, and stores it as the next generation. Without --expires the expiry is unknown. Where PRESTO_URL is set, says whether Presto accepts the token; it is stored either way. Exit code 65 if the bytes can't be a token, 75 while the store is locked or a renewal is under way, 77 if the store is read-only, 78 if the record there can't be read (it is left alone).",
+    options: {
+      name: { value: "NAME", summary: "the name under which Presto knows the token" },
+      expires: { value: "YYYY-MM-DD", summary: "the day at whose start (00:00 UTC) the token stops working" },
+      json,
+    },
+    examples: ["presto-sidecar token import --expires 2027-02-22", "presto-sidecar token import < token.txt"],
+    insteadOfArguments:
+      "Secrets are never taken from arguments: every user of this machine can see them there, and the shell keeps them. Pipe the token in, or type it at the prompt. If you have just given one, treat it as known to others.",
+    load: async () => (await import("./token-import.ts")).tokenImport,
+  },
+  {
+    name: "token show",
+    summary: "show the stored token's name, dates and fingerprint",
+    description:
+      "Reads the store; the token itself is never printed. Exit code 66 if there is no token, 78 if the record can't be read: the message says why, and what to do.",
+    options: { json },
+    examples: ["presto-sidecar token show", "presto-sidecar token show --json"],
+    load: async () => (await import("./token-show.ts")).tokenShow,
+  },
+  {
+    name: "keygen",
+    summary: "print a new PRESTO_STORE_KEY",
+    description:
+      "Prints 32 random bytes as base64. Keep them where only the sidecar can read them: whoever has them can open the store.",
+    options: {},
+    examples: ["(umask 077; presto-sidecar keygen > store.key)"],
+    load: async () => (await import("./keygen.ts")).keygen,
+  },
+  {
+    name: "wait",
+    summary: "wait until a sidecar is ready",
+    description:
+      "Asks the admin listener until it says that it is ready. Exit code 75 if the time ran out, with the reason.",
+    options: { timeout },
+    examples: ["presto-sidecar wait --timeout 30s"],
+    load: async () => (await import("./wait.ts")).wait,
+  },
+  {
+    name: "drain",
+    summary: "take no more calls, and wait until none is in flight",
+    description:
+      "Asks the control listener (PRESTO_CONTROL_LISTEN) to drain, and waits until nothing is in flight or queued; the sidecar stays up. Exit code 69 if no sidecar answers, 75 if the time ran out, 78 if the control listener is off.",
+    options: { timeout },
+    examples: ["presto-sidecar drain"],
+    load: async () => (await import("./drain.ts")).drain,
+  },
+  {
+    name: "quit",
+    summary: "drain a sidecar and end it",
+    description:
+      "Asks the control listener (PRESTO_CONTROL_LISTEN) to drain and exit, and waits until the sidecar has gone. Exit code 69 if no sidecar answers, 75 if the time ran out, 78 if the control listener is off.",
+    options: { timeout },
+    examples: ["presto-sidecar quit"],
+    load: async () => (await import("./quit.ts")).quit,
+  },
+  {
+    name: "healthcheck",
+    summary: "ask a sidecar once whether it is ready",
+    description:
+      "Asks the admin listener once. Exit code 0 if it is ready (with --live: alive), else 1, with the reason.",
+    options: { live: { summary: "ask only whether it is alive" } },
+    examples: ["presto-sidecar healthcheck", "presto-sidecar healthcheck --live"],
+    load: async () => (await import("./healthcheck.ts")).healthcheck,
+  },
+  {
+    name: "sandbox",
+    summary: "run a stand-in for Presto on this machine",
+    description:
+      "Runs a stand-in for the Presto API on loopback, with a certificate authority of its own, and prints how to point a sidecar at it.",
+    options: {
+      port: { value: "PORT", summary: "port of the API (default: a free one)" },
+      "control-port": {
+        value: "PORT",
+        summary: "port of the endpoint that switches faults on (default: a free one)",
+      },
+      directory: {
+        value: "FOLDER",
+        summary: "where to put the CA certificate and the token (default: a temporary folder)",
+      },
+    },
+    examples: ["presto-sidecar sandbox", "presto-sidecar sandbox --port 7443 --directory ./sandbox"],
+    stopsItself: true,
+    load: async () => (await import("./sandbox.ts")).sandbox,
+  },
+  {
+    name: "demo",
+    summary: "show one wallet top-up through a real sidecar",
+    description:
+      "Starts the sandbox and a sidecar, and sends one wallet top-up through them, telling each step. On a terminal both stay up for calls by hand until Ctrl-C. Exit code 0 if the money moved exactly once, else 1.",
+    options: { once: { summary: "end after the top-up, on a terminal too" } },
+    examples: ["presto-sidecar demo", "presto-sidecar demo --once"],
+    stopsItself: true,
+    load: async () => (await import("./demo.ts")).demo,
+  },
+];

@@ -1,0 +1,39 @@
+import { parseCount } from "../config/quantities.ts";
+import { RefusedValue } from "../config/refused-value.ts";
+import { Failure, systemCode } from "../errors.ts";
+import { runSandbox } from "../sandbox/run-sandbox.ts";
+import type { Arguments, Run } from "./command.ts";
+import { printLine } from "./output.ts";
+
+/** Runs the stand-in for Presto until Ctrl-C. */
+export const sandbox: Run = async (args, io) => {
+  const directory = args.text("directory");
+  const port = portOf(args, "port");
+  const controlPort = portOf(args, "control-port");
+  try {
+    await runSandbox({
+      write: (line) => printLine(io, line),
+      signal: io.signal,
+      ...(directory === undefined ? {} : { directory }),
+      ...(port === undefined ? {} : { port }),
+      ...(controlPort === undefined ? {} : { controlPort }),
+    });
+    return 0;
+  } catch (error) {
+    const code = systemCode(error);
+    // Nothing of a system's error is secret here: it names a port or a path.
+    if (code === undefined || !/^E[A-Z0-9]+$/.test(code) || !(error instanceof Error)) throw error;
+    throw new Failure("system-refused", `The sandbox can't run: ${error.message}`, error);
+  }
+};
+
+function portOf(args: Arguments, name: string): number | undefined {
+  const text = args.text(name);
+  if (text === undefined) return undefined;
+  try {
+    return parseCount(text);
+  } catch (error) {
+    if (!(error instanceof RefusedValue)) throw error;
+    throw new Failure("usage", `--${name}: ${error.message}. Write a port such as 7443.`, error);
+  }
+}

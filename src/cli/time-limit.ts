@@ -1,0 +1,33 @@
+import { parseDuration } from "../config/quantities.ts";
+import { RefusedValue } from "../config/refused-value.ts";
+import { Failure } from "../errors.ts";
+import type { Arguments, Io } from "./command.ts";
+
+const unlessGiven = "60s";
+
+/** How long a command may wait. */
+export interface TimeLimit {
+  /** As it was written: `60s`. */
+  readonly text: string;
+  /** Milliseconds that are left; 0 when it has run out. */
+  left(): number;
+}
+
+/**
+ * The limit of `--timeout`, or 60 s, counted from now.
+ * @throws Failure `usage`
+ */
+export function startTimeLimit(args: Arguments, io: Io): TimeLimit {
+  const text = args.text("timeout") ?? unlessGiven;
+  const end = io.clock.monotonic() + milliseconds(text);
+  return { text, left: () => Math.max(0, end - io.clock.monotonic()) };
+}
+
+function milliseconds(text: string): number {
+  try {
+    return parseDuration(text);
+  } catch (error) {
+    if (!(error instanceof RefusedValue)) throw error;
+    throw new Failure("usage", `--timeout: ${error.message}. Write it like 30s.`, error);
+  }
+}

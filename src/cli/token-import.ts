@@ -1,0 +1,81 @@
+import { loadStoreConfig } from "../config/load-store-config.ts";
+import { Failure } from "../errors.ts";
+import type { ProbeVerdict } from "../presto/probe.ts";
+import { Secret } from "../secret.ts";
+import { openStore } from "../store/open-store.ts";
+import type { TokenRecord } from "../store/token-record.ts";
+import { isTokenText } from "../token/token.ts";
+import type { Arguments, Io, Run } from "./command.ts";
+import { parseExpiryDate } from "./expiry-date.ts";
+import { printJson, printLine, printNote } from "./output.ts";
+import { probeToken } from "./probe-token.ts";
+import { readSecret } from "./read-secret.ts";
+import { refuseWhileRenewed, storeImport, type Import } from "./store-import.ts";
+
+/** Puts a token from standard input or a hidden prompt into the store, as the next generation. */
+export const tokenImport: Run = async (args, io) => {
+  const described = readDescription(args, io);
+  const config = loadStoreConfig(io.env, io.execArgv, "write");
+  for (const warning of config.warnings) printNote(io, `Warning: ${warning}`);
+  const store = await openStore(config.store, { clock: io.clock });
+  try {
+    // Whoever would be refused is told before typing the token.
+    refuseWhileRenewed(await store.read());
+    const token = await readToken(io);
+    const record = await storeImport(store, { ...described, token }, io.clock);
+    const lives = config.upstream === undefined ? undefined : await probeToken(config.upstream, token, io);
+    report(io, record, lives, args.flag("json"));
+    return 0;
+  } finally {
+    store.close();
+  }
+};
+
+function readDescription(args: Arguments, io: Io): Omit<Import, "token"> {
+  const name = args.text("name") ?? null;
+  if (name !== null && !/^[\x20-\x7e]{1,255}$/.test(name)) {
+    throw new Failure("usage", "--name has more than 255 characters, or one that is not visible ASCII.");
+  }
+  const expires = args.text("expires");
+  return { name, expiresAt: expires === undefined ? null : parseExpiryDate(expires, io.clock.now()) };
+}
+
+async function readToken(io: Io): Promise<Secret> {
+  const text = await readSecret(io, "Token");
+  if (!isTokenText(text)) {
+    throw new Failure(
+      "input-refused",
+      "This can't be a token: it holds a space, a line end or another character that is not visible ASCII. Nothing was stored.",
+    );
+  }
+  return new Secret(text);
+}
+
+function report(io: Io, record: TokenRecord, lives: ProbeVerdict | undefined, asJson: boolean): void {
+  const fingerprint = record.token?.fingerprint() ?? null;
+  const expires = record.expiresAt?.toISOString() ?? null;
+  if (asJson) {
+    printJson(io, {
+      name: record.name,
+      generation: record.generation,
+      fingerprint,
+      expires_at: expires,
+      presto_says: lives ?? null,
+    });
+    return;
+  }
+  printLine(io, `The token is stored as generation ${record.generation}, fingerprint ${fingerprint}.`);
+  printLine(
+    io,
+    expires === null
+      ? "When it expires is unknown: give --expires if Presto named a date."
+      : `It expires at ${expires}.`,
+  );
+  if (lives !== undefined) printLine(io, livesSentences[lives]);
+}
+
+const livesSentences: Readonly<Record<ProbeVerdict, string>> = {
+  alive: "Presto accepts it.",
+  dead: "Presto refuses it (401, asked twice): it is revoked, expired, or of another account. It is stored all the same; import a live one over it.",
+  unclear: "Whether it lives is not known: Presto gave no answer that tells.",
+};

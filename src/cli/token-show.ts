@@ -1,0 +1,82 @@
+import { loadStoreConfig } from "../config/load-store-config.ts";
+import { Failure } from "../errors.ts";
+import { openStore } from "../store/open-store.ts";
+import type { TokenRecord } from "../store/token-record.ts";
+import { StoreError } from "../store/token-store.ts";
+import type { TokenStore } from "../store/token-store.ts";
+import type { Io, Run } from "./command.ts";
+import { printJson, printNote, printTable } from "./output.ts";
+
+/** Shows what the store holds, but never the token. */
+export const tokenShow: Run = async (args, io) => {
+  const config = loadStoreConfig(io.env, io.execArgv, "read");
+  for (const warning of config.warnings) printNote(io, `Warning: ${warning}`);
+  const store = await openStore(config.store, { clock: io.clock });
+  try {
+    show(io, await readToken(store), args.flag("json"));
+    return 0;
+  } finally {
+    store.close();
+  }
+};
+
+async function readToken(store: TokenStore): Promise<TokenRecord> {
+  const stored = await store.read().catch(refuseKeyless(store));
+  if (stored === undefined || stored.record.token === null) {
+    throw new Failure(
+      "no-token",
+      "There is no token in the store. Put one there with: presto-sidecar token import",
+    );
+  }
+  return stored.record;
+}
+
+/** A sidecar waits for a key file; a command that is run once can't, and without a key says nothing of the token. */
+function refuseKeyless(store: TokenStore): (error: unknown) => never {
+  return (error) => {
+    if (store.kind !== "file" || !(error instanceof StoreError) || error.code !== "not-yet") throw error;
+    throw new Failure(
+      "configuration",
+      `${error.message} Make a key with: presto-sidecar keygen, if the record was not sealed yet.`,
+      error,
+    );
+  };
+}
+
+function show(io: Io, record: TokenRecord, asJson: boolean): void {
+  const expiry = record.expiresAt;
+  if (asJson) {
+    printJson(io, {
+      name: record.name,
+      generation: record.generation,
+      fingerprint: record.token?.fingerprint() ?? null,
+      issued_at: record.issuedAt?.toISOString() ?? null,
+      expires_at: expiry?.toISOString() ?? null,
+      renewal_under_way: record.intent !== null,
+      stopped: record.stopped?.reason ?? null,
+    });
+    return;
+  }
+  printTable(io, [
+    ["name", record.name ?? "unknown"],
+    ["generation", String(record.generation)],
+    ["fingerprint", record.token?.fingerprint() ?? "none"],
+    ["issued or imported", record.issuedAt?.toISOString() ?? "unknown"],
+    [
+      "expires",
+      expiry === null
+        ? "unknown"
+        : `${expiry.toISOString()}${expiry.getTime() <= io.clock.now() ? " (it has expired)" : ""}`,
+    ],
+    [
+      "renewal",
+      record.intent === null ? "none under way" : `under way since ${record.intent.at.toISOString()}`,
+    ],
+    [
+      "alarm",
+      record.stopped === null
+        ? "none"
+        : `${record.stopped.reason} (since ${record.stopped.at.toISOString()})`,
+    ],
+  ]);
+}
