@@ -1,0 +1,141 @@
+import { createHash, KeyObject, webcrypto } from "node:crypto";
+import { isIP } from "node:net";
+
+import { loadX509 } from "./x509-library.ts";
+
+const curve = { name: "ECDSA", namedCurve: "P-256" } as const;
+const signing = { name: "ECDSA", hash: "SHA-256" } as const;
+const day = 24 * 60 * 60 * 1000;
+
+/** A certificate and its private key, both PEM. */
+export interface Certificate {
+  readonly certPem: string;
+  /** PKCS#8, not encrypted. */
+  readonly keyPem: string;
+  /** Base64 SHA-256 of the SubjectPublicKeyInfo, as a pin is written after `sha256/` (RFC 7469, section 2.4). */
+  readonly spkiPin: string;
+}
+
+/** What a leaf certificate says. */
+export interface LeafOptions {
+  /** Subject alternative names, DNS names and IP addresses. Default: localhost, 127.0.0.1 and ::1. */
+  readonly names?: readonly string[];
+  /** Default: a day ago, so that a clock that lags does not matter. */
+  readonly notBefore?: Date;
+  /** Default: in 30 days. */
+  readonly notAfter?: Date;
+  /** Common name of the subject; no client looks at it. Default: the first of `names`. */
+  readonly commonName?: string;
+  /** Extended key usage. `client` makes a certificate that no server may present. Default: `server`. */
+  readonly usage?: "server" | "client";
+}
+
+/** A certificate authority that issues leaves, good and bad ones. */
+export interface Authority extends Certificate {
+  issue(options?: LeafOptions): Promise<Certificate>;
+}
+
+const loopbackNames = ["localhost", "127.0.0.1", "::1"];
+
+/** What a certificate authority says. */
+export interface AuthorityOptions {
+  /** Common name. Default: Presto sandbox CA. */
+  readonly name?: string;
+  /** Default: a day ago. */
+  readonly notBefore?: Date;
+  /** Default: in a year. */
+  readonly notAfter?: Date;
+}
+
+/** Makes a certificate authority of its own, ECDSA P-256. Dates are those of the system's clock, which clients go by. */
+export async function createAuthority(options: AuthorityOptions = {}): Promise<Authority> {
+  const x509 = await loadX509();
+  const now = Date.now();
+  const keys = await makeKeys();
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    name: [{ CN: [options.name ?? "Presto sandbox CA"] }],
+    notBefore: options.notBefore ?? new Date(now - day),
+    notAfter: options.notAfter ?? new Date(now + 365 * day),
+    signingAlgorithm: signing,
+    keys,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return {
+    ...written(certificate.toString("pem"), keys),
+    async issue(leaf = {}) {
+      const leafKeys = await makeKeys();
+      const issued = await x509.X509CertificateGenerator.create({
+        ...leafFields(leaf),
+        issuer: certificate.subjectName,
+        publicKey: leafKeys.publicKey,
+        signingKey: keys.privateKey,
+        extensions: [
+          ...(await leafExtensions(leaf, leafKeys)),
+          await x509.AuthorityKeyIdentifierExtension.create(keys.publicKey),
+        ],
+      });
+      return written(issued.toString("pem"), leafKeys);
+    },
+  };
+}
+
+/** Makes a leaf that nobody but itself vouches for. */
+export async function createSelfSigned(options: LeafOptions = {}): Promise<Certificate> {
+  const x509 = await loadX509();
+  const keys = await makeKeys();
+  const { subject, ...fields } = leafFields(options);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    ...fields,
+    name: subject,
+    keys,
+    extensions: await leafExtensions(options, keys),
+  });
+  return written(certificate.toString("pem"), keys);
+}
+
+function leafFields(options: LeafOptions) {
+  const now = Date.now();
+  const names = options.names ?? loopbackNames;
+  return {
+    subject: [{ CN: [options.commonName ?? names[0] ?? "no name"] }],
+    notBefore: options.notBefore ?? new Date(now - day),
+    notAfter: options.notAfter ?? new Date(now + 30 * day),
+    signingAlgorithm: signing,
+  };
+}
+
+async function leafExtensions(options: LeafOptions, keys: webcrypto.CryptoKeyPair) {
+  const x509 = await loadX509();
+  const names = options.names ?? loopbackNames;
+  const usage =
+    options.usage === "client" ? x509.ExtendedKeyUsage.clientAuth : x509.ExtendedKeyUsage.serverAuth;
+  const alternatives = names.map((name) => ({
+    type: isIP(name) === 0 ? ("dns" as const) : ("ip" as const),
+    value: name,
+  }));
+  return [
+    new x509.BasicConstraintsExtension(false, undefined, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+    new x509.ExtendedKeyUsageExtension([usage]),
+    await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ...(alternatives.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(alternatives)]),
+  ];
+}
+
+function makeKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return webcrypto.subtle.generateKey(curve, true, ["sign", "verify"]);
+}
+
+function written(certPem: string, keys: webcrypto.CryptoKeyPair): Certificate {
+  const spki = KeyObject.from(keys.publicKey).export({ type: "spki", format: "der" });
+  return {
+    // OpenSSL's own form ends with a line feed; files with several certificates need it.
+    certPem: `${certPem.trimEnd()}\n`,
+    keyPem: KeyObject.from(keys.privateKey).export({ type: "pkcs8", format: "pem" }),
+    spkiPin: createHash("sha256").update(spki).digest("base64"),
+  };
+}

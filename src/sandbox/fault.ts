@@ -1,0 +1,169 @@
+/** What is wrong with a certificate that the `wrong-certificate` fault presents. */
+export const certificateFlaws = ["other-name", "expired", "other-authority", "self-signed"] as const;
+
+/** See {@link certificateFlaws}. */
+export type CertificateFlaw = (typeof certificateFlaws)[number];
+
+/** What a fault does to a new connection, before any request can be seen on it. */
+export type ConnectionEffect =
+  | { readonly kind: "reset-at-connect" }
+  | { readonly kind: "stall-at-connect" }
+  | { readonly kind: "wrong-certificate"; readonly certificate: CertificateFlaw }
+  | { readonly kind: "old-tls" };
+
+/** What a fault does to a request. Durations are milliseconds; `acts` defaults to false. */
+export type RequestEffect =
+  | { readonly kind: "reset-before-reading" }
+  | { readonly kind: "reset-before-acting" }
+  | { readonly kind: "reset-after-acting" }
+  | { readonly kind: "hold"; readonly acts?: boolean }
+  | { readonly kind: "slow-head"; readonly ms: number }
+  | { readonly kind: "slow-body"; readonly ms: number }
+  | { readonly kind: "half-answer" }
+  | { readonly kind: "garbage" }
+  | {
+      readonly kind: "status";
+      readonly status: number;
+      readonly message?: string;
+      /** Seconds. */
+      readonly retryAfter?: number;
+      readonly acts?: boolean;
+    }
+  | { readonly kind: "html"; readonly status?: number; readonly acts?: boolean }
+  | {
+      readonly kind: "answer";
+      readonly status: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly body?: string;
+      readonly acts?: boolean;
+    };
+
+/** Which requests a fault hits. */
+export interface RequestMatch {
+  /** Default: every method. */
+  readonly method?: string;
+  /** The exact path without its query, or the beginning of one and a `*`. Default: every path. */
+  readonly path?: string;
+}
+
+/** How often a fault strikes. */
+export interface FaultTimes {
+  /** The next N. Default: until the fault is removed. */
+  readonly times?: number;
+}
+
+/** A fault that strikes connections. */
+export type ConnectionFault = ConnectionEffect & FaultTimes;
+
+/** A fault that strikes requests. */
+export type RequestFault = RequestEffect & RequestMatch & FaultTimes;
+
+/** A fault, as it is set. */
+export type Fault = ConnectionFault | RequestFault;
+
+/** Name of a fault. */
+export type FaultKind = Fault["kind"];
+
+/** A kind as people read of it; README's table is made from this. */
+export interface FaultKindDoc {
+  readonly strikes: "connection" | "request";
+  readonly does: string;
+  /** Its own fields, beside `times` and, where it strikes requests, `method` and `path`. */
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+const acts = "true: the request is executed all the same. Default false";
+
+/** Every kind of fault, what it does, and its own fields. */
+export const faultKinds: Readonly<Record<FaultKind, FaultKindDoc>> = {
+  "reset-at-connect": {
+    strikes: "connection",
+    does: "Resets a new connection before the TLS handshake.",
+    fields: {},
+  },
+  "stall-at-connect": {
+    strikes: "connection",
+    does: "Accepts a new connection and never answers the handshake, until the fault is removed; then resets it.",
+    fields: {},
+  },
+  "wrong-certificate": {
+    strikes: "connection",
+    does: "Presents a bad certificate. Idle connections are closed first, so that the next request sees it.",
+    fields: { certificate: `one of ${certificateFlaws.join(", ")}` },
+  },
+  "old-tls": {
+    strikes: "connection",
+    does: "Speaks no TLS newer than 1.1. Idle connections are closed first.",
+    fields: {},
+  },
+  "reset-before-reading": {
+    strikes: "request",
+    does: "Resets the connection once the request's head has come; the body is not read and nothing is executed.",
+    fields: {},
+  },
+  "reset-before-acting": {
+    strikes: "request",
+    does: "Reads the whole request, executes nothing, resets the connection.",
+    fields: {},
+  },
+  "reset-after-acting": {
+    strikes: "request",
+    does: "Executes the request, then resets the connection in place of an answer.",
+    fields: {},
+  },
+  hold: {
+    strikes: "request",
+    does: "Keeps the request waiting until the fault is removed, then goes on as usual, whether or not the client is still there.",
+    fields: { acts: "true: it is executed at once and only the answer waits. Default false" },
+  },
+  "slow-head": {
+    strikes: "request",
+    does: "Executes the request, then waits before the answer's first byte.",
+    fields: { ms: "how long, in milliseconds, at most 600000" },
+  },
+  "slow-body": {
+    strikes: "request",
+    does: "Executes the request, sends the head and half of the body, and waits before the rest.",
+    fields: { ms: "how long, in milliseconds, at most 600000" },
+  },
+  "half-answer": {
+    strikes: "request",
+    does: "Executes the request, sends the head and half of the body, and closes the connection.",
+    fields: {},
+  },
+  garbage: {
+    strikes: "request",
+    does: "Executes the request, then sends bytes that are not HTTP, and closes the connection.",
+    fields: {},
+  },
+  status: {
+    strikes: "request",
+    does: 'Answers with a status of your choice in Presto\'s shape, `{"message"}`.',
+    fields: {
+      status: "400 to 599",
+      message: "optional text",
+      retryAfter: "optional seconds for Retry-After",
+      acts,
+    },
+  },
+  html: {
+    strikes: "request",
+    does: "Answers with the HTML error page of a gateway.",
+    fields: { status: "200 to 599. Default 502", acts },
+  },
+  answer: {
+    strikes: "request",
+    does: "Answers with exactly the status, headers and body given: a redirect, a cookie, a very long body.",
+    fields: {
+      status: "200 to 599",
+      headers: "optional object of header names and values",
+      body: "optional text",
+      acts,
+    },
+  },
+};
+
+/** Does it strike connections, rather than requests? */
+export function isConnectionFault(fault: Fault): fault is ConnectionFault {
+  return faultKinds[fault.kind].strikes === "connection";
+}

@@ -1,0 +1,202 @@
+import { createAccount, type IssuedToken } from "./account.ts";
+import { createAdmittance } from "./admittance.ts";
+import { type Authority, type Certificate, createAuthority } from "./certificates.ts";
+import { type ControlListener, createControlListener } from "./control-listener.ts";
+import { act } from "./endpoints.ts";
+import { createFaultBook, type SetFault } from "./fault-book.ts";
+import { type Fault, isConnectionFault } from "./fault.ts";
+import { createJournal, type ReceivedRequest } from "./journal.ts";
+import { parseFault } from "./parse-fault.ts";
+import { createPrestoListener, type PrestoListener } from "./presto-listener.ts";
+import type { SandboxSettings } from "./settings.ts";
+import { type SandboxState, takeState } from "./state.ts";
+import { isLoopbackHost } from "./tcp-door.ts";
+import { createWallet } from "./wallet.ts";
+
+/** How to make a sandbox; everything has a default. */
+export interface SandboxOptions extends Partial<SandboxSettings> {
+  /** `localhost` (the default) or a loopback address. */
+  readonly host?: string;
+  /** Port of the API; 0, the default: a free one. */
+  readonly port?: number;
+  /** Port of the control endpoint on 127.0.0.1; 0, the default: a free one. */
+  readonly controlPort?: number;
+  readonly email?: string;
+  readonly password?: string;
+  /** The first token; default a random one. */
+  readonly token?: string;
+  /** Default: a new one, which costs a few milliseconds. */
+  readonly authority?: Authority;
+  /** What the API presents; default a good leaf of the authority. */
+  readonly certificate?: Certificate;
+  /** Wall clock, milliseconds since 1970; default the system's. */
+  readonly now?: () => number;
+  /** How long a transaction may wait for its confirm, in milliseconds. Default 15 minutes. */
+  readonly voidAfterMs?: number;
+  /** How long an idle connection is kept, in milliseconds. Default 5000. */
+  readonly keepAliveMs?: number;
+}
+
+/** A Presto on loopback. */
+export interface Sandbox {
+  /** Makes the certificates and listens; asked again, it does nothing more. Rejects with a ListenError where a port can't be had. */
+  start(): Promise<void>;
+  /** Cuts every connection and stops; nothing is left behind. */
+  close(): Promise<void>;
+  /** `await using` closes it. */
+  [Symbol.asyncDispose](): Promise<void>;
+  /** `https://localhost:PORT`. This and the next four throw before `start` is done. */
+  readonly url: string;
+  readonly port: number;
+  /** `http://127.0.0.1:PORT`. */
+  readonly controlUrl: string;
+  /** Certificate of the authority: what a client must trust. */
+  readonly caPem: string;
+  /** Base64 SHA-256 of the SubjectPublicKeyInfo of the presented certificate. */
+  readonly spkiPin: string;
+  readonly account: { readonly email: string; readonly password: string };
+  /** The token made last; live, unless it was revoked or has expired. */
+  readonly token: string;
+  /** Makes a token as an issue does: every earlier one is dead. `expiresAt`: milliseconds since 1970. */
+  mintToken(options?: { readonly name?: string; readonly expiresAt?: number }): IssuedToken;
+  /** Kills the live token; its fingerprint, or undefined if none was live. */
+  revokeToken(): string | undefined;
+  state(): SandboxState;
+  /** The newest 1000 requests that were read whole, with everything that was in them, secrets included. */
+  received(): readonly ReceivedRequest[];
+  /** Sets a fault. Throws a RangeError that says what is wrong with a bad one. */
+  setFault(fault: Fault): SetFault;
+  removeFault(id: number): boolean;
+  clearFaults(): void;
+  settings(): SandboxSettings;
+  /** Changes settings. Throws a RangeError for a bad one, and changes nothing then. */
+  configure(settings: Partial<SandboxSettings>): void;
+  /** As at the start: no transactions, counts or faults; first token, password and settings. */
+  reset(): void;
+}
+
+/** Creates a sandbox, not yet started. Throws a RangeError where an option is bad. */
+export function createSandbox(options: SandboxOptions = {}): Sandbox {
+  const { host = "localhost", port = 0, controlPort = 0, keepAliveMs = 5000 } = options;
+  if (!isLoopbackHost(host))
+    throw new RangeError(
+      `${host} is not a loopback host: the sandbox guards nothing, so it listens on localhost, 127.x.x.x or ::1 only.`,
+    );
+  const now = options.now ?? (() => Date.now());
+  const credentials = {
+    email: options.email ?? "fi@sandbox.example",
+    password: options.password ?? "Sandbox-Passw0rd!",
+  };
+  const account = createAccount({ ...credentials, token: options.token, now });
+  const wallet = createWallet({ now, voidAfterMs: options.voidAfterMs ?? 15 * 60 * 1000 });
+  const journal = createJournal();
+  const faults = createFaultBook();
+  const { allowedAddresses, unregistered = "json", rate } = options;
+  const admittance = createAdmittance({ allowedAddresses, unregistered, rate }, now);
+  let resetRevokesToken = options.resetRevokesToken ?? false;
+  let starting: Promise<void> | undefined;
+  let started: Started | undefined;
+
+  const running = (): Started => {
+    if (started === undefined) throw new Error("The sandbox has not been started.");
+    return started;
+  };
+
+  const begin = async (): Promise<void> => {
+    const authority = options.authority ?? (await createAuthority());
+    const certificate = options.certificate ?? (await authority.issue());
+    const presto = createPrestoListener({
+      host,
+      port,
+      authority,
+      certificate,
+      keepAliveMs,
+      admittance,
+      faults,
+      journal,
+      act: (call) => act(call, { account, wallet, now, resetRevokesToken: () => resetRevokesToken }),
+    });
+    const control = createControlListener({ sandbox, port: controlPort, now });
+    try {
+      started = {
+        presto,
+        control,
+        authority,
+        certificate,
+        port: await presto.open(),
+        controlPort: await control.open(),
+      };
+    } catch (error) {
+      await Promise.all([presto.close(), control.close()]);
+      throw error;
+    }
+  };
+
+  const sandbox: Sandbox = {
+    start() {
+      starting ??= begin();
+      return starting;
+    },
+    async close() {
+      // One that is closed while it starts must not go on to listen.
+      await starting?.catch(() => {});
+      await Promise.all([started?.presto.close(), started?.control.close()]);
+    },
+    [Symbol.asyncDispose]: () => sandbox.close(),
+    get url() {
+      return `https://${host.includes(":") ? `[${host}]` : host}:${running().port}`;
+    },
+    get port() {
+      return running().port;
+    },
+    get controlUrl() {
+      return `http://127.0.0.1:${running().controlPort}`;
+    },
+    get caPem() {
+      return running().authority.certPem;
+    },
+    get spkiPin() {
+      return running().certificate.spkiPin;
+    },
+    account: credentials,
+    get token() {
+      return account.current().token;
+    },
+    mintToken: (token) => account.issue(token),
+    revokeToken: () => account.revoke(),
+    state: () => takeState({ account, wallet, journal, faults, now }),
+    received: () => journal.requests(),
+    setFault(fault) {
+      const parsed = parseFault(fault);
+      if ("errors" in parsed) throw new RangeError(Object.values(parsed.errors).flat().join(" "));
+      const set = faults.set(parsed.fault);
+      if (isConnectionFault(parsed.fault)) started?.presto.closeIdle();
+      return set;
+    },
+    removeFault: (id) => faults.remove(id),
+    clearFaults: () => faults.clear(),
+    settings: () => ({ ...admittance.settings(), resetRevokesToken }),
+    configure({ resetRevokesToken: revokes = resetRevokesToken, ...changed }) {
+      admittance.change(changed);
+      resetRevokesToken = revokes;
+    },
+    reset() {
+      account.reset();
+      wallet.reset();
+      journal.reset();
+      faults.clear();
+      admittance.reset();
+      resetRevokesToken = options.resetRevokesToken ?? false;
+    },
+  };
+  return sandbox;
+}
+
+interface Started {
+  readonly presto: PrestoListener;
+  readonly control: ControlListener;
+  readonly authority: Authority;
+  readonly certificate: Certificate;
+  readonly port: number;
+  readonly controlPort: number;
+}
