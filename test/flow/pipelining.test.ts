@@ -1,0 +1,155 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+import { echo, startHeldPresto } from "../support/held-presto.ts";
+import type { HeldPresto } from "../support/held-presto.ts";
+import { openRawCaller } from "../support/raw-caller.ts";
+import type { RawCaller, WireAnswer } from "../support/raw-caller.ts";
+import { startSidecar } from "../support/running-sidecar.ts";
+import type { RunningSidecar } from "../support/running-sidecar.ts";
+import { caughtUp, eventually, loadOf, noLoad } from "../support/sidecar-load.ts";
+import { confirmCall, getCall, postCall, queryCall, walletPaths } from "../support/wallet-call.ts";
+
+let presto: HeldPresto;
+let sidecar: RunningSidecar;
+let caller: RawCaller;
+
+beforeEach(async () => {
+  presto = await startHeldPresto();
+  sidecar = await startSidecar({
+    url: presto.url,
+    caPem: presto.authority.certPem,
+    env: { PRESTO_MAX_BODY: "1KiB" },
+  });
+  caller = await openRawCaller(sidecar, { stubborn: true });
+});
+
+afterEach(async () => {
+  caller.close();
+  await sidecar.close();
+  await presto.close();
+});
+
+const targets = (answers: readonly WireAnswer[]): readonly (string | undefined)[] =>
+  answers.map(({ body, status }) =>
+    status === 200 ? String(JSON.parse(body).of).split("/").at(-1) : undefined,
+  );
+
+describe("requests that come one behind the other on a connection", () => {
+  it("are answered in their order, whatever the order of Presto's answers", async () => {
+    caller.send(queryCall("A") + confirmCall("B") + queryCall("C"));
+    await presto.holds(3);
+    for (const request of presto.waiting.splice(0).toReversed()) request.socket.write(echo(request));
+    expect(targets(await caller.answers(3))).toEqual(["A", "confirm", "C"]);
+    await eventually(() => loadOf(sidecar)).toEqual(noLoad);
+  });
+
+  it("get the refusal of one of them in its place", async () => {
+    caller.send(queryCall("A") + getCall("/nothing") + queryCall("C"));
+    await presto.holds(2);
+    expect(caller.received()).toBe("");
+    presto.release();
+    const answers = await caller.answers(3);
+    expect(answers.map(({ status }) => status)).toEqual([200, 403, 200]);
+    expect(answers.map(({ headers }) => headers["presto-outcome"])).toEqual([
+      "answered",
+      "not-sent",
+      "answered",
+    ]);
+  });
+
+  it("get the refusal of a body that is too large in its place, too", async () => {
+    caller.send(confirmCall("A") + postCall(walletPaths.init, "x".repeat(2_000)) + queryCall("C"));
+    await presto.holds(2);
+    expect(caller.received()).toBe("");
+    presto.release();
+    expect((await caller.answers(3)).map(({ status }) => status)).toEqual([200, 413, 200]);
+  });
+});
+
+/** What may come behind requests that are under way, and must not answer for them. */
+const nonsense: readonly (readonly [string, string])[] = [
+  ["bytes that are not HTTP", "nonsense\r\n\r\n"],
+  ["CONNECT", "CONNECT presto.example:443 HTTP/1.1\r\nHost: localhost\r\n\r\n"],
+  ["a head that is too large", `GET / HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n\r\n`],
+  ["an Upgrade", queryCall("U", "Connection: upgrade", "Upgrade: websocket")],
+  ["an unknown expectation", queryCall("U", "Expect: nothing")],
+  ["a TLS client's hello", Buffer.from("160301020001000001fc0303", "hex").toString("latin1")],
+];
+
+describe("what comes behind a confirm that Presto has", () => {
+  it.each(nonsense)("%s: does not answer for it, and does not cut it off", async (_name, bytes) => {
+    caller.send(confirmCall("A"));
+    await presto.holds(1);
+    caller.send(bytes);
+    await caughtUp(sidecar);
+    expect(caller.received()).toBe("");
+    presto.release();
+    const [answer] = await caller.answers(1);
+    expect(answer).toMatchObject({ status: 200, headers: { "presto-outcome": "answered" } });
+  });
+
+  it.each(nonsense)("%s, in the same packet: neither", async (_name, bytes) => {
+    caller.send(queryCall("A") + bytes);
+    await presto.holds(1);
+    presto.release();
+    const [answer] = await caller.answers(1);
+    expect(answer).toMatchObject({ status: 200, headers: { "presto-outcome": "answered" } });
+  });
+
+  it.each(nonsense)("%s, behind two calls: both are answered", async (_name, bytes) => {
+    caller.send(queryCall("A") + confirmCall("B"));
+    await presto.holds(2);
+    caller.send(bytes);
+    await caughtUp(sidecar);
+    presto.release();
+    expect(targets((await caller.answers(2)).slice(0, 2))).toEqual(["A", "confirm"]);
+  });
+
+  it("bytes after Connection: close do not answer for it either", async () => {
+    caller.send(confirmCall("A", "Connection: close"));
+    await presto.holds(1);
+    caller.send("x\r\n\r\n");
+    await caughtUp(sidecar);
+    expect(caller.received()).toBe("");
+    presto.release();
+    expect((await caller.answers(1))[0]).toMatchObject({ status: 200 });
+  });
+});
+
+// RFC 9112 section 9.6: who said "Connection: close" must not process further requests on that connection.
+describe("after a reply that closes the connection", () => {
+  it.each([
+    [
+      "a refusal of a call whose body was still to come",
+      `POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n`,
+      "0123456789",
+    ],
+    [
+      "a body that is too large",
+      `POST ${walletPaths.init} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000\r\n\r\n`,
+      "x".repeat(2_000),
+    ],
+    [
+      "an expectation that was refused",
+      `POST ${walletPaths.init} HTTP/1.1\r\nHost: elsewhere\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n`,
+      "0123456789",
+    ],
+  ])("%s: no further request is served", async (_name, head, body) => {
+    caller.send(head);
+    const [refusal] = await caller.answers(1);
+    expect(refusal?.headers).toMatchObject({ "presto-outcome": "not-sent", connection: "close" });
+    caller.send(body + confirmCall("LATER"));
+    await caughtUp(sidecar);
+    // A call that the sidecar had taken would have got to Presto before this one.
+    const other = await openRawCaller(sidecar);
+    other.send(queryCall("OTHER"));
+    await eventually(() => presto.requests.map(({ requestLine }) => requestLine.split("/").at(-2))).toContain(
+      "OTHER HTTP",
+    );
+    presto.release();
+    await other.answers(1);
+    other.close();
+    expect(presto.requests).toHaveLength(1);
+    expect((await caller.answers(1)).length).toBe(1);
+  });
+});

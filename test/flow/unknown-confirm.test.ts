@@ -1,0 +1,192 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+
+import { createSandbox } from "../../src/sandbox/server.ts";
+import type { Sandbox } from "../../src/sandbox/server.ts";
+import { createFastClock } from "../support/fast-clock.ts";
+import { expectProblem } from "../support/problem-reply.ts";
+import type { ExpectedProblem } from "../support/problem-reply.ts";
+import { exchange } from "../support/raw-caller.ts";
+import { httpAnswer, startRawPresto } from "../support/raw-presto.ts";
+import type { RawPresto, WireRequest } from "../support/raw-presto.ts";
+import { startSidecar } from "../support/running-sidecar.ts";
+import type { RunningSidecar, SidecarOptions } from "../support/running-sidecar.ts";
+import { callLines, eventually, loadOf, noLoad } from "../support/sidecar-load.ts";
+import { confirmCall, initCall, postCall, walletPaths } from "../support/wallet-call.ts";
+
+let presto: RawPresto;
+const running: RunningSidecar[] = [];
+
+beforeAll(async () => {
+  presto = await startRawPresto();
+});
+afterAll(() => presto.close());
+afterEach(async () => {
+  for (const sidecar of running.splice(0)) await sidecar.close();
+});
+
+async function sidecar(options: Partial<SidecarOptions> = {}): Promise<RunningSidecar> {
+  const started = await startSidecar({ url: presto.url, caPem: presto.authority.certPem, ...options });
+  running.push(started);
+  return started;
+}
+
+const broken = (reference: string, status: string): ExpectedProblem => ({
+  status: 502,
+  code: "upstream-broken",
+  outcome: "unknown",
+  proxyStatus: "http_response_incomplete",
+  retryable: false,
+  transaction: { reference, status },
+});
+const late = (reference: string, status: string): ExpectedProblem => ({
+  ...broken(reference, status),
+  status: 504,
+  code: "upstream-timeout",
+  proxyStatus: "http_response_timeout",
+});
+
+/** Cuts every POST; answers a GET like this. */
+function cutThen(answer: (request: WireRequest) => void): void {
+  presto.answer((request) => {
+    if (request.requestLine.startsWith("POST")) request.socket.destroy();
+    else answer(request);
+  });
+}
+
+function says(status: number, body: string): (request: WireRequest) => void {
+  return ({ socket }) => void socket.write(httpAnswer(status, body));
+}
+
+describe("a confirm whose answer was lost tells what Presto says of the transaction:", () => {
+  let sandbox: Sandbox;
+  let side: RunningSidecar;
+
+  beforeAll(async () => {
+    sandbox = createSandbox();
+    await sandbox.start();
+    side = await startSidecar({
+      url: sandbox.url,
+      caPem: sandbox.caPem,
+      env: { PRESTO_TOKEN: sandbox.token, PRESTO_TIMEOUT: "2s" },
+    });
+  });
+  afterEach(() => sandbox.clearFaults());
+  afterAll(async () => {
+    await side.close();
+    await sandbox.close();
+  });
+
+  async function begun(): Promise<string> {
+    const { body } = await exchange(side, initCall());
+    return String(JSON.parse(body).data.transaction_reference);
+  }
+
+  it("completed, where it acted", async () => {
+    const reference = await begun();
+    sandbox.setFault({ kind: "reset-after-acting", path: walletPaths.confirm });
+    expectProblem(await exchange(side, confirmCall(reference)), {
+      ...broken(reference, "completed"),
+      proxyStatus: "connection_terminated",
+    });
+    expect(sandbox.state().confirms[reference]).toBe(1);
+  });
+
+  it("pending, where it did not act", async () => {
+    const reference = await begun();
+    sandbox.setFault({ kind: "reset-before-acting", path: walletPaths.confirm });
+    expectProblem(await exchange(side, confirmCall(reference)), {
+      ...broken(reference, "pending"),
+      proxyStatus: "connection_terminated",
+    });
+    expect(sandbox.state().confirms[reference]).toBeUndefined();
+  });
+
+  it("pending, where it has not acted when time is over, within PRESTO_TIMEOUT", async () => {
+    const reference = await begun();
+    const held = sandbox.setFault({ kind: "hold", path: walletPaths.confirm });
+    const startedAt = performance.now();
+    expectProblem(await exchange(side, confirmCall(reference)), late(reference, "pending"));
+    expect(performance.now() - startedAt).toBeLessThan(2_500);
+    held.remove();
+    // It acts after all, once: nobody sent it again.
+    await eventually(() => sandbox.state().confirms[reference]).toBe(1);
+  });
+});
+
+const sayings: readonly (readonly [string, (request: WireRequest) => void, string])[] = [
+  ["failed", says(200, '{"data":{"status":"failed"}}'), "failed"],
+  ["a status of another name", says(200, '{"data":{"status":"refunded"}}'), "not-known"],
+  ["no status", says(200, '{"data":{}}'), "not-known"],
+  ["no JSON", says(200, "<html>completed</html>"), "not-known"],
+  ["not found", says(404, '{"message":"Transaction not found"}'), "not-known"],
+  ["an error that looks like an answer", says(500, '{"data":{"status":"completed"}}'), "not-known"],
+  ["a cut", ({ socket }) => void socket.destroy(), "not-known"],
+];
+
+describe("what Presto says is taken as it is:", () => {
+  it.each(sayings)("%s", async (_name, answer, status) => {
+    cutThen(answer);
+    const side = await sidecar({ env: { PRESTO_TIMEOUT: "2s" } });
+    expectProblem(await exchange(side, confirmCall("T-1")), broken("T-1", status));
+    await eventually(() => loadOf(side)).toEqual(noLoad);
+  });
+});
+
+describe("the question", () => {
+  it("is not asked about a reference that can't stand in a path, nor is the confirm sent again", async () => {
+    cutThen(says(200, '{"data":{"status":"completed"}}'));
+    const side = await sidecar();
+    for (const body of [
+      '{"transaction_reference":"a/b"}',
+      '{"transaction_reference":"..%2f"}',
+      "[]",
+      "x",
+      '{"transaction_reference":".."}',
+    ]) {
+      const before = presto.requests.length;
+      const { transaction: _none, ...expected } = broken("", "");
+      expectProblem(await exchange(side, postCall(walletPaths.confirm, body)), expected);
+      expect(presto.requests.length - before).toBe(1);
+    }
+  });
+
+  it("is never asked about a call that moves nothing", async () => {
+    cutThen(says(200, '{"data":{"status":"completed"}}'));
+    const before = presto.requests.length;
+    const { transaction: _none, ...expected } = broken("", "");
+    const call = initCall().replace('"currency"', '"transaction_reference":"T1","currency"');
+    const longer = call.replace(
+      /Content-Length: \d+/,
+      `Content-Length: ${call.split("\r\n\r\n")[1]?.length}`,
+    );
+    expectProblem(await exchange(await sidecar(), longer), { ...expected, retryable: true });
+    expect(presto.requests.length - before).toBe(1);
+  });
+
+  it("that gets no answer leaves not-known, within PRESTO_TIMEOUT", async () => {
+    presto.answer(() => {});
+    const side = await sidecar({ env: { PRESTO_TIMEOUT: "1s" } });
+    const startedAt = performance.now();
+    expectProblem(await exchange(side, confirmCall("T-1")), late("T-1", "not-known"));
+    expect(performance.now() - startedAt).toBeLessThan(1_400);
+    await eventually(() => callLines(side).length).toBe(1);
+    expect(callLines(side)[0]).not.toHaveProperty("caller_gone");
+  });
+
+  it("may take its time to the end, and the caller is still told, with the time-outs that are the defaults", async () => {
+    presto.answer(() => {});
+    const side = await sidecar({ clock: createFastClock(20) });
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, (_, index) => exchange(side, confirmCall(`T-${index}`))),
+    );
+    for (const [index, answer] of answers.entries()) expectProblem(answer, late(`T-${index}`, "not-known"));
+  });
+
+  it("is asked with the token of the moment", async () => {
+    cutThen(says(200, '{"data":{"status":"completed"}}'));
+    await exchange(await sidecar(), confirmCall("T-1"));
+    expect(presto.requests.at(-1)?.requestLine).toBe(`GET ${walletPaths.transaction}/T-1 HTTP/1.1`);
+    expect(presto.requests.at(-1)?.header("authorization")).toBe("Bearer token-of-the-tests");
+    expect(presto.requests.at(-1)?.header("content-length")).toBeUndefined();
+  });
+});

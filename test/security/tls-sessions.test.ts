@@ -1,0 +1,135 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { describe, expect, it, onTestFinished } from "vitest";
+
+import { createConnector } from "../../src/egress/connect.ts";
+import { noSignals } from "../../src/observe/no-signals.ts";
+import { createAuthority, createSelfSigned } from "../../src/sandbox/certificates.ts";
+import { createHandClock } from "../support/hand-clock.ts";
+import { exchange } from "../support/raw-caller.ts";
+import { startRawPresto } from "../support/raw-presto.ts";
+import type { RawPresto, RawPrestoOptions } from "../support/raw-presto.ts";
+import { startSidecar } from "../support/running-sidecar.ts";
+import type { RunningSidecar } from "../support/running-sidecar.ts";
+
+// Invariant 1, third part: Node looks at no name and no pin when a TLS session is resumed, so a
+// session must be no way around them.
+
+const authority = await createAuthority();
+const closing = "HTTP/1.1 200 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+const query = "GET /api/institutions/v1/wallet/transaction/T-1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+async function startPresto(options: RawPrestoOptions = {}): Promise<RawPresto> {
+  const presto = await startRawPresto({ authority, ...options });
+  presto.answer((request) => request.socket.end(closing));
+  onTestFinished(() => presto.close());
+  return presto;
+}
+
+async function startWith(
+  presto: RawPresto,
+  env: Readonly<Record<string, string | undefined>> = {},
+): Promise<RunningSidecar> {
+  const sidecar = await startSidecar({ url: presto.url, caPem: authority.certPem, env });
+  onTestFinished(() => sidecar.close());
+  return sidecar;
+}
+
+/** What a call comes to: `200`, or the code of the problem; and whether Presto saw any of it. */
+async function callThrough(sidecar: { readonly port: number }, presto: RawPresto): Promise<string> {
+  const before = Buffer.concat(presto.wire()).length;
+  const { status, body } = await exchange(sidecar, query);
+  await expect.poll(() => presto.open()).toBe(0);
+  const sent = Buffer.concat(presto.wire()).length > before ? "sent" : "not sent";
+  return `${status === 200 ? 200 : JSON.parse(body).code}, ${sent}`;
+}
+const accepted = "200, sent";
+const refused = "upstream-untrusted, not sent";
+
+function createFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "presto-trust-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+describe.each(["TLSv1.2", "TLSv1.3"] as const)("a session of %s", (version) => {
+  const tls = { minVersion: version, maxVersion: version } as const;
+  const flaws = {
+    "of another authority": async () => (await createAuthority({ name: "Another CA" })).issue(),
+    "for another name": () => authority.issue({ names: ["presto.invalid"] }),
+    "that has expired": () => authority.issue({ notAfter: new Date(Date.now() - 60_000) }),
+  };
+
+  it.each(Object.entries(flaws))("does not let in a certificate %s", async (_flaw, issue) => {
+    const presto = await startPresto({ tls });
+    const sidecar = await startWith(presto);
+    const reused: boolean[] = [];
+    presto.answer((request) => {
+      reused.push(request.socket.isSessionReused());
+      request.socket.end(closing);
+    });
+    expect(await callThrough(sidecar, presto)).toBe(accepted);
+    expect(await callThrough(sidecar, presto)).toBe(accepted);
+    // Sessions are resumed at all, so the next line says something.
+    expect(reused).toEqual([false, true]);
+    presto.present(await issue());
+    expect(await callThrough(sidecar, presto)).toBe(refused);
+    presto.present(await authority.issue());
+    expect(await callThrough(sidecar, presto)).toBe(accepted);
+  });
+
+  it("is forgotten with the list that it was made under", async () => {
+    const caFile = join(createFolder(), "ca.pem");
+    writeFileSync(caFile, authority.certPem);
+    const presto = await startPresto({ tls });
+    const sidecar = await startWith(presto, { PRESTO_CA_FILE: caFile });
+    expect(await callThrough(sidecar, presto)).toBe(accepted);
+    writeFileSync(caFile, (await createAuthority({ name: "The next CA" })).certPem);
+    await sidecar.app.reload();
+    // The server would resume it: its certificate, and the keys of its tickets, are the same.
+    expect(await callThrough(sidecar, presto)).toBe(refused);
+  });
+
+  it("stands for ten minutes at most, and is not prolonged by being resumed", async () => {
+    const caFile = join(createFolder(), "ca.pem");
+    writeFileSync(caFile, authority.certPem);
+    // Servers that share the keys of their tickets resume each other's sessions without a look at the certificate.
+    const ticketKeys = Buffer.alloc(48, 7);
+    const presto = await startRawPresto({ authority, tls: { ...tls, ticketKeys } });
+    onTestFinished(() => presto.close());
+    const clock = createHandClock();
+    const connector = createConnector({
+      origin: { url: presto.url, host: "localhost", port: presto.port },
+      trust: { caFile, caOnly: true, pins: [] },
+      timeoutMs: 5_000,
+      clock,
+      signals: noSignals,
+    });
+    const connect = (): Promise<string> =>
+      new Promise((resolve) => {
+        connector.connect((error, socket) => {
+          if (socket === null) return resolve(error?.kind ?? "no error");
+          const kind = socket.isSessionReused() ? "resumed" : "full";
+          // Its tickets come after the handshake (RFC 8446 section 4.6.1), before the answer to a request.
+          socket.once("data", () => {
+            // Other servers give a new ticket whenever one is used; Node's does not, so it is handed in here.
+            const session = socket.getSession();
+            if (session !== undefined) socket.emit("session", session);
+            socket.destroy();
+          });
+          socket.once("close", () => resolve(kind));
+          socket.write(query);
+        });
+      });
+    expect(await connect()).toBe("full");
+    presto.present(await createSelfSigned());
+    for (let minutes = 0; minutes < 9; minutes += 3) {
+      await clock.advance(3 * 60_000);
+      expect(await connect()).toBe("resumed");
+    }
+    await clock.advance(61_000);
+    expect(await connect()).toBe("untrusted");
+  });
+});

@@ -1,0 +1,21 @@
+import type { FinishedCall } from "../../src/observe/signals.ts";
+
+/** A call as it commonly ends, with what a test wants to be otherwise. */
+export function finishedCall(differences: Partial<FinishedCall> = {}): FinishedCall {
+  return {
+    requestId: "r-1",
+    operation: "wallet.init",
+    movesMoney: false,
+    outcome: "answered",
+    status: 200,
+    code: undefined,
+    cause: undefined,
+    upstreamMs: 12.3456,
+    totalMs: 13.5,
+    sends: 1,
+    generation: 3,
+    peer: "127.0.0.1:41234",
+    callerGone: false,
+    ...differences,
+  };
+}

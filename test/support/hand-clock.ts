@@ -1,0 +1,65 @@
+import type { Clock } from "../../src/clock.ts";
+
+/** A clock that stands still until a test moves it. */
+export interface HandClock extends Clock {
+  /** Moves on by `ms`, running what falls due in order, and lets promises settle after each. */
+  advance(ms: number): Promise<void>;
+}
+
+export function createHandClock(start = Date.UTC(2026, 10, 24)): HandClock {
+  let elapsed = 0;
+  let serial = 0;
+  const due = new Map<number, { at: number; run: () => void }>();
+
+  function set(ms: number, run: () => void): () => void {
+    serial += 1;
+    const key = serial;
+    due.set(key, { at: elapsed + Math.max(0, ms), run });
+    return () => void due.delete(key);
+  }
+
+  function next(until: number): number | undefined {
+    let best: number | undefined;
+    for (const [key, timer] of due) {
+      const bestAt =
+        best === undefined ? Number.POSITIVE_INFINITY : (due.get(best)?.at ?? Number.POSITIVE_INFINITY);
+      if (timer.at <= until && timer.at < bestAt) best = key;
+    }
+    return best;
+  }
+
+  return {
+    now: () => start + elapsed,
+    monotonic: () => elapsed,
+    after: (ms, run) => ({ cancel: set(ms, run) }),
+    sleep: (ms, signal) =>
+      new Promise((resolve, reject) => {
+        const cancel = set(ms, resolve);
+        signal?.addEventListener("abort", () => {
+          cancel();
+          reject(signal.reason);
+        });
+      }),
+    async advance(ms) {
+      const until = elapsed + ms;
+      await settled();
+      for (let key = next(until); key !== undefined; key = next(until)) {
+        const timer = due.get(key);
+        due.delete(key);
+        if (timer === undefined) continue;
+        elapsed = timer.at;
+        timer.run();
+        await settled();
+      }
+      elapsed = until;
+      await settled();
+    },
+  };
+}
+
+/** Lets everything run that only waits for promises. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}

@@ -1,0 +1,128 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { parseAllDocuments } from "yaml";
+
+/** A Kubernetes object as it was rendered; what a test asks of it is its check. */
+// oxlint-disable-next-line typescript/no-explicit-any -- no schema of Kubernetes is at hand; each expectation is one
+export type KubeObject = any;
+
+export const chartFolder = fileURLToPath(new URL("../../helm/presto-sidecar", import.meta.url));
+
+/** Helm and kubectl are there: tools/ci/chart.sh puts them into PATH. */
+export const hasKubeTools = ["helm", "kubectl"].every((tool) => spawnSync(tool, ["--help"]).status === 0);
+
+/** The objects of a YAML text, in its order, read by the rules of YAML 1.1 as Kubernetes does. */
+export function readObjects(text: string): KubeObject[] {
+  return parseAllDocuments(text, { strict: true, version: "1.1" })
+    .filter((document) => document.contents !== null)
+    .map((document): KubeObject => {
+      const [error] = document.errors;
+      if (error !== undefined) throw error;
+      return document.toJS();
+    });
+}
+
+/** @param values as a values file would have them, or the name of one under ci/ */
+function valuesArguments(values: object | string, folder: string): string[] {
+  if (typeof values === "string") return ["--values", join(chartFolder, "ci", values)];
+  const file = join(folder, "values.json");
+  writeFileSync(file, JSON.stringify(values));
+  return ["--values", file];
+}
+
+function withFolder<T>(run: (folder: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), "chart-"));
+  try {
+    return run(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** What `helm template` renders. */
+export function renderChart(values: object | string = {}): KubeObject[] {
+  return withFolder((folder) =>
+    readObjects(
+      execFileSync("helm", ["template", "example", chartFolder, ...valuesArguments(values, folder)], {
+        encoding: "utf8",
+      }),
+    ),
+  );
+}
+
+/** What Helm says against these values; empty if it takes them. */
+export function refusalOf(values: object): string {
+  return withFolder((folder) => {
+    const run = spawnSync("helm", ["template", "example", chartFolder, ...valuesArguments(values, folder)], {
+      encoding: "utf8",
+    });
+    return run.status === 0 ? "" : run.stderr;
+  });
+}
+
+/** What a person reads after installing. */
+export function notesOf(values: object): string {
+  return withFolder((folder) =>
+    execFileSync(
+      "helm",
+      ["install", "example", chartFolder, "--dry-run=client", ...valuesArguments(values, folder)],
+      { encoding: "utf8" },
+    ).replace(/^[\s\S]*\nNOTES:\n/, ""),
+  );
+}
+
+/** What the chart under helm/examples renders that has ours as a dependency. */
+export function renderDependent(name: string): KubeObject[] {
+  return withFolder((folder) => {
+    // A copy, since Helm puts the dependency's archive into it; its path to ours is a relative one.
+    cpSync(join(chartFolder, ".."), folder, { recursive: true });
+    const place = join(folder, "examples", name);
+    execFileSync("helm", ["dependency", "build", place], { stdio: "pipe" });
+    return readObjects(execFileSync("helm", ["template", "example", place], { encoding: "utf8" }));
+  });
+}
+
+/**
+ * The same Deployment as Kubernetes' own types hold it: kubectl drops the fields that
+ * they don't have, so that a misspelt one shows as a difference.
+ */
+export function asKubernetesReads(deployment: KubeObject): KubeObject {
+  const { name, image } = deployment.spec.template.spec.containers[0];
+  // kubectl prints nothing where nothing changes: another image is put in, and taken back.
+  const text = execFileSync(
+    "kubectl",
+    ["set", "image", "--local", "--filename=-", "--output=json", `${name}=another`],
+    { input: JSON.stringify(deployment), encoding: "utf8", env: { ...process.env, KUBECONFIG: "/dev/null" } },
+  );
+  const read: KubeObject = JSON.parse(text);
+  read.spec.template.spec.containers[0].image = image;
+  return read;
+}
+
+export function deploymentOf(objects: KubeObject[]): KubeObject {
+  return objects.find(({ kind }) => kind === "Deployment");
+}
+
+export function podOf(objects: KubeObject[]): KubeObject {
+  return deploymentOf(objects).spec.template.spec;
+}
+
+export function sidecarOf(objects: KubeObject[]): KubeObject {
+  return podOf(objects).initContainers[0];
+}
+
+/** The environment as the kubelet would make it: `$(NAME)` stands for a variable further up. */
+export function environmentOf(sidecar: KubeObject, podIp: string): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const { name, value, valueFrom } of sidecar.env) {
+    env[name] =
+      valueFrom?.fieldRef?.fieldPath === "status.podIP"
+        ? podIp
+        : String(value).replaceAll(/\$\((\w+)\)/g, (text, other: string) => env[other] ?? text);
+  }
+  return env;
+}

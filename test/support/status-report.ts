@@ -1,0 +1,21 @@
+import type { StatusReport } from "../../src/admin/status-report.ts";
+
+/** What a sidecar with a token says of itself, with what a test wants to be otherwise. */
+export function statusReport(differences: Partial<StatusReport> = {}): StatusReport {
+  return {
+    role: "proxy",
+    store: "env",
+    upstream: "https://presto.example",
+    generation: 3,
+    token_id: "0123456789abcdef",
+    token_state: "in use",
+    expires_at: "2026-12-24T00:00:00.000Z",
+    seconds_left: 2_592_000,
+    certificate_days_left: 61.25,
+    in_flight: 1,
+    queued: 0,
+    started_at: "2026-11-24T12:00:00.000Z",
+    versions: { presto_sidecar: "0.1.0", node: "26.10.0" },
+    ...differences,
+  };
+}

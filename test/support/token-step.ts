@@ -1,0 +1,95 @@
+import type { Answer } from "../../src/egress/answer.ts";
+import type { Call } from "../../src/egress/call.ts";
+import type { Send } from "../../src/egress/send.ts";
+import { withToken } from "../../src/egress/with-token.ts";
+import type { Perform } from "../../src/egress/with-token.ts";
+import { createAdmission } from "../../src/inbound/admission.ts";
+import type { Admission } from "../../src/inbound/admission.ts";
+import { noSignals } from "../../src/observe/no-signals.ts";
+import { Problem } from "../../src/problem.ts";
+import { createTokenSource } from "../../src/token/token-source.ts";
+import { createHandClock } from "./hand-clock.ts";
+import type { HandClock } from "./hand-clock.ts";
+import { createMemoryStore } from "./memory-store.ts";
+import type { MemoryStore } from "./memory-store.ts";
+import { plainCall } from "./plain-call.ts";
+
+/** The step that attaches the token, around a Presto that a test plays by hand. */
+export interface TokenStep {
+  readonly clock: HandClock;
+  readonly store: MemoryStore;
+  readonly admission: Admission;
+  readonly perform: Perform;
+  /** Tokens in the order in which they were sent. */
+  readonly sent: string[];
+  call(timeoutMs?: number): Call;
+}
+
+export const json = ["content-type", "application/json"];
+export const answer = (status: number): Answer => ({ status, headers: json, body: Buffer.from("{}") });
+
+/** @param presto what it says to a send with that token */
+export async function openTokenStep(
+  presto: (token: string, call: Call) => Answer | Problem | Promise<Answer>,
+  limits: { maxInFlight?: number; maxQueue?: number } = {},
+): Promise<TokenStep> {
+  const clock = createHandClock();
+  const store = createMemoryStore();
+  store.put({ token: "token-1" });
+  const tokens = createTokenSource({ store, clock, signals: noSignals, holdMaxMs: 5_000 });
+  await tokens.start();
+  const sent: string[] = [];
+  const send: Send = async (call, token) => {
+    call.written = false;
+    const said = presto(token.secret.reveal(), call);
+    if (said instanceof Problem) {
+      if (said.outcome === "unknown") call.written = true;
+      throw said;
+    }
+    call.written = true;
+    call.sends += 1;
+    call.generation = token.generation;
+    sent.push(token.secret.reveal());
+    return said;
+  };
+  const admission = createAdmission({ maxInFlight: 2, maxQueue: 2, maxBuffered: 1_000, ...limits });
+  const perform = withToken(send, { tokens, turns: admission });
+  return {
+    clock,
+    store,
+    admission,
+    perform,
+    sent,
+    call: (timeoutMs) => plainCall(clock.monotonic(), timeoutMs),
+  };
+}
+
+/** Follows a promise: what became of it so far. */
+export function follow(promise: Promise<Answer>): { now(): number | string } {
+  let state: number | string = "waits";
+  promise.then(
+    (done) => (state = done.status),
+    (error: unknown) =>
+      (state = error instanceof Problem ? error.code : error instanceof Error ? error.name : "?"),
+  );
+  return { now: () => state };
+}
+
+/** Sends that are answered one after the other, when a test says so. */
+export function createGates(): { wait(): Promise<Answer>; open(): void } {
+  const waiting: PromiseWithResolvers<Answer>[] = [];
+  return {
+    wait() {
+      const gate = Promise.withResolvers<Answer>();
+      waiting.push(gate);
+      return gate.promise;
+    },
+    open: () => waiting.shift()?.resolve(answer(200)),
+  };
+}
+
+export async function put(bench: TokenStep, record: Parameters<MemoryStore["put"]>[0]): Promise<void> {
+  bench.store.put(record);
+  bench.store.notify();
+  await bench.clock.advance(0);
+}
