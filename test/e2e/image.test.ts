@@ -1,0 +1,249 @@
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+
+import {
+  runImage,
+  startImage,
+  unpackedImage,
+  type RunningContainer,
+  type UnpackedImage,
+} from "../support/run-image.ts";
+
+const repository = fileURLToPath(new URL("../..", import.meta.url));
+const found = unpackedImage();
+
+function textOf(path: string): string {
+  return readFileSync(join(repository, path), "utf8");
+}
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const server = createServer().once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
+
+describe("the Dockerfile", () => {
+  const lines = textOf("Dockerfile").split("\n");
+  const lastStage = lines.slice(lines.findLastIndex((line) => line.startsWith("FROM ")));
+
+  it("takes both bases as arguments", () => {
+    expect(lines.filter((line) => line.startsWith("FROM "))).toEqual([
+      "FROM ${BUILD_BASE} AS dependencies",
+      "FROM ${BUILD_BASE} AS build",
+      "FROM ${RUN_BASE}",
+    ]);
+  });
+
+  it("runs nothing in the run base, which may have no shell", () => {
+    expect(lastStage.filter((line) => /^(RUN|SHELL|ADD)\b/.test(line))).toEqual([]);
+  });
+
+  it("gets nothing into its context but what is named", () => {
+    const entries = textOf(".dockerignore")
+      .split("\n")
+      .filter((line) => line !== "" && !line.startsWith("#"));
+    expect(entries[0]).toBe("*");
+    expect(entries.slice(1).every((entry) => entry.startsWith("!"))).toBe(true);
+  });
+});
+
+describe.skipIf(found === undefined)("the image", () => {
+  const image: UnpackedImage = found ?? {
+    root: "",
+    description: "",
+    config: {
+      User: "",
+      Env: [],
+      Entrypoint: [],
+      Cmd: [],
+      StopSignal: "",
+      Healthcheck: { Test: [] },
+      Labels: {},
+    },
+  };
+  let volume = "";
+  const containers: RunningContainer[] = [];
+
+  beforeAll(() => {
+    volume = mkdtempSync(join(tmpdir(), "image-"));
+    chownSync(volume, 65532, 65532);
+  });
+  afterAll(async () => {
+    for (const container of containers) container.kill();
+    await Promise.all(containers.map(({ ended }) => ended));
+    rmSync(volume, { recursive: true });
+  });
+
+  it("runs as user 65532, ends by SIGTERM, checks its health by its own command", () => {
+    expect(image.config).toMatchObject({
+      User: "65532:65532",
+      Entrypoint: ["node", "--disable-sigusr1", "--max-semi-space-size=4", "/app/dist/main.js"],
+      Cmd: ["start"],
+      StopSignal: "SIGTERM",
+      Healthcheck: { Test: ["CMD", "node", "/app/dist/main.js", "healthcheck"] },
+    });
+    expect(Object.keys(image.config.ExposedPorts ?? {})).toEqual([]);
+    expect(Object.keys(image.config.Volumes ?? {})).toEqual([]);
+    expect(image.config.Labels["org.opencontainers.image.version"]).toBe(
+      JSON.parse(textOf("package.json")).version,
+    );
+    expect(image.config.Labels["org.opencontainers.image.revision"]).toMatch(/^[0-9a-f]{40}$/);
+  });
+
+  it("has exactly the production dependencies of the lock file", () => {
+    const packages: [string, { dev?: boolean; optional?: boolean; link?: boolean }][] = Object.entries(
+      JSON.parse(textOf("package-lock.json")).packages,
+    );
+    const inModules = packages.filter(([path]) => path.startsWith("node_modules/"));
+    const there = inModules
+      .filter(([path]) => existsSync(join(image.root, "app", path)))
+      .map(([path]) => path);
+    const wanted = inModules
+      .filter(([path, entry]) => entry.dev !== true && entry.link !== true && !path.includes("node-linux-"))
+      .map(([path]) => path);
+    expect(there).toEqual(wanted);
+    expect(there.length).toBeGreaterThan(20);
+    expect(readdirSync(join(image.root, "app")).toSorted()).toEqual(["dist", "node_modules", "package.json"]);
+    expect(readdirSync(join(image.root, "app/node_modules")).toSorted()).not.toContain("dev-node");
+  });
+
+  it("keeps no registry settings of the build", () => {
+    expect(image.description).not.toMatch(/_authToken|_auth=|npmrc|npm-ca/);
+    expect(existsSync(join(image.root, "run/npmrc"))).toBe(false);
+    expect(existsSync(join(image.root, "run/npm-ca.pem"))).toBe(false);
+  });
+
+  it("has no shell, and no file of its own that its user can change or that runs as another", () => {
+    const folders = ["bin", "sbin", "usr/bin", "usr/sbin", "usr/local/bin", "nodejs/bin"];
+    const programs = folders
+      .map((folder) => join(image.root, folder))
+      .filter((folder) => existsSync(folder))
+      .flatMap((folder) => readdirSync(folder));
+    expect(programs.filter((name) => /^(sh|bash|dash|ash|busybox|npm|npx|apt|apk)$/.test(name))).toEqual([]);
+    const own = ["", ...readdirSync(join(image.root, "app"), { recursive: true, encoding: "utf8" })];
+    const open = own.filter((path) => {
+      const { mode, uid, gid } = statSync(join(image.root, "app", path));
+      return uid !== 0 || gid !== 0 || (mode & 0o6022) !== 0 || (mode & 0o004) === 0;
+    });
+    expect(open).toEqual([]);
+  });
+
+  it("is run here as a restricted pod is: no root, no capability, nothing writable", async () => {
+    const probe = `
+      const { writeFileSync, readFileSync } = require("node:fs");
+      const refused = ["/x", "/app/x", "/app/dist/main.js", "/tmp/x", "/home/x"].map((path) => {
+        try { writeFileSync(path, ""); return path; } catch (error) { return error.code; }
+      });
+      const status = readFileSync("/proc/self/status", "utf8");
+      console.log(JSON.stringify({ uid: process.getuid(), gid: process.getgid(), groups: process.getgroups(),
+        pid: process.pid, refused, caps: status.match(/Cap(Eff|Prm|Bnd):\\s*0{16}\\n/g).length,
+        noNewPrivs: /NoNewPrivs:\\s*1/.test(status) }));`;
+    const { out, err } = await runImage(image, { entrypoint: ["node"], args: ["--eval", probe], volume });
+    expect(err).toBe("");
+    const { refused, ...rest } = JSON.parse(out);
+    expect(rest).toEqual({ uid: 65532, gid: 65532, groups: [65532], pid: 1, caps: 3, noNewPrivs: true });
+    for (const code of refused) expect(code).toMatch(/^(EROFS|ENOENT)$/);
+    expect(refused[0]).toBe("EROFS");
+  });
+
+  it("shows its commands by --help", async () => {
+    const { status, out } = await runImage(image, { args: ["--help"], volume });
+    expect(status).toBe(0);
+    for (const command of ["start", "check", "keygen", "healthcheck", "sandbox"])
+      expect(out).toContain(command);
+  });
+
+  it("checks a configuration and masks the token", async () => {
+    const env = { PRESTO_URL: "https://presto.example", PRESTO_TOKEN: "marked-secret" };
+    const { status, out, err } = await runImage(image, { args: ["check"], env, volume });
+    expect([status, err]).toEqual([0, ""]);
+    expect(out).toContain("https://presto.example");
+    expect(out).not.toContain("marked-secret");
+  });
+
+  it("does not start without a configuration", async () => {
+    const { status, err } = await runImage(image, { volume });
+    expect(status).toBe(78);
+    expect(err).toContain("PRESTO_URL");
+  });
+
+  it("makes a key", async () => {
+    const { status, out } = await runImage(image, { args: ["keygen"], volume });
+    expect(status).toBe(0);
+    expect(Buffer.from(out.trim(), "base64")).toHaveLength(32);
+  });
+
+  describe("in service", () => {
+    const env: Record<string, string> = {};
+    let sidecar: RunningContainer;
+    let proxy = "";
+    let before: number | null;
+    let waited: number | null;
+
+    async function healthcheck(): Promise<number | null> {
+      const [, program = "", ...args] = image.config.Healthcheck.Test;
+      return (await runImage(image, { entrypoint: [program], args, env, volume })).status;
+    }
+
+    beforeAll(async () => {
+      const sandbox = startImage(image, { args: ["sandbox", "--directory", "/volume/sandbox"], volume });
+      containers.push(sandbox);
+      await vi.waitUntil(() => sandbox.out().includes("Ctrl-C"), 15_000);
+      for (const [, name = "", value = ""] of sandbox.out().matchAll(/^export (PRESTO_\w+)=(.+)$/gm))
+        env[name] = value;
+      proxy = `127.0.0.1:${await freePort()}`;
+      env["PRESTO_LISTEN"] = proxy;
+      env["PRESTO_ADMIN_LISTEN"] = `127.0.0.1:${await freePort()}`;
+      env["PRESTO_CONTROL_LISTEN"] = "off";
+      before = await healthcheck();
+      sidecar = startImage(image, { env, volume });
+      containers.push(sidecar);
+      waited = (await runImage(image, { args: ["wait", "--timeout", "15s"], env, volume })).status;
+    });
+
+    it("is healthy by its own command once it is ready, and not before", async () => {
+      expect([before, waited]).toEqual([1, 0]);
+      expect(await healthcheck()).toBe(0);
+    });
+
+    it("runs the very process as user 65532 without capabilities on a read-only root", () => {
+      const status = readFileSync(`/proc/${sidecar.pid()}/status`, "utf8");
+      expect(status).toMatch(/^Uid:\t65532\t65532\t65532\t65532$/m);
+      expect(status).toMatch(/^Gid:\t65532\t65532\t65532\t65532$/m);
+      expect(status).toMatch(/^CapEff:\t0{16}$/m);
+      expect(status).toMatch(/^CapBnd:\t0{16}$/m);
+      expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+      const mounts = readFileSync(`/proc/${sidecar.pid()}/mountinfo`, "utf8");
+      expect(mounts).toMatch(/^\d+ \d+ \S+ \S+ \/ ro,/m);
+    });
+
+    it("carries a call to the sandbox and back", async () => {
+      const reply = await fetch(`http://${proxy}/api/institutions/v1/wallet/init`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: '{"customer":{"identifier_type":"phone","identifier":"218912345678"},"amount":10.500,"currency":"LYD"}',
+      });
+      expect([reply.status, reply.headers.get("presto-outcome")]).toEqual([200, "answered"]);
+      expect(await reply.text()).toContain("transaction_reference");
+    });
+
+    it("opens no inspector on SIGUSR1, then ends by SIGTERM with 0 and is no longer healthy", async () => {
+      process.kill(sidecar.pid() ?? Number.NaN, "SIGUSR1");
+      expect(await healthcheck()).toBe(0);
+      expect(sidecar.out() + sidecar.err()).not.toMatch(/debugger|inspector/i);
+      process.kill(sidecar.pid() ?? Number.NaN, "SIGTERM");
+      expect(await sidecar.ended).toBe(0);
+      expect(await healthcheck()).toBe(1);
+    });
+  });
+});

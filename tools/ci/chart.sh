@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Lints the chart, renders it with the values under ci/ and runs test/e2e/chart*.test.ts,
+# which asks the rendered objects for each promise of docs/deployment.md.
+# Usage: tools/ci/chart.sh
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+tools=$(tools/ci/kube-tools.sh)
+export PATH="$tools:$PWD/node_modules/.bin:$PATH"
+chart=helm/presto-sidecar
+
+helm lint --strict --quiet "$chart"
+for values in "$chart"/ci/*-values.yaml; do
+  helm lint --strict --quiet "$chart" --values "$values"
+  printf '%s: %s lines\n' "$values" "$(helm template example "$chart" --values "$values" | wc -l)"
+done
+
+vitest run --project e2e test/e2e/chart
