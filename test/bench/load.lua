@@ -1,0 +1,18 @@
+-- For wrk: `wrk … -s load.lua URL -- METHOD [BODY]`. Ends with one line of JSON.
+function init(args)
+  wrk.method = args[1]
+  if args[2] then
+    wrk.body = args[2]
+    wrk.headers["Content-Type"] = "application/json"
+  end
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format(
+    '\n{"requests":%d,"microseconds":%d,"errors":%d,"p50":%d,"p99":%d}\n',
+    summary.requests, summary.duration,
+    errors.connect + errors.read + errors.write + errors.status + errors.timeout,
+    latency:percentile(50), latency:percentile(99)
+  ))
+end
