@@ -14,11 +14,18 @@ export function discard(answer: Answer): void {
   if (!Buffer.isBuffer(answer.body)) answer.body.destroy();
 }
 
+/** The value of an answer's first field of that name (in lower case), or undefined. */
+export function fieldOf(answer: Pick<Answer, "headers">, name: string): string | undefined {
+  const { headers } = answer;
+  for (let index = 0; index < headers.length; index += 2) {
+    if (headers[index]?.toLowerCase() === name) return headers[index + 1];
+  }
+  return undefined;
+}
+
 /** Is this an answer of the API itself, and not a page of some gateway in front of it? Judged by the type, or, without one, by the first byte. */
 export function isJson(answer: Answer): boolean {
-  for (let index = 0; index < answer.headers.length; index += 2) {
-    if (answer.headers[index]?.toLowerCase() !== "content-type") continue;
-    return /^\s*application\/([a-z0-9.-]+\+)?json\s*(;|$)/i.test(answer.headers[index + 1] ?? "");
-  }
+  const type = fieldOf(answer, "content-type");
+  if (type !== undefined) return /^\s*application\/([a-z0-9.-]+\+)?json\s*(;|$)/i.test(type);
   return Buffer.isBuffer(answer.body) && (answer.body[0] === 0x7b || answer.body[0] === 0x5b);
 }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 
+import { fieldOf } from "../egress/answer.ts";
 import type { Answer } from "../egress/answer.ts";
 import type { Upstream } from "../policy/authority.ts";
 import { selectReplyHeaders } from "../policy/headers.ts";
@@ -31,7 +32,7 @@ export function writeAnswer(
     else response.end(body);
     return;
   }
-  const length = contentLength(answer.headers);
+  const length = fieldOf(answer, "content-length");
   if (length !== undefined) headers.push("Content-Length", length);
   response.writeHead(status, headers);
   body.on("error", onCut);
@@ -43,11 +44,4 @@ export function writeAnswer(
 export function writeProblem(response: ServerResponse, reply: ProblemReply): void {
   response.writeHead(reply.status, reply.headers);
   response.end(reply.body);
-}
-
-function contentLength(headers: readonly string[]): string | undefined {
-  for (let index = 0; index < headers.length; index += 2) {
-    if (headers[index]?.toLowerCase() === "content-length") return headers[index + 1];
-  }
-  return undefined;
 }
