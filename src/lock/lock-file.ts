@@ -1,4 +1,4 @@
-import { closeSync, lstatSync, openSync } from "node:fs";
+import { accessSync, closeSync, constants, lstatSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 
 import { Failure, systemCode } from "../errors.ts";
@@ -18,6 +18,7 @@ export function prepareLockFile(path: string): void {
     const code = systemCode(error);
     if (code !== "EEXIST") throw notMade(path, code, error);
     refuseForeignFile(path);
+    refuseReadOnly(path);
   }
 }
 
@@ -29,6 +30,20 @@ function refuseForeignFile(path: string): void {
     "system-refused",
     `The lock file ${path} is not a regular file of this user with mode 0600. See who made it, and move it away.`,
   );
+}
+
+/** SQLite would open it for reading only, and then its exclusive lock excludes nobody. */
+function refuseReadOnly(path: string): void {
+  try {
+    accessSync(path, constants.W_OK);
+  } catch (error) {
+    const code = systemCode(error) ?? "unknown";
+    throw new Failure(
+      "system-refused",
+      `The lock file ${path} can't be written (${code}), so it locks nothing. See that its mode is 0600 and that its disk is not read-only.`,
+      error,
+    );
+  }
 }
 
 function notMade(path: string, code: string | undefined, error: unknown): Failure {

@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import { Failure } from "../errors.ts";
 import { clearHolder, describeHolder, writeHolder } from "./holder-file.ts";
 import { prepareLockFile } from "./lock-file.ts";
-import type { ReleaseLock, RenewalLock } from "./renewal-lock.ts";
+import type { HeldLock, RenewalLock } from "./renewal-lock.ts";
 
 export interface SingleHostLockOptions {
   /** The lock's own file, made if it is not there; its folder must be on a local disk. Never remove it while anybody may hold the lock. */
@@ -16,6 +16,9 @@ export interface SingleHostLockOptions {
 
 /** Milliseconds between two tries: short beside a write, which takes a few. */
 const retryMs = 20;
+/** Whoever has waited for so long waits for a process that lives long: it need not ask as often. */
+const patientAfterMs = 5_000;
+const patientRetryMs = 250;
 /** SQLite's primary result code for "somebody else holds the lock" (https://sqlite.org/rescode.html#busy). */
 const busy = 5;
 
@@ -39,36 +42,43 @@ export function createSingleHostLock(options: SingleHostLockOptions): RenewalLoc
     async acquire({ waitMs, signal }) {
       const { DatabaseSync } = await import("node:sqlite");
       signal?.throwIfAborted();
-      const deadline = clock.monotonic() + waitMs;
+      const begun = clock.monotonic();
       prepareLockFile(path);
       const database = openDatabase(() => new DatabaseSync(path, { timeout: 0 }), path);
       try {
         while (!tryLock(database, path)) {
-          const left = deadline - clock.monotonic();
-          if (left <= 0) {
+          const waited = clock.monotonic() - begun;
+          if (waited >= waitMs) {
             throw new Failure(
               "try-again",
               `${await describeHolder(holderPath)} holds the lock of ${what}. Nothing was changed. Try again when it is done.`,
             );
           }
-          await clock.sleep(Math.min(retryMs, left), signal);
+          const pauseMs = waited < patientAfterMs ? retryMs : patientRetryMs;
+          await clock.sleep(Math.min(pauseMs, waitMs - waited), signal);
         }
       } catch (error) {
         database.close();
         throw error;
       }
-      return holdUntilReleased(database, holderPath, clock);
+      held.add(database);
+      writeHolder(holderPath, new Date(clock.now()));
+      return heldLock(database, path, holderPath);
     },
   };
 }
 
-function holdUntilReleased(database: DatabaseSync, holderPath: string, clock: Clock): ReleaseLock {
-  held.add(database);
-  writeHolder(holderPath, new Date(clock.now()));
-  return () => {
-    if (!held.delete(database)) return;
-    clearHolder(holderPath);
-    database.close();
+/** The kernel takes it away from nobody who lives: it has no term, and a paused holder still has it. */
+function heldLock(database: DatabaseSync, path: string, holderPath: string): HeldLock {
+  return {
+    identity: `file lock ${path}`,
+    heldUntil: () => (held.has(database) ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY),
+    renew: async () => held.has(database),
+    async release() {
+      if (!held.delete(database)) return;
+      clearHolder(holderPath);
+      database.close();
+    },
   };
 }
 

@@ -1,5 +1,4 @@
 import type { Clock } from "../clock.ts";
-import { Failure } from "../errors.ts";
 import type { SecretSource } from "./secret-source.ts";
 import type { TokenStore } from "./token-store.ts";
 
@@ -24,13 +23,6 @@ export async function openStore(options: StoreOptions, { clock }: StoreSurroundi
       return createEnvStore({ token: options.token, clock });
     }
     case "file": {
-      // Owner and mode, on which its safety rests, mean nothing there.
-      if (process.geteuid === undefined) {
-        throw new Failure(
-          "configuration",
-          "The file store needs a POSIX system. Use another store, or run in a container.",
-        );
-      }
       const { createFileStore } = await import("./file.ts");
       return createFileStore({ path: options.path, keys: options.keys, clock });
     }

@@ -2,6 +2,8 @@ import { isTokenText } from "../token/token.ts";
 import { damaged, newerSchema, open, seal } from "./file-crypto.ts";
 import { decodeRecord, encodeRecord } from "./record-codec.ts";
 import { RecordFormatError } from "./record-fields.ts";
+import { maxRecordBytes } from "./record-file.ts";
+import type { Unsealed } from "./sealed-file.ts";
 import type { StoreKeys } from "./store-keys.ts";
 import type { TokenRecord } from "./token-record.ts";
 import { StoreError } from "./token-store.ts";
@@ -22,28 +24,32 @@ export function sealRecord(record: TokenRecord, keys: StoreKeys): string {
   }
   const json = encodeRecord(record);
   decodeRecord(json);
-  return seal(Buffer.from(json, "utf8"), schema, keys);
+  const sealed = seal(Buffer.from(json, "utf8"), "token", schema, keys);
+  if (sealed.length > maxRecordBytes) {
+    throw new StoreError(
+      "bad-token",
+      `The record would be larger than ${maxRecordBytes} bytes, so it was not written.`,
+    );
+  }
+  return sealed;
 }
 
 /**
  * Opens what `sealRecord` made. `where` names it at the start of a message. Throws
  * `StoreError`: `wrong-key`, `damaged`, `newer-schema`.
  */
-export function openRecord(
-  sealed: string,
-  keys: StoreKeys,
-  where: string,
-): { readonly record: TokenRecord; readonly sealedWithFirstKey: boolean } {
-  const opened = open(sealed, keys, where);
+export function openRecord(sealed: string, keys: StoreKeys, where: string): Unsealed<TokenRecord> {
+  const subject = { kind: "token", where } as const;
+  const opened = open(sealed, keys, subject);
   // The schema is known to be the writer's only now that the seal has held.
-  if (opened.schema > schema) throw newerSchema(where);
+  if (opened.schema > schema) throw newerSchema(subject);
   try {
     return {
-      record: decodeRecord(opened.plaintext.toString("utf8")),
+      value: decodeRecord(opened.plaintext.toString("utf8")),
       sealedWithFirstKey: opened.sealedWithFirstKey,
     };
   } catch (error) {
-    if (error instanceof RecordFormatError) throw damaged(where, error.message);
+    if (error instanceof RecordFormatError) throw damaged(subject, error.message);
     throw error;
   }
 }

@@ -55,6 +55,7 @@ export interface TokenStore {
  * - `newer-schema`: written by a later version of this program.
  * - `not-yet`: what the record is read from (a `…_FILE`) is absent or empty for now.
  * - `bad-token`: bytes that can't stand in a header field.
+ * - `bad-credentials`: text that can't be an e-mail address, or a password.
  */
 export type StoreErrorCode =
   | "unreadable"
@@ -62,7 +63,8 @@ export type StoreErrorCode =
   | "damaged"
   | "newer-schema"
   | "not-yet"
-  | "bad-token";
+  | "bad-token"
+  | "bad-credentials";
 
 /** A store that could not be read or written. The message is for people, says what to do, and holds no secret. */
 export class StoreError extends Error {

@@ -76,7 +76,7 @@ describe("file store between processes", () => {
     expect(cutShort).toBeGreaterThan(0);
     // The lock is free, and one more write tidies up.
     await store().write(recordOf("after", 1), (await store().read())?.version);
-    expect(await readdir(folder)).toEqual(["record", "record.lock"]);
+    expect(await readdir(folder)).toEqual(["record", "record.write-lock"]);
   }, 60_000);
 
   it("shows readers the old record or the new one, never half of one", async () => {
@@ -97,7 +97,7 @@ describe("file store between processes", () => {
   it("says which folder it may not write to, and leaves the record", async () => {
     await chmod(folder, 0o500);
     if (root)
-      for (const name of ["", "record", "record.lock"]) await chown(join(folder, name), nobody, nobody);
+      for (const name of ["", "record", "record.write-lock"]) await chown(join(folder, name), nobody, nobody);
     const before = await readFile(path, "latin1");
     const { stdout } = await endOf(startChild("write-once.ts", [path, key, root ? `${nobody}` : "-"]));
     expect(JSON.parse(stdout)).toEqual({
@@ -126,6 +126,6 @@ describe("file store between processes", () => {
       message: expect.stringContaining("could not be written (EFBIG)"),
     });
     expect(await readFile(path, "latin1")).toBe(before);
-    expect(await readdir(folder)).toEqual(["record", "record.lock"]);
+    expect(await readdir(folder)).toEqual(["record", "record.write-lock"]);
   });
 });

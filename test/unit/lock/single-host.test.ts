@@ -29,8 +29,8 @@ describe("single-host lock", () => {
     const taken = results.filter((result) => result.status === "fulfilled");
     expect(taken).toHaveLength(1);
     await expect(lock().acquire({ waitMs: 0 })).rejects.toMatchObject({ code: "try-again" });
-    taken[0]?.value();
-    (await lock().acquire({ waitMs: 0 }))();
+    await taken[0]?.value.release();
+    await (await lock().acquire({ waitMs: 0 })).release();
   });
 
   it("is kept from another process, and free at once when its holder is killed", async () => {
@@ -46,13 +46,13 @@ describe("single-host lock", () => {
       child.kill("SIGKILL");
       await ended;
     }
-    const release = await lock().acquire({ waitMs: 0 });
+    const held = await lock().acquire({ waitMs: 0 });
     expect(await readFile(`${path}-holder`, "utf8")).toContain(`process ${process.pid} on `);
-    release();
+    await held.release();
   });
 
   it("waits for as long as it was told, on the clock that it was given", async () => {
-    const release = await lock().acquire({ waitMs: 0 });
+    const held = await lock().acquire({ waitMs: 0 });
     let now = 0;
     const slept: number[] = [];
     const clock = {
@@ -68,46 +68,73 @@ describe("single-host lock", () => {
       exitCode: 75,
     });
     expect(slept.reduce((sum, ms) => sum + ms, 0)).toBe(5_010);
-    release();
+    await held.release();
+  });
+
+  it("is waited for without end where that is asked for, and less often as time goes by", async () => {
+    const held = await lock().acquire({ waitMs: 0 });
+    let now = 0;
+    const slept: number[] = [];
+    const clock = {
+      ...systemClock,
+      monotonic: () => now,
+      async sleep(ms: number) {
+        slept.push(ms);
+        now += ms;
+        if (now > 3_600_000) await held.release();
+      },
+    };
+    const next = await lock(clock).acquire({ waitMs: Number.POSITIVE_INFINITY });
+    expect(now).toBeGreaterThan(3_600_000);
+    expect([slept[0], slept.at(-1)]).toEqual([20, 250]);
+    await next.release();
+  });
+
+  it("says what it is, and that it ends with its holder alone: by its release or its death", async () => {
+    const held = await lock().acquire({ waitMs: 0 });
+    expect(held.identity).toBe(`file lock ${path}`);
+    expect([held.heldUntil(), await held.renew()]).toEqual([Number.POSITIVE_INFINITY, true]);
+    await held.release();
+    expect([held.heldUntil(), await held.renew()]).toEqual([Number.NEGATIVE_INFINITY, false]);
   });
 
   it("takes it as soon as it is given back", async () => {
-    const release = await lock().acquire({ waitMs: 0 });
+    const held = await lock().acquire({ waitMs: 0 });
     const clock = {
       ...systemClock,
       async sleep() {
-        release();
+        await held.release();
       },
     };
-    (await lock(clock).acquire({ waitMs: 1_000 }))();
+    await (await lock(clock).acquire({ waitMs: 1_000 })).release();
   });
 
   it("ends the waiting when it is told to, and does not begin it after that", async () => {
-    const release = await lock().acquire({ waitMs: 0 });
+    const held = await lock().acquire({ waitMs: 0 });
     const stop = new AbortController();
     const waiting = lock().acquire({ waitMs: 60_000, signal: stop.signal });
     stop.abort(new Error("stopping"));
     await expect(waiting).rejects.toThrow("stopping");
-    release();
+    await held.release();
     await expect(lock().acquire({ waitMs: 0, signal: stop.signal })).rejects.toThrow("stopping");
-    (await lock().acquire({ waitMs: 0 }))();
+    await (await lock().acquire({ waitMs: 0 })).release();
   });
 
   it("may be given back twice without taking it from the next holder", async () => {
-    const release = await lock().acquire({ waitMs: 0 });
-    release();
+    const held = await lock().acquire({ waitMs: 0 });
+    await held.release();
     const next = await lock().acquire({ waitMs: 0 });
-    release();
+    await held.release();
     await expect(lock().acquire({ waitMs: 0 })).rejects.toMatchObject({ code: "try-again" });
-    next();
+    await next.release();
   });
 
   it.skipIf(process.platform !== "linux")(
     "leaves no file open, whether it was got or not (seen by /proc)",
     async () => {
-      const release = await lock().acquire({ waitMs: 0 });
+      const held = await lock().acquire({ waitMs: 0 });
       await expect(lock().acquire({ waitMs: 0 })).rejects.toMatchObject({ code: "try-again" });
-      release();
+      await held.release();
       const open = await Promise.all(
         (await readdir("/proc/self/fd")).map((name) => readlink(`/proc/self/fd/${name}`).catch(() => "")),
       );
@@ -118,9 +145,9 @@ describe("single-host lock", () => {
   it("leaves one empty file of mode 0600 behind", async () => {
     const umask = process.umask(0);
     try {
-      const release = await lock().acquire({ waitMs: 0 });
+      const held = await lock().acquire({ waitMs: 0 });
       expect(await readdir(folder)).toEqual(["record.lock", "record.lock-holder"]);
-      release();
+      await held.release();
     } finally {
       process.umask(umask);
     }
@@ -130,12 +157,12 @@ describe("single-host lock", () => {
   });
 
   it("repeats nothing odd that stands in the holder's file", async () => {
-    const release = await lock().acquire({ waitMs: 0 });
+    const held = await lock().acquire({ waitMs: 0 });
     await writeFile(`${path}-holder`, "process 1 on \u001b[2Jhost since yesterday\n");
     await expect(lock().acquire({ waitMs: 0 })).rejects.toThrow(
       /^Another process holds the lock of the record\./,
     );
-    release();
+    await held.release();
   });
 
   it("uses no file that is not its own: one of wider mode, a link, or one with content", async () => {

@@ -45,7 +45,7 @@ describe("file store", () => {
     for (const form of ["utf8", "base64", "base64url", "hex"] as const) {
       expect(content).not.toContain(Buffer.from("MARKED-token").toString(form).slice(0, 12));
     }
-    expect(await readdir(folder)).toEqual(["record", "record.lock"]);
+    expect(await readdir(folder)).toEqual(["record", "record.write-lock"]);
   });
 
   it("answers undefined where the record or its whole folder is absent", async () => {
@@ -70,12 +70,12 @@ describe("file store", () => {
       code: "damaged",
       message: expect.stringMatching(`^The record ${path} is damaged: .*Restore it from a backup`),
     });
-    await writeFile(path, seal(Buffer.from("{}"), 2, parseStoreKeys(new Secret(key))));
+    await writeFile(path, seal(Buffer.from("{}"), "token", 2, parseStoreKeys(new Secret(key))));
     await expect(open().read()).rejects.toMatchObject({
       code: "newer-schema",
       message: expect.stringMatching(`^The record ${path} was written by a later version .*Run that version`),
     });
-    await writeFile(path, seal(Buffer.from("{}"), 1, parseStoreKeys(new Secret(key))));
+    await writeFile(path, seal(Buffer.from("{}"), "token", 1, parseStoreKeys(new Secret(key))));
     await expect(open().read()).rejects.toMatchObject({
       code: "damaged",
       message: expect.stringContaining("the record lacks the field schema"),
@@ -89,7 +89,7 @@ describe("file store", () => {
       message: expect.stringContaining(path),
     });
     await rm(path, { recursive: true });
-    await symlink("record.lock", path);
+    await symlink("record.write-lock", path);
     await expect(open().read()).rejects.toMatchObject({
       code: "unreadable",
       message: expect.stringContaining("link"),
@@ -153,8 +153,8 @@ describe("file store", () => {
   });
 
   it("waits 5 s for another writer, then says who holds the lock, and has changed nothing", async () => {
-    const release = await createSingleHostLock({
-      path: `${path}.lock`,
+    const held = await createSingleHostLock({
+      path: `${path}.write-lock`,
       what: "x",
       clock: systemClock,
     }).acquire({
@@ -175,7 +175,7 @@ describe("file store", () => {
     });
     expect(now).toBe(5_000);
     expect(await open().read()).toBeUndefined();
-    release();
+    await held.release();
   });
 
   it("gives the lock back after a write that failed", async () => {
@@ -188,7 +188,7 @@ describe("file store", () => {
   it("removes what a killed writer left", async () => {
     await writeFile(join(folder, ".record.3f0a4b5c-0000-4000-8000-000000000001.tmp"), "half");
     await open().write(recordOf("a-token"), undefined);
-    expect(await readdir(folder)).toEqual(["record", "record.lock"]);
+    expect(await readdir(folder)).toEqual(["record", "record.write-lock"]);
   });
 
   it("writes no record that it would then refuse to read for its size", async () => {

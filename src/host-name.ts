@@ -1,0 +1,37 @@
+import { isIPv4, isIPv6 } from "node:net";
+
+/** DNS names, and the underscores that service names of Docker Compose have. RFC 1123 section 2.1 for the lengths. */
+const hostName =
+  /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
+
+/**
+ * A name whose last label is a number is an IPv4 address to every URL parser
+ * (WHATWG URL, "ends in a number"): `127.1` and `2130706433` are loopback in disguise.
+ */
+const numberAtEnd = /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/;
+
+/**
+ * A host as it may stand in a URL or a Host field, in the one form that it has:
+ * lower case, an IPv4 address as four numbers, an IPv6 address in its shortest form.
+ * @param text a name, an IPv4 address, or an IPv6 address in brackets
+ * @returns without brackets; undefined where it is none of these, or written oddly
+ */
+export function canonicalHost(text: string): string | undefined {
+  const lower = text.toLowerCase();
+  if (lower.startsWith("[") && lower.endsWith("]")) return canonicalIPv6(lower.slice(1, -1));
+  if (isIPv4(lower)) return lower;
+  return hostName.test(lower) && !numberAtEnd.test(lower) ? lower : undefined;
+}
+
+function canonicalIPv6(text: string): string | undefined {
+  // A zone (`%eth0`) means something on one machine only, and URLs can't have it.
+  if (!isIPv6(text) || text.includes("%")) return undefined;
+  const shortest = new URL(`http://[${text}]`).hostname.slice(1, -1);
+  // An IPv4 address in IPv6 dress would be a second name for the same place.
+  return shortest.startsWith("::ffff:") ? undefined : shortest;
+}
+
+/** Is this host (in canonical form) this machine itself, whatever a resolver says? */
+export function isLoopbackHost(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
+}
