@@ -1,0 +1,39 @@
+/** RFC 5321 section 4.5.3.1.3: a path has 256 characters at most, its brackets included. */
+const longestEmail = 254;
+/** Far more than any form takes; whoever names a wrong file has it told, and not sent. */
+const longestPassword = 4096;
+
+/**
+ * Why this can't be an account's e-mail address; undefined where it can. Presto alone knows
+ * which addresses there are: only what is surely a mistake is refused. The answer goes on
+ * from a name (`holds a space …`) and shows nothing of the text.
+ */
+export function faultOfEmail(text: string): string | undefined {
+  if (text === "") return "is empty";
+  if (isBroken(text)) return brokenText;
+  if (text.startsWith("\ufeff")) return "begins with a byte order mark, which an editor put there";
+  if (/[\p{Cc}\p{Z}]/u.test(text)) return "holds a space, a line end or a control character";
+  if (text.length > longestEmail)
+    return `is longer than the ${longestEmail} characters that an address can have`;
+  if (!/^[^@]+@[^@]+$/.test(text))
+    return "is not an e-mail address: one @, with something before it and behind it";
+  return undefined;
+}
+
+/** The same of a password, which may be any Unicode text. */
+export function faultOfPassword(text: string): string | undefined {
+  if (text === "") return "is empty";
+  if (isBroken(text)) return brokenText;
+  if (text.startsWith("\ufeff")) return "begins with a byte order mark, which an editor put there";
+  // UTF-16 reads as UTF-8 with a NUL behind each letter.
+  if (text.includes("\0")) return "holds a NUL character";
+  if (text.length > longestPassword) return `is longer than ${longestPassword} characters`;
+  return undefined;
+}
+
+const brokenText = "is not valid Unicode text (UTF-8)";
+
+/** U+FFFD is what decoders put in the place of bytes that are not UTF-8, `process.env` among them. */
+function isBroken(text: string): boolean {
+  return !text.isWellFormed() || text.includes("\ufffd");
+}

@@ -1,0 +1,143 @@
+import type { Clock } from "../clock.ts";
+import { Failure } from "../errors.ts";
+import type { Issuer, RefusedByPresto, ResetEnd } from "../presto/issuer.ts";
+import type { Secret } from "../secret.ts";
+import type { Credentials, CredentialStore } from "./credential-store.ts";
+
+/** What a password reset needs. The renewal lock is held by whoever calls, and no intent stands. */
+export interface ResetParts {
+  readonly store: Required<Pick<CredentialStore, "read" | "write">>;
+  readonly issuer: Pick<Issuer, "resetPassword">;
+  readonly clock: Clock;
+  /** Asked right before the first byte: is the lock still ours? */
+  readonly mayBegin: () => boolean;
+  /** Gives the call up; the pending password stays. */
+  readonly signal: AbortSignal;
+}
+
+/** How a reset ended. In every case but `changed` and a refusal by 422, the pending password stands where it stood. */
+export type ResetOutcome =
+  /** Presto has the new password. `stored`: it stands in the old one's place; if not, it is still the pending one. */
+  | { readonly kind: "changed"; readonly stored: boolean }
+  /** `dropped`: the pending password is gone, since Presto's rules refuse it. */
+  | (RefusedByPresto & { readonly dropped: boolean })
+  | Exclude<ResetEnd, { readonly kind: "reset" } | RefusedByPresto>;
+
+/** As long as an issue call may take, milliseconds: then it is given up, and its end is unclear. */
+export const callTimeoutMs = 15_000;
+/** How often a write is tried again that others, or a failing disk, got in the way of. */
+const mostWrites = 3;
+
+/**
+ * Changes the account's password, as the protocol says: the new one is stored as *pending*
+ * before the call, and takes the old one's place once Presto has answered 200. Until then it
+ * may be the account's password and may not be, so it is neither replaced nor dropped: the
+ * same one is tried again. Only a 422 proves that it never can be.
+ *
+ * @param wanted the new password; undefined where an earlier one stands pending and is to be settled
+ * @throws Failure `configuration` without credentials; `try-again` where the pending one is not as the caller saw it, or somebody else wrote: nothing was sent
+ * @throws what the store throws, before anything was sent
+ */
+export async function settleReset(parts: ResetParts, wanted: Secret | undefined): Promise<ResetOutcome> {
+  const { email, password, pending } = await beginReset(parts, wanted);
+  const end = await callWithin(parts, (signal) =>
+    parts.issuer.resetPassword({ email, password }, pending, { mayBegin: parts.mayBegin, signal }),
+  );
+  switch (end.kind) {
+    case "reset":
+      return {
+        kind: "changed",
+        stored: await replacePending(parts.store, pending, (stored) => ({ ...stored, password: pending })),
+      };
+    case "refused":
+      return {
+        ...end,
+        dropped: end.status === 422 && (await replacePending(parts.store, pending, (stored) => stored)),
+      };
+    case "not-sent":
+    case "unclear":
+      return end;
+  }
+}
+
+interface BegunReset extends Credentials {
+  readonly pending: Secret;
+}
+
+/** Has a pending password in the store: the earlier one, or the wanted one by compare-and-set. */
+async function beginReset({ store }: ResetParts, wanted: Secret | undefined): Promise<BegunReset> {
+  const stored = await store.read();
+  if (stored === undefined) throw noCredentials();
+  const { credentials, version } = stored;
+  if (credentials.pending !== null) {
+    if (wanted !== undefined) throw changedMeanwhile("Another password reset was begun meanwhile");
+    return { ...credentials, pending: credentials.pending };
+  }
+  if (wanted === undefined) throw changedMeanwhile("The earlier password reset was settled meanwhile");
+  const begun = { ...credentials, pending: wanted };
+  try {
+    if ((await store.write(begun, version)).outcome === "written") return begun;
+  } catch (error) {
+    // It may have been applied: only a fresh read can tell.
+    const found = await store.read().catch(() => undefined);
+    if (isSame(found?.credentials.pending, wanted)) return begun;
+    throw error;
+  }
+  throw changedMeanwhile("Somebody else changed the credentials at the same moment");
+}
+
+async function callWithin(
+  { clock, signal }: ResetParts,
+  call: (signal: AbortSignal) => Promise<ResetEnd>,
+): Promise<ResetEnd> {
+  const late = new AbortController();
+  const timer = clock.after(callTimeoutMs, () => late.abort());
+  try {
+    return await call(AbortSignal.any([signal, late.signal]));
+  } finally {
+    timer.cancel();
+  }
+}
+
+/**
+ * Ends the pending state: writes what `next` makes of the stored credentials, without a
+ * pending password. Others may write in between (a running sidecar seals with a new key), so
+ * each try reads afresh, and what stands there afterwards decides.
+ * @returns true if it stands in the store
+ */
+async function replacePending(
+  store: ResetParts["store"],
+  pending: Secret,
+  next: (stored: Credentials) => Credentials,
+): Promise<boolean> {
+  for (let writes = 0; ; writes++) {
+    try {
+      const stored = await store.read();
+      if (stored === undefined) return false;
+      const { credentials, version } = stored;
+      const wanted = { ...next(credentials), pending: null };
+      if (credentials.pending === null) return isSame(credentials.password, wanted.password);
+      if (!isSame(credentials.pending, pending) || writes === mostWrites) return false;
+      if ((await store.write(wanted, version)).outcome === "written") return true;
+    } catch {
+      // Unclear: it is read again. Nothing is lost where it can't be written, and the caller says so.
+      if (writes >= mostWrites) return false;
+    }
+  }
+}
+
+function isSame(one: Secret | null | undefined, other: Secret): boolean {
+  return one !== null && one !== undefined && one.fingerprint() === other.fingerprint();
+}
+
+/** The failure of a command that needs credentials where there are none. */
+export function noCredentials(): Failure {
+  return new Failure(
+    "configuration",
+    "There are no credentials in PRESTO_CREDENTIALS. Put them there with: presto-sidecar credentials import",
+  );
+}
+
+function changedMeanwhile(what: string): Failure {
+  return new Failure("try-again", `${what}. Nothing was sent to Presto. Run the command again.`);
+}
