@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 
 import type { Clock } from "../clock.ts";
 import { Secret } from "../secret.ts";
+import type { Evidence } from "./evidence.ts";
 
 /**
  * What one harmless GET showed: whether Presto let the token in. `other` is everything that
@@ -16,6 +17,10 @@ export interface ProbeOptions {
   /** Sends the GET with this token, on a connection of its own. Never rejects. */
   readonly ask: (token: Secret) => Promise<ProbeAnswer>;
   readonly clock: Clock;
+  /** What this process's own calls have shown; without it the probe has nothing but its own questions. */
+  readonly evidence?: Evidence;
+  /** Called once, if it turns out that Presto looks for the record before the token: then most probes stay unclear. */
+  readonly onBlind?: () => void;
 }
 
 /** Between two 401s, milliseconds: one can lie while Presto's own replicas catch up. */
@@ -26,27 +31,63 @@ const apartMs = 2_000;
  * connections and 2 s apart, is dead; success is alive; "no such transaction" is alive only
  * if a made-up token gets 401 for the same question, since some servers look for the record
  * before they look at the token. All else is unclear, and nothing follows from it.
+ *
+ * What the questions leave open, the answers to the process's own calls may settle. They
+ * also take back a "dead" that they contradict: then nothing follows from either.
  */
-export function createProbe({ ask, clock }: ProbeOptions): (token: Secret) => Promise<ProbeVerdict> {
+export function createProbe(options: ProbeOptions): (token: Secret) => Promise<ProbeVerdict> {
+  const { ask, clock, evidence, onBlind } = options;
   let looksAtTokenFirst = false;
+  let blind = false;
 
   async function tokenIsLookedAtFirst(): Promise<boolean> {
-    if (!looksAtTokenFirst)
-      looksAtTokenFirst = (await ask(new Secret(randomBytes(32).toString("hex")))) === "unauthorized";
+    if (looksAtTokenFirst) return true;
+    const answer = await ask(new Secret(randomBytes(32).toString("hex")));
+    if (answer === "not-found" && !blind) {
+      blind = true;
+      onBlind?.();
+    }
+    looksAtTokenFirst = answer === "unauthorized";
     return looksAtTokenFirst;
   }
 
-  return async (token) => {
+  /** What the questions alone say; `contradicted`: both, one after the other. */
+  async function question(token: Secret): Promise<ProbeVerdict | "contradicted"> {
     switch (await ask(token)) {
       case "success":
         return "alive";
       case "not-found":
         return (await tokenIsLookedAtFirst()) ? "alive" : "unclear";
-      case "unauthorized":
+      case "unauthorized": {
         await clock.sleep(apartMs);
-        return (await ask(token)) === "unauthorized" ? "dead" : "unclear";
+        const again = await ask(token);
+        if (again === "unauthorized") return "dead";
+        return again === "success" ? "contradicted" : "unclear";
+      }
       case "other":
         return "unclear";
+    }
+  }
+
+  return async (token) => {
+    const id = token.fingerprint();
+    const startedAt = clock.monotonic();
+    const young = evidence?.isYoung(id) === true;
+    const found = await question(token);
+    switch (found) {
+      case "alive":
+        evidence?.accepted(id, startedAt);
+        return "alive";
+      case "dead":
+        // A token that was just made is asked for again: it may be unknown to Presto's replicas yet.
+        if (young || evidence?.acceptedSince(id, startedAt) === true) return "unclear";
+        return "dead";
+      case "contradicted":
+        evidence?.accepted(id, startedAt);
+        return "unclear";
+      case "unclear":
+        if (evidence?.acceptedSince(id, startedAt) === true) return "alive";
+        return evidence?.refusedTwice(id) === true ? "dead" : "unclear";
     }
   };
 }

@@ -1,56 +1,168 @@
 import { describe, expect, it } from "vitest";
 
+import { createEvidence } from "../../../src/presto/evidence.ts";
+import type { Evidence } from "../../../src/presto/evidence.ts";
 import { createProbe } from "../../../src/presto/probe.ts";
 import type { ProbeAnswer } from "../../../src/presto/probe.ts";
 import { Secret } from "../../../src/secret.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 
 const token = new Secret("the-token");
+const id = token.fingerprint();
 
-async function verdict(
-  forToken: ProbeAnswer[],
-  forMadeUp: ProbeAnswer = "unauthorized",
-): Promise<{ verdict: string; asked: string[]; took: number }> {
+interface ProbeRun {
+  readonly verdict: string;
+  readonly asked: string[];
+  readonly took: number;
+  readonly evidence: Evidence;
+}
+
+interface RunOptions {
+  readonly madeUp?: ProbeAnswer;
+  /** What was known an hour before the probe. */
+  readonly before?: (evidence: Evidence) => void;
+  /** What comes to be known while the first question is asked, 1 s later. */
+  readonly meanwhile?: (evidence: Evidence) => void;
+}
+
+async function probing(forToken: ProbeAnswer[], options: RunOptions = {}): Promise<ProbeRun> {
   const clock = createHandClock();
+  const evidence = createEvidence(clock);
+  options.before?.(evidence);
+  await clock.advance(3_600_000);
   const asked: string[] = [];
   const probe = createProbe({
     clock,
+    evidence,
     ask: async (given) => {
       const mine = given.reveal() === "the-token";
       asked.push(mine ? "token" : "made-up");
-      return mine ? (forToken.shift() ?? "other") : forMadeUp;
+      if (asked.length === 1 && options.meanwhile !== undefined) {
+        await clock.sleep(1_000);
+        options.meanwhile(evidence);
+      }
+      return mine ? (forToken.shift() ?? "other") : (options.madeUp ?? "unauthorized");
     },
   });
-  let result = "waits";
+  const startedAt = clock.monotonic();
+  let verdict = "waits";
   let took = 0;
   void probe(token).then((value) => {
-    result = value;
-    took = clock.monotonic();
+    verdict = value;
+    took = clock.monotonic() - startedAt;
   });
   await clock.advance(10_000);
-  return { verdict: result, asked, took };
+  return { verdict, asked, took, evidence };
 }
 
 describe("a probe", () => {
+  it("concludes nothing from two 401s to a token that was just made: Presto's replicas may not know it yet", async () => {
+    const clock = createHandClock();
+    const evidence = createEvidence(clock);
+    const probe = createProbe({ clock, evidence, ask: async () => "unauthorized" });
+    evidence.issued(token.fingerprint());
+    const verdicts: string[] = [];
+    const ask = async (): Promise<void> => {
+      void probe(token).then((verdict) => verdicts.push(verdict));
+      await clock.advance(2_000);
+    };
+    await ask();
+    await clock.advance(27_999);
+    await ask();
+    await ask();
+    expect(verdicts).toEqual(["unclear", "unclear", "dead"]);
+  });
+
   it("takes a success for alive", async () => {
-    expect(await verdict(["success"])).toMatchObject({ verdict: "alive", asked: ["token"] });
+    expect(await probing(["success"])).toMatchObject({ verdict: "alive", asked: ["token"] });
   });
 
   it("takes two 401s at least 2 s apart for dead", async () => {
-    expect(await verdict(["unauthorized", "unauthorized"])).toMatchObject({ verdict: "dead", took: 2_000 });
+    expect(await probing(["unauthorized", "unauthorized"])).toMatchObject({ verdict: "dead", took: 2_000 });
   });
 
   it("concludes nothing from one 401 that was followed by something else", async () => {
-    expect(await verdict(["unauthorized", "success"])).toMatchObject({ verdict: "unclear" });
+    expect(await probing(["unauthorized", "success"])).toMatchObject({ verdict: "unclear" });
+    expect(await probing(["unauthorized", "other"])).toMatchObject({ verdict: "unclear" });
+    expect(await probing(["unauthorized", "not-found"])).toMatchObject({ verdict: "unclear" });
   });
 
   it("takes 'no such transaction' for alive only if a made-up token gets 401", async () => {
-    expect(await verdict(["not-found"])).toMatchObject({ verdict: "alive", asked: ["token", "made-up"] });
-    expect(await verdict(["not-found"], "not-found")).toMatchObject({ verdict: "unclear" });
-    expect(await verdict(["not-found"], "other")).toMatchObject({ verdict: "unclear" });
+    expect(await probing(["not-found"])).toMatchObject({ verdict: "alive", asked: ["token", "made-up"] });
+    expect(await probing(["not-found"], { madeUp: "not-found" })).toMatchObject({ verdict: "unclear" });
+    expect(await probing(["not-found"], { madeUp: "other" })).toMatchObject({ verdict: "unclear" });
   });
 
   it("concludes nothing from anything else", async () => {
-    expect(await verdict(["other"])).toMatchObject({ verdict: "unclear" });
+    expect(await probing(["other"])).toMatchObject({ verdict: "unclear" });
+  });
+
+  it("needs no evidence", async () => {
+    const probe = createProbe({ clock: createHandClock(), ask: async () => "other" });
+    expect(await probe(token)).toBe("unclear");
+  });
+});
+
+describe("a probe that is unclear by itself", () => {
+  it.each<[string, ProbeAnswer[]]>([
+    ["is asked in vain", ["other"]],
+    ["finds the record looked for first", ["not-found"]],
+    ["is answered by one 401", ["unauthorized", "other"]],
+  ])("and %s is settled by what own calls have shown", async (_what, answers) => {
+    const run = (options: RunOptions): Promise<ProbeRun> =>
+      probing([...answers], { madeUp: "not-found", ...options });
+    expect((await run({ meanwhile: (own) => own.accepted(id) })).verdict).toBe("alive");
+    expect((await run({ before: (own) => own.accepted(id) })).verdict).toBe("unclear");
+    expect((await run({ meanwhile: (own) => own.accepted(id, 3_599_999) })).verdict).toBe("unclear");
+    expect((await run({ meanwhile: (own) => own.accepted("another") })).verdict).toBe("unclear");
+    const refusedOnce: RunOptions = { meanwhile: (own) => own.refused(id) };
+    expect((await run(refusedOnce)).verdict).toBe("unclear");
+    expect((await run({ ...refusedOnce, before: (own) => own.refused(id) })).verdict).toBe("dead");
+  });
+});
+
+describe("a probe's own answers", () => {
+  it("are worth no more than those of own calls that contradict them", async () => {
+    const run = await probing(["unauthorized", "unauthorized"], { meanwhile: (own) => own.accepted(id) });
+    expect(run.verdict).toBe("unclear");
+    const late = await probing(["unauthorized", "unauthorized"], { meanwhile: (own) => own.accepted(id, 0) });
+    expect(late.verdict).toBe("dead");
+  });
+
+  it.each<[ProbeAnswer[]]>([[["success"]], [["not-found"]], [["unauthorized", "success"]]])(
+    "%j take the refusals back that own calls have met",
+    async (answers) => {
+      const before = (own: Evidence): void => own.refused(id);
+      const { evidence } = await probing(answers, { before });
+      evidence.refused(id);
+      expect(evidence.refusedTwice(id)).toBe(false);
+    },
+  );
+});
+
+describe("a Presto that looks for the record before the token", () => {
+  async function blindAfter(madeUp: ProbeAnswer[]): Promise<number> {
+    let blind = 0;
+    const probe = createProbe({
+      clock: createHandClock(),
+      ask: async (given) => (given.reveal() === "the-token" ? "not-found" : (madeUp.shift() ?? "not-found")),
+      onBlind: () => {
+        blind += 1;
+      },
+    });
+    await probe(token);
+    await probe(token);
+    await probe(token);
+    return blind;
+  }
+
+  it("is told of once", async () => {
+    expect(await blindAfter([])).toBe(1);
+    expect(await blindAfter(["other", "other"])).toBe(1);
+  });
+
+  it("is not taken for one after a made-up token got 401, nor after no answer", async () => {
+    expect(await blindAfter(["unauthorized"])).toBe(0);
+    expect(await blindAfter(["other", "other", "other"])).toBe(0);
   });
 });

@@ -1,0 +1,43 @@
+const isoTime =
+  /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?(?:[Zz]|([+-])(\d\d):?(\d\d)?))?$/;
+
+/**
+ * A time of Presto's: ISO 8601 with an offset, in whole seconds, or a plain date, which is
+ * 00:00 UTC of that day. Undefined for anything else, days that don't exist included:
+ * `Date.parse` would make 2 March of 30 February, and a local time of one without an offset.
+ */
+export function readTime(value: unknown): Date | undefined {
+  const found = typeof value === "string" ? isoTime.exec(value) : null;
+  if (found === null) return undefined;
+  const [, year, month, day, hour, minute, second, sign, offsetHours, offsetMinutes] = found;
+  const parts = [year, month, day, hour, minute, second].map((part) => Number(part ?? 0));
+  const [y = 0, mo = 0, d = 0, h = 0, mi = 0, s = 0] = parts;
+  const local = new Date(Date.UTC(y, mo - 1, d, h, mi, s));
+  const exists =
+    y >= 1970 &&
+    local.getUTCMonth() === mo - 1 &&
+    local.getUTCDate() === d &&
+    local.getUTCHours() === h &&
+    local.getUTCMinutes() === mi;
+  const [oh, om] = [Number(offsetHours ?? 0), Number(offsetMinutes ?? 0)];
+  if (!exists || s > 59 || oh > 23 || om > 59) return undefined;
+  const time = new Date(local.getTime() - (sign === "-" ? -1 : 1) * (oh * 60 + om) * 60_000);
+  // Beyond it a date has a form of its own, which no store would read back.
+  return time.getUTCFullYear() <= 9999 ? time : undefined;
+}
+
+/** No refusal puts the next call off for longer, milliseconds. */
+export const longestRetryAfterMs = 60 * 60_000;
+
+/**
+ * Milliseconds that a Retry-After field (RFC 9110 section 10.2.3) names: seconds, or a date in
+ * HTTP's own form; an hour at most. Undefined where it names none.
+ * @param now milliseconds since 1970
+ */
+export function readRetryAfter(field: string | undefined, now: number): number | undefined {
+  const text = field?.trim() ?? "";
+  if (/^\d{1,12}$/.test(text)) return Math.min(Number(text) * 1_000, longestRetryAfterMs);
+  if (!/^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/.test(text)) return undefined;
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? undefined : Math.min(Math.max(at - now, 0), longestRetryAfterMs);
+}

@@ -1,0 +1,191 @@
+import type { Dispatcher } from "undici";
+import undiciSymbols from "undici/lib/core/symbols.js";
+
+import { ByteList } from "../byte-list.ts";
+import { ConnectError } from "../egress/connect-error.ts";
+import { systemCode } from "../errors.ts";
+import type { AuthCallControl } from "./issuer.ts";
+import { PrestoCallError } from "./presto-call-error.ts";
+
+/** Every answer to a call of our own is far smaller; more is held of none. */
+export const largestAnswer = 64 * 1024;
+
+/** A request of this process's own. */
+export interface OwnRequest {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  /** Name, value, name, value…; Host and Content-Length come by themselves. */
+  readonly headers: readonly string[];
+  readonly body?: Buffer;
+}
+
+/** An answer that came whole. */
+export interface WholeAnswer {
+  readonly status: number;
+  /** Name, value, name, value…, as they came. */
+  readonly headers: string[];
+  readonly body: Buffer;
+}
+
+export type CallEnd =
+  | { readonly kind: "answered"; readonly answer: WholeAnswer }
+  /** No byte was written. */
+  | { readonly kind: "not-sent"; readonly cause: unknown }
+  /** Presto may have seen it. */
+  | { readonly kind: "unclear"; readonly cause: unknown };
+
+const { kQueuedAbort } = undiciSymbols;
+
+/**
+ * Sends one request once, over a connection of its own that is closed after it: on one that
+ * was kept alive, the server's close could cross the request, and its end would be unclear.
+ * undici's limits on time are turned off for it: only the signal ends it. Never rejects.
+ */
+export async function callOnce(
+  openPool: () => Dispatcher,
+  request: OwnRequest,
+  control: AuthCallControl,
+): Promise<CallEnd> {
+  if (control.signal.aborted) return { kind: "not-sent", cause: givenUp(false) };
+  let pool: Dispatcher;
+  try {
+    pool = openPool();
+  } catch (cause) {
+    return { kind: "not-sent", cause };
+  }
+  try {
+    return await new OneCall(control).over(pool, request);
+  } finally {
+    await pool.destroy();
+  }
+}
+
+/** undici calls these methods as the exchange goes on. */
+class OneCall implements Dispatcher.DispatchHandler {
+  readonly #control: AuthCallControl;
+  readonly #end = Promise.withResolvers<CallEnd>();
+  #controller: Dispatcher.DispatchController | undefined;
+  #leaveQueue: ((reason: Error) => void) | undefined;
+  #written = false;
+  #settled = false;
+  #status = 0;
+  #headers: string[] = [];
+  readonly #bytes = new ByteList();
+  #size = 0;
+
+  constructor(control: AuthCallControl) {
+    this.#control = control;
+  }
+
+  over(pool: Dispatcher, request: OwnRequest): Promise<CallEnd> {
+    this.#control.signal.addEventListener("abort", this.#giveUp, { once: true });
+    const options = {
+      method: request.method,
+      path: request.path,
+      headers: [...request.headers],
+      body: request.body ?? null,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      // Takes it out of undici's queue while there is no connection, and so ends the attempt to make one.
+      [kQueuedAbort]: (leave: (reason: Error) => void) => {
+        this.#leaveQueue = leave;
+      },
+    };
+    pool.dispatch(options, this);
+    return this.#end.promise;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // A second start would be a second send.
+    if (this.#settled || this.#written) {
+      controller.abort(new PrestoCallError("broken", "undici began to send a request again"));
+      return;
+    }
+    if (!this.#control.mayBegin()) {
+      const cause = new PrestoCallError("called-off", "the call was called off before its first byte");
+      this.#settle({ kind: "not-sent", cause });
+      controller.abort(cause);
+      return;
+    }
+    this.#controller = controller;
+    // undici writes right after this returns: from here on Presto may have seen it.
+    this.#written = true;
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    // 103 and the like; undici itself ends the connection on 100 and 101.
+    if (status < 200) return;
+    this.#status = status;
+    const raw = controller.rawHeaders;
+    if (!Array.isArray(raw)) return;
+    for (const part of raw) this.#headers.push(typeof part === "string" ? part : part.toString("latin1"));
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#size += chunk.length;
+    if (this.#size <= largestAnswer) {
+      this.#bytes.add(chunk);
+      return;
+    }
+    const cause = new PrestoCallError(
+      "too-large",
+      `Presto answered ${this.#status} with more than ${largestAnswer} bytes, which no answer of its own has`,
+    );
+    this.#settle({ kind: "unclear", cause });
+    controller.abort(cause);
+  }
+
+  onResponseEnd(): void {
+    const answer = { status: this.#status, headers: this.#headers, body: this.#bytes.takeWhole() };
+    this.#settle({ kind: "answered", answer });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#written) this.#settle({ kind: "unclear", cause: broken(error) });
+    else this.#settle({ kind: "not-sent", cause: error instanceof ConnectError ? error : lost(error) });
+  }
+
+  readonly #giveUp = (): void => {
+    const cause = givenUp(this.#written);
+    this.#settle({ kind: this.#written ? "unclear" : "not-sent", cause });
+    if (this.#controller !== undefined) this.#controller.abort(cause);
+    else this.#leaveQueue?.(cause);
+  };
+
+  /** The first end counts. */
+  #settle(end: CallEnd): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#control.signal.removeEventListener("abort", this.#giveUp);
+    this.#end.resolve(end);
+  }
+}
+
+function givenUp(written: boolean): PrestoCallError {
+  return new PrestoCallError(
+    "given-up",
+    written
+      ? "no answer came before the call was given up; Presto may have acted"
+      : "the call was given up before its first byte",
+  );
+}
+
+function lost(error: Error): PrestoCallError {
+  return new PrestoCallError(
+    "no-connection",
+    `the connection to Presto was lost before anything was sent${inBrackets(error)}`,
+  );
+}
+
+function broken(error: Error): PrestoCallError {
+  return new PrestoCallError(
+    "broken",
+    `the connection broke, or the answer was malformed, after the request was sent${inBrackets(error)}; Presto may have acted`,
+  );
+}
+
+/** Only what looks like a system's or undici's code. */
+function inBrackets(error: Error): string {
+  const code = systemCode(error);
+  return code !== undefined && /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? ` (${code})` : "";
+}
