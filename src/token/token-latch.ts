@@ -3,8 +3,6 @@ import type { Signals } from "../observe/signals.ts";
 import { StoreError } from "../store/token-store.ts";
 import type { TokenSource } from "./token-source.ts";
 
-type TokenSignals = Pick<Signals, "tokenChanged" | "tokenRejected" | "tokenAccepted" | "storeFailed">;
-
 /** The part of readiness that the token path keeps. */
 export interface TokenLatch {
   open(): void;
@@ -12,19 +10,22 @@ export interface TokenLatch {
 }
 
 /** The token path's signals, and with them the latch: closed until a token was read, then open for good (a rejected token may be a lie, and would take every app's pod down). */
-export function withTokenLatch(signals: TokenSignals, latch: TokenLatch): TokenSignals {
+export function withTokenLatch(signals: Signals, latch: TokenLatch): Signals {
   let held = false;
   return {
+    ...signals,
     tokenChanged(token) {
       held = true;
       latch.open();
       signals.tokenChanged(token);
     },
-    tokenRejected: (token) => signals.tokenRejected(token),
-    tokenAccepted: (token) => signals.tokenAccepted(token),
     storeFailed(error) {
       if (!held && error instanceof StoreError) latch.close(error.message);
       signals.storeFailed(error);
+    },
+    renewalEnded(end, nextTryAt) {
+      if (!held && "detail" in end) latch.close(`There is no token yet. ${end.detail}`);
+      signals.renewalEnded(end, nextTryAt);
     },
   };
 }
@@ -32,9 +33,14 @@ export function withTokenLatch(signals: TokenSignals, latch: TokenLatch): TokenS
 /**
  * First read of the store. Where nothing is there yet the sidecar starts, and is not ready;
  * what is there and can't be read is a mistake that only a person can mend.
+ * @param hint how one gets there, in a sentence
  * @throws Failure `configuration`
  */
-export async function startTokens(tokens: TokenSource, latch: TokenLatch): Promise<void> {
+export async function startTokens(
+  tokens: Pick<TokenSource, "start" | "record">,
+  latch: TokenLatch,
+  hint: string,
+): Promise<void> {
   try {
     await tokens.start();
   } catch (error) {
@@ -42,6 +48,5 @@ export async function startTokens(tokens: TokenSource, latch: TokenLatch): Promi
     if (error.code !== "not-yet") throw new Failure("configuration", error.message, error);
     return;
   }
-  if (tokens.record() === undefined)
-    latch.close("The store holds no token yet. Put one in with `presto-sidecar token import`.");
+  if ((tokens.record()?.token ?? null) === null) latch.close(`The store holds no token yet. ${hint}`);
 }

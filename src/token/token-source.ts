@@ -1,13 +1,15 @@
 import type { Clock } from "../clock.ts";
 import type { Interruptible, Interruption } from "../interruption.ts";
 import type { Signals } from "../observe/signals.ts";
+import type { Secret } from "../secret.ts";
 import type { TokenRecord } from "../store/token-record.ts";
 import type { StoredRecord, TokenStore } from "../store/token-store.ts";
 import { createRecordWatch } from "./record-watch.ts";
 import { createRejections } from "./rejections.ts";
+import { createTokenInHand } from "./token-in-hand.ts";
+import type { Offer } from "./token-in-hand.ts";
 import { createTokenWaits } from "./token-waits.ts";
 import type { Verdict } from "./token-waits.ts";
-import { createToken } from "./token.ts";
 import type { Token } from "./token.ts";
 
 export interface TokenSourceOptions {
@@ -18,6 +20,19 @@ export interface TokenSourceOptions {
   readonly holdMaxMs: number;
   /** Milliseconds between reads of the store (POLL). */
   readonly pollMs?: number;
+  /** Called whenever another record is in hand. */
+  readonly onRecord?: () => void;
+  /** Called each time that a token is refused, by an answer to a call or to a probe. */
+  readonly onRejected?: (tokenId: string) => void;
+  /** Told what Presto's answers say of tokens. */
+  readonly evidence?: TokenEvidence;
+}
+
+/** Whoever wants to know how Presto answered to tokens. */
+export interface TokenEvidence {
+  /** @param sentAt monotonic time at which the call was sent, or before */
+  accepted(tokenId: string, sentAt: number): void;
+  refused(tokenId: string): void;
 }
 
 /** The wait for a token ended without one. */
@@ -40,12 +55,24 @@ export interface TokenSource {
   hold(call: Interruptible): Promise<TokenOrNone>;
   /** After a wait for something else: may this call still go with this token, or has the state changed under it? */
   stands(call: Interruptible, token: Token): boolean;
-  /** Presto answered 401 to this token (P5). If it is not the one in hand, the one in hand is not touched (P10). */
-  reject(token: Token): void;
+  /**
+   * Presto answered 401 to this token (P5). If it is not the one in hand, the one in hand is not touched (P10).
+   * @param certain the answer was in Presto's own shape; a page of some gateway is evidence of nothing
+   */
+  reject(token: Token, certain: boolean): void;
   /** Waits for a token that is not in `refused` (P5, P6, P9). */
   afterRejection(call: Interruptible, refused: ReadonlySet<string>): Promise<TokenOrNone>;
-  /** Presto's answer proved the token alive: clears what was held against it. */
-  proveAlive(token: Token): void;
+  /**
+   * Presto's answer proved the token alive: clears what was held against it.
+   * @param sentAt monotonic time at which the call was sent, or before
+   */
+  proveAlive(token: Token, sentAt: number): void;
+  /** What a probe of this process said of a token: counts as an answer to a call. */
+  probed(token: Secret, verdict: "alive" | "dead"): void;
+  /** Serves from a token that works and is not stored yet; every other is dead. Nothing is held for its renewal any more. */
+  offer(offer: Offer): void;
+  /** That token is dead: what the store holds is served again. */
+  withdraw(offer: Pick<Offer, "token">): void;
   /** The call is over, however it ended: a claim to try a rejected token goes back (P9). */
   release(call: Interruptible, token: Token): void;
   /** Reads the store now. */
@@ -62,6 +89,7 @@ const urgentPollMs = 1_000;
 export function createTokenSource(options: TokenSourceOptions): TokenSource {
   const { clock, store, signals, holdMaxMs } = options;
   const rejections = createRejections(clock);
+  const hand = createTokenInHand({ signals, rejections });
   const waits = createTokenWaits(clock, (any) => watch.setUrgent(any));
   const watch = createRecordWatch({
     store,
@@ -72,7 +100,6 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     onRecord: adopt,
   });
   let record: TokenRecord | undefined;
-  let token: Token | undefined;
   /** When this process first saw the intent that stands: no other machine's clock is compared. */
   let intentSeenAt: number | undefined;
 
@@ -82,19 +109,18 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     if (next.intent === null) intentSeenAt = undefined;
     else if (next.intent.id !== record?.intent?.id) intentSeenAt = clock.monotonic();
     record = next;
-    if (next.token !== null && next.token.fingerprint() !== token?.id) {
-      token = createToken(next.token, next.generation);
-      signals.tokenChanged({ generation: next.generation, id: token.id, expiresAt: next.expiresAt });
-    }
+    hand.stored(next);
+    options.onRecord?.();
     waits.wake();
   }
 
-  /** Until when P3 holds new requests; 0 if nothing holds them. */
+  /** Until when P3 holds new requests; 0 if nothing holds them. A token that was offered is the live one, whatever the record says. */
   function heldUntil(): number {
-    return intentSeenAt === undefined ? 0 : intentSeenAt + holdMaxMs;
+    return intentSeenAt === undefined || hand.isOffered() ? 0 : intentSeenAt + holdMaxMs;
   }
 
   function ready(): Token | undefined {
+    const token = hand.current();
     if (token === undefined || rejections.has(token.id) || clock.monotonic() < heldUntil()) return undefined;
     return token;
   }
@@ -104,6 +130,21 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     if (!rejections.has(known.id) || rejections.claim(known.id, call)) return { kind: "take", value: known };
     if (!store.canChange || clock.monotonic() >= limit) return { kind: "give-up" };
     return { kind: "wait", until: Math.min(limit, rejections.nextTryAt(known.id)) };
+  }
+
+  function mark({ id, generation }: Pick<Token, "id" | "generation">): void {
+    if (rejections.add(id)) {
+      signals.tokenRejected({ generation, id });
+      hand.chooseAgain();
+    }
+    options.onRejected?.(id);
+  }
+
+  function unmark({ id, generation }: Pick<Token, "id" | "generation">): void {
+    if (!rejections.clear(id)) return;
+    hand.chooseAgain();
+    signals.tokenAccepted({ generation, id });
+    waits.wake();
   }
 
   async function settle(call: Interruptible, judge: () => Verdict<Token>): Promise<TokenOrNone> {
@@ -127,6 +168,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       return settle(call, () => {
         const held = heldUntil();
         if (clock.monotonic() < held) return { kind: "wait", until: held };
+        const token = hand.current();
         if (token === undefined) return { kind: "give-up" };
         return judgeKnown(
           call,
@@ -136,12 +178,12 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       });
     },
     stands(call, held) {
-      if (held.id !== token?.id || clock.monotonic() < heldUntil()) return false;
+      if (held.id !== hand.current()?.id || clock.monotonic() < heldUntil()) return false;
       return !rejections.has(held.id) || rejections.isClaimedBy(held.id, call);
     },
-    reject(rejected) {
-      const { generation, id } = rejected;
-      if (rejections.add(id)) signals.tokenRejected({ generation, id });
+    reject(rejected, certain) {
+      if (certain) options.evidence?.refused(rejected.id);
+      mark(rejected);
     },
     afterRejection(call, refused) {
       const rejectedAt = clock.monotonic();
@@ -149,15 +191,29 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       if (store.canChange) watch.refresh().catch(() => {});
       return settle(call, () => {
         const limit = intentSeenAt === undefined ? rejectedAt + holdMaxMs : call.deadlineAt;
+        const token = hand.current();
         if (token !== undefined && !refused.has(token.id)) return judgeKnown(call, token, limit);
         if (!store.canChange || clock.monotonic() >= limit) return { kind: "give-up" };
         return { kind: "wait", until: limit };
       });
     },
-    proveAlive(alive) {
-      const { generation, id } = alive;
-      if (!rejections.clear(id)) return;
-      signals.tokenAccepted({ generation, id });
+    proveAlive(alive, sentAt) {
+      options.evidence?.accepted(alive.id, sentAt);
+      unmark(alive);
+    },
+    probed(secret, verdict) {
+      const id = secret.fingerprint();
+      const token = hand.current();
+      const generation = id === token?.id ? token.generation : (record?.generation ?? 0);
+      if (verdict === "alive") unmark({ id, generation });
+      else mark({ id, generation });
+    },
+    offer(offer) {
+      hand.offer(offer);
+      waits.wake();
+    },
+    withdraw({ token }) {
+      hand.withdraw(token.fingerprint());
       waits.wake();
     },
     release(call, used) {

@@ -8,7 +8,7 @@ import { change, followToken, inHand, openTokens } from "../../support/token-ben
 describe("P9: a token known to be rejected", () => {
   it("is tried by one request at a time, at most every 5 s", async () => {
     const bench = await openTokens();
-    bench.tokens.reject(inHand(bench.tokens));
+    bench.tokens.reject(inHand(bench.tokens), true);
     const calls = [0, 1, 2].map(() => plainCall(bench.clock.monotonic()));
     const states = calls.map((call) => followToken(bench.tokens.hold(call)));
     await bench.clock.advance(4_999);
@@ -20,10 +20,10 @@ describe("P9: a token known to be rejected", () => {
   it("is let go for everybody at once when an answer proves it alive", async () => {
     const bench = await openTokens();
     const token = inHand(bench.tokens);
-    bench.tokens.reject(token);
+    bench.tokens.reject(token, true);
     const waiting = followToken(bench.tokens.hold(plainCall(bench.clock.monotonic())));
     await bench.clock.advance(1_000);
-    bench.tokens.proveAlive(token);
+    bench.tokens.proveAlive(token, bench.clock.monotonic());
     await bench.clock.advance(0);
     expect(waiting.now()).toBe("token-1");
     expect(bench.tokens.ready()).toBe(token);
@@ -32,7 +32,7 @@ describe("P9: a token known to be rejected", () => {
   it("gives the try back when the trier ends without a verdict", async () => {
     const bench = await openTokens();
     const token = inHand(bench.tokens);
-    bench.tokens.reject(token);
+    bench.tokens.reject(token, true);
     await bench.clock.advance(5_000);
     const trier = plainCall(bench.clock.monotonic());
     expect(await bench.tokens.hold(trier)).toMatchObject({ kind: "token" });
@@ -46,7 +46,7 @@ describe("P9: a token known to be rejected", () => {
 
   it("is refused at once between the tries where the store can't change", async () => {
     const bench = await openTokens("token-1", false);
-    bench.tokens.reject(inHand(bench.tokens));
+    bench.tokens.reject(inHand(bench.tokens), true);
     expect(await bench.tokens.hold(plainCall(bench.clock.monotonic()))).toMatchObject({ kind: "none" });
     await bench.clock.advance(5_000);
     expect(await bench.tokens.hold(plainCall(bench.clock.monotonic()))).toMatchObject({ kind: "token" });
@@ -58,7 +58,7 @@ describe("P10: a rejection names the token it is of", () => {
     const bench = await openTokens();
     const old = inHand(bench.tokens);
     await change(bench, { token: "token-2" });
-    bench.tokens.reject(old);
+    bench.tokens.reject(old, true);
     expect(inHand(bench.tokens).secret.reveal()).toBe("token-2");
   });
 });

@@ -83,7 +83,7 @@ describe("P3 and P4: a renewal under way holds new requests", () => {
 
   it("goes on waiting to the deadline when the token in hand is known to be rejected", async () => {
     const bench = await openTokens();
-    bench.tokens.reject(inHand(bench.tokens));
+    bench.tokens.reject(inHand(bench.tokens), true);
     await change(bench, { intent: intent("i-1") });
     const first = plainCall(bench.clock.monotonic());
     const second = plainCall(bench.clock.monotonic());
@@ -103,7 +103,7 @@ describe("P5 and P6: after a 401", () => {
     const bench = await openTokens();
     const old = inHand(bench.tokens);
     bench.store.put({ token: "token-2" });
-    bench.tokens.reject(old);
+    bench.tokens.reject(old, true);
     const next = followToken(
       bench.tokens.afterRejection(plainCall(bench.clock.monotonic()), new Set([old.id])),
     );
@@ -114,7 +114,7 @@ describe("P5 and P6: after a 401", () => {
   it("waits up to HOLD_MAX for a change where no renewal is under way", async () => {
     const bench = await openTokens();
     const old = inHand(bench.tokens);
-    bench.tokens.reject(old);
+    bench.tokens.reject(old, true);
     const next = followToken(
       bench.tokens.afterRejection(plainCall(bench.clock.monotonic()), new Set([old.id])),
     );
@@ -127,7 +127,7 @@ describe("P5 and P6: after a 401", () => {
   it("waits to the deadline while a renewal is under way that began during the wait", async () => {
     const bench = await openTokens();
     const old = inHand(bench.tokens);
-    bench.tokens.reject(old);
+    bench.tokens.reject(old, true);
     const next = followToken(
       bench.tokens.afterRejection(plainCall(bench.clock.monotonic()), new Set([old.id])),
     );
@@ -142,7 +142,7 @@ describe("P5 and P6: after a 401", () => {
   it("does not wait at all where the store can't change", async () => {
     const bench = await openTokens("token-1", false);
     const old = inHand(bench.tokens);
-    bench.tokens.reject(old);
+    bench.tokens.reject(old, true);
     expect(
       await bench.tokens.afterRejection(plainCall(bench.clock.monotonic()), new Set([old.id])),
     ).toMatchObject({ kind: "none" });
@@ -153,7 +153,7 @@ describe("P5 and P6: after a 401", () => {
     const first = inHand(bench.tokens);
     await change(bench, { token: "token-2" });
     const second = inHand(bench.tokens);
-    bench.tokens.reject(second);
+    bench.tokens.reject(second, true);
     await change(bench, { token: "token-1" });
     const next = followToken(
       bench.tokens.afterRejection(plainCall(bench.clock.monotonic()), new Set([first.id, second.id])),

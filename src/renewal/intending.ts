@@ -1,0 +1,68 @@
+import type { Intent, TokenRecord } from "../store/token-record.ts";
+import { insist } from "./insist.ts";
+import type { NextState, Standing } from "./next-state.ts";
+import { unreachable } from "./renewal-end.ts";
+import { writtenBy } from "./renewal-run.ts";
+import type { RenewalRun } from "./renewal-run.ts";
+import { emptyRecord, writeRecord } from "./write-record.ts";
+
+type Intending = Extract<NextState, { to: "intending" }>;
+
+/**
+ * R3. Says in the store what is about to be done, over whatever intent stands there: this
+ * proves that the store can be written before anything is revoked, tells every proxy to hold
+ * new calls, and makes the write of a holder that wakes up late fail.
+ */
+export async function intending(run: RenewalRun, state: Intending): Promise<NextState> {
+  const { parts } = run;
+  const { clock, store } = parts;
+  const base = state.found?.record ?? emptyRecord;
+  const intent: Intent = {
+    id: parts.newId(),
+    holder: parts.holder,
+    soleCall: state.soleCall,
+    reason: state.reason,
+    at: new Date(clock.now()),
+  };
+  const record: TokenRecord = {
+    ...base,
+    intent,
+    unexplainedDeaths: state.deaths?.list ?? base.unexplainedDeaths,
+    writtenBy: writtenBy(run),
+  };
+  const end = await writeRecord(store, record, state.found?.version);
+  if (end.kind === "refused") return { to: "reading" };
+  if (end.kind === "written") {
+    tellDeath(run, state);
+    await parts.users.noticeRecord();
+    const standing = { intent, record, version: end.version };
+    if (state.takenOver === undefined) return { to: "checking", standing };
+    const call = { soleCall: state.takenOver.soleCall, givenUpAt: clock.monotonic() };
+    return { to: "settling", standing, call, underThisIntent: false };
+  }
+
+  const found = await insist(parts, run.draining, () => store.read());
+  if (found?.record.intent?.id !== intent.id) {
+    // R1 again, but after a pause and with a word to whoever can mend the store.
+    // An earlier intent of ours is settled by now, and not left for the next run to settle again.
+    const to = base.intent?.holder === parts.holder ? "clearing" : "idle";
+    return { to, end: unreachable("The token store could not be written, so nothing was begun.", end.cause) };
+  }
+  tellDeath(run, state);
+  await parts.users.noticeRecord();
+  const standing: Standing = { intent, record: found.record, version: found.version };
+  // When it was applied is not known, so nothing is concluded from a dead token.
+  const call = { soleCall: false, givenUpAt: clock.monotonic() };
+  return { to: "settling", standing, call, underThisIntent: false };
+}
+
+function tellDeath({ parts, memory }: RenewalRun, { deaths, found }: Intending): void {
+  const token = found?.record.token ?? null;
+  if (deaths?.isNew !== true || found === undefined || token === null) return;
+  memory.accountedFor = token.fingerprint();
+  parts.signals.unexplainedDeath({
+    generation: found.record.generation,
+    id: token.fingerprint(),
+    count: deaths.list.length,
+  });
+}

@@ -1,0 +1,102 @@
+import type { IssueEnd } from "../presto/issuer.ts";
+import type { Account } from "../presto/issuer.ts";
+import { within } from "../within.ts";
+import { chooseAccount } from "./choose-account.ts";
+import type { NextState, Standing } from "./next-state.ts";
+import type { RenewalRun } from "./renewal-run.ts";
+
+type Issuing = Extract<NextState, { to: "issuing" }>;
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+/**
+ * R6. The one call. After its time it is given up, but still listened to: an answer that
+ * comes while it is settled counts.
+ */
+export async function issuing(run: RenewalRun, { standing, account }: Issuing): Promise<NextState> {
+  const { parts, held } = run;
+  const { clock, signals, times } = parts;
+  const { intent } = standing;
+  const call = new AbortController();
+  const hangUp = (): void => call.abort();
+  run.closing.addEventListener("abort", hangUp, { once: true });
+  const begunAt = clock.monotonic();
+  signals.issueBegun({ intent: intent.id, reason: intent.reason });
+  const answer = parts.issuer
+    .issueToken(
+      { account, name: parts.tokenName, expiresAt: endOfLife(clock.now(), parts.tokenDays) },
+      {
+        mayBegin: () => !run.draining.aborted && clock.monotonic() + times.issueTimeoutMs < held.heldUntil(),
+        signal: call.signal,
+      },
+    )
+    .finally(() => run.closing.removeEventListener("abort", hangUp));
+  const end = await within(clock, times.issueTimeoutMs, answer);
+  const heard = end ?? { kind: "unclear", cause: undefined };
+  signals.issueEnded({
+    intent: intent.id,
+    end: heard.kind,
+    cause: "cause" in heard ? heard.cause : undefined,
+    ms: clock.monotonic() - begunAt,
+  });
+  if (end !== undefined) return afterIssue(run, standing, account, end);
+  return {
+    to: "settling",
+    standing,
+    call: {
+      soleCall: intent.soleCall,
+      givenUpAt: clock.monotonic(),
+      late: { end: answer, account, hangUp },
+    },
+    underThisIntent: true,
+  };
+}
+
+/** What follows from the end of an issue call, heard in time or late. */
+export async function afterIssue(
+  run: RenewalRun,
+  standing: Standing,
+  account: Account,
+  end: IssueEnd,
+): Promise<NextState> {
+  const { clock, accounts } = run.parts;
+  switch (end.kind) {
+    case "issued":
+      return {
+        to: "storing",
+        standing,
+        candidate: { issued: end.issued, account, since: clock.monotonic() },
+      };
+    case "refused": {
+      const { detail, retryAfterMs } = end;
+      const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
+      if (end.status !== 401)
+        return { to: "clearing", end: { kind: "refused", credentials: false, detail, ...wait } };
+      accounts.refused(account);
+      const other = await chooseAccount(run);
+      if ("kind" in other) return { to: "clearing", end: other };
+      if (run.draining.aborted) return { to: "clearing", end: { kind: "shut-down" } };
+      // The other password that a reset has left: a call of its own, with an intent of its own.
+      return { to: "intending", found: standing, reason: standing.intent.reason, soleCall: false };
+    }
+    case "not-sent":
+      return {
+        to: "clearing",
+        end: run.draining.aborted
+          ? { kind: "shut-down" }
+          : { kind: "unreachable", detail: "No issue call could be sent to Presto.", cause: end.cause },
+      };
+    case "unclear":
+      return {
+        to: "settling",
+        standing,
+        call: { soleCall: standing.intent.soleCall, givenUpAt: clock.monotonic() },
+        underThisIntent: true,
+      };
+  }
+}
+
+/** Presto counts in days: now and the days asked for, rounded up to the next 00:00 UTC. */
+function endOfLife(now: number, days: number): Date {
+  return new Date(Math.ceil((now + days * dayMs) / dayMs) * dayMs);
+}

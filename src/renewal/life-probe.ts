@@ -1,0 +1,66 @@
+import type { Secret } from "../secret.ts";
+import { backOffMs } from "./back-off.ts";
+import type { RenewalParts } from "./renewal-parts.ts";
+
+export interface LifeProbeOptions {
+  readonly parts: Pick<RenewalParts, "clock" | "random" | "times" | "probe" | "users" | "mayLeave">;
+  /** The stored token. */
+  readonly token: () => Secret | null;
+  /** Has Presto accepted it in a call of our own since then (monotonic)? */
+  readonly acceptedSince: (tokenId: string, monotonic: number) => boolean;
+  readonly onDead: (tokenId: string) => void;
+  /** A probe has ended: `leftMs` is another. */
+  readonly onDone: () => void;
+}
+
+/** Makes sure, at the start and every PROBE_EVERY, that the stored token lives: without it a dead one goes unnoticed until somebody calls. */
+export interface LifeProbe {
+  /** Probes if it is time. A renewal under way probes by itself. */
+  look(renewing: boolean): void;
+  /** Milliseconds until it is time; `Infinity` where only something else can make it so. */
+  leftMs(renewing: boolean): number;
+}
+
+/** After an answer that tells nothing. */
+const unclear = { firstMs: 5_000, mostMs: 60_000 };
+
+export function createLifeProbe(options: LifeProbeOptions): LifeProbe {
+  const { clock, random, times, probe, users, mayLeave } = options.parts;
+  let nextAt = clock.monotonic();
+  let under = false;
+  let unclearTries = 0;
+
+  /** A tenth to either side, so that replicas do not probe in step. */
+  const period = (): number => times.probeEveryMs * (0.9 + random() / 5);
+
+  async function ask(token: Secret): Promise<void> {
+    const verdict = await probe(token);
+    users.probed(token, verdict);
+    unclearTries = verdict === "unclear" ? unclearTries + 1 : 0;
+    const wait =
+      verdict === "unclear" ? Math.min(period(), backOffMs(unclear, unclearTries, random())) : period();
+    nextAt = clock.monotonic() + wait;
+    if (verdict === "dead") options.onDead(token.fingerprint());
+  }
+
+  return {
+    look(renewing) {
+      const now = clock.monotonic();
+      const token = options.token();
+      if (renewing || under || now < nextAt || token === null || !mayLeave()) return;
+      if (options.acceptedSince(token.fingerprint(), now - times.probeEveryMs)) {
+        nextAt = now + period();
+        return;
+      }
+      under = true;
+      void ask(token).finally(() => {
+        under = false;
+        options.onDone();
+      });
+    },
+    leftMs(renewing) {
+      const asks = !renewing && !under && options.token() !== null && mayLeave();
+      return asks ? Math.max(0, nextAt - clock.monotonic()) : Number.POSITIVE_INFINITY;
+    },
+  };
+}

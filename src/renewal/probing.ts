@@ -1,0 +1,97 @@
+import type { ProbeVerdict } from "../presto/probe.ts";
+import { untilAborted } from "../until-aborted.ts";
+import { chooseAccount } from "./choose-account.ts";
+import { recentDeaths, tooManyDeaths } from "./deaths.ts";
+import type { NextState } from "./next-state.ts";
+import { unreachable } from "./renewal-end.ts";
+import type { Found } from "./renewal-parts.ts";
+import { isAboutToEnd, storedId, writtenBy } from "./renewal-run.ts";
+import type { RenewalRun } from "./renewal-run.ts";
+import { emptyRecord, writeRecord } from "./write-record.ts";
+
+type Probing = Extract<NextState, { to: "probing" }>;
+
+/**
+ * R2. What the stored token is decides what may follow. An outage is when answers get lost,
+ * so nothing is begun in one, unless the token is about to end anyway.
+ */
+export async function probing(run: RenewalRun, { found, reason }: Probing): Promise<NextState> {
+  const { parts } = run;
+  const account = await chooseAccount(run);
+  if ("kind" in account) return { to: "idle", end: account };
+
+  const record = found?.record ?? emptyRecord;
+  const expiresAt = record.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
+  const verdict = await probeStored(run, found);
+  if (verdict === undefined) return { to: "idle", end: { kind: "shut-down" } };
+  // Only now: a probe takes its time.
+  const now = parts.clock.now();
+  switch (verdict) {
+    case "alive": {
+      if (reason === "rejected") {
+        return {
+          to: "idle",
+          end: { kind: "nothing-to-do", detail: "Presto accepts the stored token after all." },
+        };
+      }
+      const { leaseMs, settleMs } = parts.times;
+      // It must not die of old age while it is to be the proof.
+      const soleCall = record.expiresAt !== null && expiresAt > now + leaseMs + settleMs;
+      return { to: "intending", found, reason, soleCall };
+    }
+    case "absent":
+      return { to: "intending", found, reason, soleCall: false };
+    case "dead": {
+      if (reason !== "rejected" || expiresAt <= now || run.memory.accountedFor === storedId(found))
+        return { to: "intending", found, reason, soleCall: false };
+      const list = [...recentDeaths(record.unexplainedDeaths, now), new Date(now)];
+      if (tooManyDeaths(list, now)) return latchAlarm(run, found, list);
+      return { to: "intending", found, reason, soleCall: false, deaths: { list, isNew: true } };
+    }
+    case "unclear":
+      if (isAboutToEnd(run, found)) return { to: "intending", found, reason, soleCall: false };
+      return {
+        to: "idle",
+        end: {
+          kind: "unreachable",
+          detail: parts.mayLeave()
+            ? "Presto gave no answer that tells whether the stored token lives, so nothing was begun."
+            : "This process would leave from an address that is not registered, so nothing was begun.",
+        },
+      };
+  }
+}
+
+/** Undefined if the process was asked to end meanwhile. */
+async function probeStored(run: RenewalRun, found: Found): Promise<ProbeVerdict | "absent" | undefined> {
+  const { parts } = run;
+  const token = found?.record.token ?? null;
+  if (token === null) return "absent";
+  if (!parts.mayLeave()) return "unclear";
+  const verdict = await untilAborted(run.draining, parts.probe(token));
+  if (verdict !== undefined) parts.users.probed(token, verdict);
+  return verdict;
+}
+
+/** The limit is reached: somebody else issues on this account. No issue call any more, until a person clears it. */
+async function latchAlarm(run: RenewalRun, found: Found, list: readonly Date[]): Promise<NextState> {
+  const { parts } = run;
+  const record = found?.record ?? emptyRecord;
+  const at = new Date(parts.clock.now());
+  const reason = `The stored token was found dead ${list.length} times in a day without a renewal of ours: somebody else issues tokens on this account, and each issue kills the other's. No token is issued until a person has ended that and runs: presto-sidecar token renew --force`;
+  const end = await writeRecord(
+    parts.store,
+    { ...record, unexplainedDeaths: list, stopped: { reason, at }, writtenBy: writtenBy(run) },
+    found?.version,
+  );
+  if (end.kind === "refused") return { to: "reading" };
+  if (end.kind === "unclear") {
+    return { to: "idle", end: unreachable("The alarm could not be written to the token store.", end.cause) };
+  }
+  const { token, generation } = record;
+  if (token !== null)
+    parts.signals.unexplainedDeath({ generation, id: token.fingerprint(), count: list.length });
+  parts.signals.alarmChanged({ reason, at });
+  await parts.users.noticeRecord();
+  return { to: "stopped", end: { kind: "stopped", detail: reason } };
+}

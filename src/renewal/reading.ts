@@ -1,0 +1,55 @@
+import type { NextState } from "./next-state.ts";
+import { unreachable } from "./renewal-end.ts";
+import type { Found } from "./renewal-parts.ts";
+import { isWished, storedId, writtenBy } from "./renewal-run.ts";
+import type { RenewalRun } from "./renewal-run.ts";
+import { writeRecord } from "./write-record.ts";
+
+/**
+ * R1. The lock is ours; only now is the record read, afresh: what was a reason before may be
+ * none any more. An intent that stands is nobody's work by now, and comes first.
+ */
+export async function reading(run: RenewalRun): Promise<NextState> {
+  const { parts, occasion } = run;
+  let found: Found;
+  try {
+    found = await parts.store.read();
+  } catch (cause) {
+    return { to: "idle", end: unreachable("The token store could not be read.", cause) };
+  }
+  if (found?.sealedWithFirstKey === false) {
+    const sealed = await writeRecord(parts.store, found.record, found.version);
+    if (sealed.kind === "written") return { to: "reading" };
+  }
+  const record = found?.record;
+  if (record !== undefined && record.stopped !== null) {
+    if (occasion.wish?.force !== true) {
+      await parts.users.noticeRecord();
+      return { to: "stopped", end: { kind: "stopped", detail: record.stopped.reason } };
+    }
+    return clearAlarm(run, found);
+  }
+  if (record !== undefined && record.intent !== null) {
+    const { soleCall } = record.intent;
+    return { to: "intending", found, reason: "takeover", soleCall: false, takenOver: { soleCall } };
+  }
+  if (isWished(run, found)) return { to: "probing", found, reason: "manual" };
+  const id = storedId(found);
+  if (id !== undefined && occasion.rejected.has(id)) return { to: "probing", found, reason: "rejected" };
+  if (parts.isDue(record)) return { to: "probing", found, reason: "scheduled" };
+  // Whoever thought that there was something to do has not seen this record yet.
+  await parts.users.noticeRecord();
+  return { to: "idle", end: { kind: "nothing-to-do", detail: "The stored token is not due for renewal." } };
+}
+
+/** Only a person does this; the list of deaths begins anew with it. Whatever the write's answer, the record is read again. */
+async function clearAlarm(run: RenewalRun, found: Found): Promise<NextState> {
+  if (found === undefined) return { to: "reading" };
+  const record = { ...found.record, stopped: null, unexplainedDeaths: [], writtenBy: writtenBy(run) };
+  const end = await writeRecord(run.parts.store, record, found.version);
+  if (end.kind === "unclear") {
+    return { to: "idle", end: unreachable("The alarm could not be cleared in the token store.", end.cause) };
+  }
+  if (end.kind === "written") run.parts.signals.alarmChanged(undefined);
+  return { to: "reading" };
+}

@@ -1,0 +1,109 @@
+import type { Intent } from "../store/token-record.ts";
+import { backOffMs } from "./back-off.ts";
+import { checking } from "./checking.ts";
+import { clearing } from "./clearing.ts";
+import { intending } from "./intending.ts";
+import { issuing } from "./issuing.ts";
+import type { NextState } from "./next-state.ts";
+import { probing } from "./probing.ts";
+import { reading } from "./reading.ts";
+import type { RenewalEnd } from "./renewal-end.ts";
+import type { RenewalParts } from "./renewal-parts.ts";
+import type { Occasion, RenewalMemory, RenewalRun } from "./renewal-run.ts";
+import type { RenewalState } from "./renewal-state.ts";
+import { settling } from "./settling.ts";
+import { reconciling, storing } from "./storing.ts";
+
+export interface RunOptions {
+  readonly occasion: Occasion;
+  /** Milliseconds to wait for the lock. */
+  readonly lockWaitMs: number;
+  /** Nothing new is begun; what was sent is seen to its end. */
+  readonly draining: AbortSignal;
+  /** Everything ends where it stands. */
+  readonly closing: AbortSignal;
+}
+
+/** How a token is renewed: the states R1 to R8 of the protocol (docs/renewal.md), one run at a time. */
+export interface Renewal {
+  /**
+   * Takes the lock, goes through the states, gives the lock back.
+   * @throws Failure of the lock: `try-again` names its holder, `system-refused` says why it can't be had
+   */
+  run(options: RunOptions): Promise<RenewalEnd>;
+  state(): RenewalState;
+}
+
+/** Between two readings in a run: whoever refuses our writes needs time, too. */
+const rereadings = { firstMs: 100, mostMs: 5_000 };
+
+export function createRenewal(parts: RenewalParts): Renewal {
+  const memory: RenewalMemory = { accountedFor: undefined };
+  let state: RenewalState = "idle";
+
+  function move(to: RenewalState, intent?: Intent): void {
+    if (to === state) return;
+    parts.signals.renewalMoved({ from: state, to, reason: intent?.reason, intent: intent?.id });
+    state = to;
+  }
+
+  async function walk(run: RenewalRun): Promise<RenewalEnd> {
+    let next: NextState = { to: "reading" };
+    for (let readings = 0; ;) {
+      move(next.to, "standing" in next ? next.standing.intent : undefined);
+      if (next.to === "idle" || next.to === "stopped") return next.end;
+      // A token that was just issued is tried to be stored even then: once takes milliseconds.
+      if (run.closing.aborted && next.to !== "storing") return { kind: "shut-down" };
+      if (run.draining.aborted && isBeforeIntent(next)) return { kind: "shut-down" };
+      if (next.to === "reading" && readings > 0)
+        await parts.clock.sleep(backOffMs(rereadings, readings, parts.random()), run.draining);
+      if (next.to === "reading") readings += 1;
+      next = await step(run, next);
+    }
+  }
+
+  return {
+    async run({ occasion, lockWaitMs, draining, closing }) {
+      const held = await parts.lock.acquire({ waitMs: lockWaitMs, signal: draining });
+      try {
+        return await walk({ parts, held, occasion, memory, draining, closing });
+      } catch (cause) {
+        if (draining.aborted) return { kind: "shut-down" };
+        throw cause;
+      } finally {
+        await held.release();
+        if (state !== "stopped") move("idle");
+      }
+    },
+    state: () => state,
+  };
+}
+
+/** Nothing of this run stands in the record yet. */
+function isBeforeIntent({ to }: NextState): boolean {
+  return to === "reading" || to === "probing" || to === "intending";
+}
+
+/** One state's work; what it gives is the state that follows. */
+function step(run: RenewalRun, next: Exclude<NextState, { to: "idle" | "stopped" }>): Promise<NextState> {
+  switch (next.to) {
+    case "reading":
+      return reading(run);
+    case "probing":
+      return probing(run, next);
+    case "intending":
+      return intending(run, next);
+    case "settling":
+      return settling(run, next);
+    case "checking":
+      return checking(run, next);
+    case "issuing":
+      return issuing(run, next);
+    case "storing":
+      return storing(run, next);
+    case "reconciling":
+      return reconciling(run, next);
+    case "clearing":
+      return clearing(run, next);
+  }
+}

@@ -1,0 +1,114 @@
+import type { IssueEnd } from "../presto/issuer.ts";
+import type { ProbeVerdict } from "../presto/probe.ts";
+import { untilAborted } from "../until-aborted.ts";
+import { backOffMs } from "./back-off.ts";
+import { afterIssue } from "./issuing.ts";
+import type { NextState } from "./next-state.ts";
+import { isAboutToEnd, isDue, mayIssue } from "./renewal-run.ts";
+import type { RenewalRun } from "./renewal-run.ts";
+
+type Settling = Extract<NextState, { to: "settling" }>;
+
+/** Between two probes while it is not known what became of a call. */
+const probes = { firstMs: 1_000, mostMs: 10_000 };
+
+/**
+ * R4. An issue call may have been executed, or may still be. If it was the only one that can
+ * have killed the stored token, a dead token proves that it was, and nothing is waited for.
+ * Otherwise SETTLE must pass first, or there would be two calls. A late answer ends it all.
+ */
+export async function settling(run: RenewalRun, state: Settling): Promise<NextState> {
+  const { late } = state.call;
+  if (late === undefined) return (await conclude(run, state, run.draining)) ?? shutDown;
+  const heard = new AbortController();
+  let answer: IssueEnd | undefined;
+  void late.end.then((end) => {
+    if (end.kind === "unclear") return;
+    answer = end;
+    heard.abort();
+  });
+  try {
+    const concluded = await conclude(run, state, AbortSignal.any([heard.signal, run.draining]));
+    // An answer tells more than any probe, also one that came with the probe's.
+    if (concluded !== undefined && answer === undefined) return concluded;
+    // The process ends, but a call that was sent may still be answered: its token would be lost.
+    const end = answer ?? (await late.end);
+    return end.kind === "unclear" ? shutDown : await afterIssue(run, state.standing, late.account, end);
+  } finally {
+    late.hangUp();
+  }
+}
+
+/** What stands in the record is left for the next process, which can't know more than this one did. */
+const shutDown: NextState = { to: "idle", end: { kind: "shut-down" } };
+
+/** What probes and time tell; undefined if `signal` came first. */
+async function conclude(
+  run: RenewalRun,
+  state: Settling,
+  signal: AbortSignal,
+): Promise<NextState | undefined> {
+  const { standing, call } = state;
+  const { clock, times, random } = run.parts;
+  const settledAt = call.givenUpAt + times.settleMs;
+  for (let tries = 1; !signal.aborted; tries += 1) {
+    const settled = clock.monotonic() >= settledAt;
+    if (settled || (call.soleCall && standing.record.token !== null)) {
+      const verdict = await untilAborted(signal, probeStored(run, state));
+      if (verdict === undefined || signal.aborted) return undefined;
+      const { token } = standing.record;
+      if (token !== null) run.parts.users.probed(token, verdict);
+      if (verdict === "dead") {
+        run.memory.accountedFor = token?.fingerprint();
+        return renew(run, state);
+      }
+      if (verdict === "alive" && settled) return isDue(run, standing) ? renew(run, state) : notDue;
+      // As in R2: what is about to end is replaced, also where no probe tells anything.
+      if (verdict === "unclear" && settled && isAboutToEnd(run, standing)) return renew(run, state);
+    }
+    const again = backOffMs(probes, tries, random());
+    const left = Math.max(0, settledAt - clock.monotonic());
+    const untilSettled = call.soleCall ? Math.min(again, left) : left;
+    // Judged by what this round was: the moment may have passed while it asked.
+    await pauseFor(run, settled ? again : untilSettled, signal);
+  }
+  return undefined;
+}
+
+const notDue: NextState = {
+  to: "clearing",
+  end: { kind: "nothing-to-do", detail: "An earlier renewal had left its intent; the stored token lives." },
+};
+
+async function probeStored({ parts }: RenewalRun, { standing }: Settling): Promise<ProbeVerdict> {
+  const { token } = standing.record;
+  // Where there is none yet, nothing can be learnt but by waiting.
+  if (token === null) return "dead";
+  return parts.mayLeave() ? parts.probe(token) : "unclear";
+}
+
+/** Every call has an intent of its own: under one that stands for a call already, another is written first. */
+function renew(run: RenewalRun, { standing, underThisIntent }: Settling): NextState {
+  if (!mayIssue(run, standing)) {
+    return {
+      to: "clearing",
+      end: {
+        kind: "nothing-to-do",
+        detail:
+          "The stored token is dead or about to end, and PRESTO_RENEW is manual. Run: presto-sidecar token renew",
+      },
+    };
+  }
+  if (!underThisIntent) return { to: "checking", standing };
+  // The intent explains the dead token to the next process.
+  if (run.draining.aborted) return shutDown;
+  return { to: "intending", found: standing, reason: standing.intent.reason, soleCall: false };
+}
+
+async function pauseFor({ parts }: RenewalRun, ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await parts.clock.sleep(ms, signal);
+  } catch {
+    // Whoever called looks at the signal.
+  }
+}

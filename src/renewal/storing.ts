@@ -1,0 +1,115 @@
+import type { TokenRecord } from "../store/token-record.ts";
+import { backOffMs } from "./back-off.ts";
+import type { Candidate, NextState } from "./next-state.ts";
+import type { Found } from "./renewal-parts.ts";
+import { storedId, writtenBy } from "./renewal-run.ts";
+import type { RenewalRun } from "./renewal-run.ts";
+import { youngMs } from "./renewal-times.ts";
+import { emptyRecord, writeRecord } from "./write-record.ts";
+
+type Storing = Extract<NextState, { to: "storing" }>;
+type Reconciling = Extract<NextState, { to: "reconciling" }>;
+
+/** R7. The new token goes over the version that our intent made; it serves from now on, whatever becomes of the write. */
+export async function storing(run: RenewalRun, { standing, candidate }: Storing): Promise<NextState> {
+  const { parts } = run;
+  const record = withCandidate(run, standing.record, candidate);
+  parts.users.serve(candidate.issued, record.generation);
+  const end = await writeRecord(parts.store, record, standing.version);
+  if (end.kind === "written") return finish(run, candidate, record);
+  if (end.kind === "unclear") {
+    parts.signals.warned(
+      "A new token was issued and could not be stored. It serves from memory, and storing it is tried again; until that works, the end of this process would lose it.",
+      end.cause,
+    );
+  }
+  return { to: "reconciling", candidate };
+}
+
+/** Between two rounds of R7b. */
+const rounds = { firstMs: 100, mostMs: 5_000 };
+
+/**
+ * R7b. The write was refused, or its answer was lost. In exactly this order: read, then ask
+ * whether our token lives, then write over what was read. At most one token lives, so if ours
+ * does, whatever stands there is dead. The lock is not needed, and may be lost.
+ */
+export async function reconciling(run: RenewalRun, { candidate }: Reconciling): Promise<NextState> {
+  const { parts, closing } = run;
+  const { clock, random } = parts;
+  const { token } = candidate.issued;
+  for (let tries = 1; !closing.aborted; tries += 1) {
+    const found = await read(run);
+    if (found !== "unreadable") {
+      if (storedId(found) === token.fingerprint())
+        return finish(run, candidate, found?.record ?? emptyRecord);
+      const young = clock.monotonic() - candidate.since < youngMs;
+      const verdict = await parts.probe(token);
+      if (verdict === "alive" || !young) parts.users.probed(token, verdict);
+      if (verdict === "dead" && !young) {
+        parts.users.withdraw(candidate.issued);
+        return {
+          to: "clearing",
+          end: { kind: "lost", detail: "The token that was issued died before it could be stored." },
+        };
+      }
+      if (verdict === "alive") {
+        const record = withCandidate(run, found?.record ?? emptyRecord, candidate);
+        const end = await writeRecord(parts.store, record, found?.version);
+        if (end.kind === "written") return finish(run, candidate, record);
+      }
+    }
+    await clock.sleep(backOffMs(rounds, tries, random()), closing).catch(() => {});
+  }
+  return { to: "idle", end: { kind: "shut-down" } };
+}
+
+async function read({ parts }: RenewalRun): Promise<Found | "unreadable"> {
+  try {
+    return await parts.store.read();
+  } catch {
+    return "unreadable";
+  }
+}
+
+/** Our own intent ends with its token. Another holder's stays: its call may be under way, and no longer the only one. */
+function withCandidate(run: RenewalRun, base: TokenRecord, { issued }: Candidate): TokenRecord {
+  const { intent } = base;
+  return {
+    ...base,
+    generation: base.generation + 1,
+    token: issued.token,
+    name: issued.name,
+    issuedAt: issued.issuedAt,
+    expiresAt: issued.expiresAt,
+    intent: intent === null || intent.holder === run.parts.holder ? null : { ...intent, soleCall: false },
+    writtenBy: writtenBy(run),
+  };
+}
+
+/** Stored. What is left is to let everybody know. */
+async function finish(
+  run: RenewalRun,
+  { issued, account }: Candidate,
+  record: TokenRecord,
+): Promise<NextState> {
+  const { parts } = run;
+  await parts.users.noticeRecord();
+  try {
+    await parts.accounts.proved(account);
+  } catch (cause) {
+    parts.signals.warned(
+      "The password that works could not be noted in PRESTO_CREDENTIALS; both are kept.",
+      cause,
+    );
+  }
+  return {
+    to: "idle",
+    end: {
+      kind: "renewed",
+      tokenId: issued.token.fingerprint(),
+      generation: record.generation,
+      expiresAt: record.expiresAt,
+    },
+  };
+}

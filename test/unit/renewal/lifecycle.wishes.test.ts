@@ -1,0 +1,108 @@
+import { describe, expect, it } from "vitest";
+
+import { Secret } from "../../../src/secret.ts";
+import { refusedAll, startedLifecycle, unreachable } from "../../support/lifecycle-bench.ts";
+import type { LifecycleBench } from "../../support/lifecycle-bench.ts";
+import { follow } from "../../support/renewal-bench.ts";
+import { idOf } from "../../support/renewal-cases.ts";
+
+const wish = { force: false, waitMs: 30_000 };
+const forced = { force: true, waitMs: 30_000 };
+const stopped = { reason: "two owners", at: new Date(0) };
+
+async function renewed(bench: LifecycleBench, token: string): Promise<void> {
+  bench.store.put({ token: new Secret(token), generation: 2 });
+  await bench.last().end({ kind: "renewed", tokenId: idOf(token), generation: 2, expiresAt: null });
+}
+
+describe("a person's wish", () => {
+  it.each([true, false])("begins a run at once (automatic: %s)", async (automatic) => {
+    const bench = await startedLifecycle({ automatic });
+    const reply = follow(bench.lifecycle.renew(wish));
+    expect(bench.runs).toHaveLength(2);
+    expect(bench.last().occasion.wish).toEqual({ beyond: idOf("token-1"), force: false });
+    await renewed(bench, "token-2");
+    expect(reply.now).toMatchObject({ kind: "renewed", generation: 2 });
+  });
+
+  it("does not wait for a back-off", async () => {
+    const bench = await startedLifecycle();
+    bench.knobs.due = true;
+    bench.lifecycle.recordChanged();
+    await bench.last().end({ kind: "refused", credentials: false, detail: "429", retryAfterMs: 3_600_000 });
+    void bench.lifecycle.renew(wish);
+    expect(bench.runs).toHaveLength(3);
+  });
+
+  it("that comes in a run of the clock's shares its token", async () => {
+    const bench = await startedLifecycle();
+    bench.knobs.due = true;
+    bench.lifecycle.recordChanged();
+    const reply = follow(bench.lifecycle.renew(wish));
+    bench.knobs.due = false;
+    await renewed(bench, "token-2");
+    expect(reply.now).toMatchObject({ kind: "renewed" });
+    await bench.clock.advance(60_000);
+    expect(bench.runs).toHaveLength(2);
+  });
+
+  it("that comes in a run which brings no token has one of its own, once", async () => {
+    const bench = await startedLifecycle();
+    bench.knobs.due = true;
+    bench.lifecycle.recordChanged();
+    const reply = follow(bench.lifecycle.renew(wish));
+    await bench.last().end(unreachable);
+    expect(reply.now).toBeUndefined();
+    expect(bench.runs).toHaveLength(3);
+    bench.knobs.due = false;
+    await bench.last().end(unreachable);
+    expect(reply.now).toMatchObject({ kind: "unreachable", detail: "no answer" });
+    await bench.clock.advance(60_000);
+    expect(bench.runs).toHaveLength(3);
+  });
+
+  it("of two at a time is one run", async () => {
+    const bench = await startedLifecycle();
+    const replies = [follow(bench.lifecycle.renew(wish)), follow(bench.lifecycle.renew(wish))];
+    await renewed(bench, "token-2");
+    expect(replies.map(({ now }) => now?.kind)).toEqual(["renewed", "renewed"]);
+    await bench.clock.advance(60_000);
+    expect(bench.runs).toHaveLength(2);
+  });
+});
+
+describe("a person's wish is refused at once", () => {
+  it("while the alarm is latched, unless it is forced", async () => {
+    const bench = await startedLifecycle();
+    bench.store.put({ stopped });
+    expect(await bench.lifecycle.renew(wish)).toEqual({ kind: "stopped", detail: "two owners" });
+    expect(bench.runs).toHaveLength(1);
+    void bench.lifecycle.renew(forced);
+    expect(bench.last().occasion.wish).toEqual({ beyond: idOf("token-1"), force: true });
+    expect(bench.runs).toHaveLength(2);
+  });
+
+  it("while every password is refused: it does not override that", async () => {
+    const bench = await startedLifecycle();
+    bench.knobs.due = true;
+    bench.lifecycle.recordChanged();
+    await bench.last().end(refusedAll);
+    expect(await bench.lifecycle.renew(forced)).toEqual({ kind: "refused", detail: "all refused" });
+    expect(bench.runs).toHaveLength(2);
+  });
+});
+
+describe("a forced wish that comes while a run without force ends at the alarm", () => {
+  it("has a run of its own, which clears it", async () => {
+    const bench = await startedLifecycle();
+    const first = follow(bench.lifecycle.renew(wish));
+    const second = follow(bench.lifecycle.renew(forced));
+    bench.store.put({ stopped });
+    await bench.last().end({ kind: "stopped", detail: "two owners" });
+    expect([first.now, second.now]).toEqual([undefined, undefined]);
+    expect(bench.last().occasion.wish?.force).toBe(true);
+    bench.store.put({ stopped: null });
+    await renewed(bench, "token-2");
+    expect(second.now).toMatchObject({ kind: "renewed" });
+  });
+});

@@ -1,0 +1,100 @@
+import { describe, expect, it } from "vitest";
+
+import { emptyRecord } from "../../../src/renewal/write-record.ts";
+import { Secret } from "../../../src/secret.ts";
+import { createTokenInHand } from "../../../src/token/token-in-hand.ts";
+
+function open() {
+  const changes: number[] = [];
+  const refused = new Set<string>();
+  const hand = createTokenInHand({
+    signals: { tokenChanged: ({ generation }) => void changes.push(generation) },
+    rejections: { has: (id) => refused.has(id) },
+  });
+  return {
+    hand,
+    changes,
+    text: () => hand.current()?.secret.reveal(),
+    store: (token: string | null, generation = 1) =>
+      hand.stored({ ...emptyRecord, generation, token: token === null ? null : new Secret(token) }),
+    offer: (token: string, generation = 2) =>
+      hand.offer({ token: new Secret(token), generation, expiresAt: null }),
+    withdraw: (token: string) => hand.withdraw(new Secret(token).fingerprint()),
+    refuse(token: string) {
+      refused.add(new Secret(token).fingerprint());
+      hand.chooseAgain();
+    },
+  };
+}
+
+describe("the token in hand", () => {
+  it("is the stored one, and stays so when the record loses it", () => {
+    const bench = open();
+    expect(bench.text()).toBeUndefined();
+    bench.store("token-1");
+    bench.store(null);
+    expect(bench.text()).toBe("token-1");
+    expect(bench.changes).toEqual([1]);
+  });
+
+  it("is one that is offered before it is stored: every other is dead", () => {
+    const bench = open();
+    bench.store("token-1");
+    bench.offer("token-2");
+    expect(bench.text()).toBe("token-2");
+    expect(bench.hand.isOffered()).toBe(true);
+    // The record with the intent, read once more, changes nothing.
+    bench.store("token-1");
+    expect(bench.text()).toBe("token-2");
+    expect(bench.changes).toEqual([1, 2]);
+  });
+
+  it("is told of once, although it is offered first and stored then", () => {
+    const bench = open();
+    bench.store("token-1");
+    bench.offer("token-2");
+    bench.store("token-2", 2);
+    expect(bench.text()).toBe("token-2");
+    expect(bench.hand.isOffered()).toBe(false);
+    expect(bench.changes).toEqual([1, 2]);
+  });
+
+  it("is the stored one again when the offered one is dead", () => {
+    const bench = open();
+    bench.store("token-1");
+    bench.offer("token-2");
+    bench.store("token-x", 3);
+    bench.withdraw("token-0");
+    expect(bench.text()).toBe("token-2");
+    bench.withdraw("token-2");
+    expect(bench.text()).toBe("token-x");
+  });
+
+  it("is none when the offered one is dead and none was stored", () => {
+    const bench = open();
+    bench.offer("token-1");
+    bench.withdraw("token-1");
+    expect(bench.text()).toBeUndefined();
+  });
+
+  it("is another's stored one as soon as the offered one is refused, and not before", () => {
+    const bench = open();
+    bench.store("token-1");
+    bench.offer("token-2");
+    bench.store("token-x", 3);
+    expect(bench.text()).toBe("token-2");
+    bench.refuse("token-2");
+    expect(bench.text()).toBe("token-x");
+    expect(bench.hand.isOffered()).toBe(false);
+    bench.refuse("token-x");
+    expect(bench.text()).toBe("token-2");
+  });
+
+  it("is not the one that the offered one has killed, although a 401 came to the young one", () => {
+    const bench = open();
+    bench.store("token-1");
+    bench.offer("token-2");
+    bench.refuse("token-2");
+    expect(bench.text()).toBe("token-2");
+  });
+});
