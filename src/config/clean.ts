@@ -34,11 +34,16 @@ export function cleanVariables(env: NodeJS.ProcessEnv): CleanVariables {
       for (const [name, error] of Object.entries(errors)) {
         // Whatever else was thrown is a defect, and its text may hold the value (`new URL` does that).
         if (!(error instanceof RefusedValue) || !isVariableName(name)) throw error;
-        problems.push({ variable: name, wrong: error.message, example: exampleOf(name) });
+        problems.push(problem(name, error.message));
       }
     },
   });
   return { values, given, problems };
+}
+
+/** A problem of one variable, with the table's example of what would do. */
+export function problem(variable: VariableName, wrong: string): ConfigProblem {
+  return { variable, wrong, example: exampleOf(variable) };
 }
 
 /** `NAME=value`, as a message shows it. */

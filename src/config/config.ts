@@ -1,17 +1,29 @@
+import type { EgressCheckSettings } from "../egress-check/open-egress-check.ts";
+import type { WayOut } from "../egress/open-egress.ts";
 import type { Origin } from "../egress/origin.ts";
 import type { Trust } from "../egress/tls.ts";
 import type { AdmissionLimits } from "../inbound/admission.ts";
 import type { ListenAddress } from "../listen/listen-address.ts";
 import type { LogLevel } from "../observe/log.ts";
 import type { Operation } from "../policy/operation.ts";
+import type { IssuingOptions } from "../renewal/issuing-options.ts";
 import type { StoreOptions } from "../store/open-store.ts";
 
 /** The whole configuration, checked: what the composition root builds the program from. Durations are milliseconds, sizes bytes. */
 export interface Config {
-  readonly role: "proxy";
+  /** `proxy` serves, `rotator` issues, `all` does both. */
+  readonly role: "proxy" | "rotator" | "all";
+  /** What a role that issues needs; undefined for `proxy`. */
+  readonly issuing: IssuingOptions | undefined;
+  /** Made-up transaction reference that probes ask for. */
+  readonly probeReference: string;
   readonly origin: Origin;
   readonly trust: Trust;
+  readonly wayOut: WayOut;
+  /** Which addresses are registered, and who is asked for ours. */
+  readonly egressCheck: EgressCheckSettings;
   readonly connectTimeoutMs: number;
+  /** Empty for `rotator`, which serves nothing. */
   readonly listen: readonly ListenAddress[];
   readonly hosts: readonly string[];
   readonly adminListen: ListenAddress;

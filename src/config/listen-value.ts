@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 
+import { canonicalHost, isLoopbackHost } from "../host-name.ts";
 import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
-import { canonicalHost, isLoopbackHost } from "./host-name.ts";
 import { parseList } from "./list.ts";
 import { quote, RefusedValue } from "./refused-value.ts";
 

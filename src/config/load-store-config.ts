@@ -1,19 +1,26 @@
 import { Failure } from "../errors.ts";
 import type { StoreOptions } from "../store/open-store.ts";
-import { cleanVariables } from "./clean.ts";
+import { cleanVariables, type CleanVariables } from "./clean.ts";
 import type { Config } from "./config.ts";
 import { findDangers } from "./dangers.ts";
-import { storeOptions, upstreamOptions } from "./load.ts";
 import { findStrangeNames } from "./names.ts";
+import { storeOptions, upstreamOptions } from "./options-of.ts";
 import { configurationFailure } from "./report.ts";
-import { storeRules, trustRules } from "./rules.ts";
+import { proxyRules } from "./role-rules.ts";
+import { trustRules } from "./rules.ts";
+import { credentialRules, formRules, storeRules, tokenRules } from "./secret-rules.ts";
 import { sound } from "./sound.ts";
 
-/** What the commands about the stored token need. Durations are milliseconds. */
+/** What asking Presto whether a token lives needs. Durations are milliseconds. */
+export type UpstreamConfig = Pick<Config, "origin" | "trust" | "wayOut" | "connectTimeoutMs" | "timeoutMs">;
+
+/** What the commands about the stored token need. */
 export interface StoreConfig {
   readonly store: StoreOptions;
-  /** Where to ask whether a token lives; undefined where PRESTO_URL is not set. */
-  readonly upstream: Pick<Config, "origin" | "trust" | "connectTimeoutMs" | "timeoutMs"> | undefined;
+  /** Undefined where PRESTO_URL is not set. */
+  readonly upstream: UpstreamConfig | undefined;
+  /** Made-up transaction reference that probes ask for. */
+  readonly probeReference: string;
   /** Sentences to tell: what is allowed but odd. */
   readonly warnings: readonly string[];
 }
@@ -30,14 +37,17 @@ export function loadStoreConfig(
   use: "read" | "write",
 ): StoreConfig {
   const clean = cleanVariables(env);
-  const { values, given } = clean;
   const dangers = findDangers(env, execArgv);
-  const toReadOnly = use === "write" && values.PRESTO_STORE?.kind === "env";
+  const toReadOnly = use === "write" && clean.values.PRESTO_STORE?.kind === "env";
   const problems = [
     ...dangers.problems,
     ...findStrangeNames(env),
     ...clean.problems,
-    ...(toReadOnly ? [] : storeRules(clean)),
+    ...proxyRules(clean),
+    ...formRules(clean),
+    ...(toReadOnly ? [] : tokenRules(clean)),
+    ...storeRules(clean),
+    ...credentialRules(clean),
     ...trustRules(clean),
   ];
   if (problems.length > 0) throw configurationFailure(problems);
@@ -47,11 +57,18 @@ export function loadStoreConfig(
       "PRESTO_STORE is env:, which no command can write. Set it to a store that can be written, such as PRESTO_STORE=file:/var/lib/presto/token.",
     );
   }
+  return { store: storeOptions(clean.values), ...askingOptions(clean), warnings: dangers.warnings };
+}
+
+/** Where and what to ask. Only for values without a problem. */
+export function askingOptions({
+  values,
+  given,
+}: CleanVariables): Pick<StoreConfig, "upstream" | "probeReference"> {
   return {
-    store: storeOptions(values),
     upstream: given.has("PRESTO_URL")
       ? { ...upstreamOptions(values), timeoutMs: sound(values.PRESTO_TIMEOUT) }
       : undefined,
-    warnings: dangers.warnings,
+    probeReference: sound(values.PRESTO_PROBE_REFERENCE),
   };
 }

@@ -1,11 +1,14 @@
 import { walletOperations } from "../policy/operations.ts";
-import type { StoreOptions } from "../store/open-store.ts";
-import { cleanVariables, type CleanVariables, type Values } from "./clean.ts";
+import { cleanVariables, type CleanVariables } from "./clean.ts";
 import type { Config } from "./config.ts";
 import { findDangers } from "./dangers.ts";
 import { findStrangeNames } from "./names.ts";
+import { oddities } from "./oddities.ts";
+import { egressCheckOptions, issuingOptions, storeOptions, upstreamOptions } from "./options-of.ts";
 import { configurationFailure, type ConfigProblem } from "./report.ts";
-import { listenRules, oddities, storeRules, timeRules, trustRules, urlRules } from "./rules.ts";
+import { issuerRules, issues, proxyRules } from "./role-rules.ts";
+import { listenRules, timeRules, trustRules, urlRules } from "./rules.ts";
+import { credentialRules, formRules, storeRules, tokenRules } from "./secret-rules.ts";
 import { sound } from "./sound.ts";
 
 /** Either a configuration to run with, or everything that is wrong with it. */
@@ -25,7 +28,13 @@ export function examineConfig(env: NodeJS.ProcessEnv, execArgv: readonly string[
     ...findStrangeNames(env),
     ...clean.problems,
     ...urlRules(clean),
+    ...proxyRules(clean),
+    ...issuerRules(clean),
+    ...formRules(clean),
+    // A role that issues can't have env: at all, and has been told so.
+    ...(issues(clean) ? [] : tokenRules(clean)),
     ...storeRules(clean),
+    ...credentialRules(clean),
     ...trustRules(clean),
     ...listenRules(clean),
     ...timeRules(clean),
@@ -49,11 +58,15 @@ const holdMaxMs = 5000;
 function buildConfig({ values }: CleanVariables, warnings: readonly string[]): Config {
   const control = sound(values.PRESTO_CONTROL_LISTEN);
   const timeoutMs = sound(values.PRESTO_TIMEOUT);
+  const role = sound(values.PRESTO_ROLE);
   return {
-    role: sound(values.PRESTO_ROLE),
+    role,
+    issuing: issuingOptions(values),
+    probeReference: sound(values.PRESTO_PROBE_REFERENCE),
     ...upstreamOptions(values),
+    egressCheck: egressCheckOptions(values),
     timeoutMs,
-    listen: sound(values.PRESTO_LISTEN),
+    listen: role === "rotator" ? [] : sound(values.PRESTO_LISTEN),
     hosts: values.PRESTO_HOSTS ?? [],
     adminListen: sound(values.PRESTO_ADMIN_LISTEN),
     controlListen: control === "off" ? undefined : control,
@@ -71,38 +84,4 @@ function buildConfig({ values }: CleanVariables, warnings: readonly string[]): C
     logLevel: sound(values.PRESTO_LOG_LEVEL),
     warnings,
   };
-}
-
-/** What speaking to Presto needs. Only for values without a problem. */
-export function upstreamOptions(values: Values): Pick<Config, "origin" | "trust" | "connectTimeoutMs"> {
-  return {
-    origin: sound(values.PRESTO_URL),
-    trust: {
-      caFile: values.PRESTO_CA_FILE,
-      caOnly: sound(values.PRESTO_CA_ONLY),
-      pins: values.PRESTO_TLS_PINS ?? [],
-    },
-    connectTimeoutMs: sound(values.PRESTO_CONNECT_TIMEOUT),
-  };
-}
-
-/** What the chosen store needs. Only for values without a problem. */
-export function storeOptions(values: Values): StoreOptions {
-  const store = sound(values.PRESTO_STORE);
-  if (store.kind === "env") {
-    const secret = values.PRESTO_TOKEN;
-    return {
-      kind: "env",
-      token:
-        secret === undefined
-          ? { kind: "file", path: sound(values.PRESTO_TOKEN_FILE) }
-          : { kind: "value", secret },
-    };
-  }
-  const secret = values.PRESTO_STORE_KEY;
-  const keys =
-    secret === undefined
-      ? ({ kind: "file", path: sound(values.PRESTO_STORE_KEY_FILE) } as const)
-      : ({ kind: "value", secret } as const);
-  return { kind: "file", path: store.path, keys };
 }

@@ -9,32 +9,11 @@ import { isVariableName, variableNames, type VariableName } from "./variables.ts
 const serviceName =
   /^PRESTO_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
 
-/** What only a role that issues tokens may be given. */
-const credentialNames = [
-  "PRESTO_EMAIL",
-  "PRESTO_EMAIL_FILE",
-  "PRESTO_PASSWORD",
-  "PRESTO_PASSWORD_FILE",
-  "PRESTO_CREDENTIALS",
-];
-
-/** Names in the environment that this version does not know. Their values are never looked at, but for being empty. */
+/** Names in the environment that this version does not know. Their values are never looked at. */
 export function findStrangeNames(env: NodeJS.ProcessEnv): ConfigProblem[] {
   return Object.keys(env)
     .filter((name) => name.startsWith("PRESTO_") && !isVariableName(name) && !serviceName.test(name))
-    .flatMap((name) => {
-      if (!credentialNames.includes(name)) return [unknownName(name)];
-      return env[name] === "" ? [] : [credential(name)];
-    });
-}
-
-function credential(name: string): ConfigProblem {
-  return {
-    variable: name,
-    wrong:
-      "the role proxy cannot issue tokens and must not hold the account's credentials; take them out of its environment",
-    example: `unset ${name}`,
-  };
+    .map(unknownName);
 }
 
 /** Names come from the environment as well: some would garble a terminal, or take long to compare. */

@@ -1,5 +1,5 @@
 import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
-import { exampleOf, type CleanVariables } from "./clean.ts";
+import { problem, type CleanVariables } from "./clean.ts";
 import { isLocalAddress, isSameAddress } from "./listen-value.ts";
 import { formatDuration } from "./quantities.ts";
 import type { ConfigProblem } from "./report.ts";
@@ -8,46 +8,9 @@ import type { VariableName } from "./variables.ts";
 // Rules between variables. A variable that was refused by itself has no value here, and is
 // not told a second time; what can be judged without it is judged.
 
-function problem(variable: VariableName, wrong: string): ConfigProblem {
-  return { variable, wrong, example: exampleOf(variable) };
-}
-
 /** The upstream must be named. */
 export function urlRules(clean: CleanVariables): ConfigProblem[] {
   return clean.given.has("PRESTO_URL") ? [] : [problem("PRESTO_URL", "is required and not set")];
-}
-
-/** A secret comes by value or by file, and the chosen store needs its own. */
-export function storeRules({ values, given }: CleanVariables): ConfigProblem[] {
-  const problems: ConfigProblem[] = [];
-  for (const [byValue, byFile] of [
-    ["PRESTO_TOKEN", "PRESTO_TOKEN_FILE"],
-    ["PRESTO_STORE_KEY", "PRESTO_STORE_KEY_FILE"],
-  ] as const) {
-    if (given.has(byValue) && given.has(byFile))
-      problems.push(problem(byFile, `is given beside ${byValue}; only one of the two can be`));
-  }
-  if (values.PRESTO_STORE?.kind === "env" && !given.has("PRESTO_TOKEN") && !given.has("PRESTO_TOKEN_FILE")) {
-    problems.push(
-      problem(
-        "PRESTO_TOKEN_FILE",
-        "PRESTO_STORE is env: and there is no token: neither this nor PRESTO_TOKEN is set (an empty one counts as not set)",
-      ),
-    );
-  }
-  if (
-    values.PRESTO_STORE?.kind === "file" &&
-    !given.has("PRESTO_STORE_KEY") &&
-    !given.has("PRESTO_STORE_KEY_FILE")
-  ) {
-    problems.push(
-      problem(
-        "PRESTO_STORE_KEY_FILE",
-        "PRESTO_STORE is file: and there is no key: neither this nor PRESTO_STORE_KEY is set (an empty one counts as not set)",
-      ),
-    );
-  }
-  return problems;
 }
 
 /** Trusting one file alone needs the file. */
@@ -56,11 +19,11 @@ export function trustRules({ values, given }: CleanVariables): ConfigProblem[] {
   return [problem("PRESTO_CA_FILE", "PRESTO_CA_ONLY is yes, and this is not set; nobody could be trusted")];
 }
 
-/** Who can reach what, and no address twice. */
+/** Who can reach what, and no address twice. A role that serves nothing does not bind PRESTO_LISTEN. */
 export function listenRules({ values }: CleanVariables): ConfigProblem[] {
   const control = values.PRESTO_CONTROL_LISTEN;
   const listeners: readonly (readonly [VariableName, readonly ListenAddress[]])[] = [
-    ["PRESTO_LISTEN", values.PRESTO_LISTEN ?? []],
+    ["PRESTO_LISTEN", values.PRESTO_ROLE === "rotator" ? [] : (values.PRESTO_LISTEN ?? [])],
     ["PRESTO_ADMIN_LISTEN", values.PRESTO_ADMIN_LISTEN === undefined ? [] : [values.PRESTO_ADMIN_LISTEN]],
     ["PRESTO_CONTROL_LISTEN", control === undefined || control === "off" ? [] : [control]],
   ];
@@ -126,45 +89,4 @@ export function timeRules({ values }: CleanVariables): ConfigProblem[] {
     );
   }
   return problems;
-}
-
-/** Sentences about what is allowed but odd. */
-export function oddities({ values, given }: CleanVariables): string[] {
-  const warnings: string[] = [];
-  const {
-    PRESTO_TIMEOUT: timeout,
-    PRESTO_DRAIN_MAX: drainMax,
-    PRESTO_MAX_BODY: maxBody,
-    PRESTO_MAX_BUFFERED: maxBuffered,
-  } = values;
-  for (const address of values.PRESTO_LISTEN ?? []) {
-    if (isLocalAddress(address)) continue;
-    warnings.push(
-      `PRESTO_LISTEN: whoever reaches ${formatListenAddress(address)} can spend money; see to it that only your apps do.`,
-    );
-  }
-  if (timeout !== undefined && drainMax !== undefined && timeout > drainMax) {
-    warnings.push(
-      "PRESTO_TIMEOUT is longer than PRESTO_DRAIN_MAX: a rollout may cut off a call that is under way.",
-    );
-  }
-  if (maxBody !== undefined && maxBuffered !== undefined && maxBody > maxBuffered) {
-    warnings.push(
-      "PRESTO_MAX_BODY is more than PRESTO_MAX_BUFFERED: bodies between the two are never accepted.",
-    );
-  }
-  warnings.push(...unusedSecrets(values.PRESTO_STORE?.kind, given));
-  return warnings;
-}
-
-function unusedSecrets(store: "env" | "file" | undefined, given: ReadonlySet<VariableName>): string[] {
-  const unused: readonly VariableName[] =
-    store === "file"
-      ? ["PRESTO_TOKEN", "PRESTO_TOKEN_FILE"]
-      : store === "env"
-        ? ["PRESTO_STORE_KEY", "PRESTO_STORE_KEY_FILE"]
-        : [];
-  return unused
-    .filter((name) => given.has(name))
-    .map((name) => `${name} is set, but PRESTO_STORE is ${store}:, which does not use it; take it away.`);
 }

@@ -10,7 +10,8 @@ import { RefusedValue } from "./refused-value.ts";
 /** Where the token lives, as PRESTO_STORE names it. */
 export type StoreAddress = { readonly kind: "env" } | { readonly kind: "file"; readonly path: string };
 
-const laterStores = ["kubernetes", "vault", "aws", "gcp", "azure"];
+/** Kinds of stores that later versions have: named, so that nobody looks for a spelling mistake. */
+export const laterStores: readonly string[] = ["kubernetes", "vault", "aws", "gcp", "azure"];
 
 /** @throws RefusedValue */
 export function parseStoreAddress(text: string): StoreAddress {
@@ -43,7 +44,7 @@ export function parsePath(text: string): string {
 }
 
 /** Files and shell substitutions end in a line end that nobody meant. */
-function withoutLineEnd(text: string): string {
+export function withoutLineEnd(text: string): string {
   return text.replace(/\r?\n$/, "");
 }
 

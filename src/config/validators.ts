@@ -1,6 +1,18 @@
 import { makeExactValidator } from "envalid";
 
 import type { LogLevel } from "../observe/log.ts";
+import { parseCredentialAddress, parseEmail, parsePassword } from "./credential-value.ts";
+import { parseCheckUrls, parseEgressIps } from "./egress-check-value.ts";
+import { parseEgressAddress, parseEgressProxy } from "./egress-value.ts";
+import {
+  parseDays,
+  parseDayWindow,
+  parseFraction,
+  parseReference,
+  parseRenew,
+  parseRole,
+  parseTokenName,
+} from "./issuing-value.ts";
 import { parseListenAddress, parseListenAddresses, parseListenAddressOrOff } from "./listen-value.ts";
 import { parseOperations } from "./operations-value.ts";
 import { parseHosts, parseOrigin } from "./origin-value.ts";
@@ -27,6 +39,10 @@ export const path = makeExactValidator(parsePath);
 export const token = makeExactValidator(parseToken);
 export const storeKeys = makeExactValidator(parseKeys);
 export const pins = makeExactValidator(parsePins);
+export const egressAddress = makeExactValidator(parseEgressAddress);
+export const egressProxy = makeExactValidator(parseEgressProxy);
+export const egressIps = makeExactValidator(parseEgressIps);
+export const checkUrls = makeExactValidator(parseCheckUrls);
 export const operations = makeExactValidator(parseOperations);
 export const duration = makeExactValidator(parseDuration);
 export const durationOrZero = makeExactValidator(parseDurationOrZero);
@@ -34,14 +50,16 @@ export const size = makeExactValidator(parseSize);
 export const count = makeExactValidator(parseCount);
 export const countOrZero = makeExactValidator(parseCountOrZero);
 export const yesNo = makeExactValidator(parseYesNo);
-
-/** Roles of later versions are named, so that nobody looks for a spelling mistake. */
-export const role = makeExactValidator((text): "proxy" => {
-  if (text === "proxy") return text;
-  if (text === "rotator" || text === "all")
-    throw new RefusedValue(`this version does not have the role ${text} yet; it has proxy`);
-  throw new RefusedValue(`${quote(text)} is not a role; this version has proxy`);
-});
+export const email = makeExactValidator(parseEmail);
+export const password = makeExactValidator(parsePassword);
+export const credentialAddress = makeExactValidator(parseCredentialAddress);
+export const role = makeExactValidator(parseRole);
+export const renew = makeExactValidator(parseRenew);
+export const tokenName = makeExactValidator(parseTokenName);
+export const days = makeExactValidator(parseDays);
+export const fraction = makeExactValidator(parseFraction);
+export const dayWindow = makeExactValidator(parseDayWindow);
+export const reference = makeExactValidator(parseReference);
 
 const levels: readonly LogLevel[] = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 

@@ -1,32 +1,8 @@
-import type { ExactValidator, OptionalValidatorSpec } from "envalid";
-
+import { egressVariables } from "./egress-variables.ts";
+import { timeVariables } from "./time-variables.ts";
+import { tokenVariables } from "./token-variables.ts";
 import * as valid from "./validators.ts";
-
-/** What is known of a variable besides how it is checked. The README's table is made from it. */
-export interface VariableFacts {
-  /** Value used where none is given, as a user would write it. */
-  readonly fallback?: string;
-  /** For the table, where the fallback is not one fixed value. */
-  readonly fallbackNote?: string;
-  /** A value that would do, as a user would write it. */
-  readonly example: string;
-  /** One sentence or two in Markdown. */
-  readonly meaning: string;
-  /** Its value is never shown. */
-  readonly secret?: true;
-}
-
-/**
- * A row of the table is an envalid spec that knows a little more. All rows are optional to
- * envalid: fallbacks are texts and go through the same check as what a user gives, and
- * what must be there depends on other variables (rules.ts).
- */
-function variable<T>(
-  validator: ExactValidator<T>,
-  facts: VariableFacts,
-): OptionalValidatorSpec<T> & VariableFacts {
-  return Object.assign(validator({ default: undefined }), facts);
-}
+import { variable, type VariableFacts } from "./variable.ts";
 
 /** Every variable of this version, in the order in which they are told. */
 export const variables = {
@@ -62,39 +38,9 @@ export const variables = {
     fallback: "127.0.0.1:7382",
     example: "unix:/run/presto/control.sock",
     meaning:
-      "Verbs that act (drain, quit). Loopback or a Unix socket only, without exception; `off` turns it off. Who reaches it may stop the sidecar: where others share the loopback (a pod), use a Unix socket of the sidecar's own, or `off`.",
+      "Verbs that act (renew, reload, drain, quit). Loopback or a Unix socket only, without exception; `off` turns it off. Who reaches it may renew the token and stop the sidecar: where others share the loopback (a pod), use a Unix socket of the sidecar's own, or `off`.",
   }),
-  PRESTO_ROLE: variable(valid.role, {
-    fallback: "proxy",
-    example: "proxy",
-    meaning:
-      "`proxy`: serves calls, cannot issue tokens, and refuses to hold the account's credentials. The only role of this version.",
-  }),
-  PRESTO_STORE: variable(valid.storeAddress, {
-    fallback: "env:",
-    example: "file:/var/lib/presto/token",
-    meaning:
-      "Where the token lives: `env:` (in `PRESTO_TOKEN` or `PRESTO_TOKEN_FILE`) or `file:/path` (a sealed file, filled by `presto-sidecar token import`).",
-  }),
-  PRESTO_TOKEN: variable(valid.token, {
-    secret: true,
-    example: "the-token-as-presto-gave-it",
-    meaning: "The token itself, for `env:`.",
-  }),
-  PRESTO_TOKEN_FILE: variable(valid.path, {
-    example: "/run/secrets/presto/token",
-    meaning: "A file that holds the token, for `env:`; read again when it changes.",
-  }),
-  PRESTO_STORE_KEY: variable(valid.storeKeys, {
-    secret: true,
-    example: "$(presto-sidecar keygen)",
-    meaning:
-      "Base64 of 32 bytes (`presto-sidecar keygen`), several separated by commas: the first seals, all open. Needed by `file:`.",
-  }),
-  PRESTO_STORE_KEY_FILE: variable(valid.path, {
-    example: "/run/secrets/presto/store-key",
-    meaning: "A file that holds the same; read again when it changes.",
-  }),
+  ...tokenVariables,
   PRESTO_CA_FILE: variable(valid.path, {
     example: "/etc/presto/ca.pem",
     meaning:
@@ -110,6 +56,7 @@ export const variables = {
     meaning:
       "Comma list of `sha256/BASE64` pins of the public key (SPKI) in the leaf certificate of `PRESTO_URL`; one must match.",
   }),
+  ...egressVariables,
   PRESTO_OPERATIONS: variable(valid.operations, {
     example: "GET /api/institutions/v1/statements/{id}",
     meaning:
@@ -135,34 +82,7 @@ export const variables = {
     example: "32MiB",
     meaning: "Most bytes of all bodies and replies in memory.",
   }),
-  PRESTO_TIMEOUT: variable(valid.duration, {
-    fallback: "20s",
-    example: "10s",
-    meaning:
-      "The whole exchange as the caller sees it: from the request's head to the reply's last byte, with every wait in between.",
-  }),
-  PRESTO_CONNECT_TIMEOUT: variable(valid.duration, {
-    fallback: "5s",
-    example: "3s",
-    meaning: "Connecting to Presto: TCP and TLS together.",
-  }),
-  PRESTO_HOLD_MAX: variable(valid.durationOrZero, {
-    fallbackNote: "`5s`, or half of `PRESTO_TIMEOUT` if that is less",
-    example: "5s",
-    meaning:
-      "Longest that a new call is held because a renewal is under way; then it is sent with the token in hand.",
-  }),
-  PRESTO_DRAIN_MIN: variable(valid.durationOrZero, {
-    fallback: "0s",
-    example: "5s",
-    meaning: "After SIGTERM: keep accepting calls for so long.",
-  }),
-  PRESTO_DRAIN_MAX: variable(valid.durationOrZero, {
-    fallback: "25s",
-    example: "25s",
-    meaning:
-      "After SIGTERM: finish what is in flight within this, `PRESTO_DRAIN_MIN` included; then cut it off.",
-  }),
+  ...timeVariables,
   PRESTO_LOG_LEVEL: variable(valid.logLevel, {
     fallback: "info",
     example: "debug",

@@ -50,6 +50,28 @@ describe("what check prints", () => {
     expect(text).not.toContain(key);
   });
 
+  it("masks the account, its e-mail too, and shows how a role that issues goes about it", () => {
+    const rows = rowsOf({
+      PRESTO_URL: env.PRESTO_URL,
+      PRESTO_ROLE: "all",
+      PRESTO_STORE: "file:/s",
+      PRESTO_STORE_KEY_FILE: "/k",
+      PRESTO_EMAIL: "MARKED@presto.example",
+      PRESTO_PASSWORD: "MARKED",
+      PRESTO_RENEW_WINDOW: "01:00-04:00",
+    });
+    for (const name of ["PRESTO_EMAIL", "PRESTO_PASSWORD"]) {
+      expect(rows).toContainEqual({ name, value: "[secret]", source: "environment" });
+    }
+    expect(rows).toContainEqual({
+      name: "PRESTO_RENEW_WINDOW",
+      value: "01:00-04:00",
+      source: "environment",
+    });
+    expect(rows).toContainEqual({ name: "PRESTO_RENEW_AT", value: "0.67", source: "default" });
+    expect(JSON.stringify(rows) + formatConfig(rows)).not.toContain("MARKED");
+  });
+
   it("is one line for each variable, whatever its value was written over", () => {
     const text = formatConfig(rowsOf({ ...env, PRESTO_OPERATIONS: "GET /a,\n  GET /b" }));
     expect(text.split("\n")).toHaveLength(variableNames.length + 1);

@@ -11,6 +11,8 @@ describe("what the commands about the stored token need", () => {
     expect(config).toMatchObject({
       store: { kind: "file", path: "/s", keys: { kind: "value" } },
       upstream: undefined,
+      probeReference: "TRX000000000",
+      warnings: [],
     });
   });
 
@@ -24,6 +26,7 @@ describe("what the commands about the stored token need", () => {
     expect(loadStoreConfig(env, [], "read").upstream).toEqual({
       origin: { url: "https://presto.example", host: "presto.example", port: 443 },
       trust: { caFile: "/ca", caOnly: false, pins: [] },
+      wayOut: { localAddress: undefined, gateway: undefined },
       connectTimeoutMs: 1000,
       timeoutMs: 20_000,
     });
@@ -47,10 +50,28 @@ describe("what the commands about the stored token need", () => {
     [{ ...file, PRESTO_URL: "http://x" }, "PRESTO_URL: "],
     [{ ...file, PRESTO_CA_ONLY: "yes" }, "PRESTO_CA_FILE: "],
     [{ ...file, NODE_TLS_REJECT_UNAUTHORIZED: "0" }, "NODE_TLS_REJECT_UNAUTHORIZED: "],
-    [{ ...file, PRESTO_EMAIL: "x" }, "PRESTO_EMAIL: "],
+    [{ ...file, PRESTO_EMAIL: "a@b" }, "PRESTO_EMAIL: the role proxy"],
+    [{ ...file, PRESTO_ROLE: "all", PRESTO_CREDENTIALS: "file:/s" }, "PRESTO_CREDENTIALS: names the file"],
+    [{ ...file, PRESTO_ROLE: "all", PRESTO_PASSWORD: "x", PRESTO_PASSWORD_FILE: "/p" }, "is given beside"],
+    [{ ...file, PRESTO_SETTLE: "1" }, "PRESTO_SETTLE: "],
   ])("%j is refused: %s", (env, why) => {
     expect(() => loadStoreConfig(env, [], "write")).toThrow(
       expect.objectContaining({ exitCode: 78, message: expect.stringContaining(why) }),
+    );
+  });
+
+  it("is what to ask Presto for", () => {
+    const config = loadStoreConfig({ ...file, PRESTO_PROBE_REFERENCE: "none" }, [], "read");
+    expect(config.probeReference).toBe("none");
+  });
+
+  it("is no account: a role that issues can have its token imported and shown before it has one", () => {
+    expect(loadStoreConfig({ ...file, PRESTO_ROLE: "all" }, [], "write").store.kind).toBe("file");
+  });
+
+  it("needs a token for env: in a role that issues, too", () => {
+    expect(() => loadStoreConfig({ PRESTO_ROLE: "all" }, [], "read")).toThrow(
+      expect.objectContaining({ exitCode: 78, message: expect.stringContaining("there is no token") }),
     );
   });
 

@@ -12,6 +12,8 @@ describe("unknown names", () => {
     ["PRESTO_url", "PRESTO_URL"],
     ["PRESTO_TIMEOUT_", "PRESTO_TIMEOUT"],
     ["PRESTO_STORE_KEYS", "PRESTO_STORE_KEY"],
+    ["PRESTO_RENEW_WHEN", "PRESTO_RENEW_AT"],
+    ["PRESTO_PASWORD", "PRESTO_PASSWORD"],
   ])("%s is refused, and the nearest is %s", (name, nearest) => {
     const [problem] = findStrangeNames({ [name]: "MARKED" });
     expect(problem?.variable).toBe(name);
@@ -24,14 +26,7 @@ describe("unknown names", () => {
   });
 
   it("of later versions are unknown to this one", () => {
-    const later = [
-      "PRESTO_LOCK",
-      "PRESTO_TOKEN_NAME",
-      "PRESTO_RENEW",
-      "PRESTO_EGRESS_PROXY",
-      "PRESTO_PROBE_EVERY",
-      "PRESTO_SETTLE",
-    ];
+    const later = ["PRESTO_LOCK", "PRESTO_VAULT_AUTH", "PRESTO_VAULT_ROLE"];
     expect(findStrangeNames(Object.fromEntries(later.map((name) => [name, "x"])))).toHaveLength(later.length);
   });
 
@@ -77,24 +72,5 @@ describe("names that Kubernetes makes for a Service", () => {
 
   it("hide no variable of ours", () => {
     for (const name of variableNames) expect(findStrangeNames({ [`${name}X`]: "" })).toHaveLength(1);
-  });
-});
-
-describe("the account's credentials", () => {
-  it.each([
-    "PRESTO_EMAIL",
-    "PRESTO_EMAIL_FILE",
-    "PRESTO_PASSWORD",
-    "PRESTO_PASSWORD_FILE",
-    "PRESTO_CREDENTIALS",
-  ])("%s is refused by the role that can't issue, without being shown", (name) => {
-    const [problem] = findStrangeNames({ [name]: "MARKED" });
-    expect(problem?.variable).toBe(name);
-    expect(problem?.wrong).toContain("must not hold the account's credentials");
-    expect(JSON.stringify(problem)).not.toContain("MARKED");
-  });
-
-  it("are not held where they are empty", () => {
-    expect(findStrangeNames({ PRESTO_EMAIL: "", PRESTO_PASSWORD: "" })).toEqual([]);
   });
 });

@@ -30,7 +30,7 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   PRESTO_UNSAFE_LISTEN_ANYWHERE: ["true", " yes"],
   PRESTO_ADMIN_LISTEN: ["off", ":1", "127.0.0.1:1,127.0.0.1:2"],
   PRESTO_CONTROL_LISTEN: ["OFF", "10.0.0.1:1", "[::]:1"],
-  PRESTO_ROLE: ["all", "Proxy"],
+  PRESTO_ROLE: ["both", "Proxy"],
   PRESTO_STORE: ["env:MARKED", "file:MARKED", "vault:MARKED/x", "MARKED"],
   PRESTO_TOKEN: ["MARKED TOKEN", "MARKED\u0000", " MARKED-some-forty-characters-long-token-value"],
   PRESTO_TOKEN_FILE: ["MARKED", "1111|MARKED-some-forty-characters-long-token"],
@@ -39,6 +39,26 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   PRESTO_CA_FILE: ["ca.pem", "-----BEGIN PRIVATE KEY-----\nMARKED"],
   PRESTO_CA_ONLY: ["1", "on"],
   PRESTO_TLS_PINS: ["MARKED", "sha256/MARKED"],
+  PRESTO_EGRESS_ADDRESS: ["eth0", "10.0.0.1:1", "0.0.0.0", "[::1]"],
+  PRESTO_EGRESS_PROXY: [
+    "MARKED",
+    "http://gateway.example",
+    "http://u:MARKED@gateway.example",
+    "ftp://u:MARKED@gateway.example:1",
+    "http://u:MAR/KED@gateway.example:1",
+    "socks5://u:MARKED@:1",
+    "http://u:MARKED%@gateway.example:1",
+  ],
+  PRESTO_EGRESS_IPS: ["eth0", "192.0.2.1/24", "192.0.2.1,,192.0.2.2", "::ffff:192.0.2.1", "0.0.0.0/0"],
+  PRESTO_EGRESS_CHECK_URL: [
+    "http://ip.example/MARKED",
+    "https://u:MARKED@ip.example/",
+    "https:///MARKED",
+    "https://ip.example/?MARKED#MARKED",
+    "https://ip.example/,",
+    "https://ip.example/?MARKED,https://ip.example/MARKED",
+  ],
+  PRESTO_EGRESS_PROXY_FILE: ["MARKED", "http://u:MARKED@gateway.example:1"],
   PRESTO_OPERATIONS: ["POST /api/institutions/v1/auth/token/issue", "GET", "HEAD /a"],
   PRESTO_MAX_BODY: ["10", "NaN", "-1MiB"],
   PRESTO_MAX_IN_FLIGHT: ["0", "many", "1e3"],
@@ -51,10 +71,19 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   PRESTO_DRAIN_MAX: ["25S", "999999h"],
   PRESTO_LOG_LEVEL: ["INFO", "loud"],
   PRESTO_TIMEOT: ["MARKED", ""],
-  PRESTO_EMAIL: ["MARKED@presto.example"],
-  PRESTO_PASSWORD: ["MARKED"],
-  PRESTO_PASSWORD_FILE: ["/run/MARKED"],
-  PRESTO_CREDENTIALS: ["file:/MARKED"],
+  PRESTO_EMAIL: ["MARKED", "MARKED @presto.example", "MARKED@presto@example"],
+  PRESTO_EMAIL_FILE: ["MARKED@presto.example"],
+  PRESTO_PASSWORD: ["\n", "MARKED\ufffd", "MARKED\ud800"],
+  PRESTO_PASSWORD_FILE: ["MARKED"],
+  PRESTO_CREDENTIALS: ["env:MARKED", "file:MARKED", "MARKED", "vault:MARKED/x"],
+  PRESTO_TOKEN_NAME: ["n\u00e4me", " name"],
+  PRESTO_TOKEN_DAYS: ["0", "90d", "3651"],
+  PRESTO_RENEW: ["yes", "Auto"],
+  PRESTO_RENEW_AT: ["0", "1.1", "67%"],
+  PRESTO_RENEW_WINDOW: ["1-4", "01:00-01:00", "24:00-01:00"],
+  PRESTO_PROBE_EVERY: ["60", "0s"],
+  PRESTO_PROBE_REFERENCE: ["..", "a/b", "a%20b"],
+  PRESTO_SETTLE: ["90", "-1s"],
   SSLKEYLOGFILE: ["/tmp/MARKED"],
   OPENSSL_CONF: ["/tmp/MARKED"],
   NODE_TLS_REJECT_UNAUTHORIZED: ["0"],
@@ -94,6 +123,10 @@ describe("problems", () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it("have an example of every variable among them, or this test shows less than it says", () => {
+    for (const name of variableNames) expect(Object.keys(bad)).toContain(name);
   });
 
   it("say how many they are, one a line", () => {

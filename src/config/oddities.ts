@@ -1,0 +1,123 @@
+import { formatListenAddress } from "../listen/listen-address.ts";
+import type { CleanVariables, Values } from "./clean.ts";
+import { isLocalAddress } from "./listen-value.ts";
+import type { VariableName } from "./variables.ts";
+
+/** Sentences about what is allowed but odd. */
+export function oddities({ values, given }: CleanVariables): string[] {
+  return [
+    ...(values.PRESTO_ROLE === "rotator" ? [] : servingOddities(values)),
+    ...(values.PRESTO_ROLE === "proxy" ? [] : issuingOddities(values, given)),
+    ...egressOddities(values),
+    ...unusedByRole(values, given),
+    ...unusedSecrets(values, given),
+  ];
+}
+
+function servingOddities(values: Values): string[] {
+  const warnings: string[] = [];
+  const {
+    PRESTO_TIMEOUT: timeout,
+    PRESTO_DRAIN_MAX: drainMax,
+    PRESTO_MAX_BODY: maxBody,
+    PRESTO_MAX_BUFFERED: maxBuffered,
+  } = values;
+  for (const address of values.PRESTO_LISTEN ?? []) {
+    if (isLocalAddress(address)) continue;
+    warnings.push(
+      `PRESTO_LISTEN: whoever reaches ${formatListenAddress(address)} can spend money; see to it that only your apps do.`,
+    );
+  }
+  if (timeout !== undefined && drainMax !== undefined && timeout > drainMax) {
+    warnings.push(
+      "PRESTO_TIMEOUT is longer than PRESTO_DRAIN_MAX: a rollout may cut off a call that is under way.",
+    );
+  }
+  if (maxBody !== undefined && maxBuffered !== undefined && maxBody > maxBuffered) {
+    warnings.push(
+      "PRESTO_MAX_BODY is more than PRESTO_MAX_BUFFERED: bodies between the two are never accepted.",
+    );
+  }
+  return warnings;
+}
+
+function egressOddities(values: Values): string[] {
+  const { PRESTO_EGRESS_IPS: ips, PRESTO_EGRESS_CHECK_URL: urls } = values;
+  if (ips !== undefined && urls === undefined) {
+    return [
+      "PRESTO_EGRESS_IPS is set without PRESTO_EGRESS_CHECK_URL: nobody tells which address calls leave from, so it is compared with nothing.",
+    ];
+  }
+  return [];
+}
+
+function issuingOddities(values: Values, given: ReadonlySet<VariableName>): string[] {
+  const warnings: string[] = [];
+  if (values.PRESTO_SETTLE === 0) {
+    warnings.push(
+      "PRESTO_SETTLE is 0s: after a call whose end is not known the next one is not put off, and if Presto executes the first one late, it kills the newer token.",
+    );
+  }
+  if (values.PRESTO_RENEW === "manual") {
+    const idle = namesOf(given, ["PRESTO_RENEW_AT", "PRESTO_RENEW_WINDOW"]);
+    if (idle !== undefined) {
+      warnings.push(`${idle} set, but PRESTO_RENEW is manual: no token is renewed by plan.`);
+    }
+  }
+  return warnings;
+}
+
+/** What does nothing in the chosen role. Whoever set it may believe that it does. */
+function unusedByRole(values: Values, given: ReadonlySet<VariableName>): string[] {
+  const role = values.PRESTO_ROLE;
+  if (role === undefined || role === "all") return [];
+  const unused = namesOf(given, role === "proxy" ? ofIssuing : ofServing);
+  if (unused === undefined) return [];
+  const what = role === "proxy" ? "issues no tokens" : "serves no calls";
+  return [
+    `${unused} set, but the role ${role} ${what} and does not use ${unused.endsWith("are") ? "them; take them" : "it; take it"} away.`,
+  ];
+}
+
+const ofIssuing: readonly VariableName[] = [
+  "PRESTO_TOKEN_NAME",
+  "PRESTO_TOKEN_DAYS",
+  "PRESTO_RENEW",
+  "PRESTO_RENEW_AT",
+  "PRESTO_RENEW_WINDOW",
+  "PRESTO_PROBE_EVERY",
+  "PRESTO_SETTLE",
+];
+
+const ofServing: readonly VariableName[] = [
+  "PRESTO_LISTEN",
+  "PRESTO_HOSTS",
+  "PRESTO_UNSAFE_LISTEN_ANYWHERE",
+  "PRESTO_OPERATIONS",
+  "PRESTO_MAX_BODY",
+  "PRESTO_MAX_IN_FLIGHT",
+  "PRESTO_MAX_QUEUE",
+  "PRESTO_MAX_BUFFERED",
+  "PRESTO_HOLD_MAX",
+];
+
+/** `A is`, `A and B are`, `A, B and C are`; undefined where none was given. */
+function namesOf(given: ReadonlySet<VariableName>, names: readonly VariableName[]): string | undefined {
+  const found = names.filter((name) => given.has(name));
+  const last = found.at(-1);
+  if (last === undefined) return undefined;
+  return found.length === 1 ? `${last} is` : `${found.slice(0, -1).join(", ")} and ${last} are`;
+}
+
+function unusedSecrets(values: Values, given: ReadonlySet<VariableName>): string[] {
+  const store = values.PRESTO_STORE?.kind;
+  const unused: readonly VariableName[] =
+    store === "file"
+      ? ["PRESTO_TOKEN", "PRESTO_TOKEN_FILE"]
+      : store === "env" && values.PRESTO_CREDENTIALS === undefined
+        ? ["PRESTO_STORE_KEY", "PRESTO_STORE_KEY_FILE"]
+        : [];
+  return unused
+    .filter((name) => given.has(name))
+    .map((name) => `${name} is set, but PRESTO_STORE is ${store}:, which does not use it; take it away.`);
+}

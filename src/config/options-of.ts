@@ -1,0 +1,89 @@
+import type { CredentialOptions, FileCredentialOptions } from "../credentials/open-credentials.ts";
+import type { EgressCheckSettings } from "../egress-check/open-egress-check.ts";
+import type { GatewaySource } from "../egress/gateway-source.ts";
+import type { IssuingOptions } from "../renewal/issuing-options.ts";
+import type { Secret } from "../secret.ts";
+import type { StoreOptions } from "../store/open-store.ts";
+import type { SecretSource } from "../store/secret-source.ts";
+import type { Values } from "./clean.ts";
+import type { Config } from "./config.ts";
+import type { CredentialAddress } from "./credential-value.ts";
+import { sound } from "./sound.ts";
+
+// The options that other folders ask for. Only for values without a problem.
+
+/** What speaking to Presto needs. */
+export function upstreamOptions(
+  values: Values,
+): Pick<Config, "origin" | "trust" | "wayOut" | "connectTimeoutMs"> {
+  return {
+    origin: sound(values.PRESTO_URL),
+    trust: {
+      caFile: values.PRESTO_CA_FILE,
+      caOnly: sound(values.PRESTO_CA_ONLY),
+      pins: values.PRESTO_TLS_PINS ?? [],
+    },
+    wayOut: { localAddress: values.PRESTO_EGRESS_ADDRESS, gateway: gatewaySource(values) },
+    connectTimeoutMs: sound(values.PRESTO_CONNECT_TIMEOUT),
+  };
+}
+
+function gatewaySource({
+  PRESTO_EGRESS_PROXY: gateway,
+  PRESTO_EGRESS_PROXY_FILE: path,
+}: Values): GatewaySource | undefined {
+  if (gateway !== undefined) return { kind: "value", gateway };
+  return path === undefined ? undefined : { kind: "file", path };
+}
+
+/** What knowing the address that calls leave from needs. */
+export function egressCheckOptions(values: Values): EgressCheckSettings {
+  return { registered: values.PRESTO_EGRESS_IPS ?? [], urls: values.PRESTO_EGRESS_CHECK_URL ?? [] };
+}
+
+/** What the chosen store needs. */
+export function storeOptions(values: Values): StoreOptions {
+  const store = sound(values.PRESTO_STORE);
+  if (store.kind === "env") {
+    return { kind: "env", token: secretSource(values.PRESTO_TOKEN, values.PRESTO_TOKEN_FILE) };
+  }
+  return { kind: "file", path: store.path, keys: keySource(values) };
+}
+
+/** What a role that issues needs; undefined for the one that does not. */
+export function issuingOptions(values: Values): IssuingOptions | undefined {
+  if (sound(values.PRESTO_ROLE) === "proxy") return undefined;
+  return {
+    credentials: credentialOptions(values),
+    tokenName: sound(values.PRESTO_TOKEN_NAME),
+    tokenDays: sound(values.PRESTO_TOKEN_DAYS),
+    automatic: sound(values.PRESTO_RENEW) === "auto",
+    renewAt: sound(values.PRESTO_RENEW_AT),
+    window: values.PRESTO_RENEW_WINDOW,
+    probeEveryMs: sound(values.PRESTO_PROBE_EVERY),
+    settleMs: sound(values.PRESTO_SETTLE),
+  };
+}
+
+function credentialOptions(values: Values): CredentialOptions {
+  const address = values.PRESTO_CREDENTIALS;
+  if (address !== undefined) return sealedCredentials(address, values);
+  return {
+    kind: "env",
+    email: secretSource(values.PRESTO_EMAIL, values.PRESTO_EMAIL_FILE),
+    password: secretSource(values.PRESTO_PASSWORD, values.PRESTO_PASSWORD_FILE),
+  };
+}
+
+/** Credentials in a sealed file. */
+export function sealedCredentials({ path }: CredentialAddress, values: Values): FileCredentialOptions {
+  return { kind: "file", path, keys: keySource(values) };
+}
+
+function keySource(values: Values): SecretSource {
+  return secretSource(values.PRESTO_STORE_KEY, values.PRESTO_STORE_KEY_FILE);
+}
+
+function secretSource(secret: Secret | undefined, path: string | undefined): SecretSource {
+  return secret === undefined ? { kind: "file", path: sound(path) } : { kind: "value", secret };
+}

@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+
+import { parseCredentialAddress, parseEmail, parsePassword } from "../../../src/config/credential-value.ts";
+import { RefusedValue } from "../../../src/config/refused-value.ts";
+
+describe("an e-mail address and a password by value", () => {
+  it("lose the line end of a file or a shell, and stay in their box", () => {
+    expect(parseEmail("a@b\n").reveal()).toBe("a@b");
+    expect(parsePassword("pä ss\r\n").reveal()).toBe("pä ss");
+    expect(String(parsePassword("MARKED"))).not.toContain("MARKED");
+  });
+
+  it.each(["MARKED", "MARKED@", "MARKED @b", "\n"])("%j is no address, and not shown", (text) => {
+    expect(() => parseEmail(text)).toThrow(RefusedValue);
+    expect(() => parseEmail(text)).toThrow(
+      expect.not.objectContaining({ message: expect.stringContaining("MARKED") }),
+    );
+  });
+
+  it("an empty password is none", () => {
+    expect(() => parsePassword("\r\n")).toThrow("is empty");
+  });
+});
+
+describe("where the credentials lie", () => {
+  it("is a file", () => {
+    expect(parseCredentialAddress("file:/c")).toEqual({ kind: "file", path: "/c" });
+  });
+
+  it.each([
+    ["env:", "PRESTO_EMAIL and PRESTO_PASSWORD"],
+    ["vault:secret/presto", "does not have yet"],
+    ["kubernetes:a/b", "does not have yet"],
+    ["file:c", "absolute"],
+    ["file:///c", "slashes"],
+    ["file:/c/", "folder"],
+    ["/c", "not file:/path"],
+    ["file", "not file:/path"],
+    ["MARKED", "not file:/path"],
+  ])("%j is refused: %s", (text, why) => {
+    expect(() => parseCredentialAddress(text)).toThrow(RefusedValue);
+    expect(() => parseCredentialAddress(text)).toThrow(why);
+    expect(() => parseCredentialAddress(text)).toThrow(
+      expect.not.objectContaining({ message: expect.stringContaining("MARKED") }),
+    );
+  });
+});

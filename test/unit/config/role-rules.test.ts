@@ -1,0 +1,130 @@
+import { describe, expect, it } from "vitest";
+
+import { examineConfig, loadConfig } from "../../../src/config/load.ts";
+
+const url = { PRESTO_URL: "https://presto.example" };
+const key = Buffer.alloc(32, 7).toString("base64");
+const sealed = { PRESTO_STORE: "file:/s", PRESTO_STORE_KEY: key };
+
+function problemsOf(env: NodeJS.ProcessEnv): string[] {
+  return examineConfig({ ...url, ...env }, []).problems.map(({ variable, wrong }) => `${variable}: ${wrong}`);
+}
+
+const credentials: Readonly<Record<string, string>> = {
+  PRESTO_EMAIL: "MARKED@presto.example",
+  PRESTO_EMAIL_FILE: "/run/MARKED",
+  PRESTO_PASSWORD: "MARKED",
+  PRESTO_PASSWORD_FILE: "/run/MARKED",
+  PRESTO_CREDENTIALS: "file:/MARKED",
+};
+
+describe("the role that can't issue", () => {
+  it.each([{}, { PRESTO_ROLE: "proxy" }])(
+    "refuses to hold credentials, and does not show them (%j)",
+    (role) => {
+      for (const [name, value] of Object.entries(credentials)) {
+        const examined = examineConfig({ ...url, ...sealed, ...role, [name]: value }, []);
+        expect(examined.problems).toEqual([
+          {
+            variable: name,
+            wrong: expect.stringContaining("the role proxy cannot issue tokens and must not hold"),
+            example: `unset ${name}`,
+          },
+        ]);
+        expect(JSON.stringify(examined)).not.toContain("MARKED");
+      }
+    },
+  );
+
+  it("names each of them, and ends with 78", () => {
+    const { PRESTO_EMAIL, PRESTO_PASSWORD_FILE } = credentials;
+    const load = () => loadConfig({ ...url, ...sealed, PRESTO_EMAIL, PRESTO_PASSWORD_FILE }, []);
+    expect(load).toThrow(
+      expect.objectContaining({
+        exitCode: 78,
+        message: expect.stringMatching(
+          /PRESTO_EMAIL: the role proxy[\s\S]*PRESTO_PASSWORD_FILE: the role proxy/,
+        ),
+      }),
+    );
+  });
+
+  it("holds none where they are empty", () => {
+    const empty = Object.fromEntries(Object.keys(credentials).map((name) => [name, ""]));
+    expect(problemsOf({ ...sealed, ...empty })).toEqual([]);
+  });
+});
+
+describe.each(["rotator", "all"])("the role %s", (role) => {
+  const issuing = { ...sealed, PRESTO_ROLE: role };
+
+  it("needs an account, whole, from one place", () => {
+    for (const account of [
+      { PRESTO_EMAIL: "a@b", PRESTO_PASSWORD: "x" },
+      { PRESTO_EMAIL_FILE: "/e", PRESTO_PASSWORD: "x" },
+      { PRESTO_EMAIL: "a@b", PRESTO_PASSWORD_FILE: "/p" },
+      { PRESTO_CREDENTIALS: "file:/c" },
+    ]) {
+      expect(problemsOf({ ...issuing, ...account })).toEqual([]);
+    }
+    expect(problemsOf(issuing)).toEqual([
+      expect.stringMatching(
+        new RegExp(`^PRESTO_CREDENTIALS: the role ${role} issues tokens, and no credentials are given`),
+      ),
+    ]);
+    expect(problemsOf({ ...issuing, PRESTO_EMAIL: "a@b", PRESTO_PASSWORD: "" })).toEqual([
+      expect.stringMatching(
+        /^PRESTO_PASSWORD_FILE: .*only an e-mail address is given.* nor PRESTO_PASSWORD is set/,
+      ),
+    ]);
+    expect(problemsOf({ ...issuing, PRESTO_PASSWORD_FILE: "/p" })).toEqual([
+      expect.stringMatching(/^PRESTO_EMAIL_FILE: .*only a password is given.* nor PRESTO_EMAIL is set/),
+    ]);
+  });
+
+  it("is not told that what was refused is missing as well", () => {
+    expect(problemsOf({ ...issuing, PRESTO_CREDENTIALS: "x" })).toHaveLength(1);
+    expect(problemsOf({ ...issuing, PRESTO_EMAIL: "x", PRESTO_PASSWORD: "x" })).toHaveLength(1);
+    expect(problemsOf({ ...issuing, PRESTO_ROLE: "x", PRESTO_EMAIL: "a@b" })).toHaveLength(1);
+  });
+
+  it("needs a store that it can write to, with a token in it or without", () => {
+    const account = { PRESTO_ROLE: role, PRESTO_EMAIL: "a@b", PRESTO_PASSWORD: "x" };
+    for (const env of [account, { ...account, PRESTO_STORE: "env:", PRESTO_TOKEN: "abc" }]) {
+      expect(problemsOf(env)).toEqual([
+        expect.stringMatching(
+          new RegExp(`^PRESTO_STORE: is env:, which can only be read, and the role ${role}`),
+        ),
+      ]);
+    }
+  });
+
+  it("is told all of it at once", () => {
+    expect(problemsOf({ PRESTO_ROLE: role })).toEqual([
+      expect.stringMatching(/^PRESTO_CREDENTIALS: .*no credentials/),
+      expect.stringMatching(/^PRESTO_STORE: is env:/),
+    ]);
+  });
+});
+
+describe("what the rotator does not bind", () => {
+  const rotator = { ...sealed, PRESTO_ROLE: "rotator", PRESTO_CREDENTIALS: "file:/c" };
+
+  it("may be another listener's address", () => {
+    const env = { ...rotator, PRESTO_ADMIN_LISTEN: "0.0.0.0:7380", PRESTO_CONTROL_LISTEN: "off" };
+    expect(problemsOf(env)).toEqual([]);
+    expect(problemsOf({ ...env, PRESTO_ROLE: "all" })).toEqual([
+      expect.stringMatching(/^PRESTO_ADMIN_LISTEN: 0\.0\.0\.0:7380 is already taken/),
+    ]);
+  });
+
+  it("may be reachable, and is never listened on", () => {
+    const env = { ...url, ...rotator, PRESTO_LISTEN: "0.0.0.0:80" };
+    expect(loadConfig(env, []).listen).toEqual([]);
+    expect(problemsOf({ ...env, PRESTO_ROLE: "all" })).toHaveLength(1);
+  });
+
+  it("does not spare the two others", () => {
+    expect(problemsOf({ ...rotator, PRESTO_CONTROL_LISTEN: "127.0.0.1:7381" })).toHaveLength(1);
+  });
+});
