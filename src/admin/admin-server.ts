@@ -1,16 +1,22 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 
+import type { EgressReport } from "../egress-check/egress-report.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Signals } from "../observe/signals.ts";
+import type { RenewalReport } from "../renewal/renewal-report.ts";
 import { healthAnswer } from "./health-answer.ts";
 import type { Latch, Readiness } from "./readiness.ts";
 import { createSmallServer, type BoundableServer } from "./small-server.ts";
 import { statusPage, statusPagePolicy } from "./status-page.ts";
-import { withLatches, type FullReport, type StatusReport } from "./status-report.ts";
+import { fullReport, type FullReport, type StatusReport } from "./status-report.ts";
 
 export interface AdminServerOptions {
   readonly readiness: Pick<Readiness, "all">;
   readonly status: () => StatusReport;
+  /** Only in a role that issues. */
+  readonly renewal?: () => RenewalReport;
+  /** Only where the way out is watched. */
+  readonly egress?: () => EgressReport;
   readonly metrics: Pick<Metrics, "text" | "contentType">;
   readonly signals: Pick<Signals, "warned">;
 }
@@ -22,10 +28,12 @@ export interface AdminServerOptions {
 export function createAdminServer({
   readiness,
   status,
+  renewal,
+  egress,
   metrics,
   signals,
 }: AdminServerOptions): Promise<BoundableServer> {
-  const report = (): FullReport => withLatches(status(), readiness.all());
+  const report = (): FullReport => fullReport(status(), readiness.all(), renewal?.(), egress?.());
 
   const health =
     (check: string, latches: () => readonly Latch[]) => (request: FastifyRequest, reply: FastifyReply) => {

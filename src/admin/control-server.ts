@@ -1,9 +1,12 @@
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 
 import { describeError } from "../observe/describe-error.ts";
 import type { Signals } from "../observe/signals.ts";
 import { judgeCaller } from "../policy/caller.ts";
-import { createSmallServer, refuse, type BoundableServer } from "./small-server.ts";
+import type { Renew } from "../renewal/renewal-report.ts";
+import { renewAnswer, roleCannotIssue, type RenewAnswer } from "./renew-answer.ts";
+import { readRenewWish } from "./renew-wish.ts";
+import { allowTime, createSmallServer, refuse, type BoundableServer } from "./small-server.ts";
 
 export interface ControlActions {
   /** Readiness goes and new calls are refused; the process stays. May be called again. */
@@ -12,6 +15,8 @@ export interface ControlActions {
   quit(): void;
   /** Reads again what comes from files; answers what was read. Throws where something could not be. */
   reload(): Promise<readonly string[]>;
+  /** Has a token issued, or waits for the one that is being issued. Only in a role that issues. */
+  readonly renew?: Renew;
 }
 
 export interface ControlServerOptions {
@@ -56,17 +61,21 @@ export async function createControlServer({
           return refuse(reply, 500, "reload-failed", detail);
         }
       });
-      app.post("/renew", (_request, reply) =>
-        refuse(
-          reply,
-          409,
-          "role-cannot-issue",
-          "A sidecar of role proxy uses the token and can't issue one; ask the process of role rotator or all that looks after this account.",
-        ),
-      );
+      app.post("/renew", async (request, reply) => {
+        if (actions.renew === undefined) return send(reply, roleCannotIssue);
+        const reading = readRenewWish(request.url);
+        if (!reading.ok) return refuse(reply, 400, "bad-request", reading.detail);
+        allowTime(request, reading.wish.waitMs);
+        // Not given up when the caller goes away: a renewal that is under way can't be taken back.
+        return send(reply, renewAnswer(await actions.renew(reading.wish)));
+      });
     },
   });
   return bound;
+}
+
+function send(reply: FastifyReply, { status, headers, body }: RenewAnswer): FastifyReply {
+  return reply.code(status).headers(headers).send(body);
 }
 
 function objection(request: FastifyRequest, unixSocket: boolean): string | undefined {

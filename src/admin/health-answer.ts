@@ -8,14 +8,18 @@ export interface HealthAnswer {
 
 /**
  * `ok`, or the closed latches, one a line. With `verbose`, all of them, in the form of the
- * Kubernetes API server's own `/readyz?verbose`.
+ * Kubernetes API server's own `/readyz?verbose`: `[+]name ok`, `[-]name: reason`. What does
+ * not decide, and is closed, stands there as `[!]name: reason`: a mark that says neither
+ * passed nor failed, and the last line and the status are as if it were open.
  * @param check the name that stands in the verbose form's last line
  */
 export function healthAnswer(check: string, latches: readonly Latch[], verbose: boolean): HealthAnswer {
-  const ready = latches.every((latch) => !latch.closed);
+  const ready = latches.every((latch) => latch.advisory || !latch.closed);
   const lines = latches.flatMap((latch) => {
-    if (latch.closed) return [`${verbose ? "[-]" : ""}${latch.name}: ${oneLine(latch.reason)}`];
-    return verbose ? [`[+]${latch.name} ok`] : [];
+    if (!latch.closed) return verbose ? [`[+]${latch.name} ok`] : [];
+    const line = `${latch.name}: ${oneLine(latch.reason)}`;
+    if (verbose) return [`${latch.advisory ? "[!]" : "[-]"}${line}`];
+    return latch.advisory ? [] : [line];
   });
   if (verbose) lines.push(`${check} check ${ready ? "passed" : "failed"}`);
   else if (ready) lines.push("ok");

@@ -1,45 +1,80 @@
 import type { Signals } from "../observe/signals.ts";
 
 /** What must hold for the sidecar to be ready. All of it is local: an outage of Presto must not take an app's pod down. */
-export type LatchName = "started" | "token" | "draining";
+export type LatchName = "started" | "token" | "draining" | "alarm" | "egress";
 
 /** One condition; closed while it does not hold. */
-export type Latch =
-  | { readonly name: LatchName; readonly closed: false }
-  | { readonly name: LatchName; readonly closed: true; readonly reason: string };
+export type Latch = OpenLatch | ClosedLatch;
+
+interface OpenLatch {
+  readonly name: LatchName;
+  /** An advisory latch is shown where all are listed, and readiness does not follow it. */
+  readonly advisory: boolean;
+  readonly closed: false;
+}
+
+interface ClosedLatch {
+  readonly name: LatchName;
+  readonly advisory: boolean;
+  readonly closed: true;
+  readonly reason: string;
+}
 
 export interface Readiness {
   /** @param reason one sentence for people, without a secret */
   close(name: LatchName, reason: string): void;
   open(name: LatchName): void;
+  /** One latch, for whoever keeps it. */
+  latch(name: LatchName): { open(): void; close(reason: string): void };
   /** Empty when ready. */
-  closed(): readonly (Latch & { readonly closed: true })[];
+  closed(): readonly ClosedLatch[];
+  /** Advisory latches too. */
   all(): readonly Latch[];
 }
 
+export interface ReadinessOptions {
+  readonly signals: Pick<Signals, "latchChanged">;
+  /**
+   * What the latched alarm does to readiness. `decisive`: closes it, where issuing is all that
+   * the process is for. `advisory`: does not, where the token in hand may go on serving for
+   * weeks. Left out: there is no such latch, in a role that issues nothing.
+   */
+  readonly alarm?: "decisive" | "advisory";
+  /** Is there a latch for the address that calls leave from? It is closed while they are kept back. Not unless given. */
+  readonly egress?: boolean;
+}
+
 /** Begins as a process does: not started, without a token. Each change is told once. */
-export function createReadiness({ signals }: { readonly signals: Pick<Signals, "latchChanged"> }): Readiness {
+export function createReadiness({ signals, alarm, egress = false }: ReadinessOptions): Readiness {
   const reasons = new Map<LatchName, string | undefined>();
+  const isAdvisory = (name: LatchName): boolean => name === "alarm" && alarm === "advisory";
 
   function set(name: LatchName, reason: string | undefined): void {
+    if (name === "alarm" && alarm === undefined) return;
+    if (name === "egress" && !egress) return;
     if (reasons.has(name) && reasons.get(name) === reason) return;
     reasons.set(name, reason);
-    signals.latchChanged(name, reason);
+    // An advisory one has a signal of its own, and what counts latches may take none for a lost readiness.
+    if (!isAdvisory(name)) signals.latchChanged(name, reason);
   }
 
   const all = (): Latch[] =>
-    [...reasons].map(([name, reason]) =>
-      reason === undefined ? { name, closed: false } : { name, closed: true, reason },
-    );
+    [...reasons].map(([name, reason]) => {
+      const latch = { name, advisory: isAdvisory(name) };
+      return reason === undefined ? { ...latch, closed: false } : { ...latch, closed: true, reason };
+    });
 
   set("started", "The sidecar is starting.");
   set("token", "No token has been read yet.");
   set("draining", undefined);
+  set("alarm", undefined);
+  set("egress", undefined);
 
   return {
     close: set,
     open: (name) => set(name, undefined),
-    closed: () => all().filter((latch) => latch.closed),
+    latch: (name) => ({ open: () => set(name, undefined), close: (reason) => set(name, reason) }),
+    closed: () => all().filter((latch): latch is ClosedLatch => latch.closed && !latch.advisory),
     all,
   };
 }

@@ -135,6 +135,15 @@ export function refuse(reply: FastifyReply, status: number, code: string, detail
   return reply.code(status).send({ code, detail });
 }
 
+/**
+ * Lets the answer to this request take `ms` longer than a connection may be idle. Node counts
+ * a connection whose request is being answered as idle, and would end it. From the next
+ * request on, the usual time holds again: Node sets it anew when a reply is out.
+ */
+export function allowTime(request: FastifyRequest, ms: number): void {
+  request.raw.socket.setTimeout(idleMs + ms);
+}
+
 function hasBody(request: FastifyRequest): boolean {
   const { "content-length": length, "transfer-encoding": coding } = request.headers;
   return coding !== undefined || (length !== undefined && length !== "0");

@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 
+import type { EgressStatus } from "./egress-status.ts";
+import type { RenewalStatus } from "./renewal-status.ts";
 import type { FullReport } from "./status-report.ts";
 
 const style = `body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:46rem;padding:0 1rem;color-scheme:light dark}
@@ -13,16 +15,16 @@ export const statusPagePolicy = `default-src 'none'; style-src 'sha256-${createH
 
 /** The status report as a page for people: read-only, without scripts, everything in it escaped. */
 export function statusPage(report: FullReport): string {
-  const { ready, latches, versions, ...facts } = report;
+  const { ready, latches, renewal, egress, versions, ...facts } = report;
   return `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>presto-sidecar</title><style>${style}</style></head>
 <body>
 <h1>presto-sidecar</h1>
 <p class="${ready ? "good" : "bad"}">${ready ? "Ready" : "Not ready"}</p>
-${table(Object.entries(latches).map(([name, latch]) => [name, latch.closed ? `closed: ${latch.reason ?? ""}` : "ok"]))}
+${table(Object.entries(latches).map(([name, latch]) => [name, latchText(latch)]))}
 ${table(Object.entries(facts).map(([name, value]) => [name.replaceAll("_", " "), show(value)]))}
-${table(Object.entries(versions).map(([name, value]) => [name, value]))}
+${renewal === null ? "" : `<h2>Renewal</h2>\n${table(renewalRows(renewal))}\n`}${egress === null ? "" : `<h2>Way out</h2>\n${table(egressRows(egress))}\n`}${table(Object.entries(versions).map(([name, value]) => [name, value]))}
 <p>For machines: <a href="status">/status</a>, <a href="metrics">/metrics</a>, <a href="readyz?verbose">/readyz?verbose</a></p>
 </body>
 </html>
@@ -34,6 +36,45 @@ function table(rows: readonly (readonly [name: string, value: string])[]): strin
     ([name, value]) => `<tr><th scope="row">${escape(name)}</th><td>${escape(value)}</td></tr>`,
   );
   return `<table>\n${lines.join("\n")}\n</table>`;
+}
+
+function latchText({ closed, reason, advisory }: FullReport["latches"][string]): string {
+  if (!closed) return "ok";
+  return `${advisory ? "warning" : "closed"}: ${reason ?? ""}`;
+}
+
+function renewalRows(renewal: RenewalStatus): (readonly [name: string, value: string])[] {
+  const { last_end: lastEnd, alarm } = renewal;
+  return [
+    ["state", renewal.state],
+    ["automatic", renewal.automatic ? "yes" : "no: issues only when told"],
+    ["due at", show(renewal.due_at)],
+    ["next try at", renewal.next_try_at ?? "nothing is put off"],
+    ["last end", lastEnd === null ? "none yet" : joined(lastEnd.at, lastEnd.kind, lastEnd.detail)],
+    ["alarm", alarm === null ? "none" : joined(alarm.at, alarm.reason)],
+    ["unexplained deaths in 24 h", show(renewal.unexplained_deaths_24h)],
+    ["credentials refused", renewal.credentials_refused ?? "no"],
+  ];
+}
+
+function egressRows(egress: EgressStatus): (readonly [string, string])[] {
+  const { addresses, registered, closed } = egress;
+  return [
+    ["leaves from", addresses.length === 0 ? "not known" : addresses.join(", ")],
+    ["registered", registered === null ? "not known" : registered ? "yes" : "no"],
+    ["kept back", closed ?? "no"],
+    ["verdict", egress.verdict],
+    ["evidence", egress.evidence.join(" ")],
+    ["checked at", show(egress.checked_at)],
+    ...egress.check_urls.map(
+      ({ host, ok, address, error }) =>
+        [host, ok === null ? "not asked yet" : (address ?? `failed: ${error ?? ""}`)] as const,
+    ),
+  ];
+}
+
+function joined(...parts: readonly (string | null)[]): string {
+  return parts.filter((part) => part !== null).join(": ");
 }
 
 function show(value: string | number | null): string {

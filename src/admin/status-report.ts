@@ -1,4 +1,8 @@
+import type { EgressReport } from "../egress-check/egress-report.ts";
+import type { RenewalReport } from "../renewal/renewal-report.ts";
+import { egressStatus, type EgressStatus } from "./egress-status.ts";
 import type { Latch } from "./readiness.ts";
+import { renewalStatus, type RenewalStatus } from "./renewal-status.ts";
 
 /** What `/status` says, in the names that it has there. Holds no secret. Null: not known (yet). */
 export interface StatusReport {
@@ -24,20 +28,43 @@ export interface StatusReport {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** The report with the latches in it, as it goes out. */
+/** A latch, as `/status` says it. */
+interface LatchStatus {
+  readonly closed: boolean;
+  readonly reason: string | null;
+  /** True: readiness does not follow it. */
+  readonly advisory: boolean;
+}
+
+/** The report as it goes out: with the latches in it, and with what is known of the token's renewal and of the way out. */
 export type FullReport = StatusReport & {
   readonly ready: boolean;
-  readonly latches: Readonly<Record<string, { readonly closed: boolean; readonly reason: string | null }>>;
+  /** Null in a role that issues nothing. */
+  readonly renewal: RenewalStatus | null;
+  /** Null where the way out is not watched. */
+  readonly egress: EgressStatus | null;
+  readonly latches: Readonly<Record<string, LatchStatus>>;
 };
 
-export function withLatches(report: StatusReport, latches: readonly Latch[]): FullReport {
+/**
+ * @param renewal undefined in a role that issues nothing
+ * @param egress undefined where the way out is not watched
+ */
+export function fullReport(
+  report: StatusReport,
+  latches: readonly Latch[],
+  renewal: RenewalReport | undefined,
+  egress?: EgressReport,
+): FullReport {
   return {
-    ready: latches.every((latch) => !latch.closed),
+    ready: latches.every((latch) => latch.advisory || !latch.closed),
     ...report,
+    renewal: renewal === undefined ? null : renewalStatus(renewal),
+    egress: egress === undefined ? null : egressStatus(egress),
     latches: Object.fromEntries(
       latches.map((latch) => [
         latch.name,
-        { closed: latch.closed, reason: latch.closed ? latch.reason : null },
+        { closed: latch.closed, reason: latch.closed ? latch.reason : null, advisory: latch.advisory },
       ]),
     ),
   };

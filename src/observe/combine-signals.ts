@@ -31,6 +31,16 @@ export function combineSignals(...listeners: readonly Signals[]): Signals {
     peerCertificate: (validTo) => tell((listener) => listener.peerCertificate(validTo)),
     connectFailed: (error) => tell((listener) => listener.connectFailed(error)),
     latchChanged: (name, reason) => tell((listener) => listener.latchChanged(name, reason)),
+    renewalMoved: (move) => tell((listener) => listener.renewalMoved(move)),
+    issueBegun: (call) => tell((listener) => listener.issueBegun(call)),
+    issueEnded: (call) => tell((listener) => listener.issueEnded(call)),
+    renewalEnded: (end, nextTryAt) => tell((listener) => listener.renewalEnded(end, nextTryAt)),
+    unexplainedDeath: (death) => tell((listener) => listener.unexplainedDeath(death)),
+    alarmChanged: (alarm) => tell((listener) => listener.alarmChanged(alarm)),
+    egressChecked: (check) => tell((listener) => listener.egressChecked(check)),
+    egressAddressSeen: (seen) => tell((listener) => listener.egressAddressSeen(seen)),
+    egressVerdictChanged: (found) => tell((listener) => listener.egressVerdictChanged(found)),
+    egressLatchChanged: (reason) => tell((listener) => listener.egressLatchChanged(reason)),
     warned: (message, cause) => tell((listener) => listener.warned(message, cause)),
   };
 }

@@ -1,6 +1,8 @@
+import { AddressAnswerError } from "../egress-check/address-answer-error.ts";
 import { CallerGone } from "../egress/call.ts";
 import { ConnectError } from "../egress/connect-error.ts";
 import { Failure } from "../errors.ts";
+import { PrestoCallError } from "../presto/presto-call-error.ts";
 import { Problem } from "../problem.ts";
 import { RecordFormatError } from "../store/record-fields.ts";
 import { StoreError } from "../store/token-store.ts";
@@ -18,7 +20,16 @@ export interface DescribedError {
 }
 
 /** Their messages are written here, for people, and hold nothing that came in from outside. */
-const ownErrors = [Problem, Failure, StoreError, ConnectError, CallerGone, RecordFormatError] as const;
+const ownErrors = [
+  Problem,
+  Failure,
+  StoreError,
+  ConnectError,
+  CallerGone,
+  RecordFormatError,
+  PrestoCallError,
+  AddressAnswerError,
+] as const;
 
 const identifier = /^[A-Za-z_]\w{0,63}$/;
 /** A frame of V8's stack: a function's name, a file, a line, a column. A line of someone's text does not look like it. */

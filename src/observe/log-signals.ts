@@ -1,3 +1,6 @@
+import { isoTime } from "./iso-time.ts";
+import { logEgress } from "./log-egress.ts";
+import { logRenewal } from "./log-renewal.ts";
 import type { Log } from "./log.ts";
 import type { FinishedCall, Signals } from "./signals.ts";
 
@@ -63,6 +66,8 @@ export function logSignals(log: Log): Signals {
       reason === undefined
         ? log.write("info", "A readiness latch is open.", { latch })
         : log.write("info", "A readiness latch is closed.", { latch, reason }),
+    ...logRenewal(log),
+    ...logEgress(log),
     warned: (message, cause) => log.write("warn", message, {}, cause),
   };
 }
@@ -76,9 +81,4 @@ function levelOf(call: FinishedCall): "info" | "warn" | "error" {
 
 function hundredths(ms: number): number {
   return Math.round(ms * 100) / 100;
-}
-
-/** `toISOString` throws for a date that could not be parsed. */
-function isoTime(date: Date): string | null {
-  return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }

@@ -1,11 +1,16 @@
 import { Counter, Gauge, Registry } from "prom-client";
 
+import { systemClock, type Clock } from "../clock.ts";
+import type { EgressReport } from "../egress-check/egress-report.ts";
+import type { RenewalReport } from "../renewal/renewal-report.ts";
 import { StoreError, type StoreErrorCode } from "../store/token-store.ts";
 import { createCallMetrics } from "./call-metrics.ts";
+import { createEgressMetrics } from "./egress-metrics.ts";
 import type { LastSeen } from "./last-seen.ts";
 import { createProcessMetrics } from "./process-metrics.ts";
 import { addReadGauge } from "./read-gauge.ts";
-import type { Signals } from "./signals.ts";
+import { createRenewalMetrics } from "./renewal-metrics.ts";
+import type { RenewalSignals, Signals } from "./signals.ts";
 
 /** Present values that only other parts know. */
 export interface Readings {
@@ -13,6 +18,10 @@ export interface Readings {
   load(): { readonly inFlight: number; readonly queued: number; readonly buffered: number };
   /** Log lines lost since the start. */
   logLinesLost(): number;
+  /** Only in a role that issues. */
+  readonly renewal?: () => RenewalReport;
+  /** Only where the way out is watched. */
+  readonly egress?: () => EgressReport;
 }
 
 export interface MetricsOptions {
@@ -23,6 +32,8 @@ export interface MetricsOptions {
   readonly version: string;
   /** Wall clock of the start, milliseconds since 1970. */
   readonly startedAt: number;
+  /** The system's unless given. */
+  readonly clock?: Clock;
 }
 
 export interface Metrics {
@@ -43,16 +54,20 @@ const storeCodes = [
   "newer-schema",
   "not-yet",
   "bad-token",
+  "bad-credentials",
   "other",
 ] as const satisfies readonly (StoreErrorCode | "other")[];
 
 /** `presto_sidecar_*`, in a registry of its own. A value that is not known yet is absent, not zero. */
-export function createMetrics({ operations, lastSeen, version, startedAt }: MetricsOptions): Metrics {
+export function createMetrics(options: MetricsOptions): Metrics {
+  const { operations, lastSeen, version, startedAt, clock = systemClock } = options;
   const registry = new Registry();
   let readings: Readings | undefined;
+  let renewal: RenewalSignals | undefined;
 
   const countCall = createCallMetrics(registry, operations);
   const close = createProcessMetrics(registry);
+  const egress = createEgressMetrics({ registry, clock, report: () => readings?.egress?.() });
 
   const tokenChanges = counter("token_changes_total", "How often another token came into hand.");
   const rejections = counter("token_rejections_total", "How often Presto answered 401 to a token.");
@@ -114,15 +129,29 @@ export function createMetrics({ operations, lastSeen, version, startedAt }: Metr
       peerCertificate() {},
       connectFailed: () => connectFailures.inc(),
       latchChanged: (latch, reason) => latches.set({ latch }, reason === undefined ? 0 : 1),
+      renewalMoved: (move) => ofRenewal().renewalMoved(move),
+      issueBegun: (call) => ofRenewal().issueBegun(call),
+      issueEnded: (call) => ofRenewal().issueEnded(call),
+      renewalEnded: (end, nextTryAt) => ofRenewal().renewalEnded(end, nextTryAt),
+      unexplainedDeath: (death) => ofRenewal().unexplainedDeath(death),
+      alarmChanged: (alarm) => ofRenewal().alarmChanged(alarm),
+      ...egress,
       warned: () => warnings.inc(),
     },
     measure(given) {
       readings = given;
+      if (given.renewal !== undefined) ofRenewal();
     },
     text: () => registry.metrics(),
     contentType: registry.contentType,
     close,
   };
+
+  /** Made once something can be said of renewals: a role that can't issue has no such metric, not even zeros. */
+  function ofRenewal(): RenewalSignals {
+    renewal ??= createRenewalMetrics({ registry, clock, report: () => readings?.renewal?.() });
+    return renewal;
+  }
 
   function counter(name: string, help: string, collect?: () => void): Counter {
     return new Counter({

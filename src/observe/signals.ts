@@ -1,4 +1,8 @@
+import type { EgressVerdict } from "../egress-check/classifier.ts";
 import type { Outcome } from "../problem.ts";
+import type { RenewalEnd } from "../renewal/renewal-end.ts";
+import type { RenewalState } from "../renewal/renewal-state.ts";
+import type { RenewalReason } from "../store/token-record.ts";
 
 /** A proxied or refused call, told once, when its reply has ended or its caller has gone. */
 export interface FinishedCall {
@@ -27,6 +31,11 @@ export interface FinishedCall {
   readonly callerGone: boolean;
 }
 
+/** How an issue call ended. A list, so that whoever counts can name each before it was seen. */
+export const issueCallEnds = ["issued", "refused", "not-sent", "unclear"] as const;
+
+export type IssueCallEnd = (typeof issueCallEnds)[number];
+
 /** What the program tells of itself. Whoever logs or counts implements it; the rest only calls it. */
 export interface Signals {
   callFinished(call: FinishedCall): void;
@@ -48,6 +57,61 @@ export interface Signals {
   connectFailed(error: unknown): void;
   /** A readiness latch opened (`reason` undefined) or closed. */
   latchChanged(name: string, reason: string | undefined): void;
+  /** The renewal went from one state to another. `intent` is the id of the intent that stands for it, if one does. */
+  renewalMoved(move: {
+    readonly from: RenewalState;
+    readonly to: RenewalState;
+    readonly reason: RenewalReason | undefined;
+    readonly intent: string | undefined;
+  }): void;
+  /** An issue call was begun: from here on the stored token may be dead. */
+  issueBegun(call: { readonly intent: string; readonly reason: RenewalReason }): void;
+  /** What was heard of it: `refused` and `not-sent` prove that nothing was done. */
+  issueEnded(call: {
+    readonly intent: string;
+    readonly end: IssueCallEnd;
+    /** An error, for the log; undefined where there is none. */
+    readonly cause: unknown;
+    /** Milliseconds since it was begun. */
+    readonly ms: number;
+  }): void;
+  /** A run through the states ended. `nextTryAt`: if it did not work out, when it is tried again. */
+  renewalEnded(end: RenewalEnd, nextTryAt: Date | undefined): void;
+  /** The stored token was found dead and nobody of ours had begun to replace it. `count`: such deaths in the last 24 h. */
+  unexplainedDeath(death: { readonly generation: number; readonly id: string; readonly count: number }): void;
+  /** The alarm was latched, or (undefined) cleared by a person. */
+  alarmChanged(alarm: { readonly reason: string; readonly at: Date } | undefined): void;
+  /** A check URL was asked which address this process leaves from. `error` is for the log; `changed`: it did not end so the last time. */
+  egressChecked(check: {
+    readonly name: string;
+    readonly address: string | undefined;
+    readonly error: unknown;
+    readonly changed: boolean;
+  }): void;
+  /** This process leaves from other addresses than were known. `registered` is null where that can't be said. */
+  egressAddressSeen(seen: {
+    readonly addresses: readonly string[];
+    readonly registered: boolean | null;
+  }): void;
+  /** How this process stands with Presto, by its last exchanges and by the check URLs. */
+  egressVerdictChanged(found: {
+    readonly verdict: EgressVerdict;
+    readonly evidence: readonly string[];
+  }): void;
+  /** Calls are kept back from now on, and why; or (undefined) they leave again. */
+  egressLatchChanged(reason: string | undefined): void;
   /** Something that an operator should read: a warning in one sentence. */
   warned(message: string, cause?: unknown): void;
 }
+
+/** What is told of a renewal: of the token's making, where the other signals are of its use. */
+export type RenewalSignals = Pick<
+  Signals,
+  "renewalMoved" | "issueBegun" | "issueEnded" | "renewalEnded" | "unexplainedDeath" | "alarmChanged"
+>;
+
+/** What is told of the address that this process leaves from. */
+export type EgressSignals = Pick<
+  Signals,
+  "egressChecked" | "egressAddressSeen" | "egressVerdictChanged" | "egressLatchChanged"
+>;

@@ -1,10 +1,13 @@
 import { describe, expect, it } from "vitest";
 
-import { createReadiness } from "../../../src/admin/readiness.ts";
+import { createReadiness, type ReadinessOptions } from "../../../src/admin/readiness.ts";
 
-function newReadiness() {
+function newReadiness(alarm?: ReadinessOptions["alarm"]) {
   const told: [name: string, reason: string | undefined][] = [];
-  const readiness = createReadiness({ signals: { latchChanged: (...change) => told.push(change) } });
+  const readiness = createReadiness({
+    signals: { latchChanged: (...change) => told.push(change) },
+    ...(alarm === undefined ? {} : { alarm }),
+  });
   return { readiness, told, closedNames: () => readiness.closed().map(({ name }) => name) };
 }
 
@@ -27,12 +30,12 @@ describe("readiness", () => {
     expect(closedNames()).toEqual([]);
     readiness.close("draining", "The sidecar is shutting down.");
     expect(readiness.closed()).toEqual([
-      { name: "draining", closed: true, reason: "The sidecar is shutting down." },
+      { name: "draining", advisory: false, closed: true, reason: "The sidecar is shutting down." },
     ]);
     expect(readiness.all()).toEqual([
-      { name: "started", closed: false },
-      { name: "token", closed: false },
-      { name: "draining", closed: true, reason: "The sidecar is shutting down." },
+      { name: "started", advisory: false, closed: false },
+      { name: "token", advisory: false, closed: false },
+      { name: "draining", advisory: false, closed: true, reason: "The sidecar is shutting down." },
     ]);
   });
 
@@ -49,5 +52,46 @@ describe("readiness", () => {
       ["token", "The file is not there."],
       ["token", undefined],
     ]);
+  });
+
+  it("goes with the alarm where that is decisive", () => {
+    const { readiness, told, closedNames } = newReadiness("decisive");
+    expect(told.at(-1)).toEqual(["alarm", undefined]);
+    readiness.open("started");
+    readiness.open("token");
+    expect(closedNames()).toEqual([]);
+    readiness.close("alarm", "Two issue.");
+    expect(closedNames()).toEqual(["alarm"]);
+    expect(told.at(-1)).toEqual(["alarm", "Two issue."]);
+    readiness.open("alarm");
+    expect(closedNames()).toEqual([]);
+  });
+
+  it("stays whatever the alarm says where that is advisory, and lists it", () => {
+    const { readiness, told, closedNames } = newReadiness("advisory");
+    expect(readiness.all().at(-1)).toEqual({ name: "alarm", advisory: true, closed: false });
+    readiness.open("started");
+    readiness.open("token");
+    readiness.close("alarm", "Two issue.");
+    expect(closedNames()).toEqual([]);
+    expect(readiness.all().at(-1)).toEqual({
+      name: "alarm",
+      advisory: true,
+      closed: true,
+      reason: "Two issue.",
+    });
+    readiness.open("alarm");
+    expect(readiness.all().at(-1)).toEqual({ name: "alarm", advisory: true, closed: false });
+    // What counts latches takes each closed one for a sidecar that is not ready.
+    expect(told.map(([name]) => name)).not.toContain("alarm");
+  });
+
+  it("knows no alarm in a role that issues nothing", () => {
+    const { readiness, told, closedNames } = newReadiness();
+    readiness.close("alarm", "Two issue.");
+    expect(closedNames()).not.toContain("alarm");
+    expect([...readiness.all().map(({ name }) => name), ...told.map(([name]) => name)]).not.toContain(
+      "alarm",
+    );
   });
 });

@@ -3,15 +3,18 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 
 import { statusPage, statusPagePolicy } from "../../../src/admin/status-page.ts";
-import { withLatches } from "../../../src/admin/status-report.ts";
+import { fullReport } from "../../../src/admin/status-report.ts";
+import { renewalReport } from "../../support/renewal-report.ts";
 import { statusReport } from "../../support/status-report.ts";
 
 describe("the status page", () => {
   it("says what the report says, and that something is not known", () => {
     const page = statusPage(
-      withLatches(statusReport({ expires_at: null }), [
-        { name: "token", closed: true, reason: "The file is empty." },
-      ]),
+      fullReport(
+        statusReport({ expires_at: null }),
+        [{ name: "token", advisory: false, closed: true, reason: "The file is empty." }],
+        undefined,
+      ),
     );
     for (const text of [
       "Not ready",
@@ -24,15 +27,54 @@ describe("the status page", () => {
       expect(page).toContain(text);
     }
     expect(page).toContain('<th scope="row">expires at</th><td>not known</td>');
-    expect(statusPage(withLatches(statusReport(), []))).toContain(">Ready<");
+    expect(statusPage(fullReport(statusReport(), [], undefined))).toContain(">Ready<");
+  });
+
+  it("says how the renewal stands, in a role that issues", () => {
+    const at = new Date("2026-11-24T01:02:03Z");
+    const page = statusPage(
+      fullReport(
+        statusReport(),
+        [{ name: "alarm", advisory: true, closed: true, reason: "Two issue." }],
+        renewalReport({
+          state: "reconciling",
+          automatic: false,
+          dueAt: at,
+          nextTryAt: null,
+          lastEnd: { kind: "unreachable", detail: "The store is away.", at },
+          stopped: { reason: "Two issue.", at },
+          unexplainedDeaths: 4,
+          credentialsRefused: "Presto refused them.",
+        }),
+      ),
+    );
+    const row = (name: string, value: string): string =>
+      `<tr><th scope="row">${name}</th><td>${value}</td></tr>`;
+    for (const line of [
+      row("alarm", "warning: Two issue."),
+      row("state", "reconciling"),
+      row("automatic", "no: issues only when told"),
+      row("due at", "2026-11-24T01:02:03.000Z"),
+      row("next try at", "nothing is put off"),
+      row("last end", "2026-11-24T01:02:03.000Z: unreachable: The store is away."),
+      row("alarm", "2026-11-24T01:02:03.000Z: Two issue."),
+      row("unexplained deaths in 24 h", "4"),
+      row("credentials refused", "Presto refused them."),
+    ]) {
+      expect(page).toContain(line);
+    }
+    expect(page).toContain(">Ready<");
+    expect(statusPage(fullReport(statusReport(), [], undefined))).not.toContain("Renewal");
   });
 
   it("escapes whatever is in it", () => {
     const hostile = `"><script>alert('1')</script>&`;
     const page = statusPage(
-      withLatches(statusReport({ role: hostile, upstream: hostile, versions: { [hostile]: hostile } }), [
-        { name: "token", closed: true, reason: hostile },
-      ]),
+      fullReport(
+        statusReport({ role: hostile, upstream: hostile, versions: { [hostile]: hostile } }),
+        [{ name: "token", advisory: false, closed: true, reason: hostile }],
+        undefined,
+      ),
     );
     expect(page).not.toContain("<script");
     expect(page).not.toContain(`"><script`);
@@ -40,7 +82,7 @@ describe("the status page", () => {
   });
 
   it("has one style, which its policy allows by hash, and nothing that loads, runs or sends", () => {
-    const page = statusPage(withLatches(statusReport(), []));
+    const page = statusPage(fullReport(statusReport(), [], undefined));
     const style = /<style>([\s\S]*?)<\/style>/.exec(page)?.[1] ?? "";
     expect(statusPagePolicy).toContain(`'sha256-${createHash("sha256").update(style).digest("base64")}'`);
     expect(statusPagePolicy).toMatch(/^default-src 'none';/);

@@ -16,6 +16,16 @@ function recorder(told: Told[]): Signals {
     peerCertificate: (...values) => told.push(["peerCertificate", ...values]),
     connectFailed: (...values) => told.push(["connectFailed", ...values]),
     latchChanged: (...values) => told.push(["latchChanged", ...values]),
+    renewalMoved: (...values) => told.push(["renewalMoved", ...values]),
+    issueBegun: (...values) => told.push(["issueBegun", ...values]),
+    issueEnded: (...values) => told.push(["issueEnded", ...values]),
+    renewalEnded: (...values) => told.push(["renewalEnded", ...values]),
+    unexplainedDeath: (...values) => told.push(["unexplainedDeath", ...values]),
+    alarmChanged: (...values) => told.push(["alarmChanged", ...values]),
+    egressChecked: (...values) => told.push(["egressChecked", ...values]),
+    egressAddressSeen: (...values) => told.push(["egressAddressSeen", ...values]),
+    egressVerdictChanged: (...values) => told.push(["egressVerdictChanged", ...values]),
+    egressLatchChanged: (...values) => told.push(["egressLatchChanged", ...values]),
     warned: (...values) => told.push(["warned", ...values]),
   };
 }
@@ -25,6 +35,14 @@ function tellAll(signals: Signals): Told[] {
   const token = { generation: 1, id: "a", expiresAt: null };
   const error = new Error("x");
   const end = new Date(0);
+  const move = { from: "idle", to: "reading", reason: undefined, intent: undefined } as const;
+  const begun = { intent: "i", reason: "manual" } as const;
+  const ended = { intent: "i", end: "issued", cause: undefined, ms: 1 } as const;
+  const shutDown = { kind: "shut-down" } as const;
+  const death = { generation: 1, id: "a", count: 2 };
+  const check = { name: "ip.example", address: "192.0.2.1", error: undefined, changed: true };
+  const seen = { addresses: ["192.0.2.1"], registered: null };
+  const found = { verdict: "unknown", evidence: [] } as const;
   signals.callFinished(call);
   signals.tokenChanged(token);
   signals.tokenRejected(token);
@@ -33,6 +51,16 @@ function tellAll(signals: Signals): Told[] {
   signals.peerCertificate(end);
   signals.connectFailed(error);
   signals.latchChanged("token", "none");
+  signals.renewalMoved(move);
+  signals.issueBegun(begun);
+  signals.issueEnded(ended);
+  signals.renewalEnded(shutDown, end);
+  signals.unexplainedDeath(death);
+  signals.alarmChanged(undefined);
+  signals.egressChecked(check);
+  signals.egressAddressSeen(seen);
+  signals.egressVerdictChanged(found);
+  signals.egressLatchChanged("why");
   signals.warned("odd", error);
   return [
     ["callFinished", call],
@@ -43,6 +71,16 @@ function tellAll(signals: Signals): Told[] {
     ["peerCertificate", end],
     ["connectFailed", error],
     ["latchChanged", "token", "none"],
+    ["renewalMoved", move],
+    ["issueBegun", begun],
+    ["issueEnded", ended],
+    ["renewalEnded", shutDown, end],
+    ["unexplainedDeath", death],
+    ["alarmChanged", undefined],
+    ["egressChecked", check],
+    ["egressAddressSeen", seen],
+    ["egressVerdictChanged", found],
+    ["egressLatchChanged", "why"],
     ["warned", "odd", error],
   ];
 }
@@ -60,6 +98,16 @@ function broken(): Signals {
     peerCertificate: fail,
     connectFailed: fail,
     latchChanged: fail,
+    renewalMoved: fail,
+    issueBegun: fail,
+    issueEnded: fail,
+    renewalEnded: fail,
+    unexplainedDeath: fail,
+    alarmChanged: fail,
+    egressChecked: fail,
+    egressAddressSeen: fail,
+    egressVerdictChanged: fail,
+    egressLatchChanged: fail,
     warned: fail,
   };
 }

@@ -127,4 +127,16 @@ describe("the lines of other signals", () => {
     ]);
     expect(lines.at(-1)?.message).toBe("Odd.");
   });
+
+  it("tell renewals too, each signal with a line", () => {
+    const lines = logged((signals) => {
+      signals.renewalMoved({ from: "idle", to: "reading", reason: undefined, intent: undefined });
+      signals.issueBegun({ intent: "i", reason: "manual" });
+      signals.issueEnded({ intent: "i", end: "issued", cause: undefined, ms: 1 });
+      signals.renewalEnded({ kind: "shut-down" }, undefined);
+      signals.unexplainedDeath({ generation: 1, id: "a", count: 1 });
+      signals.alarmChanged({ reason: "Two issue.", at: new Date(0) });
+    });
+    expect(lines.map(({ level }) => level)).toEqual(["debug", "info", "info", "info", "warn", "error"]);
+  });
 });

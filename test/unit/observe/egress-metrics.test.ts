@@ -1,0 +1,84 @@
+import { afterEach, describe, expect, it } from "vitest";
+
+import { systemClock } from "../../../src/clock.ts";
+import type { EgressReport } from "../../../src/egress-check/egress-report.ts";
+import { createLastSeen } from "../../../src/observe/last-seen.ts";
+import { createMetrics, type Metrics } from "../../../src/observe/metrics.ts";
+import { parseExposition, type Exposition } from "../../support/parse-exposition.ts";
+
+const now = Date.UTC(2026, 10, 24);
+const made: Metrics[] = [];
+
+afterEach(() => {
+  for (const metrics of made.splice(0)) metrics.close();
+});
+
+const unknown: EgressReport = {
+  addresses: [],
+  registered: null,
+  closed: null,
+  verdict: "unknown",
+  evidence: [],
+  checkedAt: null,
+  checkUrls: [],
+};
+
+function newMetrics(report?: EgressReport) {
+  const clock = { ...systemClock, now: () => now };
+  const lastSeen = createLastSeen(clock);
+  const metrics = createMetrics({ operations: [], lastSeen, version: "1.2.3", startedAt: 0, clock });
+  made.push(metrics);
+  metrics.measure({
+    load: () => ({ inFlight: 0, queued: 0, buffered: 0 }),
+    logLinesLost: () => 0,
+    ...(report === undefined ? {} : { egress: () => report }),
+  });
+  return {
+    signals: metrics.signals,
+    read: async (): Promise<Exposition> => parseExposition(await metrics.text()),
+  };
+}
+
+describe("the metrics of the way out", () => {
+  it("are absent, not zero, while nothing is known", async () => {
+    const { value } = await newMetrics(unknown).read();
+    expect(value("presto_sidecar_egress_registered")).toBeUndefined();
+    expect(value("presto_sidecar_egress_check_age_seconds")).toBeUndefined();
+    expect(value("presto_sidecar_egress_closed")).toBe(0);
+  });
+
+  it("say whether the address is registered, whether calls are kept back, and the verdict", async () => {
+    const { value } = await newMetrics({
+      ...unknown,
+      registered: false,
+      closed: "why",
+      verdict: "not-registered",
+      checkedAt: new Date(now - 90_000),
+    }).read();
+    expect(value("presto_sidecar_egress_registered")).toBe(0);
+    expect(value("presto_sidecar_egress_closed")).toBe(1);
+    expect(value("presto_sidecar_egress_check_age_seconds")).toBe(90);
+    expect(value("presto_sidecar_egress_verdict", { verdict: "not-registered" })).toBe(1);
+    expect(value("presto_sidecar_egress_verdict", { verdict: "registered" })).toBe(0);
+  });
+
+  it("count the questions to each check URL, from zero on", async () => {
+    const checkUrls = [{ host: "ip.example", ok: null, address: null, error: null }];
+    const { signals, read } = newMetrics({ ...unknown, checkUrls });
+    const name = "presto_sidecar_egress_checks_total";
+    expect((await read()).value(name, { check_url: "ip.example", end: "failed" })).toBe(0);
+    const check = { name: "ip.example", address: undefined, changed: false };
+    signals.egressChecked({ ...check, error: new Error("x") });
+    signals.egressChecked({ ...check, error: undefined });
+    signals.egressChecked({ ...check, error: undefined });
+    const { value } = await read();
+    expect(value(name, { check_url: "ip.example", end: "failed" })).toBe(1);
+    expect(value(name, { check_url: "ip.example", end: "answered" })).toBe(2);
+  });
+
+  it("count how often calls began to be kept back, once where only the reason changes", async () => {
+    const { signals, read } = newMetrics(unknown);
+    for (const reason of ["a", "b", undefined, "a"]) signals.egressLatchChanged(reason);
+    expect((await read()).value("presto_sidecar_egress_closures_total")).toBe(2);
+  });
+});

@@ -1,0 +1,79 @@
+import { describe, expect, it } from "vitest";
+
+import { AddressAnswerError } from "../../../src/egress-check/address-answer-error.ts";
+import { describeError } from "../../../src/observe/describe-error.ts";
+import { logEgress } from "../../../src/observe/log-egress.ts";
+import type { Log } from "../../../src/observe/log.ts";
+import type { EgressSignals } from "../../../src/observe/signals.ts";
+
+function logged(run: (signals: EgressSignals) => void): unknown[] {
+  const lines: unknown[] = [];
+  const log: Log = {
+    enabled: () => true,
+    write: (level, message, fields, error) => lines.push({ level, message, fields, error }),
+    call() {},
+    lost: () => 0,
+    flush: () => Promise.resolve(),
+  };
+  run(logEgress(log));
+  return lines;
+}
+
+const error = new AddressAnswerError("html", "it answered with an HTML page");
+
+describe("a check URL", () => {
+  it("is a warning once, when it begins to fail", () => {
+    const check = { name: "ip.example", address: undefined, error };
+    const lines = logged((signals) => {
+      signals.egressChecked({ ...check, changed: true });
+      signals.egressChecked({ ...check, changed: false });
+      signals.egressChecked({ name: "ip.example", address: "203.0.113.7", error: undefined, changed: true });
+    });
+    expect(lines).toMatchObject([
+      { level: "warn", fields: { check_url: "ip.example" }, error },
+      { level: "debug" },
+      { level: "debug", fields: { check_url: "ip.example", address: "203.0.113.7" } },
+    ]);
+  });
+
+  it("has its failure told in full, since the sentence is our own", () => {
+    expect(describeError(error)).toMatchObject({ code: "html", message: "it answered with an HTML page" });
+  });
+});
+
+describe("an address", () => {
+  it.each([
+    [true, "info"],
+    [null, "info"],
+    [false, "warn"],
+  ])("that is registered: %s is told as %s", (registered, level) => {
+    const lines = logged((signals) => signals.egressAddressSeen({ addresses: ["a", "b"], registered }));
+    expect(lines).toMatchObject([{ level, fields: { addresses: "a, b", registered } }]);
+  });
+});
+
+describe("a verdict", () => {
+  it.each([
+    ["registered", "info"],
+    ["unknown", "info"],
+    ["not-registered", "warn"],
+    ["dead-token", "warn"],
+    ["partner-outage", "warn"],
+  ] as const)("%s is told as %s, with its evidence", (verdict, level) => {
+    const lines = logged((signals) => signals.egressVerdictChanged({ verdict, evidence: ["One.", "Two."] }));
+    expect(lines).toMatchObject([{ level, fields: { verdict, evidence: "One. Two." } }]);
+  });
+});
+
+describe("calls that are kept back", () => {
+  it("are an error and an audit line, and so is their end an audit line", () => {
+    const lines = logged((signals) => {
+      signals.egressLatchChanged("why");
+      signals.egressLatchChanged(undefined);
+    });
+    expect(lines).toMatchObject([
+      { level: "error", fields: { reason: "why", audit: true } },
+      { level: "info", fields: { audit: true } },
+    ]);
+  });
+});

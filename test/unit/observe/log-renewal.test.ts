@@ -1,0 +1,132 @@
+import { describe, expect, it } from "vitest";
+
+import { logRenewal } from "../../../src/observe/log-renewal.ts";
+import type { Log } from "../../../src/observe/log.ts";
+import type { RenewalSignals } from "../../../src/observe/signals.ts";
+import type { RenewalEnd } from "../../../src/renewal/renewal-end.ts";
+
+interface Line {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly error: unknown;
+}
+
+function logged(run: (signals: RenewalSignals) => void): Line[] {
+  const lines: Line[] = [];
+  const log: Log = {
+    enabled: () => true,
+    write: (level, message, fields, error) => lines.push({ level, message, fields: fields ?? {}, error }),
+    call() {},
+    lost: () => 0,
+    flush: () => Promise.resolve(),
+  };
+  run(logRenewal(log));
+  return lines;
+}
+
+const cause = new Error("x");
+const at = new Date("2026-11-24T01:02:03Z");
+const atText = "2026-11-24T01:02:03.000Z";
+
+describe("the steps of a renewal", () => {
+  it("are logged for who looks closely, and are no audit lines", () => {
+    const move = { from: "intending", to: "checking", reason: "rejected", intent: "i-1" } as const;
+    expect(logged((signals) => signals.renewalMoved(move))).toEqual([
+      { level: "debug", message: expect.any(String), fields: move, error: undefined },
+    ]);
+  });
+});
+
+describe("an issue call", () => {
+  it("has a line before it, which says why it is made and under which intent", () => {
+    expect(logged((signals) => signals.issueBegun({ intent: "i-1", reason: "takeover" }))).toEqual([
+      {
+        level: "info",
+        message: expect.stringContaining("may be dead"),
+        fields: { intent: "i-1", reason: "takeover", audit: true },
+        error: undefined,
+      },
+    ]);
+  });
+
+  it.each([
+    ["info", "issued", /issued a token/],
+    ["warn", "refused", /nothing was done/],
+    ["warn", "not-sent", /nothing was done/],
+    ["warn", "unclear", /may have executed/],
+  ] as const)(
+    "has a line at %s after it when its end is %s, true to what is known",
+    (level, end, message) => {
+      const [line] = logged((signals) => signals.issueEnded({ intent: "i-1", end, cause, ms: 12.6 }));
+      expect(line).toEqual({
+        level,
+        message: expect.stringMatching(message),
+        fields: { intent: "i-1", end, ms: 13, audit: true },
+        error: cause,
+      });
+    },
+  );
+});
+
+const ends: [level: string, end: RenewalEnd, fields: object, error?: unknown][] = [
+  [
+    "info",
+    { kind: "renewed", tokenId: "ab12", generation: 7, expiresAt: at },
+    { generation: 7, token_id: "ab12", expires_at: atText },
+  ],
+  [
+    "info",
+    { kind: "renewed", tokenId: "ab12", generation: 7, expiresAt: null },
+    { generation: 7, token_id: "ab12", expires_at: null },
+  ],
+  ["info", { kind: "nothing-to-do", detail: "Not due." }, { detail: "Not due." }],
+  ["warn", { kind: "stopped", detail: "Two issue." }, { detail: "Two issue." }],
+  ["warn", { kind: "refused", credentials: true, detail: "No." }, { detail: "No." }],
+  ["warn", { kind: "refused", credentials: false, detail: "Later." }, { detail: "Later." }],
+  ["warn", { kind: "unreachable", detail: "Away.", cause }, { detail: "Away." }, cause],
+  ["warn", { kind: "lost", detail: "Died." }, { detail: "Died." }],
+  ["info", { kind: "shut-down" }, {}],
+];
+
+describe("the end of a renewal", () => {
+  it.each(ends)("is an audit line at %s for %j", (level, end, fields, error) => {
+    expect(logged((signals) => signals.renewalEnded(end, at))).toEqual([
+      {
+        level,
+        message: expect.stringMatching(/^[A-Z].*\.$/),
+        fields: { end: end.kind, ...fields, next_try_at: atText, audit: true },
+        error,
+      },
+    ]);
+  });
+
+  it("leaves out the next try where there is none", () => {
+    const [line] = logged((signals) => signals.renewalEnded({ kind: "shut-down" }, undefined));
+    expect(line?.fields["next_try_at"]).toBeUndefined();
+  });
+
+  it("tells wrong credentials from another refusal, because only a person can mend those", () => {
+    const [wrong, other] = logged((signals) => {
+      signals.renewalEnded({ kind: "refused", credentials: true, detail: "No." }, undefined);
+      signals.renewalEnded({ kind: "refused", credentials: false, detail: "No." }, undefined);
+    });
+    expect(wrong?.message).toContain("e-mail or password");
+    expect(other?.message).not.toContain("password");
+  });
+});
+
+describe("what points at somebody else who issues", () => {
+  it("is warned of at each death, and logged as an error when the alarm is latched", () => {
+    const lines = logged((signals) => {
+      signals.unexplainedDeath({ generation: 7, id: "ab12", count: 3 });
+      signals.alarmChanged({ reason: "Two issue.", at });
+      signals.alarmChanged(undefined);
+    });
+    expect(lines.map(({ level, fields }) => [level, fields])).toEqual([
+      ["warn", { generation: 7, token_id: "ab12", deaths_24h: 3, audit: true }],
+      ["error", { reason: "Two issue.", stopped_at: atText, audit: true }],
+      ["info", { audit: true }],
+    ]);
+  });
+});

@@ -1,0 +1,140 @@
+import { afterEach, describe, expect, it } from "vitest";
+
+import { systemClock } from "../../../src/clock.ts";
+import { createLastSeen } from "../../../src/observe/last-seen.ts";
+import { createMetrics, type Metrics } from "../../../src/observe/metrics.ts";
+import type { RenewalReport } from "../../../src/renewal/renewal-report.ts";
+import { renewalStates } from "../../../src/renewal/renewal-state.ts";
+import { parseExposition, type Exposition } from "../../support/parse-exposition.ts";
+import { renewalReport } from "../../support/renewal-report.ts";
+
+const now = Date.UTC(2026, 10, 24);
+const made: Metrics[] = [];
+
+afterEach(() => {
+  for (const metrics of made.splice(0)) metrics.close();
+});
+
+function newMetrics(first?: RenewalReport) {
+  const clock = { ...systemClock, now: () => now };
+  const metrics = createMetrics({
+    operations: [],
+    lastSeen: createLastSeen(clock),
+    version: "1.2.3",
+    startedAt: 0,
+    clock,
+  });
+  made.push(metrics);
+  let report = first;
+  const load = () => ({ inFlight: 0, queued: 0, buffered: 0 });
+  metrics.measure({
+    load,
+    logLinesLost: () => 0,
+    ...(first === undefined ? {} : { renewal: () => report ?? first }),
+  });
+  return {
+    signals: metrics.signals,
+    set: (differences: Partial<RenewalReport>) => (report = renewalReport(differences)),
+    read: async (): Promise<Exposition> => parseExposition(await metrics.text()),
+  };
+}
+
+describe("the metrics of renewals", () => {
+  it("are absent, not zero, in a role that issues nothing", async () => {
+    const { families } = await newMetrics().read();
+    expect([...families.keys()].filter((name) => /renewal|issue/.test(name))).toEqual([]);
+  });
+
+  it("are well-formed and have zeros before their first event, so that rate() sees it", async () => {
+    const { families, value } = await newMetrics(renewalReport()).read();
+    for (const [name, { help }] of families) {
+      expect(name).toMatch(/^presto_sidecar_[a-z_]+$/);
+      expect(help).toMatch(/\w.*\.$/);
+    }
+    for (const end of ["issued", "refused", "not-sent", "unclear"])
+      expect(value("presto_sidecar_issue_calls_total", { end })).toBe(0);
+    for (const kind of [
+      "renewed",
+      "nothing-to-do",
+      "stopped",
+      "refused",
+      "unreachable",
+      "lost",
+      "shut-down",
+    ]) {
+      expect(value("presto_sidecar_renewal_ends_total", { kind })).toBe(0);
+    }
+    for (const to of renewalStates) expect(value("presto_sidecar_renewal_transitions_total", { to })).toBe(0);
+    expect(value("presto_sidecar_renewal_unexplained_deaths_total")).toBe(0);
+    expect(value("presto_sidecar_renewal_alarms_total")).toBe(0);
+    expect(value("presto_sidecar_issue_call_duration_seconds_count")).toBe(0);
+  });
+
+  it("count state changes, issue calls with their times, ends, deaths and alarms", async () => {
+    const { signals, read } = newMetrics(renewalReport());
+    signals.renewalMoved({ from: "idle", to: "reading", reason: undefined, intent: undefined });
+    signals.renewalMoved({ from: "reading", to: "probing", reason: "manual", intent: undefined });
+    signals.renewalMoved({ from: "idle", to: "reading", reason: undefined, intent: undefined });
+    signals.issueBegun({ intent: "i", reason: "manual" });
+    signals.issueEnded({ intent: "i", end: "issued", cause: undefined, ms: 300 });
+    signals.issueEnded({ intent: "j", end: "unclear", cause: undefined, ms: 15_000 });
+    signals.renewalEnded({ kind: "lost", detail: "Died." }, undefined);
+    signals.unexplainedDeath({ generation: 1, id: "a", count: 5 });
+    signals.alarmChanged({ reason: "Two issue.", at: new Date(0) });
+    signals.alarmChanged(undefined);
+    const { value } = await read();
+    expect(value("presto_sidecar_renewal_transitions_total", { to: "reading" })).toBe(2);
+    expect(value("presto_sidecar_renewal_transitions_total", { to: "probing" })).toBe(1);
+    expect(value("presto_sidecar_issue_calls_total", { end: "issued" })).toBe(1);
+    expect(value("presto_sidecar_issue_calls_total", { end: "unclear" })).toBe(1);
+    expect(value("presto_sidecar_issue_calls_total", { end: "refused" })).toBe(0);
+    expect(value("presto_sidecar_issue_call_duration_seconds_count")).toBe(2);
+    expect(value("presto_sidecar_issue_call_duration_seconds_sum")).toBeCloseTo(15.3);
+    expect(value("presto_sidecar_issue_call_duration_seconds_bucket", { le: "0.5" })).toBe(1);
+    expect(value("presto_sidecar_renewal_ends_total", { kind: "lost" })).toBe(1);
+    expect(value("presto_sidecar_renewal_unexplained_deaths_total")).toBe(1);
+    expect(value("presto_sidecar_renewal_alarms_total")).toBe(1);
+  });
+
+  it("show the present: when it is due and tried again, deaths, alarm, credentials", async () => {
+    const { set, read } = newMetrics(renewalReport({ dueAt: new Date(now + 60_500) }));
+    const calm = await read();
+    expect(calm.value("presto_sidecar_renewal_due_seconds")).toBe(60.5);
+    expect(calm.value("presto_sidecar_renewal_next_try_seconds")).toBeUndefined();
+    expect(calm.value("presto_sidecar_renewal_unexplained_deaths_last_day")).toBe(0);
+    expect(calm.value("presto_sidecar_renewal_credentials_refused")).toBe(0);
+    expect(calm.value("presto_sidecar_renewal_stopped")).toBe(0);
+    set({
+      dueAt: new Date(now - 1000),
+      nextTryAt: new Date(now + 4000),
+      unexplainedDeaths: 2,
+      credentialsRefused: "No.",
+      stopped: { reason: "Two issue.", at: new Date(now) },
+    });
+    const bad = await read();
+    expect(bad.value("presto_sidecar_renewal_due_seconds")).toBe(-1);
+    expect(bad.value("presto_sidecar_renewal_next_try_seconds")).toBe(4);
+    expect(bad.value("presto_sidecar_renewal_unexplained_deaths_last_day")).toBe(2);
+    expect(bad.value("presto_sidecar_renewal_credentials_refused")).toBe(1);
+    expect(bad.value("presto_sidecar_renewal_stopped")).toBe(1);
+    set({ dueAt: null });
+    const unknown = await read();
+    expect(unknown.value("presto_sidecar_renewal_due_seconds")).toBeUndefined();
+    expect(unknown.value("presto_sidecar_renewal_next_try_seconds")).toBeUndefined();
+  });
+
+  it("show one state as 1 and all others as 0", async () => {
+    const { set, read } = newMetrics(renewalReport());
+    for (const state of renewalStates) {
+      set({ state });
+      const { value } = await read();
+      const ones = renewalStates.filter(
+        (each) => value("presto_sidecar_renewal_state", { state: each }) === 1,
+      );
+      const zeros = renewalStates.filter(
+        (each) => value("presto_sidecar_renewal_state", { state: each }) === 0,
+      );
+      expect([ones, zeros.length]).toEqual([[state], renewalStates.length - 1]);
+    }
+  });
+});
