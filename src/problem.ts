@@ -109,6 +109,13 @@ export const problems = {
     proxyStatus: "proxy_configuration_error",
     mayRepeat: true,
   },
+  "egress-not-registered": {
+    status: 503,
+    title: "Calls would leave from an address that is not registered with Presto",
+    outcome: "not-sent",
+    proxyStatus: "proxy_configuration_error",
+    mayRepeat: true,
+  },
   overloaded: {
     status: 503,
     title: "The sidecar has too much to do",

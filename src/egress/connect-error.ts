@@ -1,11 +1,14 @@
 import { systemCode } from "../errors.ts";
 
 /**
- * - `unreachable`: no TCP connection, or it ended before TLS was up.
+ * - `unreachable`: no TCP connection, or it ended before TLS was up, or the egress proxy refused.
  * - `untrusted`: certificate, name, pin or TLS version.
  * - `timeout`: not connected in time.
  */
 export type ConnectErrorKind = "unreachable" | "untrusted" | "timeout";
+
+/** Where it failed: on this machine, on the way to or at the egress proxy, or beyond. */
+export type ConnectErrorPlace = "here" | "egress-proxy" | "presto";
 
 /** No connection to Presto: not a byte of any request was written. */
 export class ConnectError extends Error {
@@ -13,11 +16,19 @@ export class ConnectError extends Error {
   readonly kind: ConnectErrorKind;
   /** Error type of the Proxy-Status field, RFC 9209 section 2.3. */
   readonly proxyStatus: string;
+  readonly place: ConnectErrorPlace;
 
-  constructor(kind: ConnectErrorKind, message: string, proxyStatus: string, cause?: unknown) {
+  constructor(
+    kind: ConnectErrorKind,
+    message: string,
+    proxyStatus: string,
+    cause?: unknown,
+    place: ConnectErrorPlace = "presto",
+  ) {
     super(message, { cause });
     this.kind = kind;
     this.proxyStatus = proxyStatus;
+    this.place = place;
   }
 }
 
@@ -45,7 +56,20 @@ const certificateCodes = new Set([
   "ERR_PIN_MISMATCH",
 ]);
 
-/** Sorts what `tls.connect` failed with. */
+/** What the system's other codes mean for whoever wanted a connection. */
+const systemFailures: Readonly<Record<string, readonly [ConnectErrorKind, string, string]>> = {
+  ECONNREFUSED: ["unreachable", "connection refused", "connection_refused"],
+  ETIMEDOUT: ["timeout", "connecting took too long", "connection_timeout"],
+  ECONNRESET: ["unreachable", "connection ended before TLS was up", "connection_terminated"],
+  EPIPE: ["unreachable", "connection ended before TLS was up", "connection_terminated"],
+  ENETUNREACH: ["unreachable", "no route (ENETUNREACH)", "destination_ip_unroutable"],
+  EHOSTUNREACH: ["unreachable", "no route (EHOSTUNREACH)", "destination_ip_unroutable"],
+};
+
+/** Codes of getaddrinfo: the name is not there, or nobody could say. */
+const lookupCodes = new Set(["ENOTFOUND", "EAI_AGAIN", "EAI_FAIL", "EAI_NODATA", "EAI_ADDRFAMILY"]);
+
+/** Sorts what a look-up, a TCP connection or a TLS handshake failed with. */
 export function toConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error;
   const code = systemCode(error) ?? "";
@@ -55,27 +79,25 @@ export function toConnectError(error: unknown): ConnectError {
   if (code.startsWith("ERR_SSL_") || code === "EPROTO") {
     return new ConnectError("untrusted", `TLS handshake failed (${code})`, "tls_protocol_error", error);
   }
-  if (code === "ENOTFOUND" || code === "EAI_AGAIN" || code === "EAI_FAIL" || code === "EAI_NODATA") {
+  if (lookupCodes.has(code)) {
     return new ConnectError("unreachable", `name not resolved (${code})`, "dns_error", error);
   }
-  if (code === "ECONNREFUSED") {
-    return new ConnectError("unreachable", "connection refused", "connection_refused", error);
-  }
-  if (code === "ETIMEDOUT") {
-    return new ConnectError("timeout", "connecting took too long", "connection_timeout", error);
-  }
-  if (code === "ECONNRESET" || code === "EPIPE") {
-    return new ConnectError(
-      "unreachable",
-      "connection ended before TLS was up",
-      "connection_terminated",
-      error,
-    );
-  }
-  return new ConnectError(
+  const [kind, message, proxyStatus] = systemFailures[code] ?? [
     "unreachable",
     `no connection (${code || "unknown cause"})`,
     "destination_unavailable",
-    error,
+  ];
+  return new ConnectError(kind, message, proxyStatus, error);
+}
+
+/** The same failure, on the way to the egress proxy; what failed on this machine stays there. */
+export function onTheWayToProxy(error: ConnectError): ConnectError {
+  if (error.place !== "presto") return error;
+  return new ConnectError(
+    error.kind,
+    `on the way to the egress proxy: ${error.message}`,
+    error.proxyStatus,
+    error.cause,
+    "egress-proxy",
   );
 }

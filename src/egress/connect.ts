@@ -1,31 +1,43 @@
-import { isIP } from "node:net";
-import { connect as tlsConnect } from "node:tls";
+import type { Writable } from "node:stream";
 import type { SecureContext, TLSSocket } from "node:tls";
 
 import type { Clock } from "../clock.ts";
 import { systemCode } from "../errors.ts";
 import type { Signals } from "../observe/signals.ts";
-import { ConnectError, toConnectError } from "./connect-error.ts";
+import { startAttempt } from "./attempt.ts";
+import type { Attempt } from "./attempt.ts";
+import { createCertificateWatch } from "./certificate-watch.ts";
+import { toConnectError } from "./connect-error.ts";
+import type { ConnectError } from "./connect-error.ts";
 import type { Origin } from "./origin.ts";
-import { createTrustContext, verifyPeer } from "./tls.ts";
+import { createRoute } from "./route.ts";
+import type { Route } from "./route.ts";
+import { startTls } from "./start-tls.ts";
+import { verifyPeer } from "./tls.ts";
 import type { Trust } from "./tls.ts";
+import { createTrustAnchors } from "./trust-anchors.ts";
+import type { TrustAnchors } from "./trust-anchors.ts";
 
 export interface ConnectOptions {
   readonly origin: Origin;
   readonly trust: Trust;
-  /** TCP and TLS together, milliseconds. */
+  /** The certificates of `trust`, where others use them too; undefined: read here. */
+  readonly anchors?: TrustAnchors | undefined;
+  /** How connections leave this machine; undefined: straight, from the address that the system chooses. */
+  readonly route?: Route | undefined;
+  /** Everything until TLS is up, milliseconds: the name, TCP, the egress proxy, TLS. */
   readonly timeoutMs: number;
   readonly clock: Clock;
-  readonly signals: Pick<Signals, "peerCertificate" | "connectFailed">;
+  readonly signals: Pick<Signals, "peerCertificate" | "connectFailed" | "warned">;
 }
 
-/** Called once: with a `ConnectError`, or with a socket whose peer was verified. */
+/** Called once, and not at all for an attempt that was given up: with a `ConnectError`, or with a socket whose peer was verified. */
 export type Connected = (error: ConnectError | null, socket: TLSSocket | null) => void;
 
 /** The one way out of this process: whoever talks to Presto gets its connections here. */
 export interface Connector {
-  /** @returns the socket, so that an attempt which nobody waits for any more can be given up by destroying it */
-  connect(done: Connected): TLSSocket;
+  /** @returns a stream that stands for the attempt, which is given up by destroying it while it is not done */
+  connect(done: Connected): Writable;
   /**
    * Reads the CA file again and forgets all sessions; connections that are up stay.
    * @throws Failure `configuration` if the file can't be used; what was trusted stays trusted
@@ -39,91 +51,77 @@ const sessionLifeMs = 10 * 60_000;
 interface RememberedSession {
   readonly bytes: Buffer;
   readonly bornAt: number;
+  /** What its certificate was judged by: it stands no longer than that. */
+  readonly context: SecureContext;
 }
 
 /** @throws Failure `configuration` if the CA file can't be used */
 export function createConnector(options: ConnectOptions): Connector {
   const { origin, trust, clock, signals } = options;
-  let context: SecureContext = createTrustContext(trust);
+  const anchors = options.anchors ?? createTrustAnchors(trust);
   let session: RememberedSession | undefined;
+  const { context } = anchors;
+  const route =
+    options.route ?? createRoute({ localAddress: undefined, gateway: () => undefined, context, clock });
+  const seeCertificate = createCertificateWatch({ host: origin.host, clock, signals });
 
-  function resumable(): Buffer | undefined {
-    if (session === undefined || clock.monotonic() - session.bornAt > sessionLifeMs) return undefined;
-    return session.bytes;
+  function resumable(): RememberedSession | undefined {
+    if (session?.context !== context()) return undefined;
+    return clock.monotonic() - session.bornAt > sessionLifeMs ? undefined : session;
   }
 
-  function connect(done: Connected): TLSSocket {
-    const mine = context;
+  /** TLS is end to end, whatever the route leads through. */
+  async function open(attempt: Attempt): Promise<TLSSocket> {
+    const carrier = await route.open(origin, attempt);
+    attempt.stage = { waitsFor: "TLS was not up", place: "presto", proxyStatus: "connection_timeout" };
+    const judgedBy = context();
     const resumed = resumable();
-    const bornAt = resumed === undefined ? clock.monotonic() : (session?.bornAt ?? clock.monotonic());
-    const socket = tlsConnect({
-      host: origin.host,
-      port: origin.port,
-      // RFC 6066 section 3: no literal addresses in SNI. The name is then checked against the host.
-      servername: isIP(origin.host) === 0 ? origin.host : "",
-      secureContext: mine,
-      // RFC 7301; HTTP/2 is not offered: a refused POST has been seen to be sent twice over it.
-      ALPNProtocols: ["http/1.1"],
-      rejectUnauthorized: true,
-      checkServerIdentity: (_name, certificate) => verifyPeer(origin.host, certificate, trust.pins),
-      ...(resumed === undefined ? {} : { session: resumed }),
-    });
-
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, 60_000);
-
-    const finish = (error: ConnectError | null): void => {
-      timer.cancel();
-      socket.off("error", onError);
-      socket.off("secureConnect", onSecure);
-      socket.off("close", onClose);
-      if (error === null) {
-        done(null, socket);
-        return;
-      }
-      session = undefined;
-      socket.on("error", () => {});
-      socket.destroy();
-      signals.connectFailed(error);
-      done(error, null);
-    };
-    const onError = (error: Error): void => {
-      // Given up by undici: nobody waits for it, and it tells nothing of Presto.
-      if (systemCode(error) !== "UND_ERR_INFO") {
-        finish(toConnectError(error));
-        return;
-      }
-      timer.cancel();
-      socket.off("close", onClose);
-    };
-    const onClose = (): void =>
-      finish(new ConnectError("unreachable", "connection ended before TLS was up", "connection_terminated"));
-    const onSecure = (): void => {
-      markResets(socket);
-      if (!socket.isSessionReused()) signals.peerCertificate(new Date(socket.getPeerCertificate().valid_to));
-      finish(null);
-    };
-    const timer = clock.after(options.timeoutMs, () =>
-      finish(
-        new ConnectError("timeout", `not connected within ${options.timeoutMs} ms`, "connection_timeout"),
-      ),
+    const bornAt = resumed?.bornAt ?? clock.monotonic();
+    return startTls(
+      {
+        socket: carrier,
+        host: origin.host,
+        context: judgedBy,
+        verify: (certificate) => verifyPeer(origin.host, certificate, trust.pins),
+        session: resumed?.bytes,
+        onSession(bytes) {
+          session = { bytes, bornAt, context: judgedBy };
+        },
+        onSecure(socket) {
+          markResets(socket);
+          if (!socket.isSessionReused()) seeCertificate(new Date(socket.getPeerCertificate().valid_to));
+        },
+      },
+      attempt,
     );
+  }
 
-    socket.once("error", onError);
-    socket.once("secureConnect", onSecure);
-    socket.once("close", onClose);
-    socket.on("session", (bytes: Buffer) => {
-      if (mine === context) session = { bytes, bornAt };
-    });
-    return socket;
+  function connect(done: Connected): Writable {
+    const { attempt, handle, isGivenUp, end } = startAttempt(options.timeoutMs, clock);
+    void open(attempt).then(
+      (socket) => {
+        if (isGivenUp()) {
+          socket.destroy();
+          return;
+        }
+        end();
+        done(null, socket);
+      },
+      (reason: unknown) => {
+        if (isGivenUp()) return;
+        end();
+        session = undefined;
+        const error = toConnectError(reason);
+        signals.connectFailed(error);
+        done(error, null);
+      },
+    );
+    return handle;
   }
 
   return {
     connect,
-    reload() {
-      context = createTrustContext(trust);
-      session = undefined;
-    },
+    reload: () => anchors.reload(),
   };
 }
 

@@ -197,7 +197,7 @@ function fromConnectError(error: ConnectError): Problem {
       });
     case "timeout":
       return new Problem("upstream-timeout", {
-        detail: "no connection to Presto was had in time; nothing was sent",
+        detail: `no connection to Presto was had in time (${error.message}); nothing was sent`,
         outcome: "not-sent",
         proxyStatus: error.proxyStatus,
         cause: error,

@@ -12,27 +12,26 @@ export interface PoolOptions {
   readonly timeoutMs: number;
 }
 
-/** A new connection at least this often, so that a changed address of Presto's name is noticed. */
-const connectionLifeMs = 5 * 60_000;
-
 /**
  * Connections to the one origin: HTTP/1.1, one exchange at a time on each, no redirects,
  * no retries. An idle one is given up after 4 s, or 2 s before the end that the server's
  * `Keep-Alive: timeout` names, so that no call is sent on a connection about to be closed.
+ *
+ * A connection in use lives as long as its pool: see `createRenewedPool`. undici's `clientTtl`
+ * is not used, for it reads the clock once for each busy connection that a call passes over.
  */
 export function createPool(options: PoolOptions): Pool {
   return new Pool(options.origin.url, {
     connections: options.connections,
     pipelining: 1,
     allowH2: false,
-    clientTtl: connectionLifeMs,
     keepAliveTimeout: 4_000,
     keepAliveMaxTimeout: 60_000,
     keepAliveTimeoutThreshold: 2_000,
     headersTimeout: options.timeoutMs + 1_000,
     bodyTimeout: options.timeoutMs + 1_000,
     maxHeaderSize: 32 * 1024,
-    // The socket is handed back so that undici can give up an attempt that no request waits for any more.
+    // What stands for the attempt is handed back so that undici can give it up when no request waits for it any more.
     connect: (_options, callback) =>
       options.connector.connect((error, socket) => {
         if (error !== null) callback(error, null);

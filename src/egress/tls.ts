@@ -57,7 +57,7 @@ function readCertificates(path: string): string[] {
  * anchor: `tls.getCACertificates()` would obey NODE_EXTRA_CA_CERTS and SSL_CERT_FILE.
  * @throws Failure `configuration` if the CA file can't be used
  */
-export function createTrustContext(trust: Trust): SecureContext {
+export function createTrustContext(trust: Pick<Trust, "caFile" | "caOnly">): SecureContext {
   const own = trust.caFile === undefined ? [] : readCertificates(trust.caFile);
   return createSecureContext({
     ca: trust.caOnly ? own : [...rootCertificates, ...own],

@@ -23,6 +23,8 @@ export function withReconnect(send: Send, clock: Clock): Send {
   return (call, token) => send(call, token).catch((problem: unknown) => again(call, token, problem, 0));
 }
 
+/** Where an egress proxy refuses the login, the next try would be refused as well, and may lock it out. */
 function mayTryAgain(call: Call, problem: unknown): boolean {
-  return problem instanceof Problem && problem.code === "upstream-unreachable" && !call.written;
+  if (!(problem instanceof Problem) || call.written) return false;
+  return problem.code === "upstream-unreachable" && problem.proxyStatus !== "proxy_configuration_error";
 }

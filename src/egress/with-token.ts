@@ -128,8 +128,9 @@ export function withToken(send: Send, options: WithTokenOptions): Perform {
         turnKept = true;
         answer.body.once("close", () => turns.give());
       }
-      if (answer.status === 401) tokens.reject(token);
-      else if (answer.status >= 200 && answer.status < 300 && isJson(answer)) tokens.proveAlive(token);
+      if (answer.status === 401) tokens.reject(token, isJson(answer));
+      else if (answer.status >= 200 && answer.status < 300 && isJson(answer))
+        tokens.proveAlive(token, call.arrivedAt);
       return answer;
     } finally {
       if (!turnKept) turns.give();

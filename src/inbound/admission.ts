@@ -24,6 +24,8 @@ export interface Admission extends Turns {
   /** Takes `bytes` of the memory for bodies and replies; false, and takes none, if there is not that much left. */
   hold(bytes: number): boolean;
   drop(bytes: number): void;
+  /** Calls `run` once no call is being sent; answers what calls that off. */
+  whenQuiet(run: () => void): () => void;
   /** Calls being sent, calls waiting, bytes held. */
   load(): { readonly inFlight: number; readonly queued: number; readonly buffered: number };
 }
@@ -45,6 +47,7 @@ export function createAdmission(limits: AdmissionLimits): Admission {
   const queue = new Set<() => void>();
   /** Twice what may be sent and wait: as many again may still be sending their bodies. */
   const mostUnderWay = Math.max(64, 2 * (limits.maxInFlight + limits.maxQueue));
+  const listeners = new Set<() => void>();
   let inFlight = 0;
   let heldElsewhere = 0;
   let buffered = 0;
@@ -87,8 +90,14 @@ export function createAdmission(limits: AdmissionLimits): Admission {
     },
     give() {
       const [first] = queue;
-      if (first === undefined) inFlight -= 1;
-      else first();
+      if (first !== undefined) {
+        first();
+        return;
+      }
+      inFlight -= 1;
+      if (inFlight > 0 || listeners.size === 0) return;
+      for (const run of listeners) run();
+      listeners.clear();
     },
     tryEnter() {
       if (waiting() >= limits.maxQueue) return false;
@@ -110,6 +119,11 @@ export function createAdmission(limits: AdmissionLimits): Admission {
     },
     drop(bytes) {
       buffered -= bytes;
+    },
+    whenQuiet(run) {
+      if (inFlight === 0) run();
+      else listeners.add(run);
+      return () => void listeners.delete(run);
     },
     load: () => ({ inFlight, queued: waiting(), buffered }),
   };

@@ -54,3 +54,68 @@ describe("admission", () => {
     expect(admission.load().buffered).toBe(0);
   });
 });
+
+describe("the moment in which no call is being sent", () => {
+  it("is now, if none is", () => {
+    const admission = createAdmission(limits);
+    let quiet = 0;
+    admission.whenQuiet(() => {
+      quiet += 1;
+    });
+    expect(quiet).toBe(1);
+  });
+
+  it("comes with the end of the last one, and is told of once", () => {
+    const admission = createAdmission({ ...limits, maxInFlight: 2 });
+    admission.tryTake();
+    admission.tryTake();
+    let quiet = 0;
+    admission.whenQuiet(() => {
+      quiet += 1;
+    });
+    admission.give();
+    expect(quiet).toBe(0);
+    admission.give();
+    expect(quiet).toBe(1);
+    admission.tryTake();
+    admission.give();
+    expect(quiet).toBe(1);
+  });
+
+  it("does not come while a turn goes from one call to the next", async () => {
+    const admission = createAdmission(limits);
+    admission.tryTake();
+    const next = admission.take(plainCall(0));
+    let quiet = 0;
+    admission.whenQuiet(() => {
+      quiet += 1;
+    });
+    admission.give();
+    await next;
+    expect(quiet).toBe(0);
+    admission.give();
+    expect(quiet).toBe(1);
+  });
+
+  it("does not wait for calls that are held: they wait for the renewal", () => {
+    const admission = createAdmission(limits);
+    expect(admission.tryEnter()).toBe(true);
+    let quiet = 0;
+    admission.whenQuiet(() => {
+      quiet += 1;
+    });
+    expect(quiet).toBe(1);
+  });
+
+  it("is not told of to whoever called it off", () => {
+    const admission = createAdmission(limits);
+    admission.tryTake();
+    let quiet = 0;
+    const callOff = admission.whenQuiet(() => {
+      quiet += 1;
+    });
+    callOff();
+    admission.give();
+    expect(quiet).toBe(0);
+  });
+});

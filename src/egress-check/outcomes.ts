@@ -1,0 +1,135 @@
+import { fieldOf } from "../egress/answer.ts";
+import { ConnectError } from "../egress/connect-error.ts";
+import { Problem } from "../problem.ts";
+
+/**
+ * What an exchange with Presto shows of the address that it came from. What an address that is
+ * not registered meets is left open by the API's documentation: 403, a page, or a reset.
+ *
+ * - `accepted`: 2xx.
+ * - `app-refused`: another 4xx in JSON than those named here.
+ * - `rate-limited`: 429 in JSON.
+ * - `token-refused`: 401 to the token in use. `token-dead`: a probe has proved it.
+ * - `forbidden`: 403, in JSON or without content.
+ * - `block-page`: an HTML page with 2xx, 403 or another 4xx.
+ * - `reset`: the connection was reset, or ended before TLS was up. `refused`: no TCP connection.
+ * - `timed-out`: no connection, or no answer, in time.
+ * - `failing`: 5xx, or an answer that was malformed or cut off.
+ * - `unclear`: all that tells nothing of Presto: names, this machine, the egress proxy, TLS, redirects, a page with 401 or 429.
+ */
+export const outcomeKinds = [
+  "accepted",
+  "app-refused",
+  "rate-limited",
+  "token-refused",
+  "token-dead",
+  "forbidden",
+  "block-page",
+  "reset",
+  "refused",
+  "timed-out",
+  "failing",
+  "unclear",
+] as const;
+
+export type OutcomeKind = (typeof outcomeKinds)[number];
+
+/** How one counts. */
+export interface OutcomeMeaning {
+  /** Presto's application answered, so the address was let in. */
+  readonly letIn?: true;
+  /** What an address that is not registered would meet. */
+  readonly sign?: true;
+  /** Not a sign by what is documented, but reason enough to look at the address. */
+  readonly suspicious?: true;
+}
+
+export const meanings: Readonly<Record<OutcomeKind, OutcomeMeaning>> = {
+  accepted: { letIn: true },
+  "app-refused": { letIn: true },
+  "rate-limited": { letIn: true },
+  "token-refused": { letIn: true },
+  "token-dead": { letIn: true },
+  forbidden: { sign: true },
+  "block-page": { sign: true },
+  reset: { sign: true },
+  refused: { sign: true },
+  "timed-out": { suspicious: true },
+  failing: {},
+  unclear: {},
+};
+
+/** An answer, as far as it is looked at. */
+export interface SeenAnswer {
+  readonly status: number;
+  /** Name, value, name, value…, as they came. */
+  readonly headers: string[];
+  /** Only a buffer is looked into. */
+  readonly body?: unknown;
+}
+
+/** Sorts an answer to a call that was made with the token. */
+export function kindOfAnswer(answer: SeenAnswer): OutcomeKind {
+  const { status, body } = answer;
+  // Nearly every call: settled without a look at the fields, for it costs on the request path.
+  if (status >= 200 && status < 300 && Buffer.isBuffer(body) && beginsAsJson(body[0])) return "accepted";
+  if (status >= 500) return "failing";
+  if (status < 200 || (status >= 300 && status < 400)) return "unclear";
+  const shape = shapeOf(answer);
+  if (status === 401 || status === 429) {
+    if (shape === "page") return "unclear";
+    if (status === 401) return "token-refused";
+    return shape === "json" ? "rate-limited" : "unclear";
+  }
+  if (shape === "page") return "block-page";
+  if (status < 300) return "accepted";
+  if (status === 403) return "forbidden";
+  return shape === "json" ? "app-refused" : "unclear";
+}
+
+/**
+ * Sorts the end of a call of this process's own that carried no token in use (or none at all):
+ * a 401 to it proves that Presto's application was reached, and says nothing of the token.
+ */
+export function kindOfOwnAnswer(answer: SeenAnswer): OutcomeKind {
+  const kind = kindOfAnswer(answer);
+  return kind === "token-refused" ? "app-refused" : kind;
+}
+
+/** Sorts what a call, or an attempt to connect, failed with. */
+export function kindOfFailure(error: unknown): OutcomeKind {
+  if (error instanceof ConnectError) return kindOfConnectError(error);
+  if (!(error instanceof Problem)) return "unclear";
+  if (error.cause instanceof ConnectError) return kindOfConnectError(error.cause);
+  switch (error.code) {
+    case "upstream-broken":
+      return error.proxyStatus === "connection_terminated" ? "reset" : "failing";
+    case "upstream-timeout":
+      return "timed-out";
+    default:
+      return "unclear";
+  }
+}
+
+function kindOfConnectError({ kind, place, proxyStatus }: ConnectError): OutcomeKind {
+  if (place !== "presto") return "unclear";
+  if (proxyStatus === "connection_terminated") return "reset";
+  if (proxyStatus === "connection_refused") return "refused";
+  return kind === "timeout" && proxyStatus === "connection_timeout" ? "timed-out" : "unclear";
+}
+
+/** By its type, or, without one, by its first byte. */
+function shapeOf({ headers, body }: SeenAnswer): "json" | "page" | "other" {
+  const type = fieldOf({ headers }, "content-type")?.trim();
+  if (type !== undefined && type !== "") {
+    if (/^application\/(?:[a-z0-9.-]+\+)?json\s*(?:;|$)/i.test(type)) return "json";
+    return /^(?:text\/html|application\/xhtml\+xml)\s*(?:;|$)/i.test(type) ? "page" : "other";
+  }
+  if (!Buffer.isBuffer(body)) return "other";
+  if (beginsAsJson(body[0])) return "json";
+  return body.toString("latin1", 0, 64).trimStart().startsWith("<") ? "page" : "other";
+}
+
+function beginsAsJson(byte: number | undefined): boolean {
+  return byte === 0x7b || byte === 0x5b;
+}

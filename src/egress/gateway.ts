@@ -1,0 +1,96 @@
+import { canonicalHost } from "../host-name.ts";
+import { Secret } from "../secret.ts";
+import { authorityOf } from "./origin.ts";
+import type { Endpoint } from "./origin.ts";
+
+/** Whom an egress proxy lets through. Both are secrets: the user's name is often half of the password. */
+export interface GatewayLogin {
+  readonly user: Secret;
+  readonly password: Secret;
+}
+
+/** An egress proxy: `http` and `https` speak CONNECT (RFC 9110 section 9.3.6), the latter over TLS of its own; `socks5` is RFC 1928. */
+export interface Gateway extends Endpoint {
+  readonly kind: "http" | "https" | "socks5";
+  readonly login: GatewayLogin | undefined;
+}
+
+/** Either a gateway, or what is wrong with its text, as the rest of a sentence that begins with the text's name. It never quotes the text, which holds a password. */
+export type ParsedGateway =
+  | { readonly gateway: Gateway; readonly wrong?: undefined }
+  | { readonly gateway?: undefined; readonly wrong: string };
+
+const kinds: Readonly<Record<string, Gateway["kind"]>> = { http: "http", https: "https", socks5: "socks5" };
+
+const gatewayText = /^([^/@]*):\/\/(?:(.*)@)?(\[[^\]]*\]|[^:@[\]]*)(?::(\d*))?\/?$/s;
+
+/**
+ * Reads `http://[user:password@]host:port`, `https://…` or `socks5://…`. The port must be
+ * written: 80, 443, 1080, 3128 and 8080 are all somebody's default. User and password are
+ * percent-decoded, as UTF-8 (RFC 3986 section 2.1).
+ *
+ * Not by `new URL`, which drops a port that is the scheme's own and takes much for a host.
+ */
+export function parseGateway(text: string): ParsedGateway {
+  const [, scheme = "", userInfo, hostText = "", portText] = gatewayText.exec(text) ?? [];
+  const kind = Object.hasOwn(kinds, scheme.toLowerCase()) ? kinds[scheme.toLowerCase()] : undefined;
+  if (kind === undefined) return { wrong: schemeFault(text) };
+  if (userInfo !== undefined && /[/?#\s]/.test(userInfo))
+    return {
+      wrong: "has a character in its user or password that must be percent-encoded (/ is %2F, @ is %40)",
+    };
+  if (/[/?#]/.test(hostText)) return { wrong: "has a path, a query or a fragment; end it with the port" };
+  const host = canonicalHost(hostText);
+  if (host === undefined)
+    return {
+      wrong: "has no valid host name (an IPv6 address stands in brackets), or one that is written oddly",
+    };
+  if (portText === undefined || portText === "")
+    return { wrong: "has no port; write it after the host, as :3128" };
+  const port = Number(portText);
+  if (port < 1 || port > 65_535) return { wrong: "has a port that does not exist" };
+  if (userInfo === undefined) return { gateway: { kind, host, port, login: undefined } };
+  const login = parseLogin(userInfo, kind);
+  return typeof login === "string" ? { wrong: login } : { gateway: { kind, host, port, login } };
+}
+
+function schemeFault(text: string): string {
+  if (/^socks5h:/i.test(text))
+    return "has the scheme socks5h; write socks5, which has names resolved at the far side already";
+  if (/^socks/i.test(text))
+    return "has a SOCKS scheme other than socks5; version 5 is the only one that is spoken";
+  return "is none of http://host:port, https://host:port and socks5://host:port";
+}
+
+/** The longest user and password of RFC 1929. */
+const longest = 255;
+
+/** @returns what is wrong, where something is */
+function parseLogin(userInfo: string, kind: Gateway["kind"]): GatewayLogin | string {
+  const colon = userInfo.indexOf(":");
+  const user = percentDecoded(colon === -1 ? userInfo : userInfo.slice(0, colon));
+  const password = percentDecoded(colon === -1 ? "" : userInfo.slice(colon + 1));
+  if (user === undefined || password === undefined)
+    return "has a percent sign in its user or password that begins no UTF-8 character; write % itself as %25";
+  if (/\p{Cc}/u.test(user + password)) return "has a control character in its user or password";
+  if (user === "") return "has an @ and no user before it";
+  // RFC 7617 section 2: a colon would end the user's name.
+  if (kind !== "socks5" && user.includes(":"))
+    return "has a colon in its user, which basic credentials can't have";
+  if (kind === "socks5" && [user, password].some((part) => part === "" || Buffer.byteLength(part) > longest))
+    return `has a user or a password that is empty or longer than ${longest} bytes, which SOCKS5 can't have`;
+  return { user: new Secret(user), password: new Secret(password) };
+}
+
+function percentDecoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** For people: `http://gateway.example:3128`, without user and password. */
+export function describeGateway(gateway: Gateway): string {
+  return `${gateway.kind}://${authorityOf(gateway)}`;
+}

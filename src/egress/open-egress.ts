@@ -1,0 +1,108 @@
+import type { Clock } from "../clock.ts";
+import { createWatchedFile } from "../files/watched-file.ts";
+import { noSignals } from "../observe/no-signals.ts";
+import type { Signals } from "../observe/signals.ts";
+import { createConnector } from "./connect.ts";
+import type { Connector } from "./connect.ts";
+import { readGateway } from "./gateway-source.ts";
+import type { GatewaySource } from "./gateway-source.ts";
+import { ensureLocalAddress } from "./local-address.ts";
+import type { Origin } from "./origin.ts";
+import { createRoute } from "./route.ts";
+import type { Trust } from "./tls.ts";
+import { createTrustAnchors } from "./trust-anchors.ts";
+import { watchTrust } from "./watch-trust.ts";
+
+/** How this process is told to leave its machine. */
+export interface WayOut {
+  /** Address of this machine (PRESTO_EGRESS_ADDRESS); undefined: as the system chooses. */
+  readonly localAddress: string | undefined;
+  /** Egress proxy (PRESTO_EGRESS_PROXY); undefined: straight. */
+  readonly gateway: GatewaySource | undefined;
+}
+
+export interface EgressOptions {
+  readonly origin: Origin;
+  readonly trust: Trust;
+  /** Undefined: straight, from the address that the system chooses. */
+  readonly wayOut?: WayOut | undefined;
+  /** Everything until TLS is up, milliseconds. */
+  readonly connectTimeoutMs: number;
+}
+
+/** The one way out of this process. */
+export interface Egress {
+  /** To Presto. */
+  readonly connector: Connector;
+  /** To another server, the same way and with the same CAs, but without pins. It tells nothing of Presto. */
+  connectorTo(origin: Origin): Connector;
+  /** For people: `direct`, or `http://gateway.example:3128 from 10.0.0.2`, without user and password. */
+  describeRoute(): string;
+  /**
+   * Reads the CA file and the egress proxy's file again. Connections that are up stay.
+   * @throws Failure `configuration` if one can't be used; what was in use stays in use
+   */
+  reload(): Promise<void>;
+  /** Ends the watching of files. Connections that are up stay. */
+  close(): void;
+}
+
+/**
+ * Makes ready to leave this machine: reads what has to be read, and follows the files' changes.
+ * @throws Failure `configuration`: a local address that this machine does not have, a CA file or egress proxy's file that can't be used
+ */
+export async function openEgress(
+  options: EgressOptions,
+  { clock, signals }: { readonly clock: Clock; readonly signals: Signals },
+): Promise<Egress> {
+  const { origin, trust, wayOut, connectTimeoutMs: timeoutMs } = options;
+  const { localAddress, gateway: source } = wayOut ?? { localAddress: undefined, gateway: undefined };
+  const anchors = createTrustAnchors(trust);
+  if (localAddress !== undefined) await ensureLocalAddress(localAddress);
+  let gateway = source === undefined ? undefined : await readGateway(source);
+  const route = createRoute({ localAddress, gateway: () => gateway, context: anchors.context, clock });
+  const connector = createConnector({ origin, trust, anchors, route, timeoutMs, clock, signals });
+  const trustWatch = watchTrust({ connector, trust, clock, signals });
+  const gatewayWatch =
+    source?.kind !== "file"
+      ? undefined
+      : createWatchedFile({ path: source.path, clock, onChange: () => void followGateway() });
+
+  async function reloadGateway(): Promise<void> {
+    if (source !== undefined) gateway = await readGateway(source);
+  }
+
+  async function followGateway(): Promise<void> {
+    try {
+      await reloadGateway();
+    } catch (error) {
+      signals.warned(
+        "The egress proxy's file has changed and can't be used; the proxy that was in use stays in use.",
+        error,
+      );
+    }
+  }
+
+  return {
+    connector,
+    connectorTo: (other) =>
+      createConnector({
+        origin: other,
+        trust: { ...trust, pins: [] },
+        anchors,
+        route,
+        timeoutMs,
+        clock,
+        signals: noSignals,
+      }),
+    describeRoute: () => route.describe(),
+    async reload() {
+      const ends = await Promise.allSettled([Promise.try(anchors.reload), reloadGateway()]);
+      for (const end of ends) if (end.status === "rejected") throw end.reason;
+    },
+    close() {
+      trustWatch.close();
+      gatewayWatch?.close();
+    },
+  };
+}

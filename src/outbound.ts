@@ -1,0 +1,93 @@
+import type { Clock } from "./clock.ts";
+import type { EgressCheck, EgressCheckOptions } from "./egress-check/egress-check.ts";
+import { openEgressCheck } from "./egress-check/open-egress-check.ts";
+import type { EgressCheckSettings } from "./egress-check/open-egress-check.ts";
+import { withEgressCheck } from "./egress-check/with-egress-check.ts";
+import { openEgress } from "./egress/open-egress.ts";
+import type { Egress, EgressOptions } from "./egress/open-egress.ts";
+import { createRenewedPool } from "./egress/renewed-pool.ts";
+import { createSend } from "./egress/send.ts";
+import type { Send } from "./egress/send.ts";
+import { withReconnect } from "./egress/with-reconnect.ts";
+import type { Signals } from "./observe/signals.ts";
+import { Problem } from "./problem.ts";
+import { random } from "./random.ts";
+
+/** All that leaves this process for Presto: the way out, the pool of connections, and the watch over the address we leave from. */
+export interface Outbound extends Pick<Egress, "connector" | "describeRoute" | "reload"> {
+  readonly check: EgressCheck;
+  /** Sends a call once, unless it would leave from an address that is not registered. */
+  readonly send: Send;
+  /** Ends what is watched. */
+  close(): void;
+  /** Cuts off all that is under way. */
+  destroy(): Promise<void>;
+}
+
+export interface OutboundOptions extends EgressOptions {
+  readonly egressCheck: EgressCheckSettings;
+  readonly probeReference: string;
+  /** The longest exchange, milliseconds. */
+  readonly timeoutMs: number;
+  readonly admission: { readonly maxInFlight: number };
+}
+
+export interface OutboundParts {
+  readonly clock: Clock;
+  readonly signals: Signals;
+  /** Keeps readiness in step with the address we leave from. */
+  readonly latch: EgressCheckOptions["latch"];
+}
+
+/** Seconds: the address is looked at about as often while calls are kept back. */
+const retryAfter = 15;
+
+/** @throws Failure `configuration`: a local address that is not this machine's, or a file that can't be used */
+export async function openOutbound(
+  options: OutboundOptions,
+  { clock, signals, latch }: OutboundParts,
+): Promise<Outbound> {
+  const failures: ((error: unknown) => void)[] = [];
+  const connectFailed = (error: unknown): void => {
+    signals.connectFailed(error);
+    for (const tell of failures) tell(error);
+  };
+  const egress = await openEgress(options, { clock, signals: { ...signals, connectFailed } });
+  const { connector, connectorTo } = egress;
+  const pool = createRenewedPool({
+    ...options,
+    connector,
+    connections: options.admission.maxInFlight,
+    clock,
+  });
+  const check = openEgressCheck({
+    ...options,
+    connector,
+    connectorTo,
+    latch: {
+      close: latch.close,
+      open() {
+        // Connections that are kept were made from the strange address, and would go on leaving from there.
+        pool.renew();
+        latch.open();
+      },
+    },
+    clock,
+    random,
+    signals,
+  });
+  failures.push(check.connectFailed);
+  return {
+    ...egress,
+    check,
+    send: withEgressCheck(withReconnect(createSend({ dispatcher: pool, clock }), clock), {
+      check,
+      refuse: (detail) => new Problem("egress-not-registered", { detail, retryAfter }),
+    }),
+    close() {
+      check.close();
+      egress.close();
+    },
+    destroy: () => pool.destroy(),
+  };
+}
