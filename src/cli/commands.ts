@@ -6,6 +6,11 @@ const timeout: CommandOption = {
   summary: "give up after this long (default 60s), with exit code 75",
 };
 
+/** What to do instead of giving a secret as an argument. */
+function noSecretArguments(what: string): string {
+  return `Secrets are never taken from arguments: every user of this machine can see them there, and the shell keeps them. Pipe ${what} in, or type ${what} at the prompt. If you have just given one, treat it as known to others.`;
+}
+
 /** Every command, in the order in which the help lists them. */
 export const commands: readonly Command[] = [
   {
@@ -28,12 +33,61 @@ export const commands: readonly Command[] = [
     load: async () => (await import("./check.ts")).check,
   },
   {
+    name: "doctor",
+    summary: "look at everything that must hold, and say how to mend what does not",
+    description:
+      "Prints a line for each thing that must hold, from the configuration to the address that Presto sees, with OK, WARN, FAIL or SKIP and its mend. Runs beside a sidecar or without one, changes nothing, and asks Presto nothing that acts. Where the address is not registered, prints the notice to send to Presto. Exit code 0 if nothing fails; else the first of these that does: 78 configuration, keys or this machine's clock; 77 refused by Presto: token dead, address not registered, alarm; 69 Presto or the store can't be reached; 66 no token.",
+    options: {
+      contact: { value: "ADDRESS", summary: "how Presto can reach you, for the notice" },
+      timeout: {
+        value: "DURATION",
+        summary:
+          "longest time for all of it (default: PRESTO_CONNECT_TIMEOUT and PRESTO_TIMEOUT together, and 5s)",
+      },
+      json,
+    },
+    examples: ["presto-sidecar doctor", "presto-sidecar doctor --json --contact ops@bank.example"],
+    load: async () => (await import("./doctor.ts")).doctor,
+  },
+  {
     name: "status",
     summary: "show what a running sidecar says of itself",
     description: "Reads the admin listener (PRESTO_ADMIN_LISTEN). Exit code 69 if no sidecar answers there.",
     options: { json },
     examples: ["presto-sidecar status", "presto-sidecar status --json"],
     load: async () => (await import("./status.ts")).status,
+  },
+  {
+    name: "token issue",
+    summary: "have Presto issue a token, which revokes all others",
+    description:
+      "Says what would be revoked, asks, and then has Presto issue a token and stores it, in this process and under the lock of a renewal; a sidecar that runs follows the store. For roles that issue. Exit code 69 if Presto or the store can't be reached, 75 while another process renews, 77 if Presto, the role or the alarm refuses it.",
+    options: {
+      yes: { summary: "do not ask: for scripts" },
+      json,
+    },
+    examples: ["presto-sidecar token issue", "presto-sidecar token issue --yes --json"],
+    stopsItself: true,
+    load: async () => (await import("./token-issue.ts")).tokenIssue,
+  },
+  {
+    name: "token renew",
+    summary: "renew the token, by the sidecar that runs here if one does",
+    description:
+      "Asks the sidecar on the control listener (PRESTO_CONTROL_LISTEN) to renew, and waits for the end. Where none answers, this process renews as token issue does. Exit code 69 if Presto, the store or the sidecar can't be reached, 75 if it is still under way or another process renews, 77 if Presto, the role or the alarm refuses it.",
+    options: {
+      force: {
+        summary: "clear the alarm that somebody else issues tokens on this account, and go on",
+      },
+      wait: {
+        value: "DURATION",
+        summary: "how long to wait for a sidecar that runs (default 30s, at most 10m); it goes on by itself",
+      },
+      json,
+    },
+    examples: ["presto-sidecar token renew", "presto-sidecar token renew --force --wait 2m"],
+    stopsItself: true,
+    load: async () => (await import("./token-renew.ts")).tokenRenew,
   },
   {
     name: "token import",
@@ -46,8 +100,7 @@ export const commands: readonly Command[] = [
       json,
     },
     examples: ["presto-sidecar token import --expires 2027-02-22", "presto-sidecar token import < token.txt"],
-    insteadOfArguments:
-      "Secrets are never taken from arguments: every user of this machine can see them there, and the shell keeps them. Pipe the token in, or type it at the prompt. If you have just given one, treat it as known to others.",
+    insteadOfArguments: noSecretArguments("the token"),
     load: async () => (await import("./token-import.ts")).tokenImport,
   },
   {
@@ -58,6 +111,30 @@ export const commands: readonly Command[] = [
     options: { json },
     examples: ["presto-sidecar token show", "presto-sidecar token show --json"],
     load: async () => (await import("./token-show.ts")).tokenShow,
+  },
+  {
+    name: "credentials import",
+    summary: "put the account's e-mail and password into PRESTO_CREDENTIALS",
+    description:
+      'Reads both from prompts, or from standard input as JSON: {"email": "...", "password": "..."}; never from an argument. Stores them sealed. Exit code 65 if they can\'t be an account\'s, 75 while another process renews or writes, 77 while a password reset is not settled, or where PRESTO_CREDENTIALS can\'t be written.',
+    options: { json },
+    examples: ["presto-sidecar credentials import", "presto-sidecar credentials import < account.json"],
+    insteadOfArguments: noSecretArguments("them"),
+    load: async () => (await import("./credentials-import.ts")).credentialsImport,
+  },
+  {
+    name: "password reset",
+    summary: "change the account's password at Presto and in PRESTO_CREDENTIALS",
+    description:
+      "Takes the new password from a hidden prompt, asked twice, or from standard input, or makes one. It is stored as the pending one before Presto is asked, and takes the old one's place when Presto has answered. If an earlier reset has no known end, that one is settled with its own new password, and no other is made. Exit code 65 if the new password breaks Presto's rules, 69 if Presto or the store can't be reached or the end is not known, 75 while a renewal is under way, 77 if Presto refuses.",
+    options: {
+      generate: { summary: "make a new password; it stands sealed in the store, and is never shown" },
+      json,
+    },
+    examples: ["presto-sidecar password reset", "presto-sidecar password reset --generate"],
+    insteadOfArguments: noSecretArguments("it"),
+    stopsItself: true,
+    load: async () => (await import("./password-reset.ts")).passwordReset,
   },
   {
     name: "keygen",

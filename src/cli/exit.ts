@@ -19,6 +19,7 @@ const storeExits: Readonly<Record<StoreErrorCode, number>> = {
   damaged: exitCodes.configuration,
   "newer-schema": exitCodes.configuration,
   "bad-token": exitCodes.configuration,
+  "bad-credentials": exitCodes.configuration,
   "not-yet": exitCodes["no-token"],
 };
 

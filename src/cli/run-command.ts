@@ -6,6 +6,7 @@ import { commands } from "./commands.ts";
 import { exitOf } from "./exit.ts";
 import { describeCommand, describeProgram } from "./help.ts";
 import { printError, printLine } from "./output.ts";
+import { untilStopped } from "./until-stopped.ts";
 
 /**
  * Runs a command line to its end. Never rejects: whatever went wrong is told on standard
@@ -40,14 +41,6 @@ export async function runCommand(argv: readonly string[], io: Io): Promise<numbe
 
 async function runUntilStopped(command: Command, args: Arguments, io: Io): Promise<number> {
   const run = await command.load();
-  if (command.stopsItself === true) return run(args, io);
-  const stopped = Promise.withResolvers<never>();
-  const stop = (): void => stopped.reject(io.signal.reason);
-  if (io.signal.aborted) stop();
-  io.signal.addEventListener("abort", stop, { once: true });
-  try {
-    return await Promise.race([run(args, io), stopped.promise]);
-  } finally {
-    io.signal.removeEventListener("abort", stop);
-  }
+  const running = run(args, io);
+  return command.stopsItself === true ? running : untilStopped(io.signal, running);
 }

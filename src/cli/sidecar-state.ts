@@ -69,7 +69,8 @@ export async function readStatus(io: Io, admin: ListenAddress): Promise<Readonly
   );
 }
 
-function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+/** A JSON object; undefined for any other text. */
+export function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -51,7 +51,7 @@ export function refuseWhileRenewed(current: StoredRecord | undefined): void {
   if (intent === null) return;
   throw new Failure(
     "try-again",
-    `A renewal is under way since ${intent.at.toISOString()}, and its end is not known yet. Nothing was stored. Try again when it has ended.`,
+    `A renewal is under way since ${intent.at.toISOString()}, and its end is not known yet. Nothing was stored. Try again when it has ended; where no sidecar runs that could end it: presto-sidecar token renew`,
   );
 }
 

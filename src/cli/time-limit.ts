@@ -18,16 +18,27 @@ export interface TimeLimit {
  * @throws Failure `usage`
  */
 export function startTimeLimit(args: Arguments, io: Io): TimeLimit {
-  const text = args.text("timeout") ?? unlessGiven;
-  const end = io.clock.monotonic() + milliseconds(text);
+  const { text, ms } = readDuration(args, "timeout", unlessGiven);
+  const end = io.clock.monotonic() + ms;
   return { text, left: () => Math.max(0, end - io.clock.monotonic()) };
 }
 
-function milliseconds(text: string): number {
+/** A duration as it was written, and in milliseconds. */
+export interface WrittenDuration {
+  readonly text: string;
+  readonly ms: number;
+}
+
+/**
+ * The value of an option that takes a duration.
+ * @throws Failure `usage`
+ */
+export function readDuration(args: Arguments, option: string, unless: string): WrittenDuration {
+  const text = args.text(option) ?? unless;
   try {
-    return parseDuration(text);
+    return { text, ms: parseDuration(text) };
   } catch (error) {
     if (!(error instanceof RefusedValue)) throw error;
-    throw new Failure("usage", `--timeout: ${error.message}. Write it like 30s.`, error);
+    throw new Failure("usage", `--${option}: ${error.message}. Write it like 30s.`, error);
   }
 }

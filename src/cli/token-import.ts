@@ -1,5 +1,6 @@
 import { loadStoreConfig } from "../config/load-store-config.ts";
 import { Failure } from "../errors.ts";
+import { openRenewalLock } from "../lock/open-lock.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import { Secret } from "../secret.ts";
 import { openStore } from "../store/open-store.ts";
@@ -10,7 +11,9 @@ import { parseExpiryDate } from "./expiry-date.ts";
 import { printJson, printLine, printNote } from "./output.ts";
 import { probeToken } from "./probe-token.ts";
 import { readSecret } from "./read-secret.ts";
+import { refuseKeyless } from "./refuse-keyless.ts";
 import { refuseWhileRenewed, storeImport, type Import } from "./store-import.ts";
+import { withRenewalLock } from "./with-renewal-lock.ts";
 
 /** Puts a token from standard input or a hidden prompt into the store, as the next generation. */
 export const tokenImport: Run = async (args, io) => {
@@ -18,12 +21,15 @@ export const tokenImport: Run = async (args, io) => {
   const config = loadStoreConfig(io.env, io.execArgv, "write");
   for (const warning of config.warnings) printNote(io, `Warning: ${warning}`);
   const store = await openStore(config.store, { clock: io.clock });
+  const lock = openRenewalLock(config.store, { clock: io.clock });
   try {
-    // Whoever would be refused is told before typing the token.
-    refuseWhileRenewed(await store.read());
+    // Whoever would be refused is told before typing the token; nobody holds a lock while a person types.
+    refuseWhileRenewed(await store.read().catch(refuseKeyless(store.kind)));
     const token = await readToken(io);
-    const record = await storeImport(store, { ...described, token }, io.clock);
-    const lives = config.upstream === undefined ? undefined : await probeToken(config.upstream, token, io);
+    const record = await withRenewalLock(lock, io, () =>
+      storeImport(store, { ...described, token }, io.clock),
+    );
+    const lives = await probeToken(config, token, io);
     report(io, record, lives, args.flag("json"));
     return 0;
   } finally {

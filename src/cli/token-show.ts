@@ -2,10 +2,10 @@ import { loadStoreConfig } from "../config/load-store-config.ts";
 import { Failure } from "../errors.ts";
 import { openStore } from "../store/open-store.ts";
 import type { TokenRecord } from "../store/token-record.ts";
-import { StoreError } from "../store/token-store.ts";
 import type { TokenStore } from "../store/token-store.ts";
 import type { Io, Run } from "./command.ts";
 import { printJson, printNote, printTable } from "./output.ts";
+import { refuseKeyless } from "./refuse-keyless.ts";
 
 /** Shows what the store holds, but never the token. */
 export const tokenShow: Run = async (args, io) => {
@@ -21,7 +21,7 @@ export const tokenShow: Run = async (args, io) => {
 };
 
 async function readToken(store: TokenStore): Promise<TokenRecord> {
-  const stored = await store.read().catch(refuseKeyless(store));
+  const stored = await store.read().catch(refuseKeyless(store.kind));
   if (stored === undefined || stored.record.token === null) {
     throw new Failure(
       "no-token",
@@ -29,18 +29,6 @@ async function readToken(store: TokenStore): Promise<TokenRecord> {
     );
   }
   return stored.record;
-}
-
-/** A sidecar waits for a key file; a command that is run once can't, and without a key says nothing of the token. */
-function refuseKeyless(store: TokenStore): (error: unknown) => never {
-  return (error) => {
-    if (store.kind !== "file" || !(error instanceof StoreError) || error.code !== "not-yet") throw error;
-    throw new Failure(
-      "configuration",
-      `${error.message} Make a key with: presto-sidecar keygen, if the record was not sealed yet.`,
-      error,
-    );
-  };
 }
 
 function show(io: Io, record: TokenRecord, asJson: boolean): void {

@@ -6,6 +6,7 @@ import { StopSignal } from "../../../src/cli/process-signals.ts";
 import { readSecret } from "../../../src/cli/read-secret.ts";
 import { Failure } from "../../../src/errors.ts";
 import { createTestIo } from "../../support/command-io.ts";
+import { typedInput } from "../../support/typed-input.ts";
 
 async function failureOf(reading: Promise<string>): Promise<unknown> {
   return reading.then(
@@ -57,25 +58,13 @@ describe("from standard input", () => {
 });
 
 describe("from a terminal", () => {
-  function terminal(...typed: string[]): {
-    stdin: Readable & { isTTY: true; setRawMode(on: boolean): void };
-    modes: boolean[];
-  } {
-    const modes: boolean[] = [];
-    const stdin = Object.assign(Readable.from(typed.map((text) => Buffer.from(text))), {
-      isTTY: true as const,
-      setRawMode: (on: boolean) => void modes.push(on),
-    });
-    return { stdin, modes };
-  }
-
   it("asks, shows nothing of what is typed, and leaves the terminal as it was", async () => {
-    const { stdin, modes } = terminal("sec", "ret\r");
+    const stdin = typedInput("sec", "ret\r");
     const { io, err, out } = createTestIo({ stdin });
     expect(await readSecret(io, "Token")).toBe("secret");
     expect(err()).toBe("Token (not shown): \n");
     expect(out()).toBe("");
-    expect(modes).toEqual([true, false]);
+    expect(stdin.modes).toEqual([true, false]);
   });
 
   it.each([
@@ -85,14 +74,14 @@ describe("from a terminal", () => {
     ["ab\u0004", "ab"],
     ["ab", "ab"],
   ])("%j gives %j", async (typed, read) => {
-    expect(await readSecret(createTestIo(terminal(typed)).io, "Token")).toBe(read);
+    expect(await readSecret(createTestIo({ stdin: typedInput(typed) }).io, "Token")).toBe(read);
   });
 
   it("ends at Ctrl-C as by SIGINT, with the terminal as it was", async () => {
-    const { stdin, modes } = terminal("ab\u0003");
+    const stdin = typedInput("ab\u0003");
     const error = await failureOf(readSecret(createTestIo({ stdin }).io, "Token"));
     expect(error).toBeInstanceOf(StopSignal);
     expect((error as StopSignal).exitCode).toBe(130);
-    expect(modes).toEqual([true, false]);
+    expect(stdin.modes).toEqual([true, false]);
   });
 });

@@ -1,11 +1,22 @@
 import { readFileSync } from "node:fs";
+import { Readable } from "node:stream";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
 import { createSingleHostLock } from "../../../src/lock/single-host.ts";
 import { Secret } from "../../../src/secret.ts";
+import { renewalLockPath, writeLockPath } from "../../../src/store/file-paths.ts";
+import type { Intent } from "../../../src/store/token-record.ts";
 import { createTokenCommands, markedToken, type TokenCommands } from "../../support/token-commands.ts";
+
+const intent: Intent = {
+  id: "0b0f5a5e-7c36-4d0c-8f6e-1f9f3a0d4c11",
+  holder: "0b0f5a5e-7c36-4d0c-8f6e-1f9f3a0d4c12",
+  soleCall: true,
+  reason: "scheduled",
+  at: new Date("2026-01-02T03:04:05.000Z"),
+};
 
 let commands: TokenCommands;
 beforeEach(() => {
@@ -94,13 +105,7 @@ describe("token import", () => {
   it("refuses with 75 while a renewal is under way, and changes nothing", async () => {
     await commands.importing();
     await commands.change({
-      intent: {
-        id: "0b0f5a5e-7c36-4d0c-8f6e-1f9f3a0d4c11",
-        holder: "0b0f5a5e-7c36-4d0c-8f6e-1f9f3a0d4c12",
-        soleCall: true,
-        reason: "scheduled",
-        at: new Date("2026-01-02T03:04:05.000Z"),
-      },
+      intent,
     });
     const before = readFileSync(commands.path);
     const { code, err } = await commands.importing("another-token");
@@ -109,19 +114,46 @@ describe("token import", () => {
     expect(readFileSync(commands.path)).toEqual(before);
   });
 
-  it("refuses with 75 while another process holds the lock, and names it", async () => {
+  it.each([
+    ["renews", renewalLockPath],
+    ["writes", writeLockPath],
+  ])("refuses with 75 while another process %s, and names it", async (_what, lockPath) => {
     await commands.importing();
     const before = readFileSync(commands.path);
-    const lock = createSingleHostLock({ path: `${commands.path}.lock`, what: "it", clock: systemClock });
-    const release = await lock.acquire({ waitMs: 0 });
+    const lock = createSingleHostLock({ path: lockPath(commands.path), what: "it", clock: systemClock });
+    const held = await lock.acquire({ waitMs: 0 });
     try {
       const { code, err } = await commands.importing("another-token");
       expect(code).toBe(75);
       expect(err).toContain(`Process ${process.pid} on`);
     } finally {
-      release();
+      await held.release();
     }
     expect(readFileSync(commands.path)).toEqual(before);
+    expect((await commands.importing("another-token")).code).toBe(0);
+  });
+
+  it("holds no lock while a person types, and looks again when the token is there", async () => {
+    await commands.importing();
+    const lock = createSingleHostLock({
+      path: renewalLockPath(commands.path),
+      what: "it",
+      clock: systemClock,
+    });
+    let free = false;
+    async function* typed(): AsyncGenerator<Buffer> {
+      const held = await lock.acquire({ waitMs: 0 });
+      free = true;
+      await held.release();
+      await commands.change({ intent });
+      yield Buffer.from("another-token\r");
+    }
+    const stdin = Object.assign(Readable.from(typed()), { isTTY: true, setRawMode: () => {} });
+    const { code, err } = await commands.run(["token", "import"], stdin);
+    expect(free).toBe(true);
+    expect(code).toBe(75);
+    expect(err).toContain("A renewal is under way");
+    expect((await commands.stored())?.generation).toBe(1);
   });
 
   it("refuses a read-only store with 77", async () => {

@@ -1,0 +1,103 @@
+import type { Config } from "../config/config.ts";
+import { loadStoreConfig } from "../config/load-store-config.ts";
+import { examineConfig } from "../config/load.ts";
+import type { ConfigProblem } from "../config/report.ts";
+import type { DoctorOptions } from "../doctor/doctor-options.ts";
+import { examine } from "../doctor/examine.ts";
+import type { Finding } from "../doctor/finding.ts";
+import { exitCodeOf } from "../doctor/verdict.ts";
+import { faultOfContact } from "../egress-check/change-notice.ts";
+import { Failure } from "../errors.ts";
+import type { Arguments, Io, Run } from "./command.ts";
+import { printJson, printLine } from "./output.ts";
+import { readDuration } from "./time-limit.ts";
+
+/** Looks at everything that must hold, and says how each thing that does not is mended. Changes nothing. */
+export const doctor: Run = async (args, io) => {
+  const contact = readContact(args);
+  const options = { ...readOptions(io), contact };
+  const findings = await examine(options, { clock: io.clock, limitMs: limitOf(args, options) });
+  if (args.flag("json")) printJson(io, findings.map(toRow));
+  else printFindings(io, findings);
+  return exitCodeOf(findings);
+};
+
+function readContact(args: Arguments): string | undefined {
+  const contact = args.text("contact");
+  const fault = contact === undefined ? undefined : faultOfContact(contact);
+  if (fault !== undefined) throw new Failure("usage", `--contact ${fault}.`);
+  return contact;
+}
+
+/** Milliseconds beside those for a connection and an exchange: a token that is refused is asked about twice, 2 s apart. */
+const besidesMs = 5_000;
+/** Where there is nothing outside to ask. */
+const withoutUpstreamMs = 30_000;
+
+function limitOf(args: Arguments, { upstream }: Pick<DoctorOptions, "upstream">): number {
+  if (args.text("timeout") !== undefined) return readDuration(args, "timeout", "").ms;
+  return upstream === undefined
+    ? withoutUpstreamMs
+    : upstream.connectTimeoutMs + upstream.timeoutMs + besidesMs;
+}
+
+function readOptions(io: Io): Omit<DoctorOptions, "contact"> {
+  const { config, problems } = examineConfig(io.env, io.execArgv);
+  return config === undefined ? withoutConfig(io, problems) : fromConfig(config);
+}
+
+function fromConfig(config: Config): Omit<DoctorOptions, "contact"> {
+  const { warnings, store, issuing = "not-issuing", probeReference, egressCheck } = config;
+  return {
+    configuration: { problems: [], warnings },
+    store,
+    issuing,
+    upstream: config,
+    probeReference,
+    egressCheck,
+  };
+}
+
+/** A configuration that no sidecar starts with may still tell where the token is, and where Presto. */
+function withoutConfig(io: Io, problems: readonly ConfigProblem[]): Omit<DoctorOptions, "contact"> {
+  const nothing = {
+    configuration: { problems, warnings: [] },
+    store: undefined,
+    issuing: undefined,
+    upstream: undefined,
+    probeReference: undefined,
+    egressCheck: undefined,
+  };
+  try {
+    const { store, upstream, probeReference } = loadStoreConfig(io.env, io.execArgv, "read");
+    return { ...nothing, store, upstream, probeReference };
+  } catch (error) {
+    if (error instanceof Failure) return nothing;
+    throw error;
+  }
+}
+
+/** As machines read it; `notice` only where there is one. */
+function toRow(finding: Finding): object {
+  const { check, result, detail, mend } = finding;
+  const notice = noticeOf(finding);
+  return { check, result, detail, mend, ...(notice === undefined ? {} : { notice }) };
+}
+
+function printFindings(io: Io, findings: readonly Finding[]): void {
+  const width = Math.max(...findings.map(({ check }) => check.length));
+  for (const { check, result, detail, mend } of findings) {
+    const line = `${result.padEnd(4)}  ${check.padEnd(width)}  ${detail}${mend === null ? "" : ` ${mend}`}`;
+    printLine(io, line);
+  }
+  for (const notice of findings.flatMap((finding) => noticeOf(finding) ?? [])) {
+    printLine(io, "");
+    printLine(io, "The notice to send to Presto:");
+    printLine(io, "");
+    io.stdout.write(notice);
+  }
+}
+
+function noticeOf(finding: Finding): string | undefined {
+  return finding.result === "FAIL" ? finding.notice : undefined;
+}

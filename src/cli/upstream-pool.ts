@@ -1,0 +1,25 @@
+import type { Dispatcher } from "undici";
+
+import type { UpstreamConfig } from "../config/load-store-config.ts";
+import { openEgress } from "../egress/open-egress.ts";
+import { createPool } from "../egress/pool.ts";
+import { noSignals } from "../observe/no-signals.ts";
+import type { Io } from "./command.ts";
+
+/**
+ * Lets a command call Presto: each call of its own over a pool for it alone, the way out that is configured.
+ * @throws Failure `configuration` if the CA file, the egress proxy's or the local address can't be used
+ */
+export async function withUpstream<T>(
+  upstream: UpstreamConfig,
+  io: Io,
+  work: (openPool: () => Dispatcher) => Promise<T>,
+): Promise<T> {
+  const { origin, timeoutMs } = upstream;
+  const egress = await openEgress(upstream, { clock: io.clock, signals: noSignals });
+  try {
+    return await work(() => createPool({ origin, connector: egress.connector, connections: 1, timeoutMs }));
+  } finally {
+    egress.close();
+  }
+}

@@ -1,0 +1,95 @@
+import type { Dispatcher } from "undici";
+
+import type { CheckAnswer } from "../egress-check/ask-address.ts";
+import { askedUrls } from "../egress-check/open-egress-check.ts";
+import type { EgressCheckSettings } from "../egress-check/open-egress-check.ts";
+import type { Egress } from "../egress/open-egress.ts";
+import { createPool } from "../egress/pool.ts";
+import { createAsk } from "../presto/ask-with-token.ts";
+import { createProbe } from "../presto/probe.ts";
+import type { Secret } from "../secret.ts";
+import { askPresto } from "./ask-presto.ts";
+import type { ProbeFacts } from "./judge-accepted.ts";
+import { wasLetIn } from "./judge-presto.ts";
+import type { DoorFacts } from "./judge-presto.ts";
+import { isTrusted, openWholeWay, readWayParts, tryName, tryWay } from "./take-way.ts";
+import type { WayOptions } from "./take-way.ts";
+import { tryUntil } from "./tried.ts";
+import type { Tried } from "./tried.ts";
+import type { WayOutFacts } from "./way-out-facts.ts";
+
+export interface AskUpstreamOptions extends WayOptions {
+  /** Made-up transaction reference. */
+  readonly reference: string;
+  readonly urls: EgressCheckSettings["urls"];
+  /** The stored one, once it was read. */
+  readonly token: Promise<Secret | undefined>;
+}
+
+/** All that was heard from outside this machine. */
+export interface UpstreamAnswers {
+  readonly way: WayOutFacts;
+  readonly door: DoorFacts;
+  readonly probed: ProbeFacts;
+  /** Undefined where there is no way out to ask by. */
+  readonly seenFrom: Tried<readonly CheckAnswer[]> | undefined;
+}
+
+/** Asks everybody outside: at the same time, unless one answer is needed for the next question. Never rejects. */
+export async function askUpstream(options: AskUpstreamOptions): Promise<UpstreamAnswers> {
+  const { upstream } = options;
+  const resolving = tryName(options);
+  const parts = await readWayParts(options);
+  const egress = await openWholeWay(parts, options);
+  try {
+    const askingUrls = askCheckUrls(egress, options);
+    const connection = await tryWay(parts, options);
+    const asked =
+      egress !== undefined && isTrusted(connection, upstream.trust.pins)
+        ? await askDoor(egress, options)
+        : { door: undefined, probed: undefined };
+    return {
+      way: { ...parts, upstream, connection, addresses: await resolving },
+      ...asked,
+      seenFrom: await askingUrls,
+    };
+  } finally {
+    egress?.close();
+  }
+}
+
+async function askCheckUrls(
+  egress: Egress | undefined,
+  { urls, clock, stop }: AskUpstreamOptions,
+): Promise<UpstreamAnswers["seenFrom"]> {
+  if (egress === undefined) return undefined;
+  const { connectorTo } = egress;
+  return tryUntil(stop, () => Promise.all(askedUrls(urls, { connectorTo, clock }).map(({ ask }) => ask())));
+}
+
+/** First without the token, which is shown to nobody but Presto's own application. */
+async function askDoor(
+  { connector }: Egress,
+  { upstream, reference, token, clock, stop }: AskUpstreamOptions,
+): Promise<Pick<UpstreamAnswers, "door" | "probed">> {
+  const { origin, timeoutMs } = upstream;
+  const open = new Set<Dispatcher>();
+  let over = false;
+  const openPool = (): Dispatcher => {
+    if (over) throw new Error("time is over");
+    const pool = createPool({ origin, connector, connections: 1, timeoutMs });
+    open.add(pool);
+    return pool;
+  };
+  try {
+    const door = await tryUntil(stop, () => askPresto({ openPool, reference, timeoutMs, clock, stop }));
+    const stored = wasLetIn(door) ? await token : undefined;
+    if (stored === undefined) return { door, probed: undefined };
+    const ask = createAsk({ openPool, reference, timeoutMs, clock });
+    return { door, probed: await tryUntil(stop, () => createProbe({ ask, clock })(stored)) };
+  } finally {
+    over = true;
+    // A question that is still under way when time is over is given up.
+    await Promise.all([...open].map((pool) => pool.destroy()));
+  }
+}

@@ -1,0 +1,116 @@
+import type { Clock } from "../clock.ts";
+import type { StoredCredentials } from "../credentials/credential-store.ts";
+import { openCredentials } from "../credentials/open-credentials.ts";
+import type { CredentialOptions } from "../credentials/open-credentials.ts";
+import { askUpstream } from "./ask-upstream.ts";
+import { needsConfiguration } from "./doctor-options.ts";
+import type { DoctorOptions } from "./doctor-options.ts";
+import { checks, skip } from "./finding.ts";
+import type { Check, Finding } from "./finding.ts";
+import { judgeAccepted } from "./judge-accepted.ts";
+import { judgeClock } from "./judge-clock.ts";
+import { judgeConfiguration } from "./judge-configuration.ts";
+import { judgeCredentials } from "./judge-credentials.ts";
+import { judgeDoor, wasLetIn } from "./judge-presto.ts";
+import { judgeRegistered } from "./judge-registered.ts";
+import { judgeStore } from "./judge-store.ts";
+import { judgeTls } from "./judge-tls.ts";
+import { judgeToken } from "./judge-token.ts";
+import type { TokenFacts } from "./judge-token.ts";
+import { judgeWayOut } from "./judge-way-out.ts";
+import { readRecord } from "./read-record.ts";
+import { tryUntil } from "./tried.ts";
+
+/** What the examination is made with. */
+export interface DoctorParts {
+  readonly clock: Clock;
+  /** Milliseconds for all of it. */
+  readonly limitMs: number;
+}
+
+/**
+ * Looks at everything that must hold, as one process beside others: it opens no listener, takes
+ * no lock, writes nothing, and asks Presto nothing that acts. What can't be looked at is
+ * skipped, with the reason.
+ * @returns one finding for each check, in their order
+ */
+export async function examine(options: DoctorOptions, parts: DoctorParts): Promise<readonly Finding[]> {
+  const stop = new AbortController();
+  const timer = parts.clock.after(parts.limitMs, () => stop.abort());
+  try {
+    const found = await lookAtAll(options, parts.clock, stop.signal);
+    return checks.map(
+      (check) => found.find((finding) => finding.check === check) ?? skip(check, needsConfiguration),
+    );
+  } finally {
+    timer.cancel();
+  }
+}
+
+async function lookAtAll(options: DoctorOptions, clock: Clock, stop: AbortSignal): Promise<Finding[]> {
+  const { store, issuing, upstream, probeReference: reference, egressCheck, contact } = options;
+  const read = store === undefined ? undefined : tryUntil(stop, () => readRecord(store, clock));
+  const token = Promise.resolve(read).then((tried) =>
+    tried?.kind === "done" ? (tried.value.stored?.record.token ?? undefined) : undefined,
+  );
+  const urls = egressCheck?.urls ?? [];
+  const [tried, credentials, answers] = await Promise.all([
+    read,
+    issuing === undefined || issuing === "not-issuing"
+      ? undefined
+      : tryUntil(stop, () => readCredentials(issuing.credentials, clock)),
+    upstream === undefined || reference === undefined
+      ? undefined
+      : askUpstream({ upstream, reference, urls, token, clock, stop }),
+  ]);
+
+  const findings: Finding[] = [judgeConfiguration(options.configuration)];
+  const roleThatIssues = issuing === "not-issuing" ? undefined : issuing;
+  const facts: TokenFacts | undefined =
+    store === undefined || tried?.kind !== "done"
+      ? undefined
+      : { record: tried.value.stored?.record, store: store.kind, issuing: roleThatIssues, now: clock.now() };
+  if (store !== undefined && tried !== undefined) {
+    findings.push(judgeStore(tried, store, roleThatIssues !== undefined));
+    findings.push(...(facts === undefined ? unread(["token", "token-life", "renewal"]) : judgeToken(facts)));
+  }
+  if (issuing === "not-issuing") {
+    findings.push(skip("credentials", "The role proxy holds none, as it should."));
+  } else if (issuing !== undefined && credentials !== undefined) {
+    findings.push(judgeCredentials(credentials, issuing.credentials.kind));
+  }
+  if (upstream === undefined || answers === undefined) return findings;
+  const { way, door, probed, seenFrom } = answers;
+  findings.push(...judgeWayOut(way), ...judgeTls(way, clock.now()), judgeDoor(door), judgeClock(door));
+  findings.push(...(facts === undefined ? unread(["token-accepted"]) : [judgeAccepted(facts, probed)]));
+  if (egressCheck !== undefined) {
+    findings.push(
+      judgeRegistered({
+        settings: egressCheck,
+        answers: seenFrom,
+        letIn: wasLetIn(door),
+        upstream: upstream.origin.url,
+        contact,
+        now: clock.now(),
+      }),
+    );
+  }
+  return findings;
+}
+
+function unread(names: readonly Check[]): Finding[] {
+  return names.map((check) => skip(check, "The store could not be read; see store."));
+}
+
+/** Reads them as a renewal does. They are judged, and shown to nobody. */
+async function readCredentials(
+  options: CredentialOptions,
+  clock: Clock,
+): Promise<StoredCredentials | undefined> {
+  const store = await openCredentials(options, { clock });
+  try {
+    return await store.read();
+  } finally {
+    store.close();
+  }
+}

@@ -1,0 +1,135 @@
+import { ConnectError } from "../egress/connect-error.ts";
+import { describeGateway } from "../egress/gateway.ts";
+import { fail, ok, skip } from "./finding.ts";
+import type { Finding } from "./finding.ts";
+import { lateDetail, lateMend, sentenceOf } from "./tried.ts";
+import type { WayOutFacts } from "./way-out-facts.ts";
+
+/** The name, the address left from, the egress proxy, and the way to Presto's door. */
+export function judgeWayOut(facts: WayOutFacts): Finding[] {
+  return [judgeName(facts), judgeSource(facts), judgeGateway(facts), judgeRoute(facts)];
+}
+
+/** Why no connection was had, and whose part it was. */
+function faultOf({
+  connection,
+}: WayOutFacts): { readonly error: unknown; readonly place: string } | undefined {
+  if (connection?.kind === "failed") return { error: connection.error, place: "presto" };
+  if (connection?.kind !== "done" || connection.value.kind !== "no-route") return undefined;
+  const { error } = connection.value;
+  return { error, place: error instanceof ConnectError ? error.place : "presto" };
+}
+
+function judgeName({ upstream, gateway, addresses }: WayOutFacts): Finding {
+  const { host } = upstream.origin;
+  if (addresses === undefined) {
+    return gateway === undefined
+      ? skip("dns", `${host} is an address, so there is no name to resolve.`)
+      : skip("dns", `The egress proxy resolves ${host}.`);
+  }
+  if (addresses.kind === "done") {
+    return ok(
+      "dns",
+      `${host} has the address${addresses.value.length === 1 ? "" : "es"} ${addresses.value.join(", ")}.`,
+    );
+  }
+  const mend = "See that PRESTO_URL is written right, and that this machine's resolver answers.";
+  const detail =
+    addresses.kind === "late"
+      ? `${host} was not resolved in time.`
+      : `${host}: ${sentenceOf(addresses.error)}`;
+  return fail("dns", "unreachable", detail, mend);
+}
+
+function judgeSource(facts: WayOutFacts): Finding {
+  const { upstream, localAddress: taken, connection } = facts;
+  const configured = upstream.wayOut.localAddress;
+  const mend = "Set PRESTO_EGRESS_ADDRESS to an address that this machine has, or give it that address.";
+  if (taken?.kind === "failed") return fail("source-address", "configuration", sentenceOf(taken.error), mend);
+  if (taken?.kind === "late") return fail("source-address", "unreachable", lateDetail, lateMend);
+  const fault = faultOf(facts);
+  if (fault?.place === "here") return fail("source-address", "configuration", sentenceOf(fault.error), mend);
+  const seen =
+    connection?.kind === "done" && connection.value.kind === "routed"
+      ? connection.value.localAddress
+      : undefined;
+  if (seen === undefined) {
+    return configured === undefined
+      ? skip("source-address", "No connection was had that would show it.")
+      : ok(
+          "source-address",
+          `${configured} is an address of this machine; no connection was had that would show it in use.`,
+        );
+  }
+  if (configured === undefined) {
+    return ok("source-address", `Connections leave this machine from ${seen}, which the system chose.`);
+  }
+  return withoutZone(seen) === withoutZone(configured)
+    ? ok("source-address", `Connections leave this machine from ${seen}, as PRESTO_EGRESS_ADDRESS says.`)
+    : fail(
+        "source-address",
+        "configuration",
+        `Connections leave this machine from ${seen}, and not from ${configured}, the PRESTO_EGRESS_ADDRESS.`,
+        mend,
+      );
+}
+
+/** The system names an interface or does not, as it likes. */
+function withoutZone(address: string): string {
+  return address.replace(/%.*$/, "");
+}
+
+function judgeGateway(facts: WayOutFacts): Finding {
+  const { gateway, connection } = facts;
+  if (gateway === undefined) return skip("egress-proxy", "PRESTO_EGRESS_PROXY is not set.");
+  if (gateway.kind === "late") return fail("egress-proxy", "unreachable", lateDetail, lateMend);
+  if (gateway.kind === "failed") {
+    return fail(
+      "egress-proxy",
+      "configuration",
+      sentenceOf(gateway.error),
+      "Put the egress proxy's URL there, such as http://gateway.example:3128.",
+    );
+  }
+  const name = `${describeGateway(gateway.value)}${gateway.value.login === undefined ? "" : " (with user and password)"}`;
+  const fault = faultOf(facts);
+  if (fault?.place === "egress-proxy") {
+    return fail(
+      "egress-proxy",
+      "unreachable",
+      `${name}: ${sentenceOf(fault.error)}`,
+      "See that it runs, that PRESTO_EGRESS_PROXY names it with the right user and password, and that it lets Presto's name and port through.",
+    );
+  }
+  if (connection?.kind === "done" && connection.value.kind === "routed") {
+    return ok("egress-proxy", `${name} leads to Presto.`);
+  }
+  return skip("egress-proxy", `${name} is configured; no connection was had that would show it in use.`);
+}
+
+function judgeRoute(facts: WayOutFacts): Finding {
+  const { upstream, connection, gateway } = facts;
+  const { host, port } = upstream.origin;
+  if (connection === undefined) {
+    return skip("route", `Nothing was tried: first mend ${unusable(facts)}.`);
+  }
+  const mend = `See what stands between this machine and port ${port} of ${host}: routes, firewalls, an outage of Presto's; an address that is not registered may be met like this, too.`;
+  if (connection.kind === "late") return fail("route", "unreachable", lateDetail, lateMend);
+  const fault = faultOf(facts);
+  if (fault === undefined) {
+    const way = gateway === undefined ? "directly" : "through the egress proxy";
+    return ok("route", `Port ${port} of ${host} was reached ${way}.`);
+  }
+  if (fault.place === "here") return skip("route", "No connection could be begun; see source-address.");
+  if (fault.place === "egress-proxy")
+    return skip("route", "The egress proxy did not lead there; see egress-proxy.");
+  if (fault.error instanceof ConnectError && fault.error.proxyStatus.startsWith("dns_")) {
+    return skip("route", "There is no address to connect to; see dns.");
+  }
+  return fail("route", "unreachable", sentenceOf(fault.error), mend);
+}
+
+function unusable({ localAddress, gateway }: WayOutFacts): string {
+  if (localAddress !== undefined && localAddress.kind !== "done") return "source-address";
+  return gateway !== undefined && gateway.kind !== "done" ? "egress-proxy" : "tls";
+}

@@ -1,0 +1,159 @@
+import { describe, expect, it } from "vitest";
+
+import { judgeTls } from "../../../src/doctor/judge-tls.ts";
+import { judgeWayOut } from "../../../src/doctor/judge-way-out.ts";
+import type { TriedConnection } from "../../../src/doctor/try-connection.ts";
+import type { WayOutFacts } from "../../../src/doctor/way-out-facts.ts";
+import { ConnectError } from "../../../src/egress/connect-error.ts";
+import { Failure } from "../../../src/errors.ts";
+
+const now = Date.UTC(2026, 10, 24);
+const dayMs = 86_400_000;
+const pin = "AAAA";
+
+const upstream = {
+  origin: { url: "https://presto.example", host: "presto.example", port: 443 },
+  trust: { caFile: undefined, caOnly: false, pins: [] },
+  wayOut: { localAddress: undefined, gateway: undefined },
+  connectTimeoutMs: 5_000,
+  timeoutMs: 20_000,
+};
+const boundUpstream = { ...upstream, wayOut: { ...upstream.wayOut, localAddress: "10.0.0.2" } };
+
+function routed(localAddress: string, validTo = new Date(now + 90 * dayMs)): WayOutFacts["connection"] {
+  return done({
+    kind: "routed",
+    localAddress,
+    tls: { kind: "up", protocol: "TLSv1.3", certificate: { validTo, pin } },
+  });
+}
+
+function done(value: TriedConnection): WayOutFacts["connection"] {
+  return { kind: "done", value };
+}
+
+function noRoute(error: ConnectError): WayOutFacts["connection"] {
+  return done({ kind: "no-route", error });
+}
+
+const base: WayOutFacts = {
+  upstream,
+  localAddress: undefined,
+  gateway: undefined,
+  anchors: { kind: "done", value: { context: () => ({ context: undefined }), reload() {} } },
+  addresses: { kind: "done", value: ["203.0.113.1"] },
+  connection: routed("10.0.0.2"),
+};
+
+function results(facts: Partial<WayOutFacts>): string {
+  return judgeWayOut({ ...base, ...facts })
+    .map(({ result }) => result)
+    .join(" ");
+}
+
+const gateway = {
+  kind: "done",
+  value: { kind: "http", host: "gw.example", port: 3128, login: undefined },
+} as const;
+const connectError = (place: "here" | "egress-proxy" | "presto", status = "connection_refused") =>
+  new ConnectError("unreachable", "connection refused", status, undefined, place);
+
+describe("name, source address, egress proxy and route", () => {
+  const cases: readonly (readonly [string, Partial<WayOutFacts>, string])[] = [
+    ["in order", {}, "OK OK SKIP OK"],
+    [
+      "the name is late",
+      { addresses: { kind: "late" }, connection: noRoute(connectError("presto", "dns_timeout")) },
+      "FAIL SKIP SKIP SKIP",
+    ],
+    ["a literal address", { addresses: undefined }, "SKIP OK SKIP OK"],
+    [
+      "bound, and left from",
+      { upstream: boundUpstream, localAddress: { kind: "done", value: undefined } },
+      "OK OK SKIP OK",
+    ],
+    [
+      "bound, and left from another",
+      {
+        upstream: boundUpstream,
+        localAddress: { kind: "done", value: undefined },
+        connection: routed("10.0.0.3"),
+      },
+      "OK FAIL SKIP OK",
+    ],
+    [
+      "bound with an interface that the system does not name",
+      {
+        upstream: { ...upstream, wayOut: { ...upstream.wayOut, localAddress: "fe80::1%eth0" } },
+        localAddress: { kind: "done", value: undefined },
+        connection: routed("fe80::1"),
+      },
+      "OK OK SKIP OK",
+    ],
+    [
+      "not to be left from",
+      {
+        upstream: boundUpstream,
+        localAddress: { kind: "done", value: undefined },
+        connection: noRoute(connectError("here")),
+      },
+      "OK FAIL SKIP SKIP",
+    ],
+    [
+      "not this machine's",
+      {
+        upstream: boundUpstream,
+        localAddress: { kind: "failed", error: new Failure("configuration", "x") },
+        connection: undefined,
+      },
+      "OK FAIL SKIP SKIP",
+    ],
+    ["through a proxy", { gateway, addresses: undefined }, "SKIP OK OK OK"],
+    [
+      "a proxy that is down",
+      { gateway, addresses: undefined, connection: noRoute(connectError("egress-proxy")) },
+      "SKIP SKIP FAIL SKIP",
+    ],
+    [
+      "a proxy's file that can't be used",
+      {
+        gateway: { kind: "failed", error: new Failure("configuration", "x") },
+        addresses: undefined,
+        connection: undefined,
+      },
+      "SKIP SKIP FAIL SKIP",
+    ],
+    ["refused by Presto", { connection: noRoute(connectError("presto")) }, "OK SKIP SKIP FAIL"],
+    ["time was over", { connection: { kind: "late" } }, "OK SKIP SKIP FAIL"],
+  ];
+
+  it.each(cases)("are judged: %s", (_what, facts, expected) => {
+    expect(results(facts)).toBe(expected);
+  });
+
+  it("name what to mend first where nothing was tried", () => {
+    const route = (facts: Partial<WayOutFacts>) =>
+      judgeWayOut({ ...base, connection: undefined, ...facts })[3]?.detail;
+    expect(route({ localAddress: { kind: "late" } })).toContain("first mend source-address");
+    expect(route({ gateway: { kind: "late" } })).toContain("first mend egress-proxy");
+    expect(route({ gateway })).toContain("first mend tls");
+  });
+});
+
+describe("the certificate's life", () => {
+  it.each([
+    [22, "OK"],
+    [21, "WARN"],
+    [3, "WARN"],
+    [2.99, "FAIL"],
+    [-1, "FAIL"],
+  ])("of %d days is judged %s", (days, result) => {
+    const facts = { ...base, connection: routed("10.0.0.2", new Date(now + days * dayMs)) };
+    expect(judgeTls(facts, now)[2]?.result).toBe(result);
+  });
+
+  it("is not guessed from a date that can't be read", () => {
+    const facts = { ...base, connection: routed("10.0.0.2", new Date("never")) };
+    expect(judgeTls(facts, now)[2]?.result).toBe("SKIP");
+  });
+});
