@@ -1,15 +1,11 @@
 import { createAdminServer } from "./admin/admin-server.ts";
 import { createControlServer } from "./admin/control-server.ts";
 import { createReadiness } from "./admin/readiness.ts";
-import type { StatusReport } from "./admin/status-report.ts";
+import { statusOf } from "./admin/status-of.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
+import { createDrain } from "./drain.ts";
 import { createAskTransaction } from "./egress/ask-transaction.ts";
-import { createConnector } from "./egress/connect.ts";
-import { createPool } from "./egress/pool.ts";
-import { createSend } from "./egress/send.ts";
-import { watchTrust } from "./egress/watch-trust.ts";
-import { withReconnect } from "./egress/with-reconnect.ts";
 import { withToken } from "./egress/with-token.ts";
 import { createAdmission } from "./inbound/admission.ts";
 import { createProxyListener } from "./inbound/proxy-listener.ts";
@@ -22,10 +18,17 @@ import { createLastSeen } from "./observe/last-seen.ts";
 import { logSignals } from "./observe/log-signals.ts";
 import type { Log } from "./observe/log.ts";
 import { createMetrics } from "./observe/metrics.ts";
+import { noSignals } from "./observe/no-signals.ts";
+import { openOutbound } from "./outbound.ts";
+import { createEvidence } from "./presto/evidence.ts";
+import type { Lifecycle } from "./renewal/lifecycle.ts";
+import { openLifecycle } from "./renewal/open-lifecycle.ts";
+import { usersHere } from "./renewal/users-here.ts";
 import { openStore } from "./store/open-store.ts";
 import { startTokens, withTokenLatch } from "./token/token-latch.ts";
 import { createTokenSource } from "./token/token-source.ts";
 import { version as readVersion } from "./version.ts";
+import { within } from "./within.ts";
 
 export interface AppParts {
   readonly clock: Clock;
@@ -34,8 +37,8 @@ export interface AppParts {
   readonly onQuit: () => void;
 }
 
-/** Milliseconds of the drain's time that are kept for the replies to calls that are cut off. */
-const lastWordsMs = 500;
+/** Longest wait for the store when the process ends, milliseconds. */
+const lastWriteMs = 500;
 
 /** Where the program listens, with the ports that the system chose. */
 export interface AppAddresses {
@@ -73,33 +76,39 @@ export async function createApp(config: Config, parts: AppParts): Promise<App> {
     lastSeen,
     version,
     startedAt,
+    clock,
   });
-  const signals = combineSignals(lastSeen.signals, logSignals(log), metrics.signals);
-  const readiness = createReadiness({ signals });
+  let lifecycle: Lifecycle | undefined;
+  let alarmReason: string | undefined;
+  const signals = combineSignals(lastSeen.signals, logSignals(log), metrics.signals, {
+    ...noSignals,
+    callFinished: () => lifecycle?.look(),
+  });
+  const alarm = ({ proxy: undefined, rotator: "decisive", all: "advisory" } as const)[config.role];
+  const readiness = createReadiness({
+    signals,
+    egress: config.egressCheck.urls.length > 0,
+    ...(alarm === undefined ? {} : { alarm }),
+  });
 
-  const { origin, trust } = config;
-  const connector = createConnector({ origin, trust, timeoutMs: config.connectTimeoutMs, clock, signals });
-  const trustWatch = watchTrust({ connector, trust, clock, signals });
-  const pool = createPool({
-    origin,
-    connector,
-    connections: config.admission.maxInFlight,
-    timeoutMs: config.timeoutMs,
-  });
-  const tokenLatch = {
-    open: () => readiness.open("token"),
-    close: (reason: string) => readiness.close("token", reason),
-  };
+  const { origin } = config;
+  const outbound = await openOutbound(config, { clock, signals, latch: readiness.latch("egress") });
+  const { connector, check, send } = outbound;
+  const tokenLatch = readiness.latch("token");
   const store = await openStore(config.store, { clock });
+  const tokenSignals = withTokenLatch(signals, tokenLatch);
+  const evidence = createEvidence(clock);
   const tokens = createTokenSource({
     store,
     clock,
-    signals: withTokenLatch(signals, tokenLatch),
+    signals: tokenSignals,
     holdMaxMs: config.holdMaxMs,
+    evidence,
+    onRecord: noticeRecord,
+    onRejected: (id) => lifecycle?.tokenRejected(id),
   });
 
   const admission = createAdmission(config.admission);
-  const send = withReconnect(createSend({ dispatcher: pool, clock }), clock);
   const perform = withToken(send, { tokens, turns: admission });
   const proxy = await createProxyListener({
     ...config,
@@ -109,47 +118,71 @@ export async function createApp(config: Config, parts: AppParts): Promise<App> {
     clock,
     signals,
   });
-  metrics.measure({ load: admission.load, logLinesLost: log.lost });
+  if (config.issuing !== undefined) {
+    const whenQuiet = config.role === "all" ? admission.whenQuiet : undefined;
+    lifecycle = await openLifecycle({
+      ...config,
+      issuing: config.issuing,
+      place: config.store,
+      connector,
+      store,
+      users: usersHere({ tokens, evidence, whenQuiet, clock }),
+      evidence,
+      egressCheck: check,
+      current: tokens.record,
+      clock,
+      // Told by noticeRecord, for every process alike.
+      signals: { ...tokenSignals, alarmChanged() {} },
+    });
+  }
+  const renewal = lifecycle === undefined ? {} : { renewal: lifecycle.report };
+  metrics.measure({ load: admission.load, logLinesLost: log.lost, egress: check.report, ...renewal });
 
-  const admin = await createAdminServer({ readiness, status, metrics, signals });
-  const control = await createControlServer({
-    actions: { drain: refuseNew, quit: parts.onQuit, reload },
-    signals,
-  });
-  const bound: BoundListener[] = [];
-  let refusing = false;
-
-  function status(): StatusReport {
-    const token = lastSeen.token();
-    const { inFlight, queued } = admission.load();
-    return {
+  const status = () =>
+    statusOf({
       role: config.role,
       store: store.kind,
       upstream: origin.url,
-      generation: token?.generation ?? null,
-      token_id: token?.id ?? null,
-      token_state: lastSeen.tokenState(),
-      expires_at: token?.expiresAt?.toISOString() ?? null,
-      seconds_left: wholeOrNull(lastSeen.tokenSecondsLeft()),
-      certificate_days_left: wholeOrNull(lastSeen.certificateDaysLeft()),
-      in_flight: inFlight,
-      queued,
-      started_at: new Date(startedAt).toISOString(),
-      versions: { presto_sidecar: version, node: process.versions.node },
-    };
-  }
+      lastSeen,
+      load: admission.load,
+      version,
+      startedAt,
+    });
+  const admin = await createAdminServer({
+    readiness,
+    status,
+    metrics,
+    signals,
+    egress: check.report,
+    ...renewal,
+  });
+  const renew = lifecycle === undefined ? {} : { renew: lifecycle.renew };
+  const drain = createDrain({ ...config, readiness, proxy, lifecycle, clock });
+  const control = await createControlServer({
+    actions: { drain: drain.refuseNew, quit: parts.onQuit, reload, ...renew },
+    signals,
+  });
+  const bound: BoundListener[] = [];
 
-  function refuseNew(): void {
-    refusing = true;
-    readiness.close("draining", "The sidecar takes no new calls.");
-    proxy.refuseNew();
+  /** The alarm stands in the record, whoever latched or cleared it. */
+  function noticeRecord(): void {
+    if (lifecycle === undefined) return;
+    const stopped = tokens.record()?.stopped ?? null;
+    if (stopped?.reason !== alarmReason) {
+      alarmReason = stopped?.reason;
+      signals.alarmChanged(stopped ?? undefined);
+      if (stopped === null) readiness.open("alarm");
+      else readiness.close("alarm", stopped.reason);
+    }
+    lifecycle.recordChanged();
   }
 
   async function reload(): Promise<readonly string[]> {
-    const [anchors, token] = await Promise.allSettled([Promise.try(connector.reload), tokens.refresh()]);
+    const [anchors, token] = await Promise.allSettled([outbound.reload(), tokens.refresh()]);
+    lifecycle?.credentialsChanged();
     if (anchors.status === "rejected") throw anchors.reason;
     if (token.status === "rejected") throw token.reason;
-    return ["CA certificates", "token"];
+    return ["CA certificates", "token", ...(lifecycle === undefined ? [] : ["credentials"])];
   }
 
   async function listen(): Promise<AppAddresses> {
@@ -164,14 +197,16 @@ export async function createApp(config: Config, parts: AppParts): Promise<App> {
   return {
     async start() {
       for (const warning of config.warnings) signals.warned(warning);
-      await startTokens(tokens, tokenLatch);
+      await Promise.all([startTokens(tokens, tokenLatch, firstTokenHint(config)), check.start()]);
       const addresses = await listen();
+      lifecycle?.start();
       readiness.open("started");
       log.write("info", "The sidecar listens.", {
         version,
         role: config.role,
         upstream: origin.url,
         store: store.kind,
+        route: outbound.describeRoute(),
         listen: addresses.proxy.map(formatListenAddress).join(", "),
         admin: formatListenAddress(addresses.admin),
         control: addresses.control === undefined ? "off" : formatListenAddress(addresses.control),
@@ -179,25 +214,17 @@ export async function createApp(config: Config, parts: AppParts): Promise<App> {
       return addresses;
     },
     reload,
-    async drain() {
-      const endsAt = clock.monotonic() + config.drainMaxMs;
-      readiness.close("draining", "The sidecar is shutting down.");
-      if (!refusing) await clock.sleep(config.drainMinMs);
-      refuseNew();
-      // What can't be finished is told to its caller, and for that a moment is kept back.
-      const wordsMs = Math.min(lastWordsMs, config.drainMaxMs / 10);
-      if ((await proxy.idle(endsAt - wordsMs)) === "clean") return "clean";
-      proxy.expireAll(endsAt - wordsMs / 2);
-      await proxy.idle(endsAt);
-      return "cut-off";
-    },
+    drain: drain.run,
     async close() {
       await Promise.all([proxy.close(), admin.close(), control.close()]);
       for (const listener of bound) listener.release();
+      lifecycle?.close();
+      // A token that was heard of at the last moment is still written once.
+      if (lifecycle !== undefined) await within(clock, lastWriteMs, lifecycle.drain());
       tokens.close();
       store.close();
-      trustWatch.close();
-      await pool.destroy();
+      outbound.close();
+      await outbound.destroy();
       // What was cut off still says what became of it.
       await proxy.idle(clock.monotonic() + 1_000);
       metrics.close();
@@ -206,6 +233,9 @@ export async function createApp(config: Config, parts: AppParts): Promise<App> {
   };
 }
 
-function wholeOrNull(value: number | undefined): number | null {
-  return value === undefined ? null : Math.floor(value);
+function firstTokenHint({ issuing }: Config): string {
+  if (issuing === undefined) return "Put one in with: presto-sidecar token import";
+  return issuing.automatic
+    ? "The first one is being issued."
+    : "PRESTO_RENEW is manual: have one issued with `presto-sidecar token renew`.";
 }

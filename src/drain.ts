@@ -1,0 +1,62 @@
+import type { Readiness } from "./admin/readiness.ts";
+import type { Clock } from "./clock.ts";
+import type { ProxyListener } from "./inbound/proxy-listener.ts";
+import type { Lifecycle } from "./renewal/lifecycle.ts";
+import { within } from "./within.ts";
+
+export interface DrainOptions {
+  /** How long calls are still accepted, and when all must be over, milliseconds from the beginning. */
+  readonly drainMinMs: number;
+  readonly drainMaxMs: number;
+  readonly readiness: Pick<Readiness, "close">;
+  readonly proxy: Pick<ProxyListener, "refuseNew" | "idle" | "expireAll">;
+  /** Undefined in a role that issues nothing. */
+  readonly lifecycle: Pick<Lifecycle, "drain"> | undefined;
+  readonly clock: Clock;
+}
+
+/** One budget in which everything that is under way comes to its end. */
+export interface Drain {
+  /** Readiness goes and new calls are refused; nothing else ends. */
+  refuseNew(): void;
+  /** Keeps accepting for `drainMinMs`, then refuses new calls and waits for what is under way, until `drainMaxMs`. */
+  run(): Promise<"clean" | "cut-off">;
+}
+
+/** Milliseconds that are kept for the replies to calls that are cut off. */
+const lastWordsMs = 500;
+
+export function createDrain(options: DrainOptions): Drain {
+  const { clock, drainMinMs, drainMaxMs, proxy, readiness } = options;
+  let refusing = false;
+
+  function refuseNew(): void {
+    refusing = true;
+    readiness.close("draining", "The sidecar takes no new calls.");
+    proxy.refuseNew();
+  }
+
+  /** An issue call that was sent is finished; what is left at `until` (monotonic) stands in the record for the next process. */
+  async function finishRenewal(until: number): Promise<"clean" | "cut-off"> {
+    if (options.lifecycle === undefined) return "clean";
+    const finished = options.lifecycle.drain().then(() => "clean" as const);
+    return (await within(clock, until - clock.monotonic(), finished)) ?? "cut-off";
+  }
+
+  return {
+    refuseNew,
+    async run() {
+      const endsAt = clock.monotonic() + drainMaxMs;
+      readiness.close("draining", "The sidecar is shutting down.");
+      const renewed = finishRenewal(endsAt);
+      if (!refusing) await clock.sleep(drainMinMs);
+      refuseNew();
+      // What can't be finished is told to its caller, and for that a moment is kept back.
+      const wordsMs = Math.min(lastWordsMs, drainMaxMs / 10);
+      if ((await proxy.idle(endsAt - wordsMs)) === "clean") return renewed;
+      proxy.expireAll(endsAt - wordsMs / 2);
+      await Promise.all([proxy.idle(endsAt), renewed]);
+      return "cut-off";
+    },
+  };
+}
