@@ -1,0 +1,172 @@
+import { CallerGone } from "../../src/egress/call.ts";
+import type { Call } from "../../src/egress/call.ts";
+import type { Perform } from "../../src/egress/with-token.ts";
+import { interrupt } from "../../src/interruption.ts";
+import type { Operation } from "../../src/policy/operation.ts";
+import { walletOperations } from "../../src/policy/operations.ts";
+import { Problem, isRetryable } from "../../src/problem.ts";
+import type { CallEnd, CallRecord } from "./call-record.ts";
+import { judgeCall } from "./judge-call.ts";
+import type { Random } from "./random.ts";
+import type { Scenario } from "./scenario.ts";
+import type { SimProcess } from "./sim-process.ts";
+import type { Story } from "./story.ts";
+import type { Timeline } from "./timeline.ts";
+import { Violation } from "./violation.ts";
+
+/** All callers of a world, and what became of their calls. */
+export interface Callers {
+  /** Lets apps call this process, for as long as it lives. */
+  callAt(process: SimProcess, perform: Perform, onCall: () => void): void;
+  callOf(id: string): CallRecord;
+  moneyMoved(transaction: string): void;
+  /** Calls that were begun, and not finished yet. */
+  underWay(): number;
+  counts(): { readonly calls: number; readonly failed: number };
+  /** No new ones. */
+  stop(): void;
+}
+
+export interface CallersOptions {
+  readonly scenario: Scenario;
+  readonly timeline: Timeline;
+  readonly random: Random;
+  readonly story: Story;
+  /** A call has ended; what may be claimed of it depends on the world. */
+  readonly onEnd: (call: CallRecord, end: CallEnd, process: SimProcess) => void;
+  /** Something was found while promises settled, where nobody would catch it. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Later than its deadline by so much, a call has not ended. */
+const slackMs = 1_000;
+
+export function createCallers({
+  scenario,
+  timeline,
+  random,
+  story,
+  onEnd,
+  onError,
+}: CallersOptions): Callers {
+  const calls = new Map<string, CallRecord>();
+  const moves = new Map<string, number>();
+  let underWay = 0;
+  let failed = 0;
+  let stopped = false;
+
+  function end(process: SimProcess, record: CallRecord, given: CallEnd): void {
+    record.end = given;
+    underWay -= 1;
+    if (given.status !== 200) {
+      failed += 1;
+      story.tell(
+        () => `${record.id} at ${process.name} ends: ${given.outcome} ${given.status} ${given.code}`,
+      );
+    }
+    if (given.outcome === "connection-closed") return;
+    judgeCall(record, given);
+    onEnd(record, given, process);
+  }
+
+  function begin(process: SimProcess, perform: Perform, operation: Operation, transaction: string): void {
+    const { clock } = process;
+    const call = createCall(`c${calls.size + 1}`, operation, clock.monotonic(), scenario.callDeadlineMs);
+    const record: CallRecord = {
+      id: call.target,
+      operation,
+      transaction,
+      process: process.name,
+      begunAt: timeline.now(),
+      arrivedAt: call.arrivedAt,
+      deadlineAt: call.deadlineAt,
+      sends: [],
+      callerGone: false,
+      end: undefined,
+    };
+    calls.set(record.id, record);
+    underWay += 1;
+    process.onDeath(() => {
+      if (record.end === undefined)
+        end(process, record, { outcome: "connection-closed", status: 0, code: "-" });
+    });
+    const deadline = clock.after(scenario.callDeadlineMs, () => interrupt(call, "deadline"));
+    const last = clock.after(scenario.callDeadlineMs + slackMs, () => {
+      throw new Violation("L2", `${record.id} has not ended ${slackMs} ms after its deadline`);
+    });
+    const hangUp = (): void => {
+      record.callerGone = true;
+      interrupt(call, "caller-gone");
+    };
+    if (random.chance(0.03)) clock.after(random.between(0, 3_000), hangUp);
+    perform(call)
+      .then(
+        ({ status }) => finish({ outcome: "answered", status, code: "-" }),
+        (error: unknown) => finish(endOf(error), error instanceof Problem ? error : undefined),
+      )
+      .catch(onError);
+
+    function finish(given: CallEnd, problem?: Problem): void {
+      deadline.cancel();
+      last.cancel();
+      end(process, record, given);
+      const again = problem !== undefined && isRetryable(problem, operation.movesMoney);
+      if (again && random.chance(0.5) && !stopped)
+        clock.after(random.between(200, 3_000), () => begin(process, perform, operation, transaction));
+    }
+  }
+
+  return {
+    callAt(process, perform, onCall) {
+      const next = (): void => {
+        if (stopped) return;
+        onCall();
+        const operation = random.pick(walletOperations);
+        begin(process, perform, operation, `transaction ${calls.size + 1}`);
+        process.deliver(random.between(0, 2 * scenario.callEveryMs), next);
+      };
+      process.deliver(random.between(0, scenario.callEveryMs), next);
+    },
+    callOf(id) {
+      const call = calls.get(id);
+      if (call === undefined) throw new Error(`nobody made the call ${id}`);
+      return call;
+    },
+    moneyMoved(transaction) {
+      const count = (moves.get(transaction) ?? 0) + 1;
+      moves.set(transaction, count);
+      if (count > 1) throw new Violation("money", `${transaction} moved money ${count} times`);
+    },
+    underWay: () => underWay,
+    counts: () => ({ calls: calls.size, failed }),
+    stop() {
+      stopped = true;
+    },
+  };
+}
+
+function endOf(error: unknown): CallEnd {
+  if (error instanceof CallerGone) return { outcome: "caller-gone", status: 0, code: "-" };
+  if (error instanceof Problem) return { outcome: error.outcome, status: 0, code: error.code };
+  throw error;
+}
+
+function createCall(id: string, operation: Operation, now: number, timeoutMs: number): Call {
+  return {
+    requestId: id,
+    operation,
+    method: operation.method,
+    target: id,
+    headers: [],
+    body: undefined,
+    arrivedAt: now,
+    deadlineAt: now + timeoutMs,
+    hold: () => true,
+    interruption: undefined,
+    waiting: undefined,
+    written: false,
+    sends: 0,
+    upstreamMs: 0,
+    generation: undefined,
+  };
+}

@@ -1,0 +1,69 @@
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+
+import type { CrewResult, CrewStart, CrewTask } from "./crew-message.ts";
+import type { SeedResult } from "./run-seed.ts";
+
+/** Threads that share out the seeds. */
+export interface Crew {
+  /** Plays the seeds; `onResults` is called with each lot, in no order, and answers false to have no more begun. */
+  play(seeds: Seeds, onResults: (results: readonly SeedResult[]) => boolean): Promise<void>;
+  /** Plays one seed and brings its story. */
+  tell(seed: number): Promise<SeedResult>;
+  close(): Promise<void>;
+}
+
+export interface Seeds {
+  readonly from: number;
+  readonly count: number;
+  readonly isTold: boolean;
+  readonly untilFailure: boolean;
+}
+
+/** Seeds for one lot: few enough that progress shows, so many that the handing over costs nothing. */
+const mostInLot = 40;
+
+export function createCrew(size: number, start: CrewStart): Crew {
+  const workers = Array.from(
+    { length: size },
+    () => new Worker(new URL("worker.ts", import.meta.url), { workerData: start }),
+  );
+
+  // Whoever waits for an answer hears of it; that nobody waits must not end the program.
+  for (const worker of workers) worker.on("error", () => {});
+
+  async function ask(worker: Worker, task: CrewTask): Promise<CrewResult> {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window, and has no origin
+    worker.postMessage(task);
+    // A thread that fails to start rejects this, too.
+    const [results]: CrewResult[] = await once(worker, "message");
+    return results ?? [];
+  }
+
+  return {
+    async play({ from, count, isTold, untilFailure }, onResults) {
+      const end = from + count;
+      let next = from;
+      let stopped = false;
+      const work = async (worker: Worker): Promise<void> => {
+        while (next < end && !stopped) {
+          const size = Math.min(mostInLot, end - next);
+          const task = { from: next, count: size, isTold, untilFailure };
+          next += size;
+          if (!onResults(await ask(worker, task))) stopped = true;
+        }
+      };
+      await Promise.all(workers.map(work));
+    },
+    async tell(seed) {
+      const [worker] = workers;
+      if (worker === undefined) throw new Error("the crew is empty");
+      const [result] = await ask(worker, { from: seed, count: 1, isTold: true, untilFailure: false });
+      if (result === undefined) throw new Error(`seed ${seed} was not played`);
+      return result;
+    },
+    async close() {
+      await Promise.all(workers.map((worker) => worker.terminate()));
+    },
+  };
+}

@@ -1,0 +1,144 @@
+import type { RenewalTimes } from "../../src/renewal/renewal-times.ts";
+import { drawStrike } from "./draw-strike.ts";
+import type { FaultKind } from "./fault-kinds.ts";
+import type { Random } from "./random.ts";
+import type { Scenario, ScenarioKind, Strike, TimedFault } from "./scenario.ts";
+
+const dayMs = 24 * 3_600_000;
+const beginnings = ["live", "live", "live", "live", "live", "live", "empty", "dead", "intent"] as const;
+const midnight = Date.UTC(2026, 10, 25);
+
+const kinds: readonly (readonly [ScenarioKind, number])[] = [
+  ["calm", 10],
+  ["single", 30],
+  ["several", 25],
+  ["manual", 3],
+  ["storm", 3],
+  ["foreign", 8],
+  ["rivalry", 4],
+  ["short-settle", 6],
+  ["overlap", 8],
+  ["blind", 3],
+];
+
+function drawKind(random: Random): ScenarioKind {
+  let left = random.between(0, 100);
+  for (const [kind, weight] of kinds) {
+    left -= weight;
+    if (left < 0) return kind;
+  }
+  return "several";
+}
+
+const timedKinds: readonly FaultKind[] = [
+  "crash",
+  "crash",
+  "pause",
+  "suspend",
+  "restart",
+  "clock-jump",
+  "store-outage",
+  "backup-restored",
+  "watch-silent",
+  "presto-outage",
+  "call-broken",
+];
+
+function countFaults(kind: ScenarioKind, random: Random): number {
+  switch (kind) {
+    case "single":
+      return 1;
+    case "several":
+    case "short-settle":
+    case "overlap":
+      return random.whole(2, 5);
+    case "storm":
+      return random.whole(8, 20);
+    case "blind":
+    case "manual":
+      return random.whole(0, 2);
+    case "calm":
+    case "foreign":
+    case "rivalry":
+      return 0;
+  }
+}
+
+function drawTimes(random: Random, kind: ScenarioKind): RenewalTimes {
+  const issueTimeoutMs = kind === "overlap" ? 3_000 : random.pick([3_000, 6_000, 15_000]);
+  const graceMs = random.pick([500, 2_000]);
+  const settles = { "short-settle": [0, 500, 5_000], overlap: [0, 500, 3_000, 12_000] } as const;
+  return {
+    issueTimeoutMs,
+    graceMs,
+    leaseMs: issueTimeoutMs + graceMs + 5_000 + random.between(1_000, kind === "overlap" ? 2_000 : 23_000),
+    settleMs: random.pick(
+      kind === "short-settle" || kind === "overlap" ? settles[kind] : [8_000, 20_000, 45_000, 90_000],
+    ),
+    probeEveryMs: random.pick([10_000, 20_000, 60_000]),
+  };
+}
+
+/** Everything about a world that is decided before it begins. */
+export function drawScenario(seed: number, random: Random): Scenario {
+  const kind = drawKind(random);
+  const isOverlap = kind === "overlap";
+  const topology = !isOverlap && random.chance(0.4) ? "file" : "lease";
+  const times = drawTimes(random, kind);
+  const faultsMs = random.between(100_000, 250_000);
+  const strikes: Strike[] = [];
+  const timedFaults: TimedFault[] = [];
+  for (let left = countFaults(kind, random); left > 0; left -= 1) {
+    if (isOverlap || random.chance(0.75)) strikes.push(drawStrike(random, kind));
+    else timedFaults.push({ at: random.between(0, faultsMs), kind: random.pick(timedKinds) });
+  }
+  if (kind === "foreign") {
+    for (let left = random.whole(1, 3); left > 0; left -= 1)
+      timedFaults.push({ at: random.between(0, faultsMs), kind: "foreign-issue" });
+  }
+  if (kind === "rivalry" && random.chance(0.5)) {
+    for (let at = random.between(0, 60_000); at < 300_000; at += random.between(20_000, 90_000))
+      timedFaults.push({ at, kind: "crash" });
+  }
+  // So near to its end a token is renewed even where Presto gives no answer.
+  const nearEnd = kind !== "rivalry" && !isOverlap && random.chance(0.1);
+  const tokenDays = nearEnd ? 1 : random.pick([30, 90]);
+  const renewEveryMs = isOverlap
+    ? 20_000
+    : kind === "rivalry"
+      ? dayMs
+      : random.pick([20_000, 40_000, 90_000, dayMs]);
+  const hasResets = /^(several|storm|short-settle)$/.test(kind) && random.chance(0.25);
+  if (hasResets && random.chance(0.7))
+    strikes.push({ operation: "reset", nth: random.whole(1, 2), fault: undefined });
+  return {
+    seed,
+    kind,
+    topology,
+    rotators: topology === "file" ? (random.chance(0.8) ? 1 : 2) : random.whole(isOverlap ? 2 : 1, 3),
+    proxies: topology === "file" ? 0 : random.pick([1, 1, 1, 2, 2, 3, 5]),
+    times,
+    holdMaxMs: random.pick([2_000, 5_000]),
+    pollMs: random.pick([2_000, 5_000, 10_000]),
+    tokenDays,
+    renewAt: nearEnd ? 0.67 : renewEveryMs / (tokenDays * dayMs),
+    beginning: kind === "rivalry" ? "live" : random.pick(beginnings),
+    settleTooShort: kind === "short-settle" || (isOverlap && random.chance(0.6)),
+    epoch: nearEnd
+      ? midnight - random.between(20_000, 400_000)
+      : midnight - random.between(2, 22) * 3_600_000,
+    lagMs: kind === "single" ? 0 : random.pick([0, 0, 800, 1_900]),
+    keepsLease: true,
+    skewMs: nearEnd ? 0 : random.pick([0, 0, 5_000]),
+    strikes,
+    timedFaults,
+    faultsMs,
+    callEveryMs: random.pick([1_500, 4_000, 8_000]),
+    callDeadlineMs: kind === "single" || random.chance(0.2) ? 400_000 : 20_000,
+    lostNotices: random.pick([0, 0, 0.2, 1]),
+    wishes: kind === "manual" ? random.whole(0, 2) : kind !== "rivalry" && random.chance(0.15) ? 1 : 0,
+    resets: hasResets ? 1 : 0,
+    resetKillsToken: hasResets && random.chance(0.3),
+    pendingPassword: random.pick(["none", "none", "none", "works", "does-not-work"]),
+  };
+}

@@ -1,0 +1,93 @@
+import type { Secret } from "../../src/secret.ts";
+import type { Random } from "./random.ts";
+import type { SimToken, SimTokens } from "./sim-token.ts";
+import type { Story } from "./story.ts";
+import type { Timeline } from "./timeline.ts";
+
+/** Presto, as the world knows it: one account with one live token. */
+export interface Presto {
+  live(): SimToken | undefined;
+  /** The truth: does this token work? */
+  isLive(token: Secret | null | undefined): boolean;
+  /** What it answers to a call with that token: the truth, or, for a moment after an issue, a 401 that lies. */
+  accepts(token: Secret): boolean;
+  /** Makes a token and kills the one before, at once. */
+  issue(madeFor: string, expiresAt: Date): SimToken;
+  /** Ends the live token; nobody gets another for it. */
+  killToken(): void;
+  isPassword(password: Secret): boolean;
+  setPassword(password: Secret): void;
+  /** No answers that mean anything for so long. */
+  fail(ms: number): void;
+  isDown(): boolean;
+  wallClock(): number;
+}
+
+export interface PrestoOptions {
+  readonly timeline: Timeline;
+  readonly random: Random;
+  readonly story: Story;
+  readonly tokens: SimTokens;
+  readonly epoch: number;
+  readonly lagMs: number;
+  readonly password: Secret;
+}
+
+export function createPresto(options: PrestoOptions): Presto {
+  const { timeline, random, story, tokens, epoch, lagMs } = options;
+  let live: SimToken | undefined;
+  let password = options.password;
+  let downUntil = 0;
+
+  const wallClock = (): number => epoch + timeline.now();
+
+  function current(): SimToken | undefined {
+    if (live !== undefined && wallClock() >= live.expiresAt.getTime()) {
+      const { name } = live;
+      story.tell(() => `${name} has expired`);
+      live = undefined;
+    }
+    return live;
+  }
+
+  const isLive = (token: Secret | null | undefined): boolean =>
+    token !== null && token !== undefined && current()?.secret.reveal() === token.reveal();
+
+  return {
+    live: current,
+    isLive,
+    accepts(token) {
+      if (!isLive(token)) return false;
+      // Its replicas may not have heard of it yet.
+      const age = timeline.now() - (live?.bornAt ?? 0);
+      return age >= lagMs || random.chance(0.5);
+    },
+    issue(madeFor, expiresAt) {
+      const before = current();
+      live = tokens.make({
+        bornAt: timeline.now(),
+        // One second's resolution, as Presto's created_at has it.
+        issuedAt: new Date(Math.floor(wallClock() / 1_000) * 1_000),
+        expiresAt,
+        madeFor,
+      });
+      const { name } = live;
+      story.tell(() => `Presto issues ${name} to ${madeFor}; ${before?.name ?? "no token"} is dead`);
+      return live;
+    },
+    killToken() {
+      story.tell(() => `Presto ends ${live?.name ?? "no token"}`);
+      live = undefined;
+    },
+    isPassword: (given) => given.reveal() === password.reveal(),
+    setPassword(given) {
+      password = given;
+    },
+    fail(ms) {
+      story.tell(() => `Presto is down for ${(ms / 1_000).toFixed(0)} s`);
+      downUntil = timeline.now() + ms;
+    },
+    isDown: () => timeline.now() < downUntil,
+    wallClock,
+  };
+}

@@ -1,0 +1,134 @@
+import type { DeliberateFault } from "./deliberate-faults.ts";
+
+/** Deliberate faults in P1 to P10, in the probe, and in the sending. */
+export const requestFaults: readonly DeliberateFault[] = [
+  {
+    name: "resend-on-reset",
+    what: "A call whose connection broke is sent again.",
+    patches: [
+      {
+        file: "egress/with-reconnect.ts",
+        from: "if (!(problem instanceof Problem) || call.written) return false;",
+        to: `if (!(problem instanceof Problem)) return false;
+             if (problem.code === "upstream-broken") return true;
+             if (call.written) return false;`,
+      },
+    ],
+  },
+  {
+    name: "tokens-by-generation",
+    what: "A record of a smaller generation than the one in hand is not taken.",
+    patches: [
+      {
+        file: "token/token-source.ts",
+        from: "const next = stored.record;",
+        to: "const next = stored.record;\n    if (record !== undefined && next.generation < record.generation) return;",
+      },
+    ],
+  },
+  {
+    name: "single-401-is-dead",
+    what: "One 401 is enough to take a token for dead.",
+    patches: [
+      {
+        file: "presto/probe.ts",
+        from: `if (again === "unauthorized") return "dead";`,
+        to: `if (again !== "other") return "dead";`,
+      },
+    ],
+  },
+  {
+    name: "rejection-without-id",
+    what: "A 401 is held against the token in hand, whichever token it was for.",
+    patches: [
+      {
+        file: "token/token-source.ts",
+        from: "      mark(rejected);",
+        to: "      mark(hand.current() ?? rejected);",
+      },
+    ],
+  },
+  {
+    name: "no-wait-after-401",
+    what: "After a 401 nobody waits for another token.",
+    patches: [
+      {
+        file: "token/token-source.ts",
+        from: "const limit = intentSeenAt === undefined ? rejectedAt + holdMaxMs : call.deadlineAt;",
+        to: "const limit = rejectedAt;",
+      },
+    ],
+  },
+  {
+    name: "sent-without-token",
+    what: "Some calls go without a token.",
+    patches: [
+      {
+        file: "egress/send.ts",
+        from: `"authorization", token.authorization`,
+        to: `"authorization", token.generation % 2 === 0 ? "Bearer " : token.authorization`,
+      },
+    ],
+  },
+  {
+    name: "restored-intent-ignored",
+    what: "An intent that nobody works on is no reason to take the lock.",
+    patches: [
+      {
+        file: "renewal/lifecycle.ts",
+        from: "record !== undefined && record.intent !== null",
+        to: "record !== undefined && record.intent !== null && record.schema !== 1",
+      },
+      { file: "renewal/lifecycle.ts", from: "if (!begun) return found;", to: "" },
+    ],
+  },
+  {
+    name: "reset-told-as-not-sent",
+    what: "A connection that broke after the request was sent is told as if nothing had been sent.",
+    patches: [
+      {
+        file: "egress/exchange.ts",
+        from: `return new Problem("upstream-broken", {`,
+        to: `return new Problem("upstream-broken", {\n      outcome: "not-sent",`,
+      },
+    ],
+  },
+  {
+    name: "deadline-unheard",
+    what: "A call that waits for a token is not told that its time is over.",
+    patches: [
+      {
+        file: "token/token-waits.ts",
+        from: `(why) => end({ kind: "interrupted", why })`,
+        to: `(why) => void why`,
+      },
+    ],
+  },
+  {
+    name: "mark-kept",
+    what: "A token that was rejected once stays so, also when Presto accepts it.",
+    patches: [
+      {
+        file: "token/token-source.ts",
+        from: "if (!rejections.clear(id)) return;",
+        to: "if (rejections.has(id)) return;",
+      },
+    ],
+  },
+  {
+    name: "pending-password-replaced",
+    what: "A new reset takes the place of a pending password that was never settled.",
+    patches: [
+      {
+        file: "credentials/settle-reset.ts",
+        from: "if (credentials.pending !== null) {",
+        to: "if (credentials.pending !== null && wanted !== undefined) {",
+      },
+      {
+        file: "credentials/settle-reset.ts",
+        from: `if (wanted === undefined) throw changedMeanwhile("The earlier password reset was settled meanwhile");`,
+        to: `wanted ??= new (credentials.password.constructor as new (text: string) => Secret)("another new password");`,
+      },
+    ],
+  },
+];

@@ -1,0 +1,222 @@
+import type { DeliberateFault } from "./deliberate-faults.ts";
+
+/** Deliberate faults in R1 to R8. */
+export const rotatorFaults: readonly DeliberateFault[] = [
+  {
+    name: "intent-left-out",
+    what: "R3 writes the record without the intent.",
+    patches: [
+      {
+        file: "renewal/intending.ts",
+        from: "    ...base,\n    intent,\n",
+        to: "    ...base,\n    intent: null,\n",
+      },
+    ],
+  },
+  {
+    name: "intent-after-call",
+    what: "The intent is written while the call is already under way.",
+    patches: [
+      {
+        file: "renewal/intending.ts",
+        from: "const end = await writeRecord(store, record, state.found?.version);",
+        to: `void clock.sleep(3_000).then(() => writeRecord(store, record, state.found?.version));
+             const end = { kind: "written" as const, version: state.found?.version ?? "" };`,
+      },
+    ],
+  },
+  {
+    name: "no-reread-under-lock",
+    what: "R1 decides by the record as it was before the lock was taken.",
+    patches: [
+      {
+        file: "renewal/renewal.ts",
+        from: "const held = await parts.lock.acquire(",
+        to: "const early = await parts.store.read(); const held = await parts.lock.acquire(",
+      },
+      {
+        file: "renewal/renewal.ts",
+        from: "return await walk({ parts,",
+        to: "return await walk({ ...{ early: { found: early } }, parts,",
+      },
+      {
+        file: "renewal/reading.ts",
+        from: "found = await parts.store.read();",
+        to: `const { early } = run as unknown as { early: { found?: Found } };
+             const fresh = await parts.store.read();
+             found = early.found === undefined || fresh === undefined ? fresh : { ...early.found, version: fresh.version };
+             delete early.found;`,
+      },
+    ],
+  },
+  {
+    name: "no-write-over-found-intent",
+    what: "Whoever finds an intent settles it and calls, without one of its own.",
+    patches: [
+      {
+        file: "renewal/reading.ts",
+        from: `return { to: "intending", found, reason: "takeover", soleCall: false, takenOver: { soleCall } };`,
+        to: `const standing = { intent: record.intent, record, version: found!.version };
+             return { to: "settling", standing, call: { soleCall, givenUpAt: parts.clock.monotonic() }, underThisIntent: false };`,
+      },
+    ],
+  },
+  {
+    name: "created-at-compared",
+    what: "After a refused write the later created_at wins, and nobody is asked.",
+    patches: [
+      {
+        file: "renewal/storing.ts",
+        from: "const verdict = await parts.probe(token);",
+        to: `const stored = found?.record.issuedAt ?? new Date(0);
+             const verdict = candidate.issued.issuedAt > stored ? "alive" : "dead";`,
+      },
+      { file: "renewal/storing.ts", from: `verdict === "dead" && !young`, to: `verdict === "dead"` },
+    ],
+  },
+  {
+    name: "written-unasked",
+    what: "After a refused write the token is written over the other one, and nobody is asked which works.",
+    patches: [
+      {
+        file: "renewal/storing.ts",
+        from: "const verdict = await parts.probe(token);",
+        to: `const verdict = "alive" as Awaited<ReturnType<typeof parts.probe>>;`,
+      },
+    ],
+  },
+  {
+    name: "no-settle",
+    what: "An unclear call is repeated without waiting for SETTLE.",
+    patches: [
+      {
+        file: "renewal/settling.ts",
+        from: "const settledAt = call.givenUpAt + times.settleMs;",
+        to: "const settledAt = call.givenUpAt + 0 * times.settleMs;",
+      },
+    ],
+  },
+  {
+    name: "sole-call-always",
+    what: "Every intent claims to be of the sole call that can have killed the token.",
+    patches: [{ file: "renewal/intending.ts", from: "soleCall: state.soleCall,", to: "soleCall: true," }],
+  },
+  {
+    name: "death-count-in-memory",
+    what: "Unexplained deaths are counted by the process, and forgotten with it.",
+    patches: [
+      {
+        file: "renewal/probing.ts",
+        from: "const list = [...recentDeaths(record.unexplainedDeaths, now), new Date(now)];",
+        to: `const counted = ((run.memory as unknown as { deaths?: Date[] }).deaths ??= []);
+             counted.push(new Date(now));
+             const list = recentDeaths(counted, now);`,
+      },
+      {
+        file: "renewal/intending.ts",
+        from: "unexplainedDeaths: state.deaths?.list ?? base.unexplainedDeaths,",
+        to: "unexplainedDeaths: base.unexplainedDeaths,",
+      },
+    ],
+  },
+  {
+    name: "candidate-dropped",
+    what: "A refused store write is taken as proof that another token is newer.",
+    patches: [
+      {
+        file: "renewal/storing.ts",
+        from: `{ to: "reconciling", candidate };`,
+        to: `{ to: "clearing", end: { kind: "lost", detail: "refused" } };`,
+      },
+    ],
+  },
+  {
+    name: "unclear-write-believed",
+    what: "A store write whose answer was lost is taken as done.",
+    patches: [
+      {
+        file: "renewal/storing.ts",
+        from: `if (end.kind === "written") return finish(run, candidate, record);\n  if (end.kind === "unclear")`,
+        to: `if (end.kind !== "refused") return finish(run, candidate, record);\n  if (end.kind !== "refused")`,
+      },
+    ],
+  },
+  {
+    name: "foreign-intent-removed",
+    what: "R8 removes whatever intent stands there.",
+    patches: [
+      {
+        file: "renewal/clearing.ts",
+        from: "found.record.intent?.holder !== holder",
+        to: "found.record.intent === null || holder === undefined",
+      },
+    ],
+  },
+  {
+    name: "limit-of-two",
+    what: "Two unexplained deaths latch the alarm.",
+    patches: [{ file: "renewal/deaths.ts", from: "most: 4,", to: "most: 2," }],
+  },
+  {
+    name: "alarm-not-latched",
+    what: "The alarm is raised, and does not stop the next renewal.",
+    patches: [
+      {
+        file: "renewal/reading.ts",
+        from: "record !== undefined && record.stopped !== null",
+        to: "record !== undefined && record.stopped !== null && record.token === null",
+      },
+      {
+        file: "renewal/lifecycle.ts",
+        from: "record !== undefined && record.stopped !== null) return undefined;",
+        to: "record !== undefined && record.stopped !== null && record.token === null) return undefined;",
+      },
+    ],
+  },
+  {
+    name: "late-answer-unheard",
+    what: "A token that comes after ISSUE_TIMEOUT is thrown away.",
+    patches: [{ file: "renewal/settling.ts", from: `if (end.kind === "unclear") return;`, to: "return;" }],
+  },
+  {
+    name: "lock-not-looked-at",
+    what: "Nobody makes sure that the lock outlives the call.",
+    patches: [
+      { file: "renewal/checking.ts", from: "if (!ours ||", to: "if (times.settleMs < 0 && !ours ||" },
+      {
+        file: "renewal/checking.ts",
+        from: "held.heldUntil() - clock.monotonic() < times.issueTimeoutMs + lockMarginMs",
+        to: "times.settleMs < 0 * lockMarginMs",
+      },
+      { file: "renewal/checking.ts", from: "found?.version === standing.version", to: "found !== undefined" },
+      {
+        file: "renewal/issuing.ts",
+        from: "clock.monotonic() + times.issueTimeoutMs < held.heldUntil()",
+        to: "clock.monotonic() > 0 * held.heldUntil.length",
+      },
+    ],
+  },
+  {
+    name: "issued-while-ending",
+    what: "A process that was asked to end begins its call all the same.",
+    patches: [
+      { file: "renewal/issuing.ts", from: "!run.draining.aborted && clock", to: "clock" },
+      {
+        file: "renewal/checking.ts",
+        from: `if (run.draining.aborted) return { to: "clearing", end: { kind: "shut-down" } };`,
+        to: "",
+      },
+    ],
+  },
+  {
+    name: "issued-unasked",
+    what: "PRESTO_RENEW=manual is not heeded where the stored token is dead.",
+    patches: [
+      {
+        file: "renewal/lifecycle.ts",
+        from: "rejected: new Set(parts.automatic ? rejected : [])",
+        to: "rejected: new Set(rejected)",
+      },
+    ],
+  },
+];

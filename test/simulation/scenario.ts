@@ -1,0 +1,82 @@
+import type { RenewalTimes } from "../../src/renewal/renewal-times.ts";
+import type { FaultKind, OperationKind } from "./fault-kinds.ts";
+
+/**
+ * What is claimed of a world depends on what happens in it.
+ * - `calm`: nothing. `single`: exactly one fault. `several`: two to five. `storm`: up to twenty.
+ * - `foreign`: somebody else issues, fewer than LIMIT times, and nothing else happens. `rivalry`: they never stop; holders may crash.
+ * - `short-settle`: several faults, and Presto executes calls even after SETTLE.
+ * - `overlap`: two or three rotators with short leases, struck where two of them get in each other's way.
+ * - `manual`: nothing is issued unless a person wants it; a few faults.
+ * - `blind`: Presto looks for the record before the token, so that probes tell nothing.
+ */
+export type ScenarioKind =
+  | "calm"
+  | "single"
+  | "several"
+  | "storm"
+  | "foreign"
+  | "rivalry"
+  | "short-settle"
+  | "overlap"
+  | "manual"
+  | "blind";
+
+/** Something that is done to the world at a moment, whatever anybody is doing. */
+export interface TimedFault {
+  readonly at: number;
+  readonly kind: FaultKind;
+}
+
+/** A fault that strikes whoever comes to do that, the so-manieth time that anybody does. */
+export interface Strike {
+  readonly operation: OperationKind;
+  readonly nth: number;
+  /** Undefined: any that can strike there. */
+  readonly fault: FaultKind | undefined;
+}
+
+/** One simulated world, as its seed makes it. Times are milliseconds. */
+export interface Scenario {
+  readonly seed: number;
+  readonly kind: ScenarioKind;
+  /** `file`: role `all`, one or two processes with a kernel lock. `lease`: rotators and proxies, and a lease that does not fence. */
+  readonly topology: "file" | "lease";
+  readonly rotators: number;
+  readonly proxies: number;
+  readonly times: RenewalTimes;
+  readonly holdMaxMs: number;
+  readonly pollMs: number;
+  readonly tokenDays: number;
+  readonly renewAt: number;
+  /** `live`: a token that works. `empty`: no record. `dead`: a token that does not work. `intent`: what a dead holder left. */
+  readonly beginning: "live" | "empty" | "dead" | "intent";
+  /** Presto executes calls even after SETTLE. */
+  readonly settleTooShort: boolean;
+  /** Wall clock at the beginning. */
+  readonly epoch: number;
+  /** Longest time that Presto lies about a new token after an issue. */
+  readonly lagMs: number;
+  /** The adapter of the lease renews it by itself while it is held. */
+  readonly keepsLease: boolean;
+  /** How far the machines' wall clocks differ. */
+  readonly skewMs: number;
+  /** The faults that strike those who issue. */
+  readonly strikes: readonly Strike[];
+  readonly timedFaults: readonly TimedFault[];
+  /** Until when faults are made. */
+  readonly faultsMs: number;
+  /** Mean time between two calls of one process. */
+  readonly callEveryMs: number;
+  readonly callDeadlineMs: number;
+  /** Share of the watch's notices that never come. */
+  readonly lostNotices: number;
+  /** How often a person wishes for a token. */
+  readonly wishes: number;
+  /** How often a person changes the account's password. */
+  readonly resets: number;
+  /** Presto ends the live token with the password: that is open. */
+  readonly resetKillsToken: boolean;
+  /** Did a password reset leave two passwords, and which of them works? */
+  readonly pendingPassword: "none" | "works" | "does-not-work";
+}

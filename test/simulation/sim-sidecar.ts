@@ -1,0 +1,170 @@
+import type { CredentialStore } from "../../src/credentials/credential-store.ts";
+import { createSend } from "../../src/egress/send.ts";
+import { withReconnect } from "../../src/egress/with-reconnect.ts";
+import { withToken } from "../../src/egress/with-token.ts";
+import type { Perform } from "../../src/egress/with-token.ts";
+import { createAdmission } from "../../src/inbound/admission.ts";
+import type { RenewalLock } from "../../src/lock/renewal-lock.ts";
+import { noSignals } from "../../src/observe/no-signals.ts";
+import type { Signals } from "../../src/observe/signals.ts";
+import { createEvidence } from "../../src/presto/evidence.ts";
+import type { Evidence } from "../../src/presto/evidence.ts";
+import type { Issuer } from "../../src/presto/issuer.ts";
+import { createProbe } from "../../src/presto/probe.ts";
+import type { ProbeAnswer } from "../../src/presto/probe.ts";
+import { createAccounts } from "../../src/renewal/accounts.ts";
+import { createLifecycle } from "../../src/renewal/lifecycle.ts";
+import type { Lifecycle } from "../../src/renewal/lifecycle.ts";
+import type { RenewalParts, TokenUsers, WritableStore } from "../../src/renewal/renewal-parts.ts";
+import { createRenewal } from "../../src/renewal/renewal.ts";
+import { dueAt, isDueAt } from "../../src/renewal/schedule.ts";
+import { usersHere } from "../../src/renewal/users-here.ts";
+import type { Secret } from "../../src/secret.ts";
+import type { TokenStore } from "../../src/store/token-store.ts";
+import { createTokenSource } from "../../src/token/token-source.ts";
+import type { TokenSource } from "../../src/token/token-source.ts";
+import type { Random } from "./random.ts";
+import type { Scenario } from "./scenario.ts";
+import type { SimProcess } from "./sim-process.ts";
+import type { Story } from "./story.ts";
+import type { createTraffic } from "./traffic.ts";
+
+/** The parts of the program that run in one simulated process: the real ones, over simulated surroundings. */
+export interface SimSidecar {
+  readonly process: SimProcess;
+  readonly tokens: TokenSource;
+  /** Undefined in a process that serves nobody. */
+  readonly perform: Perform | undefined;
+  /** Undefined in a process that does not issue. */
+  readonly lifecycle: Lifecycle | undefined;
+  readonly parts: RenewalParts | undefined;
+}
+
+/** What surrounds one process. */
+export interface Surroundings {
+  readonly scenario: Scenario;
+  readonly process: SimProcess;
+  readonly random: Random;
+  readonly story: Story;
+  readonly serves: boolean;
+  /** Undefined where the role does not issue. */
+  readonly issuing: IssuingSurroundings | undefined;
+  readonly requestStore: TokenStore;
+  readonly dispatcher: ReturnType<typeof createTraffic>;
+}
+
+export interface IssuingSurroundings {
+  readonly store: WritableStore;
+  readonly lock: RenewalLock;
+  readonly issuer: Pick<Issuer, "issueToken">;
+  readonly credentials: CredentialStore;
+  readonly ask: (token: Secret) => Promise<ProbeAnswer>;
+  readonly onIntends: (intent: string) => void;
+}
+
+/** As the composition root puts them together, role by role. */
+export function createSimSidecar(surroundings: Surroundings): SimSidecar {
+  const { scenario, process, serves, issuing, requestStore, dispatcher } = surroundings;
+  const { clock } = process;
+  const evidence = createEvidence(clock);
+  const signals = createSignals(surroundings);
+  const tokens = createTokenSource({
+    store: requestStore,
+    clock,
+    signals,
+    holdMaxMs: scenario.holdMaxMs,
+    pollMs: scenario.pollMs,
+    onRecord: () => lifecycle?.recordChanged(),
+    onRejected: (id) => lifecycle?.tokenRejected(id),
+    evidence,
+  });
+  const admission = createAdmission({ maxInFlight: 16, maxQueue: 200, maxBuffered: 1_000_000 });
+  const whenQuiet = serves ? admission.whenQuiet : undefined;
+  const users = usersHere({ tokens, evidence, whenQuiet, clock });
+  const issues =
+    issuing === undefined
+      ? undefined
+      : createIssues({ surroundings, issuing, signals, users, tokens, evidence });
+  const lifecycle = issues?.lifecycle;
+  const perform = serves
+    ? withToken(withReconnect(createSend({ dispatcher, clock }), clock), { tokens, turns: admission })
+    : undefined;
+  return { process, tokens, perform, lifecycle, parts: issues?.parts };
+}
+
+interface IssuesOptions {
+  readonly surroundings: Surroundings;
+  readonly issuing: IssuingSurroundings;
+  readonly signals: Signals;
+  readonly users: TokenUsers;
+  readonly tokens: TokenSource;
+  readonly evidence: Evidence;
+}
+
+/** The part of a process that issues. */
+function createIssues(options: IssuesOptions): { parts: RenewalParts; lifecycle: Lifecycle } {
+  const { issuing, signals, users, tokens, evidence } = options;
+  const { scenario, process, random } = options.surroundings;
+  const { clock } = process;
+  const automatic = scenario.kind !== "manual";
+  const schedule = { renewAt: scenario.renewAt, window: undefined, jitter: random.next() };
+  const parts: RenewalParts = {
+    store: issuing.store,
+    lock: issuing.lock,
+    issuer: issuing.issuer,
+    accounts: createAccounts(issuing.credentials, { clock, settleMs: scenario.times.settleMs }),
+    probe: createProbe({ ask: issuing.ask, clock, evidence }),
+    mayLeave: () => true,
+    users,
+    clock,
+    signals,
+    times: scenario.times,
+    holder: process.holder,
+    newId: createIds(process.name),
+    random: () => random.next(),
+    tokenName: "simulated",
+    tokenDays: scenario.tokenDays,
+    isDue: (record) => automatic && isDueAt(clock.now(), record, schedule),
+    automatic,
+  };
+  const lifecycle = createLifecycle({
+    parts,
+    renewal: createRenewal(parts),
+    current: () => tokens.record(),
+    dueAt: (record) => dueAt(record, schedule),
+    acceptedSince: evidence.acceptedSince,
+  });
+  issuing.credentials.watch(lifecycle.credentialsChanged);
+  return { parts, lifecycle };
+}
+
+function createIds(name: string): () => string {
+  let serial = 0;
+  return () => {
+    serial += 1;
+    return `${name}#${serial}`;
+  };
+}
+
+function createSignals({ process, story, issuing }: Surroundings): Signals {
+  return {
+    ...noSignals,
+    renewalMoved({ from, to }) {
+      story.tell(() => `${process.name}: ${from} → ${to}`);
+    },
+    issueBegun({ intent }) {
+      issuing?.onIntends(intent);
+    },
+    issueEnded({ end }) {
+      story.tell(() => `${process.name}: the issue call ended ${end}`);
+    },
+    renewalEnded(end) {
+      story.tell(
+        () => `${process.name}: the renewal ended ${end.kind}${"detail" in end ? `: ${end.detail}` : ""}`,
+      );
+    },
+    alarmChanged(alarm) {
+      story.tell(() => `${process.name}: ALARM ${alarm === undefined ? "cleared" : "set"}`);
+    },
+  };
+}

@@ -1,0 +1,72 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+import { describe, expect, it } from "vitest";
+
+import { createCrew } from "./crew.ts";
+import { deliberateFaults } from "./put-fault-in.ts";
+import type { SeedResult } from "./run-seed.ts";
+
+const main = fileURLToPath(new URL("main.ts", import.meta.url));
+/** Within so many seeds each deliberate fault must be found. */
+const mostSeeds = 6_000;
+
+function simulate(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [main, ...args], { maxBuffer: 2 ** 26 }, (error, out, err) => {
+      resolve({ code: typeof error?.code === "number" ? error.code : 0, out, err });
+    });
+  });
+}
+
+async function play(count: number, fault?: string): Promise<SeedResult[]> {
+  const crew = createCrew(2, { fault });
+  const failed: SeedResult[] = [];
+  try {
+    await crew.play({ from: 1, count, isTold: false, untilFailure: fault !== undefined }, (results) => {
+      failed.push(...results.filter(({ failure }) => failure !== undefined));
+      return failed.length === 0;
+    });
+  } finally {
+    await crew.close();
+  }
+  return failed;
+}
+
+describe("the simulation", () => {
+  it("finds every property kept", async () => {
+    expect(await play(400)).toEqual([]);
+  });
+
+  it.each(deliberateFaults)("finds the deliberate fault $name", async ({ name }) => {
+    const properties = (await play(mostSeeds, name)).map(({ failure }) => failure?.property);
+    expect(properties).not.toEqual([]);
+    // A program that merely breaks down was not caught by a property.
+    expect(properties).not.toContain("defect");
+  });
+
+  it("prints the story of a seed that fails, and how to play it again", async () => {
+    const { code, out } = await simulate("--seeds", "100", "--fault", "resend-on-reset");
+    expect(code).toBe(1);
+    const again = /--seed (\d+) --story --fault resend-on-reset/.exec(out);
+    const replay = await simulate("--seed", again?.[1] ?? "", "--story", "--fault", "resend-on-reset");
+    expect(replay.code).toBe(1);
+    const story = (text: string): string[] => text.split("\n").filter((line) => / s {2}/.test(line));
+    expect(story(replay.out).length).toBeGreaterThan(2);
+    expect(story(replay.out)).toEqual(story(out));
+  });
+
+  it("says what it did where nothing failed", async () => {
+    const { code, out } = await simulate("--seeds", "20");
+    expect(code).toBe(0);
+    expect(out).toMatch(/^seeds {9}20, 0 failed$/m);
+    expect(out).toMatch(/^issue calls {3}\d+$/m);
+  });
+
+  it("refuses a fault that it does not know, and a number that is none", async () => {
+    expect((await simulate("--seeds", "1", "--fault", "nothing")).code).not.toBe(0);
+    const { code, err } = await simulate("--seeds", "many");
+    expect(code).toBe(64);
+    expect(err).toContain("--seeds must be a whole number");
+  });
+});

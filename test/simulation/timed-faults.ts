@@ -1,0 +1,65 @@
+import type { FaultKind } from "./fault-kinds.ts";
+import type { World } from "./world.ts";
+
+const hourMs = 3_600_000;
+
+/** Makes the faults that strike at a moment, whatever anybody is doing. */
+export function scheduleTimedFaults(world: World): void {
+  for (const { at, kind } of world.scenario.timedFaults) {
+    world.timeline.after(at, () => {
+      if (world.faults.isOver()) return;
+      world.faults.count(kind);
+      world.story.tell(() => `FAULT ${kind}`);
+      make(world, kind);
+    });
+  }
+}
+
+function make(world: World, kind: FaultKind): void {
+  const { random, presto, store, faults } = world;
+  const sidecars = world.sidecars();
+  const sidecar = sidecars.length === 0 ? undefined : random.pick(sidecars);
+  switch (kind) {
+    case "crash":
+      sidecar?.process.kill("just so");
+      return;
+    case "pause":
+    case "suspend":
+      if (sidecar !== undefined) faults.pause(sidecar.process, kind === "suspend");
+      return;
+    case "restart":
+      if (sidecar !== undefined) faults.restart(sidecar.process);
+      return;
+    case "clock-jump": {
+      const hours = random.pick([1, 30, 100 * 24]) * random.between(0.5, 1);
+      sidecar?.process.jump((random.chance(0.5) ? 1 : -1) * hours * hourMs);
+      return;
+    }
+    case "store-outage":
+      store.fail(random.between(1_000, random.pick([5_000, 180_000])));
+      return;
+    case "backup-restored":
+      if (store.restoreBackup()) world.witness.lostIntent();
+      return;
+    case "watch-silent":
+      store.silence(random.between(5_000, 120_000));
+      return;
+    case "presto-outage":
+      presto.fail(random.between(1_000, random.pick([5_000, 90_000])));
+      return;
+    case "call-broken":
+      world.breakConnections(random.between(1_000, 20_000));
+      return;
+    case "foreign-issue":
+      issueAbroad(world);
+      return;
+    default:
+      throw new Error(`${kind} is no fault of a moment`);
+  }
+}
+
+/** Somebody who is none of us has a token issued on the account. */
+export function issueAbroad({ presto, scenario }: World): void {
+  const lifeMs = scenario.tokenDays * 24 * hourMs;
+  presto.issue("somebody else", new Date(presto.wallClock() + lifeMs));
+}
