@@ -88,6 +88,7 @@ const plants: readonly Plant[] = [
   ["clients", "src/token/probe.ts", "const pool = new Pool(origin);\n"],
   ["clients", "src/cli/status.ts", "const agent = new http.Agent();\n"],
   ["clients", "src/cli/status.ts", "setGlobalDispatcher(new EnvHttpProxyAgent());\n"],
+  ["wayOut", "src/cli/probe-token.ts", "const connector = createConnector({ origin });\n"],
   ["fetch", "src/presto/auth-client.ts", "await fetch(url);\n"],
   ["fetch", "src/presto/auth-client.ts", "const get = globalThis.fetch;\n"],
   ["sandbox", "src/sandbox/tokens.ts", 'import { Secret } from "../secret.ts";\n'],

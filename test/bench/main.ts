@@ -19,10 +19,10 @@ import type { Prepared, Target } from "./target.ts";
 import { envoy } from "./targets/envoy.ts";
 import { nginx } from "./targets/nginx.ts";
 import { floor, stock } from "./targets/node-peers.ts";
-import { sidecar, sidecarInfo } from "./targets/sidecar.ts";
+import { sidecar, sidecarBound, sidecarInfo } from "./targets/sidecar.ts";
 import { prepareUpstream } from "./upstream.ts";
 
-const everyTarget: readonly Target[] = [sidecar, sidecarInfo, stock, floor, envoy, nginx];
+const everyTarget: readonly Target[] = [sidecar, sidecarInfo, sidecarBound, stock, floor, envoy, nginx];
 
 interface Entry {
   readonly target: Target;

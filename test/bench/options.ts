@@ -25,7 +25,7 @@ export const help = `npm run bench -- [options]
   --runs N            runs of each target, interleaved (5)
   --seconds N         seconds of load at each number of connections (4)
   --quick             one run of one second each: does it work at all?
-  --targets a,b       only these: sidecar, sidecar-info, stock, floor, envoy, nginx
+  --targets a,b       only these: sidecar, sidecar-info, sidecar-bound, stock, floor, envoy, nginx
   --json FILE         write the figures there too
   --docs              put the tables into docs/performance.md
   --node-flags "..."  flags for the Node that runs the sidecar

@@ -63,7 +63,7 @@ const cpu = (run: RunFigures, connections = 32): number => loadOf(run, "query", 
 
 /** Which goals the sidecar reaches, as far as the peers that they speak of were run. */
 export function judge(runs: ReadonlyMap<string, Runs>): readonly Reached[] {
-  const { sidecar, envoy, stock, floor } = Object.fromEntries(runs);
+  const { sidecar, "sidecar-bound": bound, envoy, stock, floor } = Object.fromEntries(runs);
   if (sidecar === undefined) return [];
   const reached: Reached[] = [];
   const atMost = (goal: string, limit: number, value: number | undefined): void => {
@@ -97,6 +97,11 @@ export function judge(runs: ReadonlyMap<string, Runs>): readonly Reached[] {
       50,
       compared(sidecar, floor, (one, other) => p50(one) - p50(other)),
     );
+  }
+  if (bound !== undefined) {
+    const value = compared(bound, sidecar, (one, other) => cpu(one) / cpu(other));
+    // As near to 1 as a shared machine can tell: the address is bound once a connection, not once a call.
+    atMost("CPU at 32, bound to an address: unbound, times", 1.05, value);
   }
   const middle = medianRun(sidecar);
   atMost("resident at rest, MiB", 85, middle.restMiB);

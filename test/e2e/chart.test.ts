@@ -141,6 +141,9 @@ describe.skipIf(!hasKubeTools)("the chart", () => {
       sidecarOf(renderChart("full-values.yaml")).env.map(({ name }: KubeObject) => name),
     );
     const set = [...full].filter((name) => name.startsWith("PRESTO_") && !taken.includes(name));
+    const issuing = variableNames.filter((name) =>
+      /^PRESTO_(EMAIL|PASSWORD|CREDENTIALS|RENEW|TOKEN_NAME|TOKEN_DAYS|SETTLE|PROBE_EVERY)/.test(name),
+    );
     const refused = [
       "PRESTO_UNSAFE_LISTEN_ANYWHERE", // the app is in the same pod: nobody else has to reach it
       "PRESTO_ROLE", // the chart's pods are proxies
@@ -148,6 +151,9 @@ describe.skipIf(!hasKubeTools)("the chart", () => {
       "PRESTO_STORE_KEY",
       "PRESTO_STORE_KEY_FILE",
       "PRESTO_TOKEN", // a secret is never a plain value
+      "PRESTO_EGRESS_ADDRESS", // a pod's address is not known beforehand
+      "PRESTO_EGRESS_PROXY_FILE", // no place in the pod to mount it
+      ...issuing, // for the same reason
     ];
     expect([...set, ...taken, ...refused].toSorted()).toEqual([...variableNames].toSorted());
     expect(taken.filter((name) => !full.has(name))).toEqual([]);

@@ -112,10 +112,12 @@ describe("what is told", () => {
     expect(JSON.parse(body)).toEqual({
       ...statusReport({ in_flight: 12 }),
       ready: true,
+      renewal: null,
+      egress: null,
       latches: {
-        started: { closed: false, reason: null },
-        token: { closed: false, reason: null },
-        draining: { closed: false, reason: null },
+        started: { closed: false, reason: null, advisory: false },
+        token: { closed: false, reason: null, advisory: false },
+        draining: { closed: false, reason: null, advisory: false },
       },
     });
   });

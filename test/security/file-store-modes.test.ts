@@ -5,9 +5,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../src/clock.ts";
+import { createFileCredentials } from "../../src/credentials/file.ts";
 import { Secret } from "../../src/secret.ts";
 import { createEnvStore } from "../../src/store/env.ts";
 import { createFileStore } from "../../src/store/file.ts";
+import { credentialsOf } from "../unit/credentials/accounts.ts";
 import { newKey, recordOf } from "../unit/store/records.ts";
 
 /** Only the super-user may give a file away, so only it can see a foreign one refused. */
@@ -59,6 +61,33 @@ describe("a record that others may have read or written is refused", () => {
   it.skipIf(!mayChown)("owned by another user (only the super-user can make such a file)", async () => {
     await chown(path, 65534, 65534);
     await expectRefused("belongs to the user 65534");
+  });
+});
+
+describe("credentials that others may have read or written are refused", () => {
+  let folder: string;
+  let path: string;
+  const keys = { kind: "value", secret: new Secret(newKey()) } as const;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "modes-"));
+    path = join(folder, "account");
+    await open().write(credentialsOf("a password"), undefined);
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  function open(): ReturnType<typeof createFileCredentials> {
+    return createFileCredentials({ path, keys, clock: systemClock });
+  }
+
+  it.each(["0640", "0604", "0660"])("mode %s", async (mode) => {
+    await chmod(path, Number.parseInt(mode, 8));
+    await expect(open().read()).rejects.toMatchObject({ code: "unreadable" });
+    await expect(open().read()).rejects.toThrow(`chmod 0600 ${path}`);
+  });
+
+  it.skipIf(!mayChown)("owned by another user (only the super-user can make such a file)", async () => {
+    await chown(path, 65534, 65534);
+    await expect(open().read()).rejects.toThrow(`The credential file ${path} belongs to the user 65534`);
   });
 });
 

@@ -34,11 +34,19 @@ export function createHandClock(start = Date.UTC(2026, 10, 24)): HandClock {
     after: (ms, run) => ({ cancel: set(ms, run) }),
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {
-        const cancel = set(ms, resolve);
-        signal?.addEventListener("abort", () => {
-          cancel();
+        if (signal?.aborted === true) {
           reject(signal.reason);
+          return;
+        }
+        const onAbort = (): void => {
+          cancel();
+          reject(signal?.reason);
+        };
+        const cancel = set(ms, () => {
+          signal?.removeEventListener("abort", onAbort);
+          resolve();
         });
+        signal?.addEventListener("abort", onAbort, { once: true });
       }),
     async advance(ms) {
       const until = elapsed + ms;

@@ -9,7 +9,7 @@ import { Secret } from "../../src/secret.ts";
 import { createFileStore } from "../../src/store/file.ts";
 import type { TokenRecord } from "../../src/store/token-record.ts";
 import type { TokenStore } from "../../src/store/token-store.ts";
-import { runHere, type Ran } from "./command-io.ts";
+import { runHere, type Ran, type TestIoOptions } from "./command-io.ts";
 
 /** The token that the commands below are given; whatever prints it fails its test. */
 export const markedToken = "1111|MARKED-token-of-this-test";
@@ -24,7 +24,13 @@ export interface TokenCommands {
   readonly folder: string;
   /** Of the record. */
   readonly path: string;
-  readonly run: (argv: readonly string[], stdin?: string, env?: NodeJS.ProcessEnv) => Promise<Ran>;
+  /** The variables that each command is given. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly run: (
+    argv: readonly string[],
+    stdin?: TestIoOptions["stdin"],
+    env?: NodeJS.ProcessEnv,
+  ) => Promise<Ran>;
   /** Runs `token import` with these bytes on standard input. */
   readonly importing: (stdin?: string, ...options: string[]) => Promise<Ran>;
   /** The record, read behind the commands' back. */
@@ -34,16 +40,17 @@ export interface TokenCommands {
   readonly close: () => void;
 }
 
-export function createTokenCommands(): TokenCommands {
+export function createTokenCommands(clock: Clock = hastyClock): TokenCommands {
   const folder = mkdtempSync(join(tmpdir(), "token-commands-"));
   const path = join(folder, "token");
+  const own = { PRESTO_STORE: `file:${path}`, PRESTO_STORE_KEY: key };
 
-  async function run(argv: readonly string[], stdin = "", env: NodeJS.ProcessEnv = {}): Promise<Ran> {
-    const ran = await runHere(argv, {
-      stdin,
-      clock: hastyClock,
-      env: { PRESTO_STORE: `file:${path}`, PRESTO_STORE_KEY: key, ...env },
-    });
+  async function run(
+    argv: readonly string[],
+    stdin: TestIoOptions["stdin"] = "",
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<Ran> {
+    const ran = await runHere(argv, { stdin, clock, env: { ...own, ...env } });
     expect(ran.out + ran.err).not.toContain("MARKED");
     expect(ran.out + ran.err).not.toContain(key);
     return ran;
@@ -65,6 +72,7 @@ export function createTokenCommands(): TokenCommands {
   return {
     folder,
     path,
+    env: own,
     run,
     importing: (stdin = markedToken, ...options) => run(["token", "import", ...options], stdin),
     stored: () => withStore(async (store) => (await store.read())?.record),

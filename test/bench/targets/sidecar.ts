@@ -4,13 +4,16 @@ import type { Target } from "../target.ts";
 
 /** V8's flags of the image (Dockerfile). */
 const shippedFlags = ["--max-semi-space-size=4"];
+/** The peers log nothing. */
+const quiet = { PRESTO_LOG_LEVEL: "warn" };
 const main = fileURLToPath(new URL("../../../dist/main.js", import.meta.url));
 
-/** The production build, with every check on. */
-function createSidecar(name: string, logLevel: string): Target {
+/** The production build, with every check on. @param further variables that make the difference */
+function createSidecar(name: string, further: Readonly<Record<string, string>>): Target {
+  const told = Object.entries({ ...quiet, ...further }).map(([variable, value]) => `${variable}=${value}`);
   return {
     name,
-    title: `presto-sidecar, PRESTO_LOG_LEVEL=${logLevel}`,
+    title: `presto-sidecar, ${told.join(", ")}`,
     prepare: ({ ports: [proxy, admin, control], upstream, certificates, token, nodeFlags }) => {
       const env = {
         NODE_ENV: "production",
@@ -20,7 +23,8 @@ function createSidecar(name: string, logLevel: string): Target {
         PRESTO_LISTEN: `127.0.0.1:${proxy}`,
         PRESTO_ADMIN_LISTEN: `127.0.0.1:${admin}`,
         PRESTO_CONTROL_LISTEN: `127.0.0.1:${control}`,
-        PRESTO_LOG_LEVEL: logLevel,
+        ...quiet,
+        ...further,
       };
       return {
         command: { argv: [process.execPath, ...shippedFlags, ...nodeFlags, main, "start"], env },
@@ -31,6 +35,8 @@ function createSidecar(name: string, logLevel: string): Target {
   };
 }
 
-export const sidecar = createSidecar("sidecar", "warn");
+export const sidecar = createSidecar("sidecar", {});
 /** The same with its line per call: what the log costs. */
-export const sidecarInfo = createSidecar("sidecar-info", "info");
+export const sidecarInfo = createSidecar("sidecar-info", { PRESTO_LOG_LEVEL: "info" });
+/** The same, leaving from another address than the system would choose: what binding costs. */
+export const sidecarBound = createSidecar("sidecar-bound", { PRESTO_EGRESS_ADDRESS: "127.0.0.2" });

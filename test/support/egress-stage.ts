@@ -1,0 +1,92 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { systemClock } from "../../src/clock.ts";
+import { parseCheckUrls } from "../../src/config/egress-check-value.ts";
+import type { EgressCheck } from "../../src/egress-check/egress-check.ts";
+import { openEgressCheck } from "../../src/egress-check/open-egress-check.ts";
+import { withEgressCheck } from "../../src/egress-check/with-egress-check.ts";
+import { openEgress } from "../../src/egress/open-egress.ts";
+import { createPool } from "../../src/egress/pool.ts";
+import { createSend } from "../../src/egress/send.ts";
+import type { Send } from "../../src/egress/send.ts";
+import { noSignals } from "../../src/observe/no-signals.ts";
+import type { Sandbox } from "../../src/sandbox/server.ts";
+import { networksOf } from "./egress-bench.ts";
+
+export interface EgressStage {
+  readonly check: EgressCheck;
+  /** A send over real connections that is watched. */
+  readonly send: Send;
+  /** Reasons with which readiness was closed, and undefined where it was opened. */
+  readonly latch: (string | undefined)[];
+  /** When it was closed last, by `performance.now()`. */
+  closedAt(): number | undefined;
+  close(): Promise<void>;
+}
+
+export interface EgressStageOptions {
+  readonly sandbox: Pick<Sandbox, "url" | "port">;
+  readonly caPem: string;
+  /** PRESTO_EGRESS_IPS and PRESTO_EGRESS_CHECK_URL. */
+  readonly ips: readonly string[];
+  readonly urls: string;
+  readonly pins?: readonly string[];
+}
+
+/** What a call that is kept back is refused with here. */
+export class KeptBack extends Error {}
+
+/** The check, and what it watches, put together as the program does it, over real TLS. */
+export async function openEgressStage(options: EgressStageOptions): Promise<EgressStage> {
+  const { sandbox, caPem, ips, urls, pins = [] } = options;
+  const folder = mkdtempSync(join(tmpdir(), "presto-egress-stage-"));
+  const caFile = join(folder, "ca.pem");
+  writeFileSync(caFile, caPem);
+  const origin = { url: sandbox.url, host: "localhost", port: sandbox.port };
+  const watch: { check?: EgressCheck } = {};
+  const egress = await openEgress(
+    { origin, trust: { caFile, caOnly: true, pins }, connectTimeoutMs: 2_000 },
+    {
+      clock: systemClock,
+      signals: { ...noSignals, connectFailed: (error) => watch.check?.connectFailed(error) },
+    },
+  );
+  const latch: (string | undefined)[] = [];
+  let closedAt: number | undefined;
+  const check = openEgressCheck({
+    egressCheck: { registered: networksOf(ips), urls: parseCheckUrls(urls) },
+    origin,
+    probeReference: "TRX000000000",
+    connector: egress.connector,
+    connectorTo: egress.connectorTo,
+    latch: {
+      close(reason) {
+        closedAt = performance.now();
+        latch.push(reason);
+      },
+      open: () => latch.push(undefined),
+    },
+    clock: systemClock,
+    random: () => 0.5,
+    signals: noSignals,
+  });
+  watch.check = check;
+  const pool = createPool({ origin, connector: egress.connector, connections: 32, timeoutMs: 5_000 });
+  return {
+    check,
+    latch,
+    closedAt: () => closedAt,
+    send: withEgressCheck(createSend({ dispatcher: pool, clock: systemClock }), {
+      check,
+      refuse: (reason) => new KeptBack(reason),
+    }),
+    async close() {
+      check.close();
+      egress.close();
+      await pool.destroy();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

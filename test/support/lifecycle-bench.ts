@@ -1,0 +1,99 @@
+import { createLifecycle } from "../../src/renewal/lifecycle.ts";
+import type { Lifecycle } from "../../src/renewal/lifecycle.ts";
+import type { RenewalEnd } from "../../src/renewal/renewal-end.ts";
+import type { RenewalState } from "../../src/renewal/renewal-state.ts";
+import type { RunOptions } from "../../src/renewal/renewal.ts";
+import { createRenewalBench } from "./renewal-bench.ts";
+import type { BenchOptions, RenewalBench } from "./renewal-bench.ts";
+
+/** A run that the lifecycle began. */
+export interface ScriptedRun extends RunOptions {
+  /** Ends it, and lets everything follow that follows. */
+  end(end: RenewalEnd): Promise<void>;
+  fail(cause: Error): Promise<void>;
+}
+
+/** A lifecycle over a renewal whose runs a test ends by hand; the record in hand is the scripted store's. */
+export interface LifecycleBench extends RenewalBench {
+  readonly lifecycle: Lifecycle;
+  readonly runs: readonly ScriptedRun[];
+  last(): ScriptedRun;
+  /** When the stored token is due by the clock (milliseconds since 1970); undefined: it is not known. */
+  dueAt: number | undefined;
+  /** How far the wall clock has jumped ahead, while the timers slept. */
+  wallAheadMs: number;
+  /** What the renewal says that it is doing. */
+  state: RenewalState;
+  /** How often the renewal's timers have fired. */
+  ticks(): number;
+  /** Monotonic time up to which Presto is known to have accepted the stored token. */
+  acceptedAt: number;
+}
+
+export function createLifecycleBench(options: BenchOptions = {}): LifecycleBench {
+  const bench = createRenewalBench(options);
+  const runs: ScriptedRun[] = [];
+  let ticks = 0;
+  const clock = {
+    ...bench.clock,
+    now: () => bench.clock.now() + whole.wallAheadMs,
+    after: (ms: number, run: () => void) =>
+      bench.clock.after(ms, () => {
+        ticks += 1;
+        run();
+      }),
+  };
+  const whole: LifecycleBench = {
+    ...bench,
+    runs,
+    last() {
+      const run = runs.at(-1);
+      if (run === undefined) throw new Error("no run was begun");
+      return run;
+    },
+    dueAt: undefined,
+    wallAheadMs: 0,
+    state: "idle",
+    ticks: () => ticks,
+    acceptedAt: Number.NEGATIVE_INFINITY,
+    lifecycle: createLifecycle({
+      parts: { ...bench.parts, clock },
+      renewal: {
+        run(run) {
+          const { promise, resolve, reject } = Promise.withResolvers<RenewalEnd>();
+          runs.push({
+            ...run,
+            async end(end) {
+              resolve(end);
+              await bench.clock.advance(0);
+            },
+            async fail(cause) {
+              reject(cause);
+              await bench.clock.advance(0);
+            },
+          });
+          return promise;
+        },
+        state: () => whole.state,
+      },
+      current: () => bench.store.current()?.record,
+      dueAt: () => (whole.dueAt === undefined ? null : new Date(whole.dueAt)),
+      acceptedSince: (_id, monotonic) => whole.acceptedAt >= monotonic,
+    }),
+  };
+  return whole;
+}
+
+export const nothing: RenewalEnd = { kind: "nothing-to-do", detail: "not due" };
+export const unreachable: RenewalEnd = { kind: "unreachable", detail: "no answer" };
+export const refusedAll: RenewalEnd = { kind: "refused", credentials: true, detail: "all refused" };
+
+/** Started, with its first look under the lock behind it, and the first probe of a token that lives. */
+export async function startedLifecycle(options: BenchOptions = {}): Promise<LifecycleBench> {
+  const bench = createLifecycleBench(options);
+  bench.presto.says("token-1", "alive");
+  bench.lifecycle.start();
+  await bench.last().end(nothing);
+  await bench.clock.advance(1_000);
+  return bench;
+}

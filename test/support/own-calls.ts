@@ -1,0 +1,61 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import type { Dispatcher } from "undici";
+
+import { systemClock } from "../../src/clock.ts";
+import { createConnector } from "../../src/egress/connect.ts";
+import { createPool } from "../../src/egress/pool.ts";
+import { noSignals } from "../../src/observe/no-signals.ts";
+import { createIssuer } from "../../src/presto/auth-client.ts";
+import type { AuthCallControl, Issuer, IssueRequest } from "../../src/presto/issuer.ts";
+import { Secret } from "../../src/secret.ts";
+
+export interface OwnCallOptions {
+  readonly port: number;
+  readonly caPem: string;
+  readonly pins?: readonly string[];
+  /** Milliseconds for TCP and TLS. */
+  readonly connectTimeoutMs?: number;
+  /** Milliseconds of the pool's own limits, which must not matter. */
+  readonly poolTimeoutMs?: number;
+}
+
+/** What opens pools as the program does, over real TLS. */
+export function poolOpener(options: OwnCallOptions): () => Dispatcher {
+  const { port, caPem, pins = [], connectTimeoutMs = 5_000, poolTimeoutMs = 20_000 } = options;
+  const origin = { url: `https://localhost:${port}`, host: "localhost", port };
+  const folder = mkdtempSync(join(tmpdir(), "presto-own-calls-"));
+  const caFile = join(folder, "ca.pem");
+  writeFileSync(caFile, caPem);
+  const connector = createConnector({
+    origin,
+    trust: { caFile, caOnly: false, pins },
+    timeoutMs: connectTimeoutMs,
+    clock: systemClock,
+    signals: noSignals,
+  });
+  rmSync(folder, { recursive: true });
+  return () => createPool({ origin, connector, connections: 1, timeoutMs: poolTimeoutMs });
+}
+
+export function openIssuer(options: OwnCallOptions): Issuer {
+  return createIssuer({ openPool: poolOpener(options), clock: systemClock });
+}
+
+/** What a token is asked for with. */
+export function requestFor(account: { readonly email: string; readonly password: string }): IssueRequest {
+  const day = 24 * 60 * 60 * 1000;
+  return {
+    account: { email: new Secret(account.email), password: new Secret(account.password) },
+    name: "flow-test",
+    expiresAt: new Date(Math.ceil(Date.now() / day) * day + 90 * day),
+  };
+}
+
+/** A control that lets everything happen, and a way to give the call up. */
+export function freeControl(): AuthCallControl & { giveUp(): void } {
+  const call = new AbortController();
+  return { mayBegin: () => true, signal: call.signal, giveUp: () => call.abort() };
+}

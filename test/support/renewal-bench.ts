@@ -1,0 +1,236 @@
+import type { HeldLock } from "../../src/lock/renewal-lock.ts";
+import { noSignals } from "../../src/observe/no-signals.ts";
+import type { Signals } from "../../src/observe/signals.ts";
+import { createAccounts } from "../../src/renewal/accounts.ts";
+import type { RenewalEnd } from "../../src/renewal/renewal-end.ts";
+import type { RenewalParts } from "../../src/renewal/renewal-parts.ts";
+import type { Occasion, RenewalMemory, RenewalRun } from "../../src/renewal/renewal-run.ts";
+import type { RenewalState } from "../../src/renewal/renewal-state.ts";
+import { defaultTimes } from "../../src/renewal/renewal-times.ts";
+import { createRenewal } from "../../src/renewal/renewal.ts";
+import type { Renewal } from "../../src/renewal/renewal.ts";
+import { Secret } from "../../src/secret.ts";
+import type { TokenRecord } from "../../src/store/token-record.ts";
+import { createHandClock } from "./hand-clock.ts";
+import type { HandClock } from "./hand-clock.ts";
+import { createMemoryCredentials } from "./memory-credentials.ts";
+import type { MemoryCredentials } from "./memory-credentials.ts";
+import { createScriptedPresto } from "./scripted-presto.ts";
+import type { ScriptedPresto } from "./scripted-presto.ts";
+import { createScriptedStore } from "./scripted-store.ts";
+import type { ScriptedStore } from "./scripted-store.ts";
+
+export const dayMs = 24 * 60 * 60 * 1000;
+
+export interface BenchOptions {
+  /** What the store holds at first, over a token of 10 days with 80 to come; null: nothing. */
+  readonly stored?: Partial<TokenRecord> | null;
+  /** False: `PRESTO_RENEW=manual`. */
+  readonly automatic?: boolean;
+}
+
+/** What a test may turn at any time. */
+export interface BenchKnobs {
+  /** Is a stored token due by the clock? Without a token one is, always. */
+  due: boolean;
+  mayLeave: boolean;
+  /** Monotonic time until which the lock is sure to be held. */
+  heldUntil: number;
+  /** What taking a new term of the lock says. */
+  lockRenewal: "ours" | "lost" | "unclear";
+  /** The lock is held by another until this settles. */
+  lockFree: Promise<void> | undefined;
+  /** When the calls that use the token are over. */
+  quiet: Promise<void> | undefined;
+  /** From 0 to 1. */
+  random: number;
+}
+
+/** A renewal over scripted parts and a clock moved by hand. Everything that is done stands in `trail`, in order. */
+export interface RenewalBench {
+  readonly clock: HandClock;
+  readonly store: ScriptedStore;
+  readonly presto: ScriptedPresto;
+  readonly credentials: MemoryCredentials;
+  readonly knobs: BenchKnobs;
+  readonly parts: RenewalParts;
+  readonly renewal: Renewal;
+  readonly draining: AbortController;
+  readonly closing: AbortController;
+  readonly trail: string[];
+  readonly moves: RenewalState[];
+  /** Names of the other signals, with what tells them apart. */
+  readonly told: string[];
+  /** What one state begins with; the lock is held, and what is remembered is the same each time. */
+  at(occasion?: Partial<Occasion>): Promise<RenewalRun>;
+  /** Goes through the states from R1 on. */
+  begin(occasion?: Partial<Occasion>): Followed<RenewalEnd>;
+}
+
+/** A promise that a test looks at without waiting for it. */
+export interface Followed<T> {
+  /** Undefined while it is pending. */
+  readonly now: T | undefined;
+  readonly promise: Promise<T>;
+}
+
+export function follow<T>(promise: Promise<T>): Followed<T> {
+  let value: T | undefined;
+  promise.then(
+    (settled) => {
+      value = settled;
+    },
+    // Whoever awaits the promise hears of it.
+    () => {},
+  );
+  return {
+    get now() {
+      return value;
+    },
+    promise,
+  };
+}
+
+export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
+  const trail: string[] = [];
+  const moves: RenewalState[] = [];
+  const told: string[] = [];
+  const clock = createHandClock();
+  const store = createScriptedStore(trail);
+  const presto = createScriptedPresto(trail);
+  const credentials = createMemoryCredentials();
+  credentials.put({ password: "current" });
+  if (options.stored !== null) store.put({ ...storedAt(clock.now()), ...options.stored });
+  const knobs: BenchKnobs = {
+    due: false,
+    mayLeave: true,
+    heldUntil: Number.POSITIVE_INFINITY,
+    lockRenewal: "ours",
+    lockFree: undefined,
+    quiet: undefined,
+    random: 1,
+  };
+  let ids = 0;
+
+  const held: HeldLock = {
+    identity: "scripted lock",
+    heldUntil: () => knobs.heldUntil,
+    async renew() {
+      trail.push("lock again");
+      if (knobs.lockRenewal === "unclear") throw new Error("the lock did not answer");
+      return knobs.lockRenewal === "ours";
+    },
+    async release() {
+      trail.push("unlock");
+    },
+  };
+  const parts: RenewalParts = {
+    store,
+    lock: {
+      async acquire({ signal }) {
+        if (signal === undefined) await knobs.lockFree;
+        else await Promise.race([knobs.lockFree, aborted(signal)]);
+        trail.push("lock");
+        return held;
+      },
+    },
+    issuer: presto.issuer,
+    accounts: createAccounts(credentials, { clock, settleMs: defaultTimes.settleMs }),
+    probe: presto.probe,
+    mayLeave: () => knobs.mayLeave,
+    users: {
+      async noticeRecord() {
+        trail.push("notice");
+      },
+      async quiet(maxMs) {
+        trail.push(`quiet ${maxMs}`);
+        await knobs.quiet;
+      },
+      serve: ({ token }, generation) => void trail.push(`serve ${token.reveal()} as ${generation}`),
+      withdraw: ({ token }) => void trail.push(`withdraw ${token.reveal()}`),
+      probed: (token, verdict) => void told.push(`probed ${token.reveal()} ${verdict}`),
+    },
+    clock,
+    signals: recordSignals(moves, told),
+    times: defaultTimes,
+    holder: "this-process",
+    newId: () => `id-${(ids += 1)}`,
+    random: () => knobs.random,
+    tokenName: "tests",
+    tokenDays: 90,
+    isDue: (record) =>
+      (options.automatic ?? true) && (record === undefined || record.token === null || knobs.due),
+    automatic: options.automatic ?? true,
+  };
+  const renewal = createRenewal(parts);
+  const memory: RenewalMemory = { accountedFor: undefined };
+  const draining = new AbortController();
+  const closing = new AbortController();
+  const occasionOf = (differences: Partial<Occasion> = {}): Occasion => ({
+    wish: undefined,
+    rejected: new Set<string>(),
+    ...differences,
+  });
+
+  return {
+    clock,
+    store,
+    presto,
+    credentials,
+    knobs,
+    parts,
+    renewal,
+    draining,
+    closing,
+    trail,
+    moves,
+    told,
+    async at(occasion) {
+      return {
+        parts,
+        held,
+        occasion: occasionOf(occasion),
+        memory,
+        draining: draining.signal,
+        closing: closing.signal,
+      };
+    },
+    begin: (occasion) =>
+      follow(
+        renewal.run({
+          occasion: occasionOf(occasion),
+          lockWaitMs: 0,
+          draining: draining.signal,
+          closing: closing.signal,
+        }),
+      ),
+  };
+}
+
+function storedAt(now: number): Partial<TokenRecord> {
+  return {
+    token: new Secret("token-1"),
+    generation: 1,
+    name: "tests",
+    issuedAt: new Date(now - 10 * dayMs),
+    expiresAt: new Date(now + 80 * dayMs),
+  };
+}
+
+function recordSignals(moves: RenewalState[], told: string[]): Signals {
+  return {
+    ...noSignals,
+    renewalMoved: ({ to }) => void moves.push(to),
+    issueEnded: ({ end }) => void told.push(`issue ${end}`),
+    renewalEnded: ({ kind }) => void told.push(`run ${kind}`),
+    unexplainedDeath: ({ count }) => void told.push(`death ${count}`),
+    alarmChanged: (alarm) => void told.push(alarm === undefined ? "alarm cleared" : "alarm latched"),
+    warned: (message) => void told.push(message),
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}

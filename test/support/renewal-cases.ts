@@ -1,0 +1,45 @@
+import type { NextState, Standing } from "../../src/renewal/next-state.ts";
+import type { RenewalEnd } from "../../src/renewal/renewal-end.ts";
+import type { Occasion } from "../../src/renewal/renewal-run.ts";
+import { Secret } from "../../src/secret.ts";
+import type { Intent } from "../../src/store/token-record.ts";
+import type { RenewalBench } from "./renewal-bench.ts";
+
+/** The id of a token. */
+export function idOf(token: string): string {
+  return new Secret(token).fingerprint();
+}
+
+/** A person wants another token than this one. */
+export function wishBeyond(token: string | undefined, force = false): Pick<Occasion, "wish"> {
+  return { wish: { beyond: token === undefined ? undefined : idOf(token), force } };
+}
+
+/** These tokens were reported or found dead. */
+export function rejected(...tokens: readonly string[]): Pick<Occasion, "rejected"> {
+  return { rejected: new Set(tokens.map(idOf)) };
+}
+
+/** An intent that stands in the store. */
+export function intentBy(holder: string, differences: Partial<Intent> = {}): Intent {
+  return {
+    id: `of ${holder}`,
+    holder,
+    soleCall: false,
+    reason: "scheduled",
+    at: new Date(0),
+    ...differences,
+  };
+}
+
+/** An intent of this process, put into the store. */
+export function standing({ store }: RenewalBench, differences: Partial<Intent> = {}): Standing {
+  const intent = intentBy("this-process", { id: "own", ...differences });
+  const { record, version } = store.put({ intent });
+  return { intent, record, version };
+}
+
+/** The kind of end that a next state carries. */
+export function endOf(next: NextState | undefined): RenewalEnd | undefined {
+  return next !== undefined && "end" in next ? next.end : undefined;
+}
