@@ -59,8 +59,9 @@ function problemTable(): string {
 const exitMeanings: Readonly<Record<FailureCode, string>> = {
   unexpected: "unexpected error; `healthcheck`: not ready; `start`: calls were cut off at `PRESTO_DRAIN_MAX`",
   usage: "usage: no such command or option",
-  "input-refused": "input refused (`token import` of what can't be a token)",
-  "no-token": "no token there (`token show`)",
+  "input-refused":
+    "input refused (`token import`, `credentials import`, `password reset` of what can't be right)",
+  "no-token": "no token there (`token show`, `doctor`)",
   unreachable: "Presto, the store or (for `drain`, `quit`, `status`) the sidecar can't be reached",
   "system-refused": "the system refused: port in use, socket, file system",
   "try-again": "try again later: a lock is held, `wait` ran out of time",

@@ -136,6 +136,14 @@ export const rules = {
       "makes its own connections. Take the pool that egress/pool.ts makes.",
     ),
   },
+  wayOut: {
+    promise: "the way out is made in egress/open-egress.ts only",
+    check: banned(
+      /(?<!function )\bcreateConnector\s*\(/,
+      (path) => path === "src/egress/open-egress.ts",
+      "makes a way out of its own, without the source address and the egress proxy that are configured. Take openEgress's.",
+    ),
+  },
   fetch: {
     promise: "no global fetch",
     check: banned(
