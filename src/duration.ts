@@ -1,18 +1,32 @@
-/** Milliseconds of each unit that a duration may be written in. */
-const units: ReadonlyMap<string, number> = new Map([
+/** Milliseconds of each unit that a duration may be written in, the shortest first. */
+export const durationUnits: ReadonlyMap<string, number> = new Map([
   ["ms", 1],
   ["s", 1000],
   ["m", 60_000],
   ["h", 3_600_000],
 ]);
 
+/** A whole number with its unit, as it was written. */
+export interface Quantity {
+  /** In the smallest unit; may be 0, or Infinity from some 300 digits, but never NaN. */
+  readonly value: number;
+  /** How many of the smallest unit one of the written one is. */
+  readonly factor: number;
+  readonly unit: string;
+}
+
+/** Digits, then one of the units, and nothing that `Number` would make of an empty text, of `1e3` or of `0x10`. */
+export function readQuantity(text: string, units: ReadonlyMap<string, number>): Quantity | undefined {
+  const [, digits, unit] = /^(\d+)([A-Za-z]*)$/.exec(text) ?? [];
+  const factor = unit === undefined ? undefined : units.get(unit);
+  if (digits === undefined || unit === undefined || factor === undefined) return undefined;
+  return { value: Number(digits) * factor, factor, unit };
+}
+
 /**
- * A length of time as people write it here: digits, then a unit (`250ms`, `10s`, `5m`, `24h`),
- * and nothing that `Number` would make of an empty text, of `1e3` or of `0x10`.
- * @returns milliseconds, which may be 0, or Infinity from some 300 digits; undefined if it is no duration
+ * A length of time as people write it here: `250ms`, `10s`, `5m`, `24h`.
+ * @returns milliseconds, which may be 0 or Infinity; undefined if it is no duration
  */
 export function readDuration(text: string): number | undefined {
-  const [, digits, unit] = /^(\d+)([a-z]+)$/.exec(text) ?? [];
-  const factor = unit === undefined ? undefined : units.get(unit);
-  return digits === undefined || factor === undefined ? undefined : Number(digits) * factor;
+  return readQuantity(text, durationUnits)?.value;
 }

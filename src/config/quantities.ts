@@ -1,11 +1,5 @@
+import { durationUnits, readQuantity } from "../duration.ts";
 import { quote, RefusedValue } from "./refused-value.ts";
-
-const milliseconds = new Map([
-  ["ms", 1],
-  ["s", 1000],
-  ["m", 60_000],
-  ["h", 3_600_000],
-]);
 
 const bytes = new Map([
   ["B", 1],
@@ -23,19 +17,14 @@ const largestSize = 64 * 1024 ** 3;
 /** More calls than this can't be told apart by their ports. */
 const largestCount = 65_535;
 
-/** Digits, then a unit: nothing that `Number` would make of an empty text, of `1e3` or of `0x10`. */
-const numberAndUnit = /^(\d+)([A-Za-z]*)$/;
-
 function measure(text: string, units: ReadonlyMap<string, number>, most: number, what: string): number {
-  const [, digits, unit] = numberAndUnit.exec(text) ?? [];
-  const factor = unit === undefined ? undefined : units.get(unit);
-  if (digits === undefined || factor === undefined) {
+  const read = readQuantity(text, units);
+  if (read === undefined) {
     throw new RefusedValue(
       `${quote(text)} is not ${what} (a whole number and one of ${[...units.keys()].join(", ")})`,
     );
   }
-  const value = Number(digits) * factor;
-  // NaN can't come here; Infinity can, from some 300 digits.
+  const { value, factor, unit } = read;
   if (value > most)
     throw new RefusedValue(`${quote(text)} is too much; the most is ${Math.floor(most / factor)}${unit}`);
   return value;
@@ -46,7 +35,7 @@ function measure(text: string, units: ReadonlyMap<string, number>, most: number,
  * @returns milliseconds
  */
 export function parseDurationOrZero(text: string): number {
-  return measure(text, milliseconds, longestDuration, "a duration");
+  return measure(text, durationUnits, longestDuration, "a duration");
 }
 
 /**
@@ -94,7 +83,7 @@ export function parseYesNo(text: string): boolean {
 /** The shortest exact form of a duration: `5s`, `1500ms`. */
 export function formatDuration(ms: number): string {
   if (ms === 0) return "0s";
-  for (const [unit, factor] of [...milliseconds].toReversed()) {
+  for (const [unit, factor] of [...durationUnits].toReversed()) {
     if (ms >= factor && ms % factor === 0) return `${ms / factor}${unit}`;
   }
   return `${ms}ms`;
