@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -8,51 +7,21 @@ import { createConnector } from "../../src/egress/connect.ts";
 import { noSignals } from "../../src/observe/no-signals.ts";
 import { createAuthority, createSelfSigned } from "../../src/sandbox/certificates.ts";
 import { createHandClock } from "../support/hand-clock.ts";
-import { exchange } from "../support/raw-caller.ts";
 import { startRawPresto } from "../support/raw-presto.ts";
-import type { RawPresto, RawPrestoOptions } from "../support/raw-presto.ts";
-import { startSidecar } from "../support/running-sidecar.ts";
-import type { RunningSidecar } from "../support/running-sidecar.ts";
+import {
+  authority,
+  closing,
+  query,
+  startPresto,
+  startWith,
+  callThrough,
+  accepted,
+  refused,
+  createFolder,
+} from "../support/trust-trial.ts";
 
 // Invariant 1, third part: Node looks at no name and no pin when a TLS session is resumed, so a
 // session must be no way around them.
-
-const authority = await createAuthority();
-const closing = "HTTP/1.1 200 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-const query = "GET /api/institutions/v1/wallet/transaction/T-1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
-
-async function startPresto(options: RawPrestoOptions = {}): Promise<RawPresto> {
-  const presto = await startRawPresto({ authority, ...options });
-  presto.answer((request) => request.socket.end(closing));
-  onTestFinished(() => presto.close());
-  return presto;
-}
-
-async function startWith(
-  presto: RawPresto,
-  env: Readonly<Record<string, string | undefined>> = {},
-): Promise<RunningSidecar> {
-  const sidecar = await startSidecar({ url: presto.url, caPem: authority.certPem, env });
-  onTestFinished(() => sidecar.close());
-  return sidecar;
-}
-
-/** What a call comes to: `200`, or the code of the problem; and whether Presto saw any of it. */
-async function callThrough(sidecar: { readonly port: number }, presto: RawPresto): Promise<string> {
-  const before = Buffer.concat(presto.wire()).length;
-  const { status, body } = await exchange(sidecar, query);
-  await expect.poll(() => presto.open()).toBe(0);
-  const sent = Buffer.concat(presto.wire()).length > before ? "sent" : "not sent";
-  return `${status === 200 ? 200 : JSON.parse(body).code}, ${sent}`;
-}
-const accepted = "200, sent";
-const refused = "upstream-untrusted, not sent";
-
-function createFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "presto-trust-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 describe.each(["TLSv1.2", "TLSv1.3"] as const)("a session of %s", (version) => {
   const tls = { minVersion: version, maxVersion: version } as const;

@@ -1,17 +1,22 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type * as Tls from "node:tls";
 
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 
 import { createAuthority, createSelfSigned } from "../../src/sandbox/certificates.ts";
-import { exchange, openRawCaller } from "../support/raw-caller.ts";
-import { startRawPresto } from "../support/raw-presto.ts";
-import type { RawPresto, RawPrestoOptions } from "../support/raw-presto.ts";
-import { startSidecar } from "../support/running-sidecar.ts";
-import type { RunningSidecar } from "../support/running-sidecar.ts";
+import { openRawCaller } from "../support/raw-caller.ts";
 import { startServing } from "../support/source-program.ts";
+import {
+  authority,
+  query,
+  startPresto,
+  startWith,
+  callThrough,
+  accepted,
+  refused,
+  createFolder,
+} from "../support/trust-trial.ts";
 
 // Invariant 1, second part: whom to trust is what the configuration says at this moment, nothing
 // less and nothing more.
@@ -29,43 +34,6 @@ vi.mock("node:tls", async (importOriginal) => {
     },
   };
 });
-
-const authority = await createAuthority();
-const closing = "HTTP/1.1 200 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-const query = "GET /api/institutions/v1/wallet/transaction/T-1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
-
-async function startPresto(options: RawPrestoOptions = {}): Promise<RawPresto> {
-  const presto = await startRawPresto({ authority, ...options });
-  presto.answer((request) => request.socket.end(closing));
-  onTestFinished(() => presto.close());
-  return presto;
-}
-
-async function startWith(
-  presto: RawPresto,
-  env: Readonly<Record<string, string | undefined>> = {},
-): Promise<RunningSidecar> {
-  const sidecar = await startSidecar({ url: presto.url, caPem: authority.certPem, env });
-  onTestFinished(() => sidecar.close());
-  return sidecar;
-}
-
-/** What a call comes to: `200`, or the code of the problem; and whether Presto saw any of it. */
-async function callThrough(sidecar: { readonly port: number }, presto: RawPresto): Promise<string> {
-  const before = Buffer.concat(presto.wire()).length;
-  const { status, body } = await exchange(sidecar, query);
-  await expect.poll(() => presto.open()).toBe(0);
-  const sent = Buffer.concat(presto.wire()).length > before ? "sent" : "not sent";
-  return `${status === 200 ? 200 : JSON.parse(body).code}, ${sent}`;
-}
-const accepted = "200, sent";
-const refused = "upstream-untrusted, not sent";
-
-function createFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "presto-trust-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 describe("a pin", () => {
   const pinned = (...pins: readonly string[]) => ({
