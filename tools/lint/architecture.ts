@@ -167,12 +167,12 @@ export const rules = {
   },
   barrels: { promise: "no barrels", check: findBarrels },
   length: {
-    promise: "no file is longer than 250 lines",
+    promise: "no file is longer than 400 lines",
     check: (tree) =>
       [...tree]
-        .filter(([, text]) => countLines(text) > 250)
+        .filter(([, text]) => countLines(text) > 400)
         .map(
-          ([path, text]) => `${path}: has ${countLines(text)} lines, 250 is the most. Find its second idea.`,
+          ([path, text]) => `${path}: has ${countLines(text)} lines, 400 is the most. Find its second idea.`,
         ),
   },
   names: {
