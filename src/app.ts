@@ -9,10 +9,11 @@ import { createAskTransaction } from "./egress/ask-transaction.ts";
 import { withToken } from "./egress/with-token.ts";
 import { createAdmission } from "./inbound/admission.ts";
 import { createProxyListener } from "./inbound/proxy-listener.ts";
+import { within } from "./lib/async.ts";
+import { version as readVersion } from "./lib/version.ts";
 import { bindServer } from "./listen/bind.ts";
 import type { BoundListener } from "./listen/bound-listener.ts";
-import { formatListenAddress } from "./listen/listen-address.ts";
-import type { ListenAddress } from "./listen/listen-address.ts";
+import { formatListenAddress, type ListenAddress } from "./listen/listen-address.ts";
 import { combineSignals } from "./observe/combine-signals.ts";
 import { createLastSeen } from "./observe/last-seen.ts";
 import { logSignals } from "./observe/log-signals.ts";
@@ -27,8 +28,6 @@ import { usersHere } from "./renewal/users-here.ts";
 import { openStore } from "./store/open-store.ts";
 import { startTokens, withTokenLatch } from "./token/token-latch.ts";
 import { createTokenSource } from "./token/token-source.ts";
-import { version as readVersion } from "./version.ts";
-import { within } from "./within.ts";
 
 export interface AppParts {
   readonly clock: Clock;

@@ -1,17 +1,14 @@
 import type { Clock } from "./clock.ts";
 import type { EgressCheck, EgressCheckOptions } from "./egress-check/egress-check.ts";
-import { openEgressCheck } from "./egress-check/open-egress-check.ts";
-import type { EgressCheckSettings } from "./egress-check/open-egress-check.ts";
+import { type EgressCheckSettings, openEgressCheck } from "./egress-check/open-egress-check.ts";
 import { withEgressCheck } from "./egress-check/with-egress-check.ts";
-import { openEgress } from "./egress/open-egress.ts";
-import type { Egress, EgressOptions } from "./egress/open-egress.ts";
+import { type Egress, type EgressOptions, openEgress } from "./egress/open-egress.ts";
 import { createRenewedPool } from "./egress/renewed-pool.ts";
-import { createSend } from "./egress/send.ts";
-import type { Send } from "./egress/send.ts";
+import { createSend, type Send } from "./egress/send.ts";
 import { withReconnect } from "./egress/with-reconnect.ts";
+import { Problem } from "./errors.ts";
+import { random } from "./lib/backoff.ts";
 import type { Signals } from "./observe/signals.ts";
-import { Problem } from "./problem.ts";
-import { random } from "./random.ts";
 
 /** All that leaves this process for Presto: the way out, the pool of connections, and the watch over the address we leave from. */
 export interface Outbound extends Pick<Egress, "connector" | "describeRoute" | "reload"> {

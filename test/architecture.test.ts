@@ -61,8 +61,8 @@ const sound = {
   "src/egress/pool.ts":
     'import { Pool } from "undici";\n// A comment may name process.env and fetch().\nnew Pool("x");\n',
   "src/policy/target.ts":
-    'import { Problem } from "../problem.ts";\nimport type { Socket } from "node:net";\n',
-  "src/problem.ts": 'export const text = "process.env and fetch() and new Pool()";\n',
+    'import { Problem } from "../errors.ts";\nimport type { Socket } from "node:net";\n',
+  "src/errors.ts": 'export const text = "process.env and fetch() and new Pool()";\n',
   "src/sandbox/server.ts": 'import { faults } from "./faults.ts";\n',
   "src/sandbox/faults.ts": "export const faults = 1;\n",
   "src/cli/sandbox.ts": 'const { faults } = await import("../sandbox/faults.ts");\n',
@@ -74,9 +74,9 @@ const sound = {
 type Plant = readonly [rule: keyof typeof rules, path: string, text: string];
 
 const plants: readonly Plant[] = [
-  ["cycles", "src/problem.ts", 'import { check } from "./policy/target.ts";\n'],
-  ["cycles", "src/problem.ts", 'import type { Target } from "./policy/target.ts";\n'],
-  ["cycles", "src/problem.ts", 'const { check } = await import("./policy/target.ts");\n'],
+  ["cycles", "src/errors.ts", 'import { check } from "./policy/target.ts";\n'],
+  ["cycles", "src/errors.ts", 'import type { Target } from "./policy/target.ts";\n'],
+  ["cycles", "src/errors.ts", 'const { check } = await import("./policy/target.ts");\n'],
   ["policy", "src/policy/hosts.ts", 'import { isIP } from "node:net";\n'],
   ["policy", "src/policy/hosts.ts", 'import fastify, { type A } from "fastify";\n'],
   ["policy", "src/policy/hosts.ts", 'import {\n  systemClock,\n  type Clock,\n} from "../clock.ts";\n'],

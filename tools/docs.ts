@@ -1,15 +1,14 @@
-// Writes into README.md and docs/*.md what is known from the code, between
-// `<!-- made from the code: NAME -->` and `<!-- end -->`. With `--check` it writes nothing
-// and fails where the two differ.
 import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 
 import { commands } from "../src/cli/commands.ts";
 import { dangerousFlags, dangerousVariables } from "../src/config/dangers.ts";
 import { variableFacts, variableNames } from "../src/config/variables.ts";
-import { exitCodes, type FailureCode } from "../src/errors.ts";
-import { problems } from "../src/problem.ts";
+import { exitCodes, type FailureCode, problems } from "../src/errors.ts";
 import { faultKinds } from "../src/sandbox/fault.ts";
 
+// Writes into README.md and docs/*.md what is known from the code, between
+// `<!-- made from the code: NAME -->` and `<!-- end -->`. With `--check` it writes nothing
+// and fails where the two differ.
 /** Makes one block of Markdown. */
 export type Generator = () => string;
 

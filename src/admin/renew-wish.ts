@@ -1,4 +1,4 @@
-import { readDuration } from "../duration.ts";
+import { readDuration } from "../lib/duration.ts";
 import type { RenewWish } from "../renewal/renewal-report.ts";
 
 const defaultWaitMs = 30_000;

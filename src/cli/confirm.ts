@@ -1,6 +1,6 @@
+import { untilStopped } from "../lib/async.ts";
 import type { Io } from "./command.ts";
 import { createPrompts } from "./prompts.ts";
-import { untilStopped } from "./until-stopped.ts";
 
 /** Asks at the terminal; only a yes that was typed out counts. Rejects where the command is stopped meanwhile. */
 export async function confirm(io: Io, question: string): Promise<boolean> {

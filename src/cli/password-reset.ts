@@ -1,7 +1,8 @@
-import { loadCredentialConfig, type CredentialConfig } from "../config/load-credential-config.ts";
+import { type CredentialConfig, loadCredentialConfig } from "../config/load-credential-config.ts";
 import { openCredentials } from "../credentials/open-credentials.ts";
 import { callTimeoutMs, noCredentials, settleReset } from "../credentials/settle-reset.ts";
 import { Failure } from "../errors.ts";
+import { untilStopped } from "../lib/async.ts";
 import { openRenewalLock } from "../lock/open-lock.ts";
 import { createIssuer } from "../presto/auth-client.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
@@ -14,7 +15,6 @@ import { probeToken } from "./probe-token.ts";
 import { refuseKeyless } from "./refuse-keyless.ts";
 import { resetFailure, tellChanged } from "./reset-result.ts";
 import { refuseWhileRenewed } from "./store-import.ts";
-import { untilStopped } from "./until-stopped.ts";
 import { withUpstream } from "./upstream-pool.ts";
 import { withRenewalLock } from "./with-renewal-lock.ts";
 

@@ -1,12 +1,12 @@
 import { exitCodes } from "../errors.ts";
-import { version } from "../version.ts";
+import { untilStopped } from "../lib/async.ts";
+import { version } from "../lib/version.ts";
 import { parseCommandLine } from "./command-line.ts";
 import type { Arguments, Command, Io } from "./command.ts";
 import { commands } from "./commands.ts";
 import { exitOf } from "./exit.ts";
 import { describeCommand, describeProgram } from "./help.ts";
 import { printError, printLine } from "./output.ts";
-import { untilStopped } from "./until-stopped.ts";
 
 /**
  * Runs a command line to its end. Never rejects: whatever went wrong is told on standard

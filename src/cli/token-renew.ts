@@ -1,12 +1,12 @@
 import { loadConsole } from "../config/load-console.ts";
 import { loadConfig } from "../config/load.ts";
 import { Failure } from "../errors.ts";
+import { untilStopped } from "../lib/async.ts";
 import { askRenewal, type RenewedThere } from "./ask-renewal.ts";
 import type { Arguments, Io, Run } from "./command.ts";
 import { printJson, printLine, printNote } from "./output.ts";
 import { issuingConfig, renewHere } from "./renew-here.ts";
 import { readDuration, type WrittenDuration } from "./time-limit.ts";
-import { untilStopped } from "./until-stopped.ts";
 
 /** Renews the token: by the sidecar that runs here, or by itself where none does. */
 export const tokenRenew: Run = async (args, io) => {

@@ -1,8 +1,8 @@
 import type { EgressCheckSettings } from "../egress-check/open-egress-check.ts";
 import type { WayOut } from "../egress/open-egress.ts";
-import type { Origin } from "../egress/origin.ts";
 import type { Trust } from "../egress/tls.ts";
 import type { AdmissionLimits } from "../inbound/admission.ts";
+import type { Origin } from "../lib/host.ts";
 import type { ListenAddress } from "../listen/listen-address.ts";
 import type { LogLevel } from "../observe/log.ts";
 import type { Operation } from "../policy/operation.ts";

@@ -1,8 +1,6 @@
-import { parseNetwork } from "../egress-check/address-set.ts";
-import type { Network } from "../egress-check/address-set.ts";
 import type { CheckUrl } from "../egress-check/check-url.ts";
-import { authorityOf } from "../egress/origin.ts";
-import { canonicalHost } from "../host-name.ts";
+import { authorityOf, canonicalHost } from "../lib/host.ts";
+import { type Network, parseNetwork } from "../lib/ip.ts";
 import { parseList } from "./list.ts";
 import { quote, RefusedValue } from "./refused-value.ts";
 

@@ -1,5 +1,4 @@
-import type { Origin } from "../egress/origin.ts";
-import { canonicalHost, isLoopbackHost } from "../host-name.ts";
+import { canonicalHost, isLoopbackHost, type Origin } from "../lib/host.ts";
 import { parseList } from "./list.ts";
 import { quote, RefusedValue } from "./refused-value.ts";
 

@@ -1,4 +1,4 @@
-import { durationUnits, readQuantity } from "../duration.ts";
+import { durationUnits, readQuantity } from "../lib/duration.ts";
 import { quote, RefusedValue } from "./refused-value.ts";
 
 const bytes = new Map([

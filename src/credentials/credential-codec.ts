@@ -1,5 +1,5 @@
+import { aText, exactFields, orNull, RecordFormatError } from "../lib/json.ts";
 import { Secret } from "../secret.ts";
-import { aText, exactFields, orNull, RecordFormatError } from "../store/record-fields.ts";
 import { faultOfEmail, faultOfPassword } from "./account-text.ts";
 import type { Credentials } from "./credential-store.ts";
 

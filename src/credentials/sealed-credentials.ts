@@ -1,5 +1,5 @@
+import { RecordFormatError } from "../lib/json.ts";
 import { damaged, newerSchema, open, seal } from "../store/file-crypto.ts";
-import { RecordFormatError } from "../store/record-fields.ts";
 import type { Unsealed } from "../store/sealed-file.ts";
 import type { StoreKeys } from "../store/store-keys.ts";
 import { StoreError } from "../store/token-store.ts";

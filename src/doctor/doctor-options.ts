@@ -1,8 +1,8 @@
 import type { CredentialOptions } from "../credentials/open-credentials.ts";
 import type { EgressCheckSettings } from "../egress-check/open-egress-check.ts";
 import type { WayOut } from "../egress/open-egress.ts";
-import type { Origin } from "../egress/origin.ts";
 import type { Trust } from "../egress/tls.ts";
+import type { Origin } from "../lib/host.ts";
 import type { StoreOptions } from "../store/open-store.ts";
 
 /** What is wrong or odd with the configuration. */

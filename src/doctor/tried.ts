@@ -1,6 +1,6 @@
 import { systemCode } from "../errors.ts";
+import { untilAborted } from "../lib/async.ts";
 import { describeError } from "../observe/describe-error.ts";
-import { untilAborted } from "../until-aborted.ts";
 
 /** What came of a question. `late`: time was over first. */
 export type Tried<T> =

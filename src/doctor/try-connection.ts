@@ -2,14 +2,13 @@ import type { Socket } from "node:net";
 import type { PeerCertificate } from "node:tls";
 
 import type { Clock } from "../clock.ts";
-import { onAbort, startAttempt } from "../egress/attempt.ts";
-import type { Attempt } from "../egress/attempt.ts";
+import { type Attempt, onAbort, startAttempt } from "../egress/attempt.ts";
 import { ConnectError } from "../egress/connect-error.ts";
-import type { Origin } from "../egress/origin.ts";
 import type { Route } from "../egress/route.ts";
 import { startTls } from "../egress/start-tls.ts";
 import { spkiPin, verifyPeer } from "../egress/tls.ts";
 import type { TrustAnchors } from "../egress/trust-anchors.ts";
+import type { Origin } from "../lib/host.ts";
 
 /** What was presented by a server whose chain held. */
 export interface SeenCertificate {

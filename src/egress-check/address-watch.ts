@@ -1,10 +1,9 @@
 import type { Clock } from "../clock.ts";
+import type { Network } from "../lib/ip.ts";
 import type { EgressSignals } from "../observe/signals.ts";
-import type { Network } from "./address-set.ts";
 import type { CheckAnswer } from "./ask-address.ts";
 import type { CheckUrlReport } from "./egress-report.ts";
-import { describeAnswers, findOut, noFindings } from "./findings.ts";
-import type { Findings } from "./findings.ts";
+import { describeAnswers, type Findings, findOut, noFindings } from "./findings.ts";
 
 export interface AddressWatchOptions {
   readonly registered: readonly Network[];

@@ -2,11 +2,10 @@ import type { Dispatcher } from "undici";
 
 import type { Clock } from "../clock.ts";
 import { ConnectError } from "../egress/connect-error.ts";
-import { callOnce } from "../presto/call-once.ts";
-import type { CallEnd } from "../presto/call-once.ts";
+import type { Address } from "../lib/ip.ts";
+import { type CallEnd, callOnce } from "../presto/call-once.ts";
 import { PrestoCallError } from "../presto/presto-call-error.ts";
 import { AddressAnswerError } from "./address-answer-error.ts";
-import type { Address } from "./address-set.ts";
 import { readAddress } from "./read-address.ts";
 
 /** What one check URL said. */

@@ -1,4 +1,4 @@
-import type { Network } from "./address-set.ts";
+import type { Network } from "../lib/ip.ts";
 
 export interface ChangeNoticeOptions {
   /** Origin of the API: which environment it is about. */

@@ -1,4 +1,4 @@
-import type { Origin } from "../egress/origin.ts";
+import type { Origin } from "../lib/host.ts";
 
 /** A server that tells whoever asks which address the question came from. */
 export interface CheckUrl {

@@ -1,19 +1,23 @@
 import type { Clock } from "../clock.ts";
 import { ConnectError } from "../egress/connect-error.ts";
+import { Problem } from "../errors.ts";
+import type { Network } from "../lib/ip.ts";
 import type { EgressSignals } from "../observe/signals.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
-import { Problem } from "../problem.ts";
-import type { Network } from "./address-set.ts";
 import { createAddressWatch } from "./address-watch.ts";
 import type { CheckAnswer } from "./ask-address.ts";
-import { createCheckSchedule } from "./check-schedule.ts";
-import type { RoundEnd } from "./check-schedule.ts";
-import { classify } from "./classifier.ts";
-import type { EgressVerdict } from "./classifier.ts";
+import { createCheckSchedule, type RoundEnd } from "./check-schedule.ts";
+import { classify, type EgressVerdict } from "./classifier.ts";
 import type { EgressReport } from "./egress-report.ts";
 import { describeTally } from "./evidence.ts";
-import { kindOfAnswer, kindOfFailure, kindOfOwnAnswer, meanings } from "./outcomes.ts";
-import type { OutcomeKind, SeenAnswer } from "./outcomes.ts";
+import {
+  kindOfAnswer,
+  kindOfFailure,
+  kindOfOwnAnswer,
+  meanings,
+  type OutcomeKind,
+  type SeenAnswer,
+} from "./outcomes.ts";
 import { createRecentOutcomes, recentMs } from "./recent-outcomes.ts";
 import { mustBeClosed } from "./verdict.ts";
 

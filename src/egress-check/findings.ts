@@ -1,5 +1,4 @@
-import { isIn, speaksOf } from "./address-set.ts";
-import type { Address, Network } from "./address-set.ts";
+import { type Address, isIn, type Network, speaksOf } from "../lib/ip.ts";
 import type { CheckAnswer } from "./ask-address.ts";
 import type { AddressCounts } from "./classifier.ts";
 

@@ -1,13 +1,17 @@
 import type { Clock } from "../clock.ts";
 import type { Connector } from "../egress/connect.ts";
-import type { Origin } from "../egress/origin.ts";
 import { createPool } from "../egress/pool.ts";
+import type { Origin } from "../lib/host.ts";
+import type { Network } from "../lib/ip.ts";
 import type { EgressSignals } from "../observe/signals.ts";
-import type { Network } from "./address-set.ts";
 import { createAskAddress } from "./ask-address.ts";
 import type { CheckUrl } from "./check-url.ts";
-import { createEgressCheck } from "./egress-check.ts";
-import type { AskedUrl, EgressCheck, EgressCheckOptions } from "./egress-check.ts";
+import {
+  type AskedUrl,
+  createEgressCheck,
+  type EgressCheck,
+  type EgressCheckOptions,
+} from "./egress-check.ts";
 import { createKnock } from "./knock.ts";
 
 /** What is configured. */

@@ -1,6 +1,6 @@
 import { fieldOf } from "../egress/answer.ts";
 import { ConnectError } from "../egress/connect-error.ts";
-import { Problem } from "../problem.ts";
+import { Problem } from "../errors.ts";
 
 /**
  * What an exchange with Presto shows of the address that it came from. What an address that is

@@ -1,9 +1,8 @@
 import { fieldOf } from "../egress/answer.ts";
+import { type Address, parseAddress } from "../lib/ip.ts";
 import type { WholeAnswer } from "../presto/call-once.ts";
 import { parseObject } from "../presto/json-answer.ts";
 import { AddressAnswerError } from "./address-answer-error.ts";
-import { parseAddress } from "./address-set.ts";
-import type { Address } from "./address-set.ts";
 
 /** Bytes. An address takes 39; JSON may say more about it. */
 const largestBody = 4 * 1024;

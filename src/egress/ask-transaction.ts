@@ -1,8 +1,7 @@
 import type { Clock } from "../clock.ts";
-import { interrupt } from "../interruption.ts";
+import { interrupt } from "../lib/async.ts";
 import type { Operation } from "../policy/operation.ts";
-import type { Answer } from "./answer.ts";
-import { discard } from "./answer.ts";
+import { type Answer, discard } from "./answer.ts";
 import type { Call } from "./call.ts";
 import type { Perform } from "./with-token.ts";
 

@@ -1,4 +1,4 @@
-import type { Interruptible } from "../interruption.ts";
+import type { Interruptible } from "../lib/async.ts";
 import type { Operation } from "../policy/operation.ts";
 
 /**

@@ -3,20 +3,15 @@ import type { SecureContext, TLSSocket } from "node:tls";
 
 import type { Clock } from "../clock.ts";
 import { systemCode } from "../errors.ts";
+import type { Origin } from "../lib/host.ts";
 import type { Signals } from "../observe/signals.ts";
-import { startAttempt } from "./attempt.ts";
-import type { Attempt } from "./attempt.ts";
+import { type Attempt, startAttempt } from "./attempt.ts";
 import { createCertificateWatch } from "./certificate-watch.ts";
-import { toConnectError } from "./connect-error.ts";
-import type { ConnectError } from "./connect-error.ts";
-import type { Origin } from "./origin.ts";
-import { createRoute } from "./route.ts";
-import type { Route } from "./route.ts";
+import { type ConnectError, toConnectError } from "./connect-error.ts";
+import { createRoute, type Route } from "./route.ts";
 import { startTls } from "./start-tls.ts";
-import { verifyPeer } from "./tls.ts";
-import type { Trust } from "./tls.ts";
-import { createTrustAnchors } from "./trust-anchors.ts";
-import type { TrustAnchors } from "./trust-anchors.ts";
+import { type Trust, verifyPeer } from "./tls.ts";
+import { createTrustAnchors, type TrustAnchors } from "./trust-anchors.ts";
 
 export interface ConnectOptions {
   readonly origin: Origin;

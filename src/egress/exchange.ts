@@ -2,14 +2,12 @@ import { Readable } from "node:stream";
 
 import type { Dispatcher } from "undici";
 
-import { ByteList } from "../byte-list.ts";
 import type { Clock } from "../clock.ts";
-import { systemCode } from "../errors.ts";
-import type { Interruption, Waiting } from "../interruption.ts";
-import { Problem } from "../problem.ts";
+import { Problem, systemCode } from "../errors.ts";
+import type { Interruption, Waiting } from "../lib/async.ts";
+import { ByteList } from "../lib/buffers.ts";
 import type { Answer } from "./answer.ts";
-import { CallerGone } from "./call.ts";
-import type { Call } from "./call.ts";
+import { type Call, CallerGone } from "./call.ts";
 import { ConnectError } from "./connect-error.ts";
 
 /** Answers up to this size are held until they are whole, so that a cut one is never passed on as a torn 200. */

@@ -1,7 +1,5 @@
-import { canonicalHost } from "../host-name.ts";
+import { authorityOf, canonicalHost, type Endpoint } from "../lib/host.ts";
 import { Secret } from "../secret.ts";
-import { authorityOf } from "./origin.ts";
-import type { Endpoint } from "./origin.ts";
 
 /** Whom an egress proxy lets through. Both are secrets: the user's name is often half of the password. */
 export interface GatewayLogin {

@@ -1,13 +1,11 @@
 import type { Clock } from "../clock.ts";
 import { createWatchedFile } from "../files/watched-file.ts";
+import type { Origin } from "../lib/host.ts";
 import { noSignals } from "../observe/no-signals.ts";
 import type { Signals } from "../observe/signals.ts";
-import { createConnector } from "./connect.ts";
-import type { Connector } from "./connect.ts";
-import { readGateway } from "./gateway-source.ts";
-import type { GatewaySource } from "./gateway-source.ts";
+import { type Connector, createConnector } from "./connect.ts";
+import { type GatewaySource, readGateway } from "./gateway-source.ts";
 import { ensureLocalAddress } from "./local-address.ts";
-import type { Origin } from "./origin.ts";
 import { createRoute } from "./route.ts";
 import type { Trust } from "./tls.ts";
 import { createTrustAnchors } from "./trust-anchors.ts";

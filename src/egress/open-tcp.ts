@@ -1,14 +1,11 @@
-import { ADDRCONFIG, lookup } from "node:dns";
-import type { LookupAddress } from "node:dns";
-import { connect, isIP } from "node:net";
-import type { Socket } from "node:net";
+import { ADDRCONFIG, lookup, type LookupAddress } from "node:dns";
+import { connect, isIP, type Socket } from "node:net";
 
 import type { Clock, Timer } from "../clock.ts";
 import { systemCode } from "../errors.ts";
-import { onAbort } from "./attempt.ts";
-import type { Attempt, Stage } from "./attempt.ts";
+import type { Endpoint } from "../lib/host.ts";
+import { type Attempt, onAbort, type Stage } from "./attempt.ts";
 import { ConnectError, toConnectError } from "./connect-error.ts";
-import type { Endpoint } from "./origin.ts";
 
 export interface TcpOptions {
   /** Address of this machine to leave from; undefined: as the system chooses. */

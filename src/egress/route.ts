@@ -1,15 +1,12 @@
 import type { Socket } from "node:net";
-import { checkServerIdentity } from "node:tls";
-import type { SecureContext } from "node:tls";
+import { checkServerIdentity, type SecureContext } from "node:tls";
 
+import type { Endpoint } from "../lib/host.ts";
 import type { Attempt } from "./attempt.ts";
 import { ConnectError, onTheWayToProxy } from "./connect-error.ts";
-import { describeGateway } from "./gateway.ts";
-import type { Gateway } from "./gateway.ts";
+import { describeGateway, type Gateway } from "./gateway.ts";
 import { openHttpTunnel } from "./http-gateway.ts";
-import { openTcp } from "./open-tcp.ts";
-import type { TcpOptions } from "./open-tcp.ts";
-import type { Endpoint } from "./origin.ts";
+import { openTcp, type TcpOptions } from "./open-tcp.ts";
 import { openSocksTunnel } from "./socks5-gateway.ts";
 import { startTls } from "./start-tls.ts";
 

@@ -1,12 +1,11 @@
-import { isIP } from "node:net";
-import type { Socket } from "node:net";
+import { isIP, type Socket } from "node:net";
 
-import { addressBytes } from "./address-bytes.ts";
+import type { Endpoint } from "../lib/host.ts";
+import { addressBytes } from "../lib/ip.ts";
 import type { Attempt } from "./attempt.ts";
 import { ConnectError } from "./connect-error.ts";
 import { ask } from "./dialogue.ts";
 import type { GatewayLogin } from "./gateway.ts";
-import type { Endpoint } from "./origin.ts";
 
 const version = 5;
 const methods = { none: 0, password: 2, noneAcceptable: 0xff } as const;

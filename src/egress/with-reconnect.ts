@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
-import { pause } from "../interruption.ts";
-import { Problem } from "../problem.ts";
+import { Problem } from "../errors.ts";
+import { pause } from "../lib/async.ts";
 import type { Token } from "../token/token.ts";
 import type { Answer } from "./answer.ts";
 import type { Call } from "./call.ts";

@@ -1,10 +1,8 @@
-import { Problem } from "../problem.ts";
+import { Problem } from "../errors.ts";
 import type { TokenOrNone, TokenSource } from "../token/token-source.ts";
 import type { Token } from "../token/token.ts";
-import { discard, isJson } from "./answer.ts";
-import type { Answer } from "./answer.ts";
-import { CallerGone } from "./call.ts";
-import type { Call } from "./call.ts";
+import { type Answer, discard, isJson } from "./answer.ts";
+import { type Call, CallerGone } from "./call.ts";
 import type { Send } from "./send.ts";
 
 /** Who may send, and who has to wait: a bounded number of calls each. */

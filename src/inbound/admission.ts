@@ -1,8 +1,7 @@
-import { CallerGone } from "../egress/call.ts";
-import type { Call } from "../egress/call.ts";
+import { type Call, CallerGone } from "../egress/call.ts";
 import type { Turns } from "../egress/with-token.ts";
-import type { Interruption } from "../interruption.ts";
-import { Problem } from "../problem.ts";
+import { Problem } from "../errors.ts";
+import type { Interruption } from "../lib/async.ts";
 
 /** How much may be under way at once. */
 export interface AdmissionLimits {

@@ -1,4 +1,4 @@
-import { IncomingMessage } from "../node-http.ts";
+import { IncomingMessage } from "../lib/node-http.ts";
 import type { InboundCall } from "./inbound-call.ts";
 
 /**

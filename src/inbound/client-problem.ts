@@ -1,5 +1,4 @@
-import { systemCode } from "../errors.ts";
-import { Problem } from "../problem.ts";
+import { Problem, systemCode } from "../errors.ts";
 
 /** The problem of a request that Node's HTTP parser or its timers refused; the parser's words go to the log only. */
 export function toClientProblem(error: Error): Problem {

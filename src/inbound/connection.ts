@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
 import type { Clock } from "../clock.ts";
-import type { Problem } from "../problem.ts";
+import type { Problem } from "../errors.ts";
 
 /** What a connection needs to know of a call that came on it. */
 export interface CallOnConnection {

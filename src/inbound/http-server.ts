@@ -2,10 +2,9 @@ import type { Server, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
-import { createServer } from "../node-http.ts";
+import { createServer } from "../lib/node-http.ts";
 import { CallerRequest } from "./caller-request.ts";
-import { createConnection } from "./connection.ts";
-import type { Connection } from "./connection.ts";
+import { type Connection, createConnection } from "./connection.ts";
 
 export interface HttpServerOptions {
   /** Where the connections that are open are kept. */

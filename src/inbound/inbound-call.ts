@@ -2,12 +2,10 @@ import type { ServerResponse } from "node:http";
 
 import type { Clock, Timer } from "../clock.ts";
 import type { Call } from "../egress/call.ts";
-import { interrupt } from "../interruption.ts";
-import type { Interruption, Waiting } from "../interruption.ts";
+import { type Outcome, Problem } from "../errors.ts";
+import { interrupt, type Interruption, type Waiting } from "../lib/async.ts";
 import type { Signals } from "../observe/signals.ts";
 import type { Operation } from "../policy/operation.ts";
-import { Problem } from "../problem.ts";
-import type { Outcome } from "../problem.ts";
 import type { Admission } from "./admission.ts";
 import type { CallOnConnection, Connection } from "./connection.ts";
 

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 
-import { createOwnAuthority } from "../policy/authority.ts";
-import type { Upstream } from "../policy/authority.ts";
+import { Problem } from "../errors.ts";
+import { createOwnAuthority, type Upstream } from "../policy/authority.ts";
 import { hostNames, judgeCaller } from "../policy/caller.ts";
 import { judgeFraming } from "../policy/framing.ts";
 import { readRequestId, selectRequestHeaders } from "../policy/headers.ts";
@@ -10,7 +10,6 @@ import type { Operation } from "../policy/operation.ts";
 import { createOperations } from "../policy/operations.ts";
 import { judgeTarget } from "../policy/target.ts";
 import { isAuthPath } from "../policy/template.ts";
-import { Problem } from "../problem.ts";
 import type { AcceptedRequest } from "./inbound-call.ts";
 
 export interface JudgeOptions {

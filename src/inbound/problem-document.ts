@@ -1,7 +1,6 @@
 import type { TransactionView } from "../egress/ask-transaction.ts";
-import { STATUS_CODES } from "../node-http.ts";
-import { isRetryable, problems } from "../problem.ts";
-import type { Problem } from "../problem.ts";
+import { isRetryable, type Problem, problems } from "../errors.ts";
+import { STATUS_CODES } from "../lib/node-http.ts";
 
 export interface ProblemContext {
   readonly requestId: string;

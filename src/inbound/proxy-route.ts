@@ -1,10 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import httpProxy from "@fastify/http-proxy";
-import fastify, { LogController } from "fastify";
-import type { FastifyReply, FastifyRequest } from "fastify";
+import fastify, { type FastifyReply, type FastifyRequest, LogController } from "fastify";
 
-import { createServer } from "../node-http.ts";
+import { createServer } from "../lib/node-http.ts";
 import { CallerRequest } from "./caller-request.ts";
 import type { InboundCall } from "./inbound-call.ts";
 

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from "node:http";
 
-import { ByteList } from "../byte-list.ts";
 import { CallerGone } from "../egress/call.ts";
-import type { Waiting } from "../interruption.ts";
-import { Problem } from "../problem.ts";
+import { Problem } from "../errors.ts";
+import type { Waiting } from "../lib/async.ts";
+import { ByteList } from "../lib/buffers.ts";
 import { overloaded } from "./admission.ts";
 import type { InboundCall } from "./inbound-call.ts";
 

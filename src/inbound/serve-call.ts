@@ -1,11 +1,10 @@
 import type { Clock } from "../clock.ts";
-import { discard } from "../egress/answer.ts";
-import type { Answer } from "../egress/answer.ts";
+import { type Answer, discard } from "../egress/answer.ts";
 import type { AskTransaction } from "../egress/ask-transaction.ts";
 import { CallerGone } from "../egress/call.ts";
 import type { Perform } from "../egress/with-token.ts";
+import { Problem } from "../errors.ts";
 import type { Upstream } from "../policy/authority.ts";
-import { Problem } from "../problem.ts";
 import { endLingering } from "./connection.ts";
 import type { InboundCall } from "./inbound-call.ts";
 import { renderProblem, renderRawProblem } from "./problem-document.ts";

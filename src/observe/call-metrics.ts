@@ -1,8 +1,7 @@
 import { Counter, Histogram, type Registry } from "prom-client";
 
-import { STATUS_CODES } from "../node-http.ts";
-import type { Outcome } from "../problem.ts";
-import { problems } from "../problem.ts";
+import { type Outcome, problems } from "../errors.ts";
+import { STATUS_CODES } from "../lib/node-http.ts";
 import type { FinishedCall } from "./signals.ts";
 
 /** Seconds: from a loopback answer to the longest time-out that anybody sets. */

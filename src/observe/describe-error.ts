@@ -1,10 +1,9 @@
 import { AddressAnswerError } from "../egress-check/address-answer-error.ts";
 import { CallerGone } from "../egress/call.ts";
 import { ConnectError } from "../egress/connect-error.ts";
-import { Failure } from "../errors.ts";
+import { Failure, Problem } from "../errors.ts";
+import { RecordFormatError } from "../lib/json.ts";
 import { PrestoCallError } from "../presto/presto-call-error.ts";
-import { Problem } from "../problem.ts";
-import { RecordFormatError } from "../store/record-fields.ts";
 import { StoreError } from "../store/token-store.ts";
 
 /** What may be told of an error. */

@@ -1,5 +1,5 @@
 import type { EgressVerdict } from "../egress-check/classifier.ts";
-import type { Outcome } from "../problem.ts";
+import type { Outcome } from "../errors.ts";
 import type { RenewalEnd } from "../renewal/renewal-end.ts";
 import type { RenewalState } from "../renewal/renewal-state.ts";
 import type { RenewalReason } from "../store/token-record.ts";

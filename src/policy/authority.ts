@@ -1,4 +1,4 @@
-/** Where the calls go, as far as a judgement needs to know it. `egress/origin.ts` has this shape. */
+/** Where the calls go, as far as a judgement needs to know it. `lib/host.ts` has this shape. */
 export interface Upstream {
   /** Host name or address, without brackets. */
   readonly host: string;

@@ -1,9 +1,9 @@
 import type { Dispatcher } from "undici";
 import undiciSymbols from "undici/lib/core/symbols.js";
 
-import { ByteList } from "../byte-list.ts";
 import { ConnectError } from "../egress/connect-error.ts";
 import { systemCode } from "../errors.ts";
+import { ByteList } from "../lib/buffers.ts";
 import type { AuthCallControl } from "./issuer.ts";
 import { PrestoCallError } from "./presto-call-error.ts";
 

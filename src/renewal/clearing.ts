@@ -1,7 +1,6 @@
-import { backOffMs } from "./back-off.ts";
+import { backOffMs } from "../lib/backoff.ts";
 import type { NextState } from "./next-state.ts";
-import { writtenBy } from "./renewal-run.ts";
-import type { RenewalRun } from "./renewal-run.ts";
+import { type RenewalRun, writtenBy } from "./renewal-run.ts";
 import { writeRecord } from "./write-record.ts";
 
 type Clearing = Extract<NextState, { to: "clearing" }>;

@@ -1,9 +1,8 @@
+import { insist } from "../lib/backoff.ts";
 import type { Intent, TokenRecord } from "../store/token-record.ts";
-import { insist } from "./insist.ts";
 import type { NextState, Standing } from "./next-state.ts";
 import { unreachable } from "./renewal-end.ts";
-import { writtenBy } from "./renewal-run.ts";
-import type { RenewalRun } from "./renewal-run.ts";
+import { type RenewalRun, writtenBy } from "./renewal-run.ts";
 import { emptyRecord, writeRecord } from "./write-record.ts";
 
 type Intending = Extract<NextState, { to: "intending" }>;

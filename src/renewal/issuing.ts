@@ -1,6 +1,5 @@
-import type { IssueEnd } from "../presto/issuer.ts";
-import type { Account } from "../presto/issuer.ts";
-import { within } from "../within.ts";
+import { within } from "../lib/async.ts";
+import type { Account, IssueEnd } from "../presto/issuer.ts";
 import { chooseAccount } from "./choose-account.ts";
 import type { NextState, Standing } from "./next-state.ts";
 import type { RenewalRun } from "./renewal-run.ts";

@@ -1,5 +1,5 @@
+import { backOffMs } from "../lib/backoff.ts";
 import type { Secret } from "../secret.ts";
-import { backOffMs } from "./back-off.ts";
 import type { RenewalParts } from "./renewal-parts.ts";
 
 export interface LifeProbeOptions {

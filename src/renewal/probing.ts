@@ -1,12 +1,11 @@
+import { untilAborted } from "../lib/async.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
-import { untilAborted } from "../until-aborted.ts";
 import { chooseAccount } from "./choose-account.ts";
 import { recentDeaths, tooManyDeaths } from "./deaths.ts";
 import type { NextState } from "./next-state.ts";
 import { unreachable } from "./renewal-end.ts";
 import type { Found } from "./renewal-parts.ts";
-import { isAboutToEnd, storedId, writtenBy } from "./renewal-run.ts";
-import type { RenewalRun } from "./renewal-run.ts";
+import { isAboutToEnd, type RenewalRun, storedId, writtenBy } from "./renewal-run.ts";
 import { emptyRecord, writeRecord } from "./write-record.ts";
 
 type Probing = Extract<NextState, { to: "probing" }>;

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { backOffMs } from "./back-off.ts";
+import { backOffMs } from "../lib/backoff.ts";
 import type { RenewalEnd } from "./renewal-end.ts";
 
 /** When a run that did not bring a token may be followed by another, unless a person wants it. */

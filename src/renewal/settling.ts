@@ -1,11 +1,10 @@
+import { untilAborted } from "../lib/async.ts";
+import { backOffMs } from "../lib/backoff.ts";
 import type { IssueEnd } from "../presto/issuer.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
-import { untilAborted } from "../until-aborted.ts";
-import { backOffMs } from "./back-off.ts";
 import { afterIssue } from "./issuing.ts";
 import type { NextState } from "./next-state.ts";
-import { isAboutToEnd, isDue, mayIssue } from "./renewal-run.ts";
-import type { RenewalRun } from "./renewal-run.ts";
+import { isAboutToEnd, isDue, mayIssue, type RenewalRun } from "./renewal-run.ts";
 
 type Settling = Extract<NextState, { to: "settling" }>;
 

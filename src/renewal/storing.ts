@@ -1,9 +1,8 @@
+import { backOffMs } from "../lib/backoff.ts";
 import type { TokenRecord } from "../store/token-record.ts";
-import { backOffMs } from "./back-off.ts";
 import type { Candidate, NextState } from "./next-state.ts";
 import type { Found } from "./renewal-parts.ts";
-import { storedId, writtenBy } from "./renewal-run.ts";
-import type { RenewalRun } from "./renewal-run.ts";
+import { type RenewalRun, storedId, writtenBy } from "./renewal-run.ts";
 import { youngMs } from "./renewal-times.ts";
 import { emptyRecord, writeRecord } from "./write-record.ts";
 

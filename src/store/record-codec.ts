@@ -1,6 +1,6 @@
+import { anInteger, aText, aTime, exactFields, listOf, orNull, RecordFormatError } from "../lib/json.ts";
 import { Secret } from "../secret.ts";
 import { isTokenText } from "../token/token.ts";
-import { RecordFormatError, aText, aTime, anInteger, exactFields, listOf, orNull } from "./record-fields.ts";
 import type { Intent, RenewalReason, Stopped, TokenRecord } from "./token-record.ts";
 
 const reasons: readonly RenewalReason[] = ["scheduled", "rejected", "takeover", "manual"];

@@ -1,7 +1,7 @@
+import { RecordFormatError } from "../lib/json.ts";
 import { isTokenText } from "../token/token.ts";
 import { damaged, newerSchema, open, seal } from "./file-crypto.ts";
 import { decodeRecord, encodeRecord } from "./record-codec.ts";
-import { RecordFormatError } from "./record-fields.ts";
 import { maxRecordBytes } from "./record-file.ts";
 import type { Unsealed } from "./sealed-file.ts";
 import type { StoreKeys } from "./store-keys.ts";

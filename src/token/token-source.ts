@@ -1,15 +1,13 @@
 import type { Clock } from "../clock.ts";
-import type { Interruptible, Interruption } from "../interruption.ts";
+import type { Interruptible, Interruption } from "../lib/async.ts";
 import type { Signals } from "../observe/signals.ts";
 import type { Secret } from "../secret.ts";
 import type { TokenRecord } from "../store/token-record.ts";
 import type { StoredRecord, TokenStore } from "../store/token-store.ts";
 import { createRecordWatch } from "./record-watch.ts";
 import { createRejections } from "./rejections.ts";
-import { createTokenInHand } from "./token-in-hand.ts";
-import type { Offer } from "./token-in-hand.ts";
-import { createTokenWaits } from "./token-waits.ts";
-import type { Verdict } from "./token-waits.ts";
+import { createTokenInHand, type Offer } from "./token-in-hand.ts";
+import { createTokenWaits, type Verdict } from "./token-waits.ts";
 import type { Token } from "./token.ts";
 
 export interface TokenSourceOptions {

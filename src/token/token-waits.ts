@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "../clock.ts";
-import type { Interruptible, Interruption } from "../interruption.ts";
+import type { Interruptible, Interruption } from "../lib/async.ts";
 
 /** What a waiting call makes of the state at this moment. */
 export type Verdict<T> =

@@ -1,10 +1,9 @@
-import { CallerGone } from "../../src/egress/call.ts";
-import type { Call } from "../../src/egress/call.ts";
+import { type Call, CallerGone } from "../../src/egress/call.ts";
 import type { Perform } from "../../src/egress/with-token.ts";
-import { interrupt } from "../../src/interruption.ts";
+import { isRetryable, Problem } from "../../src/errors.ts";
+import { interrupt } from "../../src/lib/async.ts";
 import type { Operation } from "../../src/policy/operation.ts";
 import { walletOperations } from "../../src/policy/operations.ts";
-import { Problem, isRetryable } from "../../src/problem.ts";
 import type { CallEnd, CallRecord } from "./call-record.ts";
 import { judgeCall } from "./judge-call.ts";
 import type { Random } from "./random.ts";

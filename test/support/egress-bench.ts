@@ -1,13 +1,10 @@
 import { AddressAnswerError } from "../../src/egress-check/address-answer-error.ts";
-import { parseAddress, parseNetwork } from "../../src/egress-check/address-set.ts";
-import type { Network } from "../../src/egress-check/address-set.ts";
-import { createEgressCheck } from "../../src/egress-check/egress-check.ts";
-import type { EgressCheck } from "../../src/egress-check/egress-check.ts";
+import { createEgressCheck, type EgressCheck } from "../../src/egress-check/egress-check.ts";
 import type { OutcomeKind } from "../../src/egress-check/outcomes.ts";
 import { ConnectError } from "../../src/egress/connect-error.ts";
+import { type Network, parseAddress, parseNetwork } from "../../src/lib/ip.ts";
 import type { EgressSignals } from "../../src/observe/signals.ts";
-import { createHandClock } from "./hand-clock.ts";
-import type { HandClock } from "./hand-clock.ts";
+import { createHandClock, type HandClock } from "./hand-clock.ts";
 
 /** The address that is registered in these tests, and one that is not. */
 export const home = "203.0.113.7";

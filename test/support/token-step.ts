@@ -1,17 +1,13 @@
 import type { Answer } from "../../src/egress/answer.ts";
 import type { Call } from "../../src/egress/call.ts";
 import type { Send } from "../../src/egress/send.ts";
-import { withToken } from "../../src/egress/with-token.ts";
-import type { Perform } from "../../src/egress/with-token.ts";
-import { createAdmission } from "../../src/inbound/admission.ts";
-import type { Admission } from "../../src/inbound/admission.ts";
+import { type Perform, withToken } from "../../src/egress/with-token.ts";
+import { Problem } from "../../src/errors.ts";
+import { type Admission, createAdmission } from "../../src/inbound/admission.ts";
 import { noSignals } from "../../src/observe/no-signals.ts";
-import { Problem } from "../../src/problem.ts";
 import { createTokenSource } from "../../src/token/token-source.ts";
-import { createHandClock } from "./hand-clock.ts";
-import type { HandClock } from "./hand-clock.ts";
-import { createMemoryStore } from "./memory-store.ts";
-import type { MemoryStore } from "./memory-store.ts";
+import { createHandClock, type HandClock } from "./hand-clock.ts";
+import { createMemoryStore, type MemoryStore } from "./memory-store.ts";
 import { plainCall } from "./plain-call.ts";
 
 /** The step that attaches the token, around a Presto that a test plays by hand. */

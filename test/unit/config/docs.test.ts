@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { variableNames } from "../../../src/config/variables.ts";
-import { exitCodes } from "../../../src/errors.ts";
-import { problems } from "../../../src/problem.ts";
+import { exitCodes, problems } from "../../../src/errors.ts";
 import { fill, generators, table } from "../../../tools/docs.ts";
 
 const one = new Map([["one", () => "ONE"]]);

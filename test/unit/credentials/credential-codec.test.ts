@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { decodeCredentials, encodeCredentials } from "../../../src/credentials/credential-codec.ts";
-import { RecordFormatError } from "../../../src/store/record-fields.ts";
+import { RecordFormatError } from "../../../src/lib/json.ts";
 import { credentialsOf, plain } from "./accounts.ts";
 
 const full = credentialsOf("MARKED pä$$", "MARKED 🔑");

@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest";
 
-import { judgeRegistered, noContact } from "../../../src/doctor/judge-registered.ts";
-import type { RegisteredFacts } from "../../../src/doctor/judge-registered.ts";
+import { judgeRegistered, noContact, type RegisteredFacts } from "../../../src/doctor/judge-registered.ts";
 import { AddressAnswerError } from "../../../src/egress-check/address-answer-error.ts";
-import { parseAddress } from "../../../src/egress-check/address-set.ts";
 import type { CheckAnswer } from "../../../src/egress-check/ask-address.ts";
+import { parseAddress } from "../../../src/lib/ip.ts";
 import { home, networksOf, strange } from "../../support/egress-bench.ts";
 
 const url = {

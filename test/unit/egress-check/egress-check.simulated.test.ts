@@ -1,12 +1,9 @@
 import { describe, expect, it } from "vitest";
 
-import { meanings } from "../../../src/egress-check/outcomes.ts";
-import type { OutcomeKind } from "../../../src/egress-check/outcomes.ts";
-import { Problem } from "../../../src/problem.ts";
-import { createRandom } from "../../simulation/random.ts";
-import type { Random } from "../../simulation/random.ts";
-import { createEgressBench, home, strange } from "../../support/egress-bench.ts";
-import type { EgressBench } from "../../support/egress-bench.ts";
+import { meanings, type OutcomeKind } from "../../../src/egress-check/outcomes.ts";
+import { Problem } from "../../../src/errors.ts";
+import { createRandom, type Random } from "../../simulation/random.ts";
+import { createEgressBench, type EgressBench, home, strange } from "../../support/egress-bench.ts";
 import { kindsOf } from "../../support/outcome-letters.ts";
 
 /** What calls meet, a letter for each in a hundred; those of the classifier's table. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { ConnectError } from "../../../src/egress/connect-error.ts";
-import { Problem } from "../../../src/problem.ts";
+import { Problem } from "../../../src/errors.ts";
 import { createEgressBench, home, strange } from "../../support/egress-bench.ts";
 
 describe("calls that begin to fail", () => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 
 import { AddressAnswerError } from "../../../src/egress-check/address-answer-error.ts";
-import { parseAddress } from "../../../src/egress-check/address-set.ts";
 import type { CheckAnswer } from "../../../src/egress-check/ask-address.ts";
 import { describeAnswers, findOut } from "../../../src/egress-check/findings.ts";
+import { parseAddress } from "../../../src/lib/ip.ts";
 import { networksOf } from "../../support/egress-bench.ts";
 
 const registered = networksOf(["203.0.113.0/24"]);

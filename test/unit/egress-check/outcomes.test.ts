@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 
 import { kindOfAnswer, kindOfFailure, kindOfOwnAnswer } from "../../../src/egress-check/outcomes.ts";
 import { ConnectError, toConnectError } from "../../../src/egress/connect-error.ts";
-import { Problem } from "../../../src/problem.ts";
+import { Problem } from "../../../src/errors.ts";
 
 const json = ["Content-Type", "application/json"];
 const html = ["content-type", "text/html; charset=utf-8"];

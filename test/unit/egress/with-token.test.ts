@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest";
 
-import { interrupt } from "../../../src/interruption.ts";
-import { Problem } from "../../../src/problem.ts";
+import { Problem } from "../../../src/errors.ts";
+import { interrupt } from "../../../src/lib/async.ts";
 import { intent } from "../../support/memory-store.ts";
-import { answer, follow, openTokenStep, put } from "../../support/token-step.ts";
-import type { TokenStep } from "../../support/token-step.ts";
+import { answer, follow, openTokenStep, put, type TokenStep } from "../../support/token-step.ts";
 
 describe("sending again", () => {
   it("happens after a 401 with the token that the store has by then", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { interrupt } from "../../../src/interruption.ts";
+import { interrupt } from "../../../src/lib/async.ts";
 import { intent } from "../../support/memory-store.ts";
 import { answer, createGates, follow, json, openTokenStep, put } from "../../support/token-step.ts";
 

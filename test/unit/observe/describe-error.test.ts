@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { Failure } from "../../../src/errors.ts";
+import { Failure, Problem } from "../../../src/errors.ts";
 import { describeError } from "../../../src/observe/describe-error.ts";
-import { Problem } from "../../../src/problem.ts";
 import { StoreError } from "../../../src/store/token-store.ts";
 
 const mark = "MARKED-5f1e";

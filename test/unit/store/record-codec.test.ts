@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
+import { RecordFormatError } from "../../../src/lib/json.ts";
 import { decodeRecord, encodeRecord } from "../../../src/store/record-codec.ts";
-import { RecordFormatError } from "../../../src/store/record-fields.ts";
 import { plain, recordOf } from "./records.ts";
 
 const full = {

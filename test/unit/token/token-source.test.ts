@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { interrupt } from "../../../src/interruption.ts";
+import { interrupt } from "../../../src/lib/async.ts";
 import { intent } from "../../support/memory-store.ts";
 import { plainCall } from "../../support/plain-call.ts";
 import { change, followToken, holdMaxMs, inHand, openTokens } from "../../support/token-bench.ts";

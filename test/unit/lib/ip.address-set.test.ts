@@ -1,8 +1,14 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { isIn, parseAddress, parseNetwork, speaksOf } from "../../../src/egress-check/address-set.ts";
-import type { Address, Network } from "../../../src/egress-check/address-set.ts";
+import {
+  type Address,
+  isIn,
+  type Network,
+  parseAddress,
+  parseNetwork,
+  speaksOf,
+} from "../../../src/lib/ip.ts";
 
 function network(text: string): Network {
   const { network, wrong } = parseNetwork(text);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { parseDurationOrZero } from "../../src/config/quantities.ts";
-import { readDuration } from "../../src/duration.ts";
+import { parseDurationOrZero } from "../../../src/config/quantities.ts";
+import { readDuration } from "../../../src/lib/duration.ts";
 
 const good = ["0s", "250ms", "10s", "5m", "24h", "007s", "0h"];
 const bad = [

@@ -1,4 +1,38 @@
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
+
+/** What `work` gives if it does so in `ms`, else undefined; it goes on all the same. */
+export function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(ms, () => resolve(undefined));
+    work.then(resolve, reject).finally(() => timer.cancel());
+  });
+}
+
+/** What `work` gives, or undefined as soon as the signal is aborted; it goes on all the same, and nobody listens. */
+export function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => resolve(undefined);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+/**
+ * What `work` comes to, unless the signal is aborted first: then it rejects with the
+ * signal's reason, and the work is left to itself. For waiting that nothing is lost with.
+ */
+export async function untilStopped<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const stopped = Promise.withResolvers<never>();
+  const stop = (): void => stopped.reject(signal.reason);
+  if (signal.aborted) stop();
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([work, stopped.promise]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
 
 /** Why work was stopped from outside: its time is over, or nobody waits for its result any more. */
 export type Interruption = "deadline" | "caller-gone";

@@ -2,7 +2,7 @@ import { getEventListeners } from "node:events";
 
 import { describe, expect, it } from "vitest";
 
-import { untilAborted } from "../../src/until-aborted.ts";
+import { untilAborted } from "../../../src/lib/async.ts";
 
 describe("until aborted", () => {
   it("gives what the work gives, and leaves nothing on the signal", async () => {

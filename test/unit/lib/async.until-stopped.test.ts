@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { untilStopped } from "../../../src/cli/until-stopped.ts";
+import { untilStopped } from "../../../src/lib/async.ts";
 
 const never = new Promise<never>(() => {});
 

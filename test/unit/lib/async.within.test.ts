@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { within } from "../../src/within.ts";
-import { createHandClock } from "../support/hand-clock.ts";
+import { within } from "../../../src/lib/async.ts";
+import { createHandClock } from "../../support/hand-clock.ts";
 
 describe("within", () => {
   it("gives what the work gives, if it does so in time", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { backOffMs } from "../../../src/renewal/back-off.ts";
+import { backOffMs } from "../../../src/lib/backoff.ts";
 
 const backOff = { firstMs: 100, mostMs: 5_000 };
 

@@ -3,7 +3,7 @@ import { SocketAddress } from "node:net";
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
 
-import { addressBytes } from "../../../src/egress/address-bytes.ts";
+import { addressBytes } from "../../../src/lib/ip.ts";
 
 it("an IPv4 address is its four numbers", () => {
   expect([...addressBytes("192.0.2.255")]).toEqual([192, 0, 2, 255]);

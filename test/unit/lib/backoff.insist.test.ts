@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { insist } from "../../../src/renewal/insist.ts";
+import { insist } from "../../../src/lib/backoff.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 import { follow } from "../../support/renewal-bench.ts";
 

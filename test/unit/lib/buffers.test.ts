@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { ByteList } from "../../src/byte-list.ts";
+import { ByteList } from "../../../src/lib/buffers.ts";
 
 describe("a byte list", () => {
   it("gives back what came, in order, however it was cut", () => {
