@@ -1,6 +1,6 @@
 import { Failure } from "../errors.ts";
-import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
-import { askSidecar, isNobodyThere, type Answer } from "./ask-sidecar.ts";
+import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
+import { type Answer, askSidecar, isNobodyThere } from "./ask-sidecar.ts";
 import type { Io } from "./command.ts";
 import { tellAlarm } from "./renewal-result.ts";
 import { parseObject } from "./sidecar-state.ts";

@@ -3,7 +3,7 @@ import type { RequestOptions } from "node:http";
 import type { Clock } from "../clock.ts";
 import { Failure, systemCode } from "../errors.ts";
 import { request } from "../lib/node-http.ts";
-import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
+import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
 
 /** More than any status page has. */
 const mostBytes = 1024 * 1024;

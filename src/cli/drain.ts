@@ -1,6 +1,6 @@
 import { loadConsole } from "../config/load-console.ts";
 import { Failure } from "../errors.ts";
-import type { ListenAddress } from "../listen/listen-address.ts";
+import type { ListenAddress } from "../listen/address.ts";
 import { isNobodyThere } from "./ask-sidecar.ts";
 import type { Io, Run } from "./command.ts";
 import { askEveryMs, readStatus, tellSidecar } from "./sidecar-state.ts";

@@ -1,6 +1,6 @@
 import { Failure } from "../errors.ts";
-import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
-import { askSidecar, type Answer } from "./ask-sidecar.ts";
+import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
+import { type Answer, askSidecar } from "./ask-sidecar.ts";
 import type { Io } from "./command.ts";
 
 /** A sidecar on the same machine answers in milliseconds; this is for a machine on its knees. */

@@ -3,9 +3,9 @@ import type { WayOut } from "../egress/open-egress.ts";
 import type { Trust } from "../egress/tls.ts";
 import type { AdmissionLimits } from "../inbound/admission.ts";
 import type { Origin } from "../lib/host.ts";
-import type { ListenAddress } from "../listen/listen-address.ts";
+import type { ListenAddress } from "../listen/address.ts";
 import type { LogLevel } from "../observe/log.ts";
-import type { Operation } from "../policy/operation.ts";
+import type { Operation } from "../policy/operations.ts";
 import type { IssuingOptions } from "../renewal/issuing-options.ts";
 import type { StoreOptions } from "../store/open-store.ts";
 

@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 
 import { canonicalHost, isLoopbackHost } from "../lib/host.ts";
-import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
+import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
 import { parseList } from "./list.ts";
 import { quote, RefusedValue } from "./refused-value.ts";
 

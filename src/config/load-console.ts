@@ -1,7 +1,7 @@
-import type { ListenAddress } from "../listen/listen-address.ts";
+import type { ListenAddress } from "../listen/address.ts";
 import { parseListenAddress, parseListenAddressOrOff } from "./listen-value.ts";
 import { RefusedValue } from "./refused-value.ts";
-import { configurationFailure, type ConfigProblem } from "./report.ts";
+import { type ConfigProblem, configurationFailure } from "./report.ts";
 
 /** Where a running sidecar is looked at and told what to do. */
 export interface ConsoleConfig {

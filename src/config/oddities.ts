@@ -1,4 +1,4 @@
-import { formatListenAddress } from "../listen/listen-address.ts";
+import { formatListenAddress } from "../listen/address.ts";
 import type { CleanVariables, Values } from "./clean.ts";
 import { isLocalAddress } from "./listen-value.ts";
 import type { VariableName } from "./variables.ts";

@@ -1,6 +1,4 @@
-import type { Operation } from "../policy/operation.ts";
-import { walletOperations } from "../policy/operations.ts";
-import { readTemplate } from "../policy/template.ts";
+import { type Operation, readTemplate, walletOperations } from "../policy/operations.ts";
 import { parseList } from "./list.ts";
 import { quote, RefusedValue } from "./refused-value.ts";
 

@@ -1,5 +1,5 @@
-import { formatListenAddress, type ListenAddress } from "../listen/listen-address.ts";
-import { problem, type CleanVariables } from "./clean.ts";
+import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
+import { type CleanVariables, problem } from "./clean.ts";
 import { isLocalAddress, isSameAddress } from "./listen-value.ts";
 import { formatDuration } from "./quantities.ts";
 import type { ConfigProblem } from "./report.ts";

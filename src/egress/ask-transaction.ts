@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { interrupt } from "../lib/async.ts";
-import type { Operation } from "../policy/operation.ts";
+import type { Operation } from "../policy/operations.ts";
 import { type Answer, discard } from "./answer.ts";
 import type { Call } from "./call.ts";
 import type { Perform } from "./with-token.ts";

@@ -1,5 +1,5 @@
 import type { Interruptible } from "../lib/async.ts";
-import type { Operation } from "../policy/operation.ts";
+import type { Operation } from "../policy/operations.ts";
 
 /**
  * One accepted call on its way to Presto: what is sent, how long it may take, and what

@@ -5,7 +5,7 @@ import type { Call } from "../egress/call.ts";
 import { type Outcome, Problem } from "../errors.ts";
 import { interrupt, type Interruption, type Waiting } from "../lib/async.ts";
 import type { Signals } from "../observe/signals.ts";
-import type { Operation } from "../policy/operation.ts";
+import type { Operation } from "../policy/operations.ts";
 import type { Admission } from "./admission.ts";
 import type { CallOnConnection, Connection } from "./connection.ts";
 

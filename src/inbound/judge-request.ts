@@ -6,10 +6,8 @@ import { createOwnAuthority, type Upstream } from "../policy/authority.ts";
 import { hostNames, judgeCaller } from "../policy/caller.ts";
 import { judgeFraming } from "../policy/framing.ts";
 import { readRequestId, selectRequestHeaders } from "../policy/headers.ts";
-import type { Operation } from "../policy/operation.ts";
-import { createOperations } from "../policy/operations.ts";
+import { createOperations, isAuthPath, type Operation } from "../policy/operations.ts";
 import { judgeTarget } from "../policy/target.ts";
-import { isAuthPath } from "../policy/template.ts";
 import type { AcceptedRequest } from "./inbound-call.ts";
 
 export interface JudgeOptions {

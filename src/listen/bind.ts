@@ -1,9 +1,9 @@
-import type { Server } from "node:net";
+import { chmodSync, lstatSync, type Stats, statSync, unlinkSync } from "node:fs";
+import { connect, type Server } from "node:net";
+import { dirname } from "node:path";
 
 import { Failure, systemCode } from "../errors.ts";
-import { listening, type BoundListener } from "./bound-listener.ts";
-import { formatListenAddress, type ListenAddress } from "./listen-address.ts";
-import { bindUnix } from "./unix-socket.ts";
+import { type BoundListener, formatListenAddress, type ListenAddress, listening } from "./address.ts";
 
 /**
  * Makes a server listen at an address. TCP and Unix sockets alike; an existing socket
@@ -47,4 +47,157 @@ function reason(code: string | undefined): string {
     default:
       return `the system refused it (${code ?? "no code"}). Name another address.`;
   }
+}
+
+type UnixAddress = Extract<ListenAddress, { kind: "unix" }>;
+
+/** `sun_path` of unix(7) has 108 bytes, the last of them zero. */
+const longestPath = 107;
+
+/** A listener that is alive but too busy to accept must not be taken for a dead one. */
+const answerWithinMs = 1000;
+
+/** How often the path may change under our hands before we give up. */
+const attempts = 5;
+
+/**
+ * Makes a server listen on a Unix socket whose file has exactly the mode asked for from
+ * its first moment.
+ * @throws Failure `system-refused`: a live listener, a file that is no socket, no folder, a path too long
+ */
+export async function bindUnix(server: Server, address: UnixAddress): Promise<BoundListener> {
+  checkPlace(address.path);
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const found = inspect(address.path);
+    if (found !== undefined && (await answers(address.path)) === "yes") throw inUse(address.path);
+    // From here to `listen` nothing waits: two of us that start at the same moment find each other's socket.
+    if (!removeStale(address.path, found)) continue;
+    try {
+      await listening(server, () => listenWithMode(server, address));
+    } catch (error) {
+      if (systemCode(error) === "EADDRINUSE") continue;
+      throw refused(
+        address.path,
+        `the system refused it (${systemCode(error) ?? "no code"}). Check the folder's owner and mode.`,
+        error,
+      );
+    }
+    return { address, release: ownedSocket(address) };
+  }
+  throw inUse(address.path);
+}
+
+/**
+ * Node binds a Unix socket within the call, so the umask holds for this file alone, and
+ * no moment exists in which it has a wider mode than asked for. (A chmod afterwards would
+ * leave one.) `server.listen`'s own readableAll and writableAll know only 0777.
+ */
+function listenWithMode(server: Server, address: UnixAddress): void {
+  const before = process.umask(0o777 & ~address.mode);
+  try {
+    server.listen({ path: address.path });
+  } finally {
+    process.umask(before);
+  }
+}
+
+function checkPlace(path: string): void {
+  const bytes = Buffer.byteLength(path);
+  if (bytes > longestPath) {
+    throw refused(
+      path,
+      `the path has ${bytes} bytes, and a socket's can have ${longestPath}. Choose a shorter one.`,
+    );
+  }
+  // libuv answers EACCES for a missing folder (uv_pipe_bind), which would send people to look at modes.
+  const folder = dirname(path);
+  let stats: Stats | undefined;
+  try {
+    stats = statSync(folder, { throwIfNoEntry: false });
+  } catch (error) {
+    throw refused(
+      path,
+      `the folder ${folder} can't be looked at (${systemCode(error) ?? "no code"}). Check the modes of the folders above it.`,
+      error,
+    );
+  }
+  if (stats === undefined) throw refused(path, `there is no folder ${folder}. Make it first.`);
+  if (!stats.isDirectory()) throw refused(path, `${folder} is not a folder. Choose another path.`);
+}
+
+function inspect(path: string): Stats | undefined {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats !== undefined && !stats.isSocket()) {
+    throw refused(
+      path,
+      "something that is not a socket is there, and is left alone. Remove it yourself, or choose another path.",
+    );
+  }
+  return stats;
+}
+
+/** Does anybody accept at this socket? Only a plain refusal proves that nobody does. */
+function answers(path: string): Promise<"yes" | "no"> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path });
+    const settle = (end: () => void): void => {
+      socket.destroy();
+      end();
+    };
+    socket.setTimeout(answerWithinMs, () => settle(() => resolve("yes")));
+    socket.once("connect", () => settle(() => resolve("yes")));
+    socket.once("error", (error) => {
+      const code = systemCode(error);
+      if (code === "ECONNREFUSED" || code === "ENOENT") settle(() => resolve("no"));
+      // The queue of waiting connections is full: somebody lives there.
+      else if (code === "EAGAIN") settle(() => resolve("yes"));
+      else {
+        const why = `a socket is there, and whether it is in use can't be told (${code ?? "no code"}). Remove it yourself if it is not.`;
+        settle(() => reject(refused(path, why, error)));
+      }
+    });
+  });
+}
+
+/** False if what is at the path is no longer what was found to be stale. */
+function removeStale(path: string, found: Stats | undefined): boolean {
+  const now = inspect(path);
+  if (now === undefined) return true;
+  if (found === undefined || !isSame(now, found)) return false;
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return true;
+    throw refused(
+      path,
+      "a socket that nobody uses is there and can't be removed. Remove it yourself.",
+      error,
+    );
+  }
+  return true;
+}
+
+function isSame(one: Stats, other: Stats): boolean {
+  return one.dev === other.dev && one.ino === other.ino && one.ctimeMs === other.ctimeMs;
+}
+
+function ownedSocket(address: UnixAddress): () => void {
+  let made = lstatSync(address.path);
+  // A folder with a default ACL ignores the umask (acl(5)).
+  if ((made.mode & 0o777) !== address.mode) {
+    chmodSync(address.path, address.mode);
+    made = lstatSync(address.path);
+  }
+  return () => {
+    const now = lstatSync(address.path, { throwIfNoEntry: false });
+    if (now !== undefined && isSame(now, made)) unlinkSync(address.path);
+  };
+}
+
+function refused(path: string, why: string, cause?: unknown): Failure {
+  return new Failure("system-refused", `Cannot listen on unix:${path}: ${why}`, cause);
+}
+
+function inUse(path: string): Failure {
+  return refused(path, "another process listens there. Stop it, or choose another path.");
 }

@@ -1,5 +1,5 @@
-import { isMadeOf } from "./character-sets.ts";
 import type { RawHeaders } from "./headers.ts";
+import { isMadeOf } from "./target.ts";
 
 /** Whether the request's framing is plain, or why not: one sentence, made of nothing that it sent. */
 export type FramingVerdict =

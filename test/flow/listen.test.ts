@@ -18,8 +18,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { Failure } from "../../src/errors.ts";
+import type { ListenAddress } from "../../src/listen/address.ts";
 import { bindServer } from "../../src/listen/bind.ts";
-import type { ListenAddress } from "../../src/listen/listen-address.ts";
 
 let folder: string;
 const servers: Server[] = [];

@@ -3,10 +3,14 @@ import { posix } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import type { Operation } from "../../src/policy/operation.ts";
-import { createOperations, walletOperations } from "../../src/policy/operations.ts";
+import {
+  createOperations,
+  isAuthPath,
+  type Operation,
+  readTemplate,
+  walletOperations,
+} from "../../src/policy/operations.ts";
 import { judgeTarget } from "../../src/policy/target.ts";
-import { isAuthPath, readTemplate } from "../../src/policy/template.ts";
 
 // Invariant 3: `auth/*` cannot be reached through the proxy port, whatever is configured.
 // One call to it would revoke the token of every app.

@@ -6,10 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runCommand } from "../../src/cli/run-command.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { systemCode } from "../../src/errors.ts";
-import type { ListenAddress } from "../../src/listen/listen-address.ts";
+import type { ListenAddress } from "../../src/listen/address.ts";
 import { createSandbox } from "../../src/sandbox/server.ts";
 import { createTestIo } from "../support/command-io.ts";
-import { startSidecar, type RunningSidecar } from "../support/running-sidecar.ts";
+import { type RunningSidecar, startSidecar } from "../support/running-sidecar.ts";
 
 // Invariant 10: only loopback addresses and Unix sockets are listened on for proxying;
 // anything else needs a flag whose name says that it is unsafe.

@@ -1,5 +1,5 @@
 import type { Outcome } from "../../src/errors.ts";
-import type { Operation } from "../../src/policy/operation.ts";
+import type { Operation } from "../../src/policy/operations.ts";
 
 /** One send of a call, as the world saw it. */
 export interface SendRecord {

@@ -1,6 +1,5 @@
 import type { Call } from "../../src/egress/call.ts";
-import type { Operation } from "../../src/policy/operation.ts";
-import { walletOperations } from "../../src/policy/operations.ts";
+import { type Operation, walletOperations } from "../../src/policy/operations.ts";
 
 /** The operation of that name among the three wallet calls. */
 export function walletOperation(name: string): Operation {

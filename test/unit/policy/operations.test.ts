@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import type { Operation } from "../../../src/policy/operation.ts";
-import { createOperations, walletOperations } from "../../../src/policy/operations.ts";
+import { createOperations, type Operation, walletOperations } from "../../../src/policy/operations.ts";
 
 const wallet = "/api/institutions/v1/wallet";
 

@@ -1,4 +1,4 @@
-import { tokenCharacters } from "./character-sets.ts";
+import { tokenCharacters } from "./target.ts";
 
 /** Which fields never pass, and why. All names in lower case. */
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { relativeLocation } from "../../../src/policy/location.ts";
+import { relativeLocation } from "../../../src/policy/headers.ts";
 
 const upstream = { host: "presto.example", port: 443 };
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { fits, readTemplate } from "../../../src/policy/template.ts";
+import { fits, readTemplate } from "../../../src/policy/operations.ts";
 
 function fitsTemplate(text: string, path: string): boolean {
   const read = readTemplate(text);
