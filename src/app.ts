@@ -8,7 +8,7 @@ import { createDrain } from "./drain.ts";
 import { createAskTransaction } from "./egress/ask-transaction.ts";
 import { withToken } from "./egress/with-token.ts";
 import { createAdmission } from "./inbound/admission.ts";
-import { createProxyListener } from "./inbound/proxy-listener.ts";
+import { createProxyListener } from "./inbound/listener.ts";
 import { within } from "./lib/async.ts";
 import { version as readVersion } from "./lib/version.ts";
 import { type BoundListener, formatListenAddress, type ListenAddress } from "./listen/address.ts";

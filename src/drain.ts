@@ -1,6 +1,6 @@
 import type { Readiness } from "./admin/readiness.ts";
 import type { Clock } from "./clock.ts";
-import type { ProxyListener } from "./inbound/proxy-listener.ts";
+import type { ProxyListener } from "./inbound/listener.ts";
 import { within } from "./lib/async.ts";
 import type { Lifecycle } from "./renewal/lifecycle.ts";
 

@@ -8,7 +8,7 @@ import { judgeFraming } from "../policy/framing.ts";
 import { readRequestId, selectRequestHeaders } from "../policy/headers.ts";
 import { createOperations, isAuthPath, type Operation } from "../policy/operations.ts";
 import { judgeTarget } from "../policy/target.ts";
-import type { AcceptedRequest } from "./inbound-call.ts";
+import type { AcceptedRequest } from "./request.ts";
 
 export interface JudgeOptions {
   readonly upstream: Upstream;

@@ -1,13 +1,24 @@
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { Clock, Timer } from "../clock.ts";
-import type { Call } from "../egress/call.ts";
+import { type Call, CallerGone } from "../egress/call.ts";
 import { type Outcome, Problem } from "../errors.ts";
 import { interrupt, type Interruption, type Waiting } from "../lib/async.ts";
+import { ByteList } from "../lib/buffers.ts";
+import { IncomingMessage as NodeRequest } from "../lib/node-http.ts";
 import type { Signals } from "../observe/signals.ts";
 import type { Operation } from "../policy/operations.ts";
-import type { Admission } from "./admission.ts";
+import { type Admission, overloaded } from "./admission.ts";
 import type { CallOnConnection, Connection } from "./connection.ts";
+
+/**
+ * A request as Node makes it, with room for the call that it became. A WeakMap beside it would
+ * do the same, but each entry outlived its request by two collections, and garbage collection
+ * took a tenth of all time.
+ */
+export class CallerRequest extends NodeRequest {
+  call: InboundCall | undefined;
+}
 
 /** Where a call stands: its body is still coming, it is being performed, its reply is being written, or all is done. */
 type Phase = "receiving" | "performing" | "replying" | "over";
@@ -201,4 +212,83 @@ export class InboundCall implements Call, CallOnConnection {
     });
     this.#parts.onOver();
   }
+}
+
+/**
+ * Reads a request's body whole, byte for byte, into memory that the call accounts for.
+ * Calls back once: with a `Problem`, with `CallerGone`, or with nothing and `call.body` set.
+ * After a `Problem` the rest of the body is read and thrown away.
+ */
+export function readBody(
+  call: InboundCall,
+  request: IncomingMessage,
+  maxBytes: number,
+  done: (error?: Error) => void,
+): void {
+  if (Number(request.headers["content-length"] ?? 0) > maxBytes) {
+    request.resume();
+    done(tooLarge(maxBytes));
+    return;
+  }
+  const body = new IncomingBody(call, maxBytes, done);
+  call.receiving = body;
+  call.waiting = body;
+  request.on("data", (chunk: Buffer) => body.add(chunk));
+  request.on("end", () => body.complete());
+  // Before the end this means that the caller has gone; after it nothing any more.
+  request.on("close", () => body.interrupted());
+}
+
+/** A body that is still coming. What comes after its end was told is thrown away. */
+class IncomingBody implements Waiting {
+  readonly #call: InboundCall;
+  readonly #maxBytes: number;
+  readonly #done: (error?: Error) => void;
+  readonly #bytes = new ByteList();
+  #length = 0;
+  #over = false;
+
+  constructor(call: InboundCall, maxBytes: number, done: (error?: Error) => void) {
+    this.#call = call;
+    this.#maxBytes = maxBytes;
+    this.#done = done;
+  }
+
+  add(chunk: Buffer): void {
+    if (this.#over) return;
+    this.#length += chunk.length;
+    if (this.#length > this.#maxBytes) this.fail(tooLarge(this.#maxBytes));
+    else if (this.#call.hold(chunk.length)) this.#bytes.add(chunk);
+    else this.fail(overloaded("the memory for bodies and replies is full; nothing was sent"));
+  }
+
+  complete(): void {
+    if (!this.#end()) return;
+    this.#call.body = this.#bytes.takeWhole();
+    this.#done();
+  }
+
+  fail(error: Error): void {
+    if (!this.#end()) return;
+    this.#bytes.take();
+    this.#done(error);
+  }
+
+  interrupted(): void {
+    this.fail(new CallerGone());
+  }
+
+  #end(): boolean {
+    if (this.#over) return false;
+    this.#over = true;
+    this.#call.receiving = undefined;
+    this.#call.waiting = undefined;
+    return true;
+  }
+}
+
+function tooLarge(maxBytes: number): Problem {
+  return new Problem("body-too-large", {
+    detail: `the body is larger than PRESTO_MAX_BODY (${maxBytes} bytes)`,
+  });
 }

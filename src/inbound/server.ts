@@ -3,8 +3,8 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
 import { createServer } from "../lib/node-http.ts";
-import { CallerRequest } from "./caller-request.ts";
 import { type Connection, createConnection } from "./connection.ts";
+import { CallerRequest } from "./request.ts";
 
 export interface HttpServerOptions {
   /** Where the connections that are open are kept. */

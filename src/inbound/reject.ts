@@ -1,12 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { Clock } from "../clock.ts";
+import { Problem, systemCode } from "../errors.ts";
 import type { Signals } from "../observe/signals.ts";
-import { endLingering } from "./connection.ts";
-import type { Connection } from "./connection.ts";
-import type { RefusedRequest } from "./judge-request.ts";
-import { renderProblem, renderRawProblem } from "./problem-document.ts";
-import { writeProblem } from "./write-reply.ts";
+import type { RefusedRequest } from "./authorize.ts";
+import { type Connection, endLingering } from "./connection.ts";
+import { renderProblem, renderRawProblem, writeProblem } from "./response.ts";
 
 export interface RefuseOptions {
   readonly clock: Clock;
@@ -86,4 +85,25 @@ export function createRefuseRequest(options: RefuseOptions): RefuseRequest {
 
 function contextOf(refused: RefusedRequest): { requestId: string; actsTwice: boolean } {
   return { requestId: refused.requestId, actsTwice: false };
+}
+
+/** The problem of a request that Node's HTTP parser or its timers refused; the parser's words go to the log only. */
+export function toClientProblem(error: Error): Problem {
+  switch (systemCode(error)) {
+    case "HPE_HEADER_OVERFLOW":
+      return new Problem("headers-too-large", {
+        detail: "the request's head is larger than 16 KiB; send fewer or shorter fields",
+        cause: error,
+      });
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return new Problem("request-timeout", {
+        detail: "the request was not complete in time; nothing was sent",
+        cause: error,
+      });
+    default:
+      return new Problem("bad-request", {
+        detail: "this is not a well-formed HTTP/1.1 request; nothing was sent",
+        cause: error,
+      });
+  }
 }

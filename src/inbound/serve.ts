@@ -6,9 +6,8 @@ import type { Perform } from "../egress/with-token.ts";
 import { Problem } from "../errors.ts";
 import type { Upstream } from "../policy/authority.ts";
 import { endLingering } from "./connection.ts";
-import type { InboundCall } from "./inbound-call.ts";
-import { renderProblem, renderRawProblem } from "./problem-document.ts";
-import { writeAnswer, writeProblem } from "./write-reply.ts";
+import type { InboundCall } from "./request.ts";
+import { renderProblem, renderRawProblem, writeAnswer, writeProblem } from "./response.ts";
 
 export interface ServeOptions {
   readonly perform: Perform;

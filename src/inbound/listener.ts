@@ -11,16 +11,13 @@ import { bindServer } from "../listen/bind.ts";
 import type { Signals } from "../observe/signals.ts";
 import type { Operation } from "../policy/operations.ts";
 import { type Admission, overloaded } from "./admission.ts";
-import type { CallerRequest } from "./caller-request.ts";
-import { toClientProblem } from "./client-problem.ts";
+import { createJudge } from "./authorize.ts";
 import { closeAfterLast, type Connection } from "./connection.ts";
-import { createHttpServer, type HttpServerOptions } from "./http-server.ts";
-import { InboundCall } from "./inbound-call.ts";
-import { createJudge } from "./judge-request.ts";
-import { createProxyRoute } from "./proxy-route.ts";
-import { readBody } from "./read-body.ts";
-import { createRefuseRequest } from "./refuse-request.ts";
-import { createServeCall } from "./serve-call.ts";
+import { createRefuseRequest, toClientProblem } from "./reject.ts";
+import { type CallerRequest, InboundCall, readBody } from "./request.ts";
+import { createProxyRoute } from "./route.ts";
+import { createServeCall } from "./serve.ts";
+import { createHttpServer, type HttpServerOptions } from "./server.ts";
 
 export interface ProxyListenerOptions {
   readonly origin: Origin;
