@@ -1,8 +1,8 @@
 import type { Clock } from "./clock.ts";
+import { type Egress, type EgressOptions, openEgress } from "./connect/open.ts";
 import type { EgressCheck, EgressCheckOptions } from "./egress-check/egress-check.ts";
 import { type EgressCheckSettings, openEgressCheck } from "./egress-check/open-egress-check.ts";
 import { withEgressCheck } from "./egress-check/with-egress-check.ts";
-import { type Egress, type EgressOptions, openEgress } from "./egress/open-egress.ts";
 import { createRenewedPool } from "./egress/renewed-pool.ts";
 import { createSend, type Send } from "./egress/send.ts";
 import { withReconnect } from "./egress/with-reconnect.ts";

@@ -1,6 +1,6 @@
+import type { WayOut } from "../connect/open.ts";
+import type { Trust } from "../connect/tls.ts";
 import type { EgressCheckSettings } from "../egress-check/open-egress-check.ts";
-import type { WayOut } from "../egress/open-egress.ts";
-import type { Trust } from "../egress/tls.ts";
 import type { AdmissionLimits } from "../inbound/admission.ts";
 import type { Origin } from "../lib/host.ts";
 import type { ListenAddress } from "../listen/address.ts";

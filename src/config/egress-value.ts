@@ -1,6 +1,5 @@
-import { parseGateway } from "../egress/gateway.ts";
-import type { Gateway } from "../egress/gateway.ts";
-import { parseLocalAddress } from "../egress/local-address.ts";
+import { type Gateway, parseGateway } from "../connect/proxy-url.ts";
+import { parseLocalAddress } from "../connect/tcp.ts";
 import { quote, RefusedValue } from "./refused-value.ts";
 import { withoutLineEnd } from "./store-value.ts";
 

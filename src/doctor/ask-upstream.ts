@@ -1,21 +1,17 @@
 import type { Dispatcher } from "undici";
 
+import type { Egress } from "../connect/open.ts";
 import type { CheckAnswer } from "../egress-check/ask-address.ts";
-import { askedUrls } from "../egress-check/open-egress-check.ts";
-import type { EgressCheckSettings } from "../egress-check/open-egress-check.ts";
-import type { Egress } from "../egress/open-egress.ts";
+import { askedUrls, type EgressCheckSettings } from "../egress-check/open-egress-check.ts";
 import { createPool } from "../egress/pool.ts";
 import { createAsk } from "../presto/ask-with-token.ts";
 import { createProbe } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
 import { askPresto } from "./ask-presto.ts";
 import type { ProbeFacts } from "./judge-accepted.ts";
-import { wasLetIn } from "./judge-presto.ts";
-import type { DoorFacts } from "./judge-presto.ts";
-import { isTrusted, openWholeWay, readWayParts, tryName, tryWay } from "./take-way.ts";
-import type { WayOptions } from "./take-way.ts";
-import { tryUntil } from "./tried.ts";
-import type { Tried } from "./tried.ts";
+import { type DoorFacts, wasLetIn } from "./judge-presto.ts";
+import { isTrusted, openWholeWay, readWayParts, tryName, tryWay, type WayOptions } from "./take-way.ts";
+import { type Tried, tryUntil } from "./tried.ts";
 import type { WayOutFacts } from "./way-out-facts.ts";
 
 export interface AskUpstreamOptions extends WayOptions {

@@ -1,10 +1,8 @@
+import { ConnectError } from "../connect/errors.ts";
 import type { OutcomeKind } from "../egress-check/outcomes.ts";
-import { ConnectError } from "../egress/connect-error.ts";
 import type { DoorAnswer } from "./ask-presto.ts";
-import { fail, ok, skip, warn } from "./finding.ts";
-import type { Finding } from "./finding.ts";
-import { lateDetail, lateMend, sentenceOf } from "./tried.ts";
-import type { Tried } from "./tried.ts";
+import { fail, type Finding, ok, skip, warn } from "./finding.ts";
+import { lateDetail, lateMend, sentenceOf, type Tried } from "./tried.ts";
 
 /** What was heard at Presto's door; undefined where no connection could be had to ask over. */
 export type DoorFacts = Tried<DoorAnswer> | undefined;

@@ -1,7 +1,6 @@
-import { ConnectError } from "../egress/connect-error.ts";
+import { ConnectError } from "../connect/errors.ts";
 import { systemCode } from "../errors.ts";
-import { fail, ok, skip, warn } from "./finding.ts";
-import type { Finding } from "./finding.ts";
+import { fail, type Finding, ok, skip, warn } from "./finding.ts";
 import { daysLeft, spanOf } from "./span.ts";
 import { sentenceOf } from "./tried.ts";
 import type { SeenCertificate, TriedTls } from "./try-connection.ts";

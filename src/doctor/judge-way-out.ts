@@ -1,7 +1,6 @@
-import { ConnectError } from "../egress/connect-error.ts";
-import { describeGateway } from "../egress/gateway.ts";
-import { fail, ok, skip } from "./finding.ts";
-import type { Finding } from "./finding.ts";
+import { ConnectError } from "../connect/errors.ts";
+import { describeGateway } from "../connect/proxy-url.ts";
+import { fail, type Finding, ok, skip } from "./finding.ts";
 import { lateDetail, lateMend, sentenceOf } from "./tried.ts";
 import type { WayOutFacts } from "./way-out-facts.ts";
 

@@ -1,19 +1,15 @@
 import { isIP } from "node:net";
 
 import type { Clock } from "../clock.ts";
-import { readGateway } from "../egress/gateway-source.ts";
-import { ensureLocalAddress } from "../egress/local-address.ts";
-import { openEgress } from "../egress/open-egress.ts";
-import type { Egress } from "../egress/open-egress.ts";
-import { createRoute } from "../egress/route.ts";
-import { createTrustAnchors } from "../egress/trust-anchors.ts";
+import { type Egress, openEgress } from "../connect/open.ts";
+import { readGateway } from "../connect/proxy-url.ts";
+import { createRoute } from "../connect/route.ts";
+import { ensureLocalAddress, resolveName } from "../connect/tcp.ts";
+import { createTrustAnchors } from "../connect/tls.ts";
 import { noSignals } from "../observe/no-signals.ts";
 import type { UpstreamFacts } from "./doctor-options.ts";
-import { resolveName } from "./resolve-name.ts";
-import { tryUntil } from "./tried.ts";
-import type { Tried } from "./tried.ts";
-import { tryConnection } from "./try-connection.ts";
-import type { TriedConnection } from "./try-connection.ts";
+import { type Tried, tryUntil } from "./tried.ts";
+import { type TriedConnection, tryConnection } from "./try-connection.ts";
 import type { WayOutFacts } from "./way-out-facts.ts";
 
 export interface WayOptions {

@@ -2,12 +2,10 @@ import type { Socket } from "node:net";
 import type { PeerCertificate } from "node:tls";
 
 import type { Clock } from "../clock.ts";
-import { type Attempt, onAbort, startAttempt } from "../egress/attempt.ts";
-import { ConnectError } from "../egress/connect-error.ts";
-import type { Route } from "../egress/route.ts";
-import { startTls } from "../egress/start-tls.ts";
-import { spkiPin, verifyPeer } from "../egress/tls.ts";
-import type { TrustAnchors } from "../egress/trust-anchors.ts";
+import { type Attempt, onAbort, startAttempt } from "../connect/attempt.ts";
+import { ConnectError } from "../connect/errors.ts";
+import type { Route } from "../connect/route.ts";
+import { spkiPin, startTls, type TrustAnchors, verifyPeer } from "../connect/tls.ts";
 import type { Origin } from "../lib/host.ts";
 
 /** What was presented by a server whose chain held. */

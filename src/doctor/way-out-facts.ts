@@ -1,5 +1,5 @@
-import type { Gateway } from "../egress/gateway.ts";
-import type { TrustAnchors } from "../egress/trust-anchors.ts";
+import type { Gateway } from "../connect/proxy-url.ts";
+import type { TrustAnchors } from "../connect/tls.ts";
 import type { UpstreamFacts } from "./doctor-options.ts";
 import type { Tried } from "./tried.ts";
 import type { TriedConnection } from "./try-connection.ts";

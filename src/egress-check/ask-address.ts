@@ -1,7 +1,7 @@
 import type { Dispatcher } from "undici";
 
 import type { Clock } from "../clock.ts";
-import { ConnectError } from "../egress/connect-error.ts";
+import { ConnectError } from "../connect/errors.ts";
 import type { Address } from "../lib/ip.ts";
 import { type CallEnd, callOnce } from "../presto/call-once.ts";
 import { PrestoCallError } from "../presto/presto-call-error.ts";

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { ConnectError } from "../egress/connect-error.ts";
+import { ConnectError } from "../connect/errors.ts";
 import { Problem } from "../errors.ts";
 import type { Network } from "../lib/ip.ts";
 import type { EgressSignals } from "../observe/signals.ts";

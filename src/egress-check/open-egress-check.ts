@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { Connector } from "../egress/connect.ts";
+import type { Connector } from "../connect/connector.ts";
 import { createPool } from "../egress/pool.ts";
 import type { Origin } from "../lib/host.ts";
 import type { Network } from "../lib/ip.ts";

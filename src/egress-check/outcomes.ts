@@ -1,5 +1,5 @@
+import { ConnectError } from "../connect/errors.ts";
 import { fieldOf } from "../egress/answer.ts";
-import { ConnectError } from "../egress/connect-error.ts";
 import { Problem } from "../errors.ts";
 
 /**

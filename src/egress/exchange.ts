@@ -3,12 +3,12 @@ import { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 
 import type { Clock } from "../clock.ts";
+import { ConnectError } from "../connect/errors.ts";
 import { Problem, systemCode } from "../errors.ts";
 import type { Interruption, Waiting } from "../lib/async.ts";
 import { ByteList } from "../lib/buffers.ts";
 import type { Answer } from "./answer.ts";
 import { type Call, CallerGone } from "./call.ts";
-import { ConnectError } from "./connect-error.ts";
 
 /** Answers up to this size are held until they are whole, so that a cut one is never passed on as a torn 200. */
 export const largestWholeAnswer = 1024 * 1024;

@@ -1,7 +1,7 @@
 import { Pool } from "undici";
 
+import type { Connector } from "../connect/connector.ts";
 import type { Origin } from "../lib/host.ts";
-import type { Connector } from "./connect.ts";
 
 export interface PoolOptions {
   readonly origin: Origin;

@@ -1,6 +1,6 @@
+import { ConnectError } from "../connect/errors.ts";
 import { AddressAnswerError } from "../egress-check/address-answer-error.ts";
 import { CallerGone } from "../egress/call.ts";
-import { ConnectError } from "../egress/connect-error.ts";
 import { Failure, Problem } from "../errors.ts";
 import { RecordFormatError } from "../lib/json.ts";
 import { PrestoCallError } from "../presto/presto-call-error.ts";

@@ -1,7 +1,7 @@
 import type { Dispatcher } from "undici";
 import undiciSymbols from "undici/lib/core/symbols.js";
 
-import { ConnectError } from "../egress/connect-error.ts";
+import { ConnectError } from "../connect/errors.ts";
 import { systemCode } from "../errors.ts";
 import { ByteList } from "../lib/buffers.ts";
 import type { AuthCallControl } from "./issuer.ts";

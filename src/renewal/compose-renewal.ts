@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 
 import type { Clock } from "../clock.ts";
+import type { Connector } from "../connect/connector.ts";
 import type { CredentialStore } from "../credentials/credential-store.ts";
 import { openCredentials } from "../credentials/open-credentials.ts";
-import type { Connector } from "../egress/connect.ts";
 import { createPool } from "../egress/pool.ts";
 import { Failure } from "../errors.ts";
 import { random } from "../lib/backoff.ts";

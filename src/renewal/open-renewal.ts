@@ -1,10 +1,8 @@
 import type { Clock } from "../clock.ts";
-import { openEgress } from "../egress/open-egress.ts";
-import type { EgressOptions } from "../egress/open-egress.ts";
+import { type EgressOptions, openEgress } from "../connect/open.ts";
 import type { Signals } from "../observe/signals.ts";
 import { createEvidence } from "../presto/evidence.ts";
-import { openStore } from "../store/open-store.ts";
-import type { StoreOptions } from "../store/open-store.ts";
+import { openStore, type StoreOptions } from "../store/open-store.ts";
 import { composeRenewal } from "./compose-renewal.ts";
 import type { IssuingOptions } from "./issuing-options.ts";
 import type { RenewalParts, TokenUsers } from "./renewal-parts.ts";

@@ -3,21 +3,21 @@ import { join } from "node:path";
 
 import { describe, expect, it, onTestFinished } from "vitest";
 
-import { createConnector } from "../../src/egress/connect.ts";
+import { createConnector } from "../../src/connect/connector.ts";
 import { noSignals } from "../../src/observe/no-signals.ts";
 import { createAuthority, createSelfSigned } from "../../src/sandbox/certificates.ts";
 import { createHandClock } from "../support/hand-clock.ts";
 import { startRawPresto } from "../support/raw-presto.ts";
 import {
+  accepted,
   authority,
+  callThrough,
   closing,
+  createFolder,
   query,
+  refused,
   startPresto,
   startWith,
-  callThrough,
-  accepted,
-  refused,
-  createFolder,
 } from "../support/trust-trial.ts";
 
 // Invariant 1, third part: Node looks at no name and no pin when a TLS session is resumed, so a

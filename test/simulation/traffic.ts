@@ -1,6 +1,6 @@
 import type { Dispatcher } from "undici";
 
-import { ConnectError } from "../../src/egress/connect-error.ts";
+import { ConnectError } from "../../src/connect/errors.ts";
 import { Secret } from "../../src/secret.ts";
 import type { CallRecord, SendRecord } from "./call-record.ts";
 import type { Presto } from "./presto.ts";

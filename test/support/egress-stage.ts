@@ -4,13 +4,12 @@ import { join } from "node:path";
 
 import { systemClock } from "../../src/clock.ts";
 import { parseCheckUrls } from "../../src/config/egress-check-value.ts";
+import { openEgress } from "../../src/connect/open.ts";
 import type { EgressCheck } from "../../src/egress-check/egress-check.ts";
 import { openEgressCheck } from "../../src/egress-check/open-egress-check.ts";
 import { withEgressCheck } from "../../src/egress-check/with-egress-check.ts";
-import { openEgress } from "../../src/egress/open-egress.ts";
 import { createPool } from "../../src/egress/pool.ts";
-import { createSend } from "../../src/egress/send.ts";
-import type { Send } from "../../src/egress/send.ts";
+import { createSend, type Send } from "../../src/egress/send.ts";
 import { noSignals } from "../../src/observe/no-signals.ts";
 import type { Sandbox } from "../../src/sandbox/server.ts";
 import { networksOf } from "./egress-bench.ts";

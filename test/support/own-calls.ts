@@ -5,11 +5,11 @@ import { join } from "node:path";
 import type { Dispatcher } from "undici";
 
 import { systemClock } from "../../src/clock.ts";
-import { createConnector } from "../../src/egress/connect.ts";
+import { createConnector } from "../../src/connect/connector.ts";
 import { createPool } from "../../src/egress/pool.ts";
 import { noSignals } from "../../src/observe/no-signals.ts";
 import { createIssuer } from "../../src/presto/auth-client.ts";
-import type { AuthCallControl, Issuer, IssueRequest } from "../../src/presto/issuer.ts";
+import type { AuthCallControl, IssueRequest, Issuer } from "../../src/presto/issuer.ts";
 import { Secret } from "../../src/secret.ts";
 
 export interface OwnCallOptions {

@@ -5,13 +5,11 @@ import type { TLSSocket } from "node:tls";
 
 import { onTestFinished } from "vitest";
 
-import { systemClock } from "../../src/clock.ts";
-import type { Clock } from "../../src/clock.ts";
-import { ConnectError } from "../../src/egress/connect-error.ts";
-import type { Connector } from "../../src/egress/connect.ts";
-import { parseGateway } from "../../src/egress/gateway.ts";
-import { openEgress } from "../../src/egress/open-egress.ts";
-import type { Egress } from "../../src/egress/open-egress.ts";
+import { type Clock, systemClock } from "../../src/clock.ts";
+import type { Connector } from "../../src/connect/connector.ts";
+import { ConnectError } from "../../src/connect/errors.ts";
+import { type Egress, openEgress } from "../../src/connect/open.ts";
+import { parseGateway } from "../../src/connect/proxy-url.ts";
 import { noSignals } from "../../src/observe/no-signals.ts";
 import type { Signals } from "../../src/observe/signals.ts";
 

@@ -137,10 +137,10 @@ export const rules = {
     ),
   },
   wayOut: {
-    promise: "the way out is made in egress/open-egress.ts only",
+    promise: "the way out is made in connect/open.ts only",
     check: banned(
       /(?<!function )\bcreateConnector\s*\(/,
-      (path) => path === "src/egress/open-egress.ts",
+      (path) => path === "src/connect/open.ts",
       "makes a way out of its own, without the source address and the egress proxy that are configured. Take openEgress's.",
     ),
   },

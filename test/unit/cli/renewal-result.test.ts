@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { exitOf } from "../../../src/cli/exit.ts";
 import { renewalNotes } from "../../../src/cli/renewal-notes.ts";
 import { tellAlarm, tellRenewal } from "../../../src/cli/renewal-result.ts";
-import { ConnectError } from "../../../src/egress/connect-error.ts";
+import { ConnectError } from "../../../src/connect/errors.ts";
 import { Failure } from "../../../src/errors.ts";
 import type { RenewalEnd } from "../../../src/renewal/renewal-end.ts";
 import { Secret } from "../../../src/secret.ts";

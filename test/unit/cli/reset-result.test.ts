@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 
 import { resetFailure, tellChanged } from "../../../src/cli/reset-result.ts";
+import { ConnectError } from "../../../src/connect/errors.ts";
 import type { ResetOutcome } from "../../../src/credentials/settle-reset.ts";
-import { ConnectError } from "../../../src/egress/connect-error.ts";
 import { createTestIo } from "../../support/command-io.ts";
 
 const detail = "This is why.";

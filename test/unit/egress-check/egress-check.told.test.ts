@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { ConnectError } from "../../../src/egress/connect-error.ts";
+import { ConnectError } from "../../../src/connect/errors.ts";
 import { Problem } from "../../../src/errors.ts";
 import { createEgressBench, home, strange } from "../../support/egress-bench.ts";
 

@@ -2,10 +2,9 @@ import { isIP, type Socket } from "node:net";
 
 import type { Endpoint } from "../lib/host.ts";
 import { addressBytes } from "../lib/ip.ts";
-import type { Attempt } from "./attempt.ts";
-import { ConnectError } from "./connect-error.ts";
-import { ask } from "./dialogue.ts";
-import type { GatewayLogin } from "./gateway.ts";
+import { ask, type Attempt } from "./attempt.ts";
+import { ConnectError } from "./errors.ts";
+import type { GatewayLogin } from "./proxy-url.ts";
 
 const version = 5;
 const methods = { none: 0, password: 2, noneAcceptable: 0xff } as const;

@@ -3,15 +3,13 @@ import type { SecureContext, TLSSocket } from "node:tls";
 
 import type { Clock } from "../clock.ts";
 import { systemCode } from "../errors.ts";
+import { createWatchedFile } from "../files/watched-file.ts";
 import type { Origin } from "../lib/host.ts";
 import type { Signals } from "../observe/signals.ts";
 import { type Attempt, startAttempt } from "./attempt.ts";
-import { createCertificateWatch } from "./certificate-watch.ts";
-import { type ConnectError, toConnectError } from "./connect-error.ts";
+import { type ConnectError, toConnectError } from "./errors.ts";
 import { createRoute, type Route } from "./route.ts";
-import { startTls } from "./start-tls.ts";
-import { type Trust, verifyPeer } from "./tls.ts";
-import { createTrustAnchors, type TrustAnchors } from "./trust-anchors.ts";
+import { createTrustAnchors, startTls, type Trust, type TrustAnchors, verifyPeer } from "./tls.ts";
 
 export interface ConnectOptions {
   readonly origin: Origin;
@@ -128,5 +126,62 @@ export function createConnector(options: ConnectOptions): Connector {
 function markResets(socket: TLSSocket): void {
   socket.on("error", (error) => {
     if (systemCode(error) === "ECONNRESET") Object.assign(error, { code: "UPSTREAM_RESET" });
+  });
+}
+
+export interface CertificateWatchOptions {
+  /** Whose certificate it is. */
+  readonly host: string;
+  readonly clock: Clock;
+  readonly signals: Pick<Signals, "peerCertificate" | "warned">;
+}
+
+const dayMs = 24 * 60 * 60_000;
+const warnFromDays = 21;
+
+/**
+ * Tells when the certificate ends, at each full handshake, and warns once a day while that is near.
+ * @returns what takes the end of a certificate that was just accepted
+ */
+export function createCertificateWatch(options: CertificateWatchOptions): (validTo: Date) => void {
+  const { host, clock, signals } = options;
+  let warnedAt: number | undefined;
+  return (validTo) => {
+    signals.peerCertificate(validTo);
+    const daysLeft = (validTo.getTime() - clock.now()) / dayMs;
+    // Also false for a date that could not be read.
+    if (!(daysLeft <= warnFromDays)) return;
+    const now = clock.monotonic();
+    if (warnedAt !== undefined && now - warnedAt < dayMs) return;
+    warnedAt = now;
+    signals.warned(
+      `The certificate of ${host} ends in ${Math.max(0, Math.floor(daysLeft))} days, at ${validTo.toISOString()}. Ask for its renewal: from then on nothing is sent.`,
+    );
+  };
+}
+
+export interface WatchTrustOptions {
+  readonly connector: Pick<Connector, "reload">;
+  readonly trust: Trust;
+  readonly clock: Clock;
+  readonly signals: Pick<Signals, "warned">;
+}
+
+/** Has the CA file read again when it changes; one that can't be used changes nothing but the log. */
+export function watchTrust({ connector, trust, clock, signals }: WatchTrustOptions): { close(): void } {
+  if (trust.caFile === undefined) return { close() {} };
+  return createWatchedFile({
+    path: trust.caFile,
+    clock,
+    onChange() {
+      try {
+        connector.reload();
+      } catch (error) {
+        signals.warned(
+          "The CA file has changed and can't be used; what was trusted before stays trusted.",
+          error,
+        );
+      }
+    },
   });
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { createCertificateWatch } from "../../../src/egress/certificate-watch.ts";
+import { createCertificateWatch } from "../../../src/connect/connector.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 
 const dayMs = 24 * 60 * 60_000;

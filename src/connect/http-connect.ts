@@ -1,10 +1,9 @@
 import type { Socket } from "node:net";
 
 import { authorityOf, type Endpoint } from "../lib/host.ts";
-import type { Attempt } from "./attempt.ts";
-import { ConnectError } from "./connect-error.ts";
-import { ask } from "./dialogue.ts";
-import type { GatewayLogin } from "./gateway.ts";
+import { ask, type Attempt } from "./attempt.ts";
+import { ConnectError } from "./errors.ts";
+import type { GatewayLogin } from "./proxy-url.ts";
 
 /** Bytes of an answer's head, interim answers included. */
 const largestHead = 8 * 1024;

@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { describeGateway, parseGateway } from "../../../src/egress/gateway.ts";
+import { describeGateway, parseGateway } from "../../../src/connect/proxy-url.ts";
 
 describe("the text of an egress proxy", () => {
   it.each([

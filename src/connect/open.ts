@@ -3,13 +3,11 @@ import { createWatchedFile } from "../files/watched-file.ts";
 import type { Origin } from "../lib/host.ts";
 import { noSignals } from "../observe/no-signals.ts";
 import type { Signals } from "../observe/signals.ts";
-import { type Connector, createConnector } from "./connect.ts";
-import { type GatewaySource, readGateway } from "./gateway-source.ts";
-import { ensureLocalAddress } from "./local-address.ts";
+import { type Connector, createConnector, watchTrust } from "./connector.ts";
+import { type GatewaySource, readGateway } from "./proxy-url.ts";
 import { createRoute } from "./route.ts";
-import type { Trust } from "./tls.ts";
-import { createTrustAnchors } from "./trust-anchors.ts";
-import { watchTrust } from "./watch-trust.ts";
+import { ensureLocalAddress } from "./tcp.ts";
+import { createTrustAnchors, type Trust } from "./tls.ts";
 
 /** How this process is told to leave its machine. */
 export interface WayOut {

@@ -3,12 +3,12 @@ import { checkServerIdentity, type SecureContext } from "node:tls";
 
 import type { Endpoint } from "../lib/host.ts";
 import type { Attempt } from "./attempt.ts";
-import { ConnectError, onTheWayToProxy } from "./connect-error.ts";
-import { describeGateway, type Gateway } from "./gateway.ts";
-import { openHttpTunnel } from "./http-gateway.ts";
-import { openTcp, type TcpOptions } from "./open-tcp.ts";
-import { openSocksTunnel } from "./socks5-gateway.ts";
-import { startTls } from "./start-tls.ts";
+import { ConnectError, onTheWayToProxy } from "./errors.ts";
+import { openHttpTunnel } from "./http-connect.ts";
+import { describeGateway, type Gateway } from "./proxy-url.ts";
+import { openSocksTunnel } from "./socks5.ts";
+import { openTcp, type TcpOptions } from "./tcp.ts";
+import { startTls } from "./tls.ts";
 
 export interface RouteOptions extends TcpOptions {
   /** The egress proxy in force, asked for each connection; answers undefined where there is none. */

@@ -1,13 +1,11 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 
 import { describe, expect, it, onTestFinished } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
-import { startAttempt } from "../../../src/egress/attempt.ts";
-import { openTcp } from "../../../src/egress/open-tcp.ts";
-import type { Lookup } from "../../../src/egress/open-tcp.ts";
+import { startAttempt } from "../../../src/connect/attempt.ts";
+import { type Lookup, openTcp } from "../../../src/connect/tcp.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 
 /** A resolver that gives these addresses, and remembers what it was asked. */
