@@ -5,9 +5,6 @@ import { statusOf } from "./admin/status-of.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
 import { createDrain } from "./drain.ts";
-import { createAskTransaction } from "./egress/ask-transaction.ts";
-import { withToken } from "./egress/with-token.ts";
-import { createAdmission } from "./inbound/admission.ts";
 import { createProxyListener } from "./inbound/listener.ts";
 import { within } from "./lib/async.ts";
 import { version as readVersion } from "./lib/version.ts";
@@ -27,6 +24,9 @@ import { usersHere } from "./renewal/users-here.ts";
 import { openStore } from "./store/open-store.ts";
 import { startTokens, withTokenLatch } from "./token/token-latch.ts";
 import { createTokenSource } from "./token/token-source.ts";
+import { createAdmission } from "./upstream/limiter.ts";
+import { createAskTransaction } from "./upstream/reconcile.ts";
+import { withToken } from "./upstream/with-token.ts";
 
 export interface AppParts {
   readonly clock: Clock;

@@ -2,13 +2,11 @@ import type { Clock } from "./clock.ts";
 import { type Egress, type EgressOptions, openEgress } from "./connect/open.ts";
 import type { EgressCheck, EgressCheckOptions } from "./egress-check/egress-check.ts";
 import { type EgressCheckSettings, openEgressCheck } from "./egress-check/open-egress-check.ts";
-import { withEgressCheck } from "./egress-check/with-egress-check.ts";
-import { createRenewedPool } from "./egress/renewed-pool.ts";
-import { createSend, type Send } from "./egress/send.ts";
-import { withReconnect } from "./egress/with-reconnect.ts";
 import { Problem } from "./errors.ts";
 import { random } from "./lib/backoff.ts";
 import type { Signals } from "./observe/signals.ts";
+import { createSend, type Send, withEgressCheck, withReconnect } from "./upstream/dispatch.ts";
+import { createRenewedPool } from "./upstream/pool.ts";
 
 /** All that leaves this process for Presto: the way out, the pool of connections, and the watch over the address we leave from. */
 export interface Outbound extends Pick<Egress, "connector" | "describeRoute" | "reload"> {

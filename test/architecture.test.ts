@@ -55,10 +55,10 @@ describe("the source tree", () => {
 // One tree without a fault, and for each rule at least one file that breaks it: a rule that finds nothing is none.
 const sound = {
   "src/app.ts":
-    'import type { Config } from "./config/config.ts";\nimport { createPool } from "./egress/pool.ts";\n',
+    'import type { Config } from "./config/config.ts";\nimport { createPool } from "./upstream/pool.ts";\n',
   "src/config/config.ts":
     "/** Reads process.env, as the only one. */\nexport const home = process.env.HOME;\n",
-  "src/egress/pool.ts":
+  "src/upstream/pool.ts":
     'import { Pool } from "undici";\n// A comment may name process.env and fetch().\nnew Pool("x");\n',
   "src/policy/target.ts":
     'import { Problem } from "../errors.ts";\nimport type { Socket } from "node:net";\n',

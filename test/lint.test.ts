@@ -87,7 +87,7 @@ const allowed: Record<string, string> = {
   "src/config/load.ts": 'export const a = process.env["A"];\nexport type B = string;\n',
   "src/cli/start.ts": 'import { a } from "../config/load.ts";\nvoid a;\n',
   "src/clock.ts": "export const now = (): number => Date.now() + performance.now();\n",
-  "src/egress/pool.ts":
+  "src/upstream/pool.ts":
     'import { Pool } from "undici";\nexport const pool = (url: string): Pool => new Pool(url);\n',
   "src/policy/target.ts": 'import type { Socket } from "node:net";\nexport type Peer = Socket;\n',
   "src/sandbox/server.ts": "export const later = (): unknown => setTimeout(() => {}, 1);\n",

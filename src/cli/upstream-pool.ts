@@ -2,8 +2,8 @@ import type { Dispatcher } from "undici";
 
 import type { UpstreamConfig } from "../config/load-store-config.ts";
 import { openEgress } from "../connect/open.ts";
-import { createPool } from "../egress/pool.ts";
 import { noSignals } from "../observe/no-signals.ts";
+import { createPool } from "../upstream/pool.ts";
 import type { Io } from "./command.ts";
 
 /**

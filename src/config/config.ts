@@ -1,13 +1,13 @@
 import type { WayOut } from "../connect/open.ts";
 import type { Trust } from "../connect/tls.ts";
 import type { EgressCheckSettings } from "../egress-check/open-egress-check.ts";
-import type { AdmissionLimits } from "../inbound/admission.ts";
 import type { Origin } from "../lib/host.ts";
 import type { ListenAddress } from "../listen/address.ts";
 import type { LogLevel } from "../observe/log.ts";
 import type { Operation } from "../policy/operations.ts";
 import type { IssuingOptions } from "../renewal/issuing-options.ts";
 import type { StoreOptions } from "../store/open-store.ts";
+import type { AdmissionLimits } from "../upstream/limiter.ts";
 
 /** The whole configuration, checked: what the composition root builds the program from. Durations are milliseconds, sizes bytes. */
 export interface Config {

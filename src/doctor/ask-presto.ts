@@ -1,10 +1,9 @@
 import type { Dispatcher } from "undici";
 
 import type { Clock } from "../clock.ts";
-import { kindOfOwnAnswer } from "../egress-check/outcomes.ts";
-import type { OutcomeKind } from "../egress-check/outcomes.ts";
-import { fieldOf } from "../egress/answer.ts";
-import { callOnce } from "../presto/call-once.ts";
+import { kindOfOwnAnswer, type OutcomeKind } from "../egress-check/outcomes.ts";
+import { fieldOf } from "../upstream/call.ts";
+import { callOnce } from "../upstream/request-once.ts";
 
 /** What a question without a token met at Presto's door. Times are wall clock, milliseconds since 1970. */
 export type DoorAnswer =

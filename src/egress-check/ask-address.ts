@@ -3,8 +3,7 @@ import type { Dispatcher } from "undici";
 import type { Clock } from "../clock.ts";
 import { ConnectError } from "../connect/errors.ts";
 import type { Address } from "../lib/ip.ts";
-import { type CallEnd, callOnce } from "../presto/call-once.ts";
-import { PrestoCallError } from "../presto/presto-call-error.ts";
+import { type CallEnd, callOnce, PrestoCallError } from "../upstream/request-once.ts";
 import { AddressAnswerError } from "./address-answer-error.ts";
 import { readAddress } from "./read-address.ts";
 

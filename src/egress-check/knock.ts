@@ -1,11 +1,8 @@
 import type { Dispatcher } from "undici";
 
 import type { Clock } from "../clock.ts";
-import { callOnce } from "../presto/call-once.ts";
-import type { CallEnd } from "../presto/call-once.ts";
-import { PrestoCallError } from "../presto/presto-call-error.ts";
-import { kindOfOwnAnswer } from "./outcomes.ts";
-import type { OutcomeKind } from "./outcomes.ts";
+import { type CallEnd, callOnce, PrestoCallError } from "../upstream/request-once.ts";
+import { kindOfOwnAnswer, type OutcomeKind } from "./outcomes.ts";
 
 export interface KnockOptions {
   /** A pool for one call to Presto, closed after it: only a new connection shows the way that calls go now. */

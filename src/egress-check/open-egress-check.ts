@@ -1,9 +1,9 @@
 import type { Clock } from "../clock.ts";
 import type { Connector } from "../connect/connector.ts";
-import { createPool } from "../egress/pool.ts";
 import type { Origin } from "../lib/host.ts";
 import type { Network } from "../lib/ip.ts";
 import type { EgressSignals } from "../observe/signals.ts";
+import { createPool } from "../upstream/pool.ts";
 import { createAskAddress } from "./ask-address.ts";
 import type { CheckUrl } from "./check-url.ts";
 import {

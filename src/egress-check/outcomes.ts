@@ -1,6 +1,6 @@
 import { ConnectError } from "../connect/errors.ts";
-import { fieldOf } from "../egress/answer.ts";
 import { Problem } from "../errors.ts";
+import { fieldOf } from "../upstream/call.ts";
 
 /**
  * What an exchange with Presto shows of the address that it came from. What an address that is

@@ -1,7 +1,7 @@
-import { fieldOf } from "../egress/answer.ts";
 import { type Address, parseAddress } from "../lib/ip.ts";
-import type { WholeAnswer } from "../presto/call-once.ts";
 import { parseObject } from "../presto/json-answer.ts";
+import { fieldOf } from "../upstream/call.ts";
+import type { WholeAnswer } from "../upstream/request-once.ts";
 import { AddressAnswerError } from "./address-answer-error.ts";
 
 /** Bytes. An address takes 39; JSON may say more about it. */

@@ -2,15 +2,15 @@ import { randomUUID } from "node:crypto";
 import type { Server, ServerResponse } from "node:http";
 
 import type { Clock } from "../clock.ts";
-import type { AskTransaction } from "../egress/ask-transaction.ts";
-import type { Perform } from "../egress/with-token.ts";
 import { Problem, systemCode } from "../errors.ts";
 import type { Origin } from "../lib/host.ts";
 import type { BoundListener, ListenAddress } from "../listen/address.ts";
 import { bindServer } from "../listen/bind.ts";
 import type { Signals } from "../observe/signals.ts";
 import type { Operation } from "../policy/operations.ts";
-import { type Admission, overloaded } from "./admission.ts";
+import { type Admission, overloaded } from "../upstream/limiter.ts";
+import type { AskTransaction } from "../upstream/reconcile.ts";
+import type { Perform } from "../upstream/with-token.ts";
 import { createJudge } from "./authorize.ts";
 import { closeAfterLast, type Connection } from "./connection.ts";
 import { createRefuseRequest, toClientProblem } from "./reject.ts";

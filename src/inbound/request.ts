@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { Clock, Timer } from "../clock.ts";
-import { type Call, CallerGone } from "../egress/call.ts";
 import { type Outcome, Problem } from "../errors.ts";
 import { interrupt, type Interruption, type Waiting } from "../lib/async.ts";
 import { ByteList } from "../lib/buffers.ts";
 import { IncomingMessage as NodeRequest } from "../lib/node-http.ts";
 import type { Signals } from "../observe/signals.ts";
 import type { Operation } from "../policy/operations.ts";
-import { type Admission, overloaded } from "./admission.ts";
+import { type Call, CallerGone } from "../upstream/call.ts";
+import { type Admission, overloaded } from "../upstream/limiter.ts";
 import type { CallOnConnection, Connection } from "./connection.ts";
 
 /**

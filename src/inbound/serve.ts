@@ -1,10 +1,9 @@
 import type { Clock } from "../clock.ts";
-import { type Answer, discard } from "../egress/answer.ts";
-import type { AskTransaction } from "../egress/ask-transaction.ts";
-import { CallerGone } from "../egress/call.ts";
-import type { Perform } from "../egress/with-token.ts";
 import { Problem } from "../errors.ts";
 import type { Upstream } from "../policy/authority.ts";
+import { type Answer, CallerGone, discard } from "../upstream/call.ts";
+import type { AskTransaction } from "../upstream/reconcile.ts";
+import type { Perform } from "../upstream/with-token.ts";
 import { endLingering } from "./connection.ts";
 import type { InboundCall } from "./request.ts";
 import { renderProblem, renderRawProblem, writeAnswer, writeProblem } from "./response.ts";

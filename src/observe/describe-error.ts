@@ -1,10 +1,10 @@
 import { ConnectError } from "../connect/errors.ts";
 import { AddressAnswerError } from "../egress-check/address-answer-error.ts";
-import { CallerGone } from "../egress/call.ts";
 import { Failure, Problem } from "../errors.ts";
 import { RecordFormatError } from "../lib/json.ts";
-import { PrestoCallError } from "../presto/presto-call-error.ts";
 import { StoreError } from "../store/token-store.ts";
+import { CallerGone } from "../upstream/call.ts";
+import { PrestoCallError } from "../upstream/request-once.ts";
 
 /** What may be told of an error. */
 export interface DescribedError {

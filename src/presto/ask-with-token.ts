@@ -2,8 +2,7 @@ import type { Dispatcher } from "undici";
 
 import type { Clock } from "../clock.ts";
 import type { Secret } from "../secret.ts";
-import { callOnce } from "./call-once.ts";
-import type { WholeAnswer } from "./call-once.ts";
+import { callOnce, type WholeAnswer } from "../upstream/request-once.ts";
 import { isErrorShape, readJson } from "./json-answer.ts";
 import type { ProbeAnswer } from "./probe.ts";
 

@@ -1,8 +1,7 @@
 import type { Dispatcher } from "undici";
 
 import type { Clock } from "../clock.ts";
-import { callOnce } from "./call-once.ts";
-import type { CallEnd, WholeAnswer } from "./call-once.ts";
+import { type CallEnd, callOnce, type WholeAnswer } from "../upstream/request-once.ts";
 import type { AuthCallControl, Issuer } from "./issuer.ts";
 import { authPaths, issueBody, readIssueAnswer, readResetAnswer, resetBody } from "./wire.ts";
 

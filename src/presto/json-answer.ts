@@ -1,5 +1,5 @@
-import { fieldOf, isJson } from "../egress/answer.ts";
-import type { WholeAnswer } from "./call-once.ts";
+import { fieldOf, isJson } from "../upstream/call.ts";
+import type { WholeAnswer } from "../upstream/request-once.ts";
 
 /** A JSON object with whatever is in it; only its own members count. */
 export type JsonObject = ReadonlyMap<string, unknown>;

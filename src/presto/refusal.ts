@@ -1,9 +1,8 @@
-import { fieldOf } from "../egress/answer.ts";
+import { fieldOf } from "../upstream/call.ts";
+import type { WholeAnswer } from "../upstream/request-once.ts";
 import { readRetryAfter } from "./answer-times.ts";
-import type { WholeAnswer } from "./call-once.ts";
 import type { RefusedByPresto } from "./issuer.ts";
-import { isErrorShape, readJson, toObject } from "./json-answer.ts";
-import type { JsonObject } from "./json-answer.ts";
+import { isErrorShape, type JsonObject, readJson, toObject } from "./json-answer.ts";
 
 /**
  * A refusal by which Presto did nothing: 401, 422 or 429 in its own shape. Undefined for

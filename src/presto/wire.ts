@@ -1,11 +1,9 @@
 import { Secret } from "../secret.ts";
 import { isTokenText } from "../token/token.ts";
+import { PrestoCallError, type WholeAnswer } from "../upstream/request-once.ts";
 import { readTime } from "./answer-times.ts";
-import type { WholeAnswer } from "./call-once.ts";
-import type { Account, IssuedToken, IssueEnd, IssueRequest, ResetEnd } from "./issuer.ts";
-import { parseObject, toObject } from "./json-answer.ts";
-import type { JsonObject } from "./json-answer.ts";
-import { PrestoCallError } from "./presto-call-error.ts";
+import type { Account, IssueEnd, IssueRequest, IssuedToken, ResetEnd } from "./issuer.ts";
+import { type JsonObject, parseObject, toObject } from "./json-answer.ts";
 import { readRefusal } from "./refusal.ts";
 
 /** Where the two auth calls go. */

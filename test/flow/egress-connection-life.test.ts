@@ -1,12 +1,9 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 
-import { createRenewedPool } from "../../src/egress/renewed-pool.ts";
-import type { RenewedPool } from "../../src/egress/renewed-pool.ts";
 import { createAuthority } from "../../src/sandbox/certificates.ts";
-import { createHandClock } from "../support/hand-clock.ts";
-import type { HandClock } from "../support/hand-clock.ts";
-import { httpAnswer, startRawPresto } from "../support/raw-presto.ts";
-import type { RawPresto } from "../support/raw-presto.ts";
+import { createRenewedPool, type RenewedPool } from "../../src/upstream/pool.ts";
+import { createHandClock, type HandClock } from "../support/hand-clock.ts";
+import { httpAnswer, type RawPresto, startRawPresto } from "../support/raw-presto.ts";
 import { openWay } from "../support/way-out.ts";
 
 const authority = await createAuthority();

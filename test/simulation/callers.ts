@@ -1,8 +1,8 @@
-import { type Call, CallerGone } from "../../src/egress/call.ts";
-import type { Perform } from "../../src/egress/with-token.ts";
 import { isRetryable, Problem } from "../../src/errors.ts";
 import { interrupt } from "../../src/lib/async.ts";
 import { type Operation, walletOperations } from "../../src/policy/operations.ts";
+import { type Call, CallerGone } from "../../src/upstream/call.ts";
+import type { Perform } from "../../src/upstream/with-token.ts";
 import type { CallEnd, CallRecord } from "./call-record.ts";
 import { judgeCall } from "./judge-call.ts";
 import type { Random } from "./random.ts";

@@ -7,7 +7,7 @@ export const requestFaults: readonly DeliberateFault[] = [
     what: "A call whose connection broke is sent again.",
     patches: [
       {
-        file: "egress/with-reconnect.ts",
+        file: "upstream/dispatch.ts",
         from: "if (!(problem instanceof Problem) || call.written) return false;",
         to: `if (!(problem instanceof Problem)) return false;
              if (problem.code === "upstream-broken") return true;
@@ -64,7 +64,7 @@ export const requestFaults: readonly DeliberateFault[] = [
     what: "Some calls go without a token.",
     patches: [
       {
-        file: "egress/send.ts",
+        file: "upstream/dispatch.ts",
         from: `"authorization", token.authorization`,
         to: `"authorization", token.generation % 2 === 0 ? "Bearer " : token.authorization`,
       },
@@ -87,7 +87,7 @@ export const requestFaults: readonly DeliberateFault[] = [
     what: "A connection that broke after the request was sent is told as if nothing had been sent.",
     patches: [
       {
-        file: "egress/exchange.ts",
+        file: "upstream/dispatch.ts",
         from: `return new Problem("upstream-broken", {`,
         to: `return new Problem("upstream-broken", {\n      outcome: "not-sent",`,
       },

@@ -7,11 +7,10 @@ import { parseCheckUrls } from "../../src/config/egress-check-value.ts";
 import { openEgress } from "../../src/connect/open.ts";
 import type { EgressCheck } from "../../src/egress-check/egress-check.ts";
 import { openEgressCheck } from "../../src/egress-check/open-egress-check.ts";
-import { withEgressCheck } from "../../src/egress-check/with-egress-check.ts";
-import { createPool } from "../../src/egress/pool.ts";
-import { createSend, type Send } from "../../src/egress/send.ts";
 import { noSignals } from "../../src/observe/no-signals.ts";
 import type { Sandbox } from "../../src/sandbox/server.ts";
+import { createSend, type Send, withEgressCheck } from "../../src/upstream/dispatch.ts";
+import { createPool } from "../../src/upstream/pool.ts";
 import { networksOf } from "./egress-bench.ts";
 
 export interface EgressStage {

@@ -6,11 +6,11 @@ import type { Dispatcher } from "undici";
 
 import { systemClock } from "../../src/clock.ts";
 import { createConnector } from "../../src/connect/connector.ts";
-import { createPool } from "../../src/egress/pool.ts";
 import { noSignals } from "../../src/observe/no-signals.ts";
 import { createIssuer } from "../../src/presto/auth-client.ts";
 import type { AuthCallControl, IssueRequest, Issuer } from "../../src/presto/issuer.ts";
 import { Secret } from "../../src/secret.ts";
+import { createPool } from "../../src/upstream/pool.ts";
 
 export interface OwnCallOptions {
   readonly port: number;

@@ -1,5 +1,5 @@
-import type { Call } from "../../src/egress/call.ts";
 import { type Operation, walletOperations } from "../../src/policy/operations.ts";
+import type { Call } from "../../src/upstream/call.ts";
 
 /** The operation of that name among the three wallet calls. */
 export function walletOperation(name: string): Operation {

@@ -1,11 +1,10 @@
-import type { Answer } from "../../src/egress/answer.ts";
-import type { Call } from "../../src/egress/call.ts";
-import type { Send } from "../../src/egress/send.ts";
-import { type Perform, withToken } from "../../src/egress/with-token.ts";
 import { Problem } from "../../src/errors.ts";
-import { type Admission, createAdmission } from "../../src/inbound/admission.ts";
 import { noSignals } from "../../src/observe/no-signals.ts";
 import { createTokenSource } from "../../src/token/token-source.ts";
+import type { Answer, Call } from "../../src/upstream/call.ts";
+import type { Send } from "../../src/upstream/dispatch.ts";
+import { type Admission, createAdmission } from "../../src/upstream/limiter.ts";
+import { type Perform, withToken } from "../../src/upstream/with-token.ts";
 import { createHandClock, type HandClock } from "./hand-clock.ts";
 import { createMemoryStore, type MemoryStore } from "./memory-store.ts";
 import { plainCall } from "./plain-call.ts";

@@ -129,11 +129,11 @@ export const rules = {
     ),
   },
   clients: {
-    promise: "connections are made in egress/pool.ts, kube/ and store/ only",
+    promise: "connections are made in upstream/pool.ts, kube/ and store/ only",
     check: banned(
       /\bnew\s+(?:\w+\.)?(?:\w*Pool|Client|\w*Agent)\s*\(/,
-      (path) => path === "src/egress/pool.ts" || /^(kube|store)$/.test(folderOf(path)),
-      "makes its own connections. Take the pool that egress/pool.ts makes.",
+      (path) => path === "src/upstream/pool.ts" || /^(kube|store)$/.test(folderOf(path)),
+      "makes its own connections. Take the pool that upstream/pool.ts makes.",
     ),
   },
   wayOut: {

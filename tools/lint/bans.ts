@@ -42,7 +42,7 @@ export const bans = {
       `NewExpression[callee.name=/^(${clients})$/], NewExpression[callee.property.name=/^(${clients})$/], ` +
       "MemberExpression[property.name='globalAgent']",
     message:
-      "Connections are made in one place, where certificates, pins and time limits are. Take the pool from egress/pool.ts.",
+      "Connections are made in one place, where certificates, pins and time limits are. Take the pool from upstream/pool.ts.",
   },
   "no-system-time": {
     selector: `Identifier[name=/^(${time})$/], ${onGlobal}[property.name=/^(${time})$/]`,

@@ -1,6 +1,6 @@
-import type { WholeAnswer } from "../../../src/presto/call-once.ts";
 import type { IssueRequest } from "../../../src/presto/issuer.ts";
 import { Secret } from "../../../src/secret.ts";
+import type { WholeAnswer } from "../../../src/upstream/request-once.ts";
 
 /** The moment at which the answers of these tests come. */
 export const now = Date.UTC(2026, 10, 24, 12, 30);

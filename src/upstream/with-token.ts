@@ -1,9 +1,8 @@
 import { Problem } from "../errors.ts";
 import type { TokenOrNone, TokenSource } from "../token/token-source.ts";
 import type { Token } from "../token/token.ts";
-import { type Answer, discard, isJson } from "./answer.ts";
-import { type Call, CallerGone } from "./call.ts";
-import type { Send } from "./send.ts";
+import { type Answer, type Call, CallerGone, discard, isJson } from "./call.ts";
+import type { Send } from "./dispatch.ts";
 
 /** Who may send, and who has to wait: a bounded number of calls each. */
 export interface Turns {

@@ -1,7 +1,7 @@
-import { type Call, CallerGone } from "../egress/call.ts";
-import type { Turns } from "../egress/with-token.ts";
 import { Problem } from "../errors.ts";
 import type { Interruption } from "../lib/async.ts";
+import { type Call, CallerGone } from "./call.ts";
+import type { Turns } from "./with-token.ts";
 
 /** How much may be under way at once. */
 export interface AdmissionLimits {

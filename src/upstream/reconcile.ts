@@ -1,8 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { interrupt } from "../lib/async.ts";
 import type { Operation } from "../policy/operations.ts";
-import { type Answer, discard } from "./answer.ts";
-import type { Call } from "./call.ts";
+import { type Answer, type Call, discard } from "./call.ts";
 import type { Perform } from "./with-token.ts";
 
 /** What Presto says of a transaction at one moment. */

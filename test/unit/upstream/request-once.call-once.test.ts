@@ -1,9 +1,8 @@
 import { Dispatcher } from "undici";
 import { describe, expect, it } from "vitest";
 
-import { callOnce } from "../../../src/presto/call-once.ts";
-import type { CallEnd, OwnRequest } from "../../../src/presto/call-once.ts";
 import type { AuthCallControl } from "../../../src/presto/issuer.ts";
+import { type CallEnd, callOnce, type OwnRequest } from "../../../src/upstream/request-once.ts";
 
 const request: OwnRequest = { method: "POST", path: "/x", headers: [], body: Buffer.from("{}") };
 

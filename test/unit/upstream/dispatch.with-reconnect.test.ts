@@ -1,11 +1,10 @@
 import { describe, expect, it } from "vitest";
 
-import type { Call } from "../../../src/egress/call.ts";
-import type { Send } from "../../../src/egress/send.ts";
-import { withReconnect } from "../../../src/egress/with-reconnect.ts";
 import { Problem } from "../../../src/errors.ts";
 import { Secret } from "../../../src/secret.ts";
 import { createToken } from "../../../src/token/token.ts";
+import type { Call } from "../../../src/upstream/call.ts";
+import { type Send, withReconnect } from "../../../src/upstream/dispatch.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 import { plainCall } from "../../support/plain-call.ts";
 

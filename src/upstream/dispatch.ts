@@ -1,14 +1,51 @@
 import { Readable } from "node:stream";
 
 import type { Dispatcher } from "undici";
+import undiciSymbols from "undici/lib/core/symbols.js";
 
 import type { Clock } from "../clock.ts";
 import { ConnectError } from "../connect/errors.ts";
+import type { EgressCheck } from "../egress-check/egress-check.ts";
 import { Problem, systemCode } from "../errors.ts";
-import type { Interruption, Waiting } from "../lib/async.ts";
+import { type Interruption, pause, type Waiting } from "../lib/async.ts";
 import { ByteList } from "../lib/buffers.ts";
-import type { Answer } from "./answer.ts";
-import { type Call, CallerGone } from "./call.ts";
+import type { Token } from "../token/token.ts";
+import { type Answer, type Call, CallerGone } from "./call.ts";
+
+/**
+ * Sends the call once with this token. Rejects with a `Problem` whose outcome says whether
+ * a byte of it can have reached Presto, or with `CallerGone`.
+ */
+export type Send = (call: Call, token: Token) => Promise<Answer>;
+
+export interface SendOptions {
+  readonly dispatcher: Pick<Dispatcher, "dispatch">;
+  readonly clock: Clock;
+}
+
+const { kQueuedAbort } = undiciSymbols;
+
+/** The innermost step of the request path: one exchange on one connection of the pool. */
+export function createSend(options: SendOptions): Send {
+  const { dispatcher, clock } = options;
+  return (call, token) => {
+    call.written = false;
+    if (call.interruption !== undefined) return Promise.reject(stopped(call.interruption));
+    const { handler, answer } = createExchange(call, clock);
+    call.generation = token.generation;
+    const request = {
+      method: call.method,
+      path: call.target,
+      headers: [...call.headers, "authorization", token.authorization],
+      body: call.body ?? null,
+      // A call that is stopped before it has a connection would otherwise stay in undici's queue, with its
+      // body, and make a connection for nobody ahead of calls that are still wanted.
+      [kQueuedAbort]: (leave: (reason: Error) => void) => handler.queued(leave),
+    };
+    dispatcher.dispatch(request, handler);
+    return answer;
+  };
+}
 
 /** Answers up to this size are held until they are whole, so that a cut one is never passed on as a torn 200. */
 export const largestWholeAnswer = 1024 * 1024;
@@ -201,4 +238,59 @@ function fromConnectError(error: ConnectError): Problem {
         cause: error,
       });
   }
+}
+
+/** Milliseconds before the second and third try. */
+const pauses = [50, 250] as const;
+
+/**
+ * Tries again where no connection was had, so not a byte was written: the one failure that
+ * proves by itself that Presto did nothing. Nothing else is ever sent again here.
+ */
+export function withReconnect(send: Send, clock: Clock): Send {
+  async function again(call: Call, token: Token, problem: unknown, tries: number): Promise<Answer> {
+    const wait = pauses[tries];
+    if (wait === undefined || !mayTryAgain(call, problem)) throw problem;
+    if ((await pause(call, clock, wait)) !== "elapsed") throw problem;
+    return send(call, token).catch((next: unknown) => again(call, token, next, tries + 1));
+  }
+  return (call, token) => send(call, token).catch((problem: unknown) => again(call, token, problem, 0));
+}
+
+/** Where an egress proxy refuses the login, the next try would be refused as well, and may lock it out. */
+function mayTryAgain(call: Call, problem: unknown): boolean {
+  if (!(problem instanceof Problem) || call.written) return false;
+  return problem.code === "upstream-unreachable" && problem.proxyStatus !== "proxy_configuration_error";
+}
+
+export interface WithEgressCheckOptions {
+  readonly check: Pick<EgressCheck, "mayLeave" | "reason" | "answered" | "failed">;
+  /** The reply to a call that is kept back. */
+  readonly refuse: (reason: string) => Error;
+}
+
+/**
+ * Keeps a call back that would leave from an address that is not registered, at the last
+ * moment before it is sent: it may have waited for its turn while that became known. What
+ * becomes of the others is told to the check.
+ */
+export function withEgressCheck(send: Send, { check, refuse }: WithEgressCheckOptions): Send {
+  return (call, token) => {
+    const reason = check.reason();
+    if (reason !== undefined) {
+      // What was written before was another send.
+      call.written = false;
+      return Promise.reject(refuse(reason));
+    }
+    return send(call, token).then(
+      (answer) => {
+        check.answered(answer, call.arrivedAt);
+        return answer;
+      },
+      (error: unknown) => {
+        check.failed(error);
+        throw error;
+      },
+    );
+  };
 }

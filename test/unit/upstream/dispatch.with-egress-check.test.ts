@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { withEgressCheck } from "../../../src/egress-check/with-egress-check.ts";
-import type { Send } from "../../../src/egress/send.ts";
 import { Secret } from "../../../src/secret.ts";
 import { createToken } from "../../../src/token/token.ts";
+import { type Send, withEgressCheck } from "../../../src/upstream/dispatch.ts";
 import { createEgressBench, strange } from "../../support/egress-bench.ts";
 import { plainCall } from "../../support/plain-call.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { createAdmission } from "../../../src/inbound/admission.ts";
 import { interrupt } from "../../../src/lib/async.ts";
+import { createAdmission } from "../../../src/upstream/limiter.ts";
 import { settled } from "../../support/hand-clock.ts";
 import { plainCall } from "../../support/plain-call.ts";
 
