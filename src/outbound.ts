@@ -1,7 +1,7 @@
 import type { Clock } from "./clock.ts";
 import { type Egress, type EgressOptions, openEgress } from "./connect/open.ts";
-import type { EgressCheck, EgressCheckOptions } from "./egress-check/egress-check.ts";
-import { type EgressCheckSettings, openEgressCheck } from "./egress-check/open-egress-check.ts";
+import type { EgressCheck, EgressCheckOptions } from "./egress-ip/check.ts";
+import { type EgressCheckSettings, openEgressCheck } from "./egress-ip/open.ts";
 import { Problem } from "./errors.ts";
 import { random } from "./lib/backoff.ts";
 import type { Signals } from "./observe/signals.ts";

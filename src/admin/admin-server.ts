@@ -1,12 +1,12 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 
-import type { EgressReport } from "../egress-check/egress-report.ts";
+import type { EgressReport } from "../egress-ip/observed.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Signals } from "../observe/signals.ts";
 import type { RenewalReport } from "../renewal/renewal-report.ts";
 import { healthAnswer } from "./health-answer.ts";
 import type { Latch, Readiness } from "./readiness.ts";
-import { createSmallServer, type BoundableServer } from "./small-server.ts";
+import { type BoundableServer, createSmallServer } from "./small-server.ts";
 import { statusPage, statusPagePolicy } from "./status-page.ts";
 import { fullReport, type FullReport, type StatusReport } from "./status-report.ts";
 

@@ -1,4 +1,4 @@
-import type { EgressReport } from "../egress-check/egress-report.ts";
+import type { EgressReport } from "../egress-ip/observed.ts";
 
 /** What `/status` says of the address that calls leave from, in the names that it has there. Holds no secret: of a check URL only the host is told. */
 export interface EgressStatus {

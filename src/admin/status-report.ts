@@ -1,4 +1,4 @@
-import type { EgressReport } from "../egress-check/egress-report.ts";
+import type { EgressReport } from "../egress-ip/observed.ts";
 import type { RenewalReport } from "../renewal/renewal-report.ts";
 import { egressStatus, type EgressStatus } from "./egress-status.ts";
 import type { Latch } from "./readiness.ts";

@@ -1,6 +1,6 @@
 import type { WayOut } from "../connect/open.ts";
 import type { Trust } from "../connect/tls.ts";
-import type { EgressCheckSettings } from "../egress-check/open-egress-check.ts";
+import type { EgressCheckSettings } from "../egress-ip/open.ts";
 import type { Origin } from "../lib/host.ts";
 import type { ListenAddress } from "../listen/address.ts";
 import type { LogLevel } from "../observe/log.ts";

@@ -1,4 +1,4 @@
-import type { CheckUrl } from "../egress-check/check-url.ts";
+import type { CheckUrl } from "../egress-ip/check-url.ts";
 import { authorityOf, canonicalHost } from "../lib/host.ts";
 import { type Network, parseNetwork } from "../lib/ip.ts";
 import { parseList } from "./list.ts";

@@ -1,6 +1,6 @@
 import type { GatewaySource } from "../connect/proxy-url.ts";
 import type { CredentialOptions, FileCredentialOptions } from "../credentials/open-credentials.ts";
-import type { EgressCheckSettings } from "../egress-check/open-egress-check.ts";
+import type { EgressCheckSettings } from "../egress-ip/open.ts";
 import type { IssuingOptions } from "../renewal/issuing-options.ts";
 import type { Secret } from "../secret.ts";
 import type { StoreOptions } from "../store/open-store.ts";

@@ -1,7 +1,7 @@
 import type { Dispatcher } from "undici";
 
 import type { Clock } from "../clock.ts";
-import { kindOfOwnAnswer, type OutcomeKind } from "../egress-check/outcomes.ts";
+import { kindOfOwnAnswer, type OutcomeKind } from "../egress-ip/outcomes.ts";
 import { fieldOf } from "../upstream/call.ts";
 import { callOnce } from "../upstream/request-once.ts";
 

@@ -1,8 +1,8 @@
 import type { Dispatcher } from "undici";
 
 import type { Egress } from "../connect/open.ts";
-import type { CheckAnswer } from "../egress-check/ask-address.ts";
-import { askedUrls, type EgressCheckSettings } from "../egress-check/open-egress-check.ts";
+import type { CheckAnswer } from "../egress-ip/check-url.ts";
+import { askedUrls, type EgressCheckSettings } from "../egress-ip/open.ts";
 import { createAsk } from "../presto/ask-with-token.ts";
 import { createProbe } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";

@@ -1,5 +1,5 @@
 import { ConnectError } from "../connect/errors.ts";
-import type { OutcomeKind } from "../egress-check/outcomes.ts";
+import type { OutcomeKind } from "../egress-ip/outcomes.ts";
 import type { DoorAnswer } from "./ask-presto.ts";
 import { fail, type Finding, ok, skip, warn } from "./finding.ts";
 import { lateDetail, lateMend, sentenceOf, type Tried } from "./tried.ts";

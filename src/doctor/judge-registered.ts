@@ -1,11 +1,9 @@
-import type { CheckAnswer } from "../egress-check/ask-address.ts";
 import { changeNotice } from "../egress-check/change-notice.ts";
-import { describeAnswers, findOut } from "../egress-check/findings.ts";
-import type { EgressCheckSettings } from "../egress-check/open-egress-check.ts";
-import { fail, ok, skip, warn } from "./finding.ts";
-import type { Finding } from "./finding.ts";
-import { lateDetail, lateMend, sentenceOf } from "./tried.ts";
-import type { Tried } from "./tried.ts";
+import type { CheckAnswer } from "../egress-ip/check-url.ts";
+import { describeAnswers, findOut } from "../egress-ip/observed.ts";
+import type { EgressCheckSettings } from "../egress-ip/open.ts";
+import { fail, type Finding, ok, skip, warn } from "./finding.ts";
+import { lateDetail, lateMend, sentenceOf, type Tried } from "./tried.ts";
 
 /** What the address that calls leave from is judged by. */
 export interface RegisteredFacts {

@@ -1,5 +1,5 @@
 import { ConnectError } from "../connect/errors.ts";
-import { AddressAnswerError } from "../egress-check/address-answer-error.ts";
+import { AddressAnswerError } from "../egress-ip/check-url.ts";
 import { Failure, Problem } from "../errors.ts";
 import { RecordFormatError } from "../lib/json.ts";
 import { StoreError } from "../store/token-store.ts";

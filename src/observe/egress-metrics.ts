@@ -1,8 +1,8 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 
 import type { Clock } from "../clock.ts";
-import { egressVerdicts } from "../egress-check/classifier.ts";
-import type { EgressReport } from "../egress-check/egress-report.ts";
+import { egressVerdicts } from "../egress-ip/classify.ts";
+import type { EgressReport } from "../egress-ip/observed.ts";
 import { addReadGauge } from "./read-gauge.ts";
 import type { EgressSignals } from "./signals.ts";
 

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Registry } from "prom-client";
 
-import { systemClock, type Clock } from "../clock.ts";
-import type { EgressReport } from "../egress-check/egress-report.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import type { EgressReport } from "../egress-ip/observed.ts";
 import type { RenewalReport } from "../renewal/renewal-report.ts";
 import { StoreError, type StoreErrorCode } from "../store/token-store.ts";
 import { createCallMetrics } from "./call-metrics.ts";

@@ -1,4 +1,4 @@
-import type { EgressVerdict } from "../egress-check/classifier.ts";
+import type { EgressVerdict } from "../egress-ip/classify.ts";
 import type { Outcome } from "../errors.ts";
 import type { RenewalEnd } from "../renewal/renewal-end.ts";
 import type { RenewalState } from "../renewal/renewal-state.ts";

@@ -5,7 +5,7 @@ import undiciSymbols from "undici/lib/core/symbols.js";
 
 import type { Clock } from "../clock.ts";
 import { ConnectError } from "../connect/errors.ts";
-import type { EgressCheck } from "../egress-check/egress-check.ts";
+import type { EgressCheck } from "../egress-ip/check.ts";
 import { Problem, systemCode } from "../errors.ts";
 import { type Interruption, pause, type Waiting } from "../lib/async.ts";
 import { ByteList } from "../lib/buffers.ts";

@@ -1,12 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../src/clock.ts";
-import { createAskAddress } from "../../src/egress-check/ask-address.ts";
-import type { CheckAnswer } from "../../src/egress-check/ask-address.ts";
+import { type CheckAnswer, createAskAddress } from "../../src/egress-ip/check-url.ts";
 import { createAuthority } from "../../src/sandbox/certificates.ts";
 import { poolOpener } from "../support/own-calls.ts";
-import { httpAnswer, startRawPresto } from "../support/raw-presto.ts";
-import type { RawPresto } from "../support/raw-presto.ts";
+import { httpAnswer, type RawPresto, startRawPresto } from "../support/raw-presto.ts";
 
 let server: RawPresto;
 

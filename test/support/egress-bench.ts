@@ -1,7 +1,7 @@
 import { ConnectError } from "../../src/connect/errors.ts";
-import { AddressAnswerError } from "../../src/egress-check/address-answer-error.ts";
-import { createEgressCheck, type EgressCheck } from "../../src/egress-check/egress-check.ts";
-import type { OutcomeKind } from "../../src/egress-check/outcomes.ts";
+import { AddressAnswerError } from "../../src/egress-ip/check-url.ts";
+import { createEgressCheck, type EgressCheck } from "../../src/egress-ip/check.ts";
+import type { OutcomeKind } from "../../src/egress-ip/outcomes.ts";
 import { type Network, parseAddress, parseNetwork } from "../../src/lib/ip.ts";
 import type { EgressSignals } from "../../src/observe/signals.ts";
 import { createHandClock, type HandClock } from "./hand-clock.ts";

@@ -1,4 +1,4 @@
-import type { EgressReport } from "../../src/egress-check/egress-report.ts";
+import type { EgressReport } from "../../src/egress-ip/observed.ts";
 
 /** What is said of the way out while nothing is known of it, with what a test wants to be otherwise. */
 export function egressReport(differences: Partial<EgressReport> = {}): EgressReport {

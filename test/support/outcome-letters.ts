@@ -1,7 +1,5 @@
-import { classify } from "../../src/egress-check/classifier.ts";
-import type { AddressCounts, EgressVerdict } from "../../src/egress-check/classifier.ts";
-import type { OutcomeKind } from "../../src/egress-check/outcomes.ts";
-import { createRecentOutcomes } from "../../src/egress-check/recent-outcomes.ts";
+import { type AddressCounts, classify, type EgressVerdict } from "../../src/egress-ip/classify.ts";
+import { createRecentOutcomes, type OutcomeKind } from "../../src/egress-ip/outcomes.ts";
 
 /** One letter for each kind, so that a row of a table shows a whole stream. */
 const letters: Readonly<Record<string, OutcomeKind>> = {

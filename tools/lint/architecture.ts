@@ -93,7 +93,7 @@ function findStrayTests(tree: SourceTree): readonly string[] {
     .filter(([path, text]) => {
       const folder = `${posix.dirname(sourceOf(path))}/`;
       if (importsOf(path, text).some(({ target }) => target?.startsWith(folder) === true)) return false;
-      return !tree.has(sourceOf(path).replace(/(\.[a-z-]+)?\.test\.ts$/, ".ts"));
+      return !tree.has(sourceOf(path).replace(/(\.[a-z-]+)*\.test\.ts$/, ".ts"));
     })
     .map(([path]) => `${path}: mirrors nothing in src. Put it in the folder of what it tests.`);
 }

@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { judgeRegistered, noContact, type RegisteredFacts } from "../../../src/doctor/judge-registered.ts";
-import { AddressAnswerError } from "../../../src/egress-check/address-answer-error.ts";
-import type { CheckAnswer } from "../../../src/egress-check/ask-address.ts";
+import { AddressAnswerError, type CheckAnswer } from "../../../src/egress-ip/check-url.ts";
 import { parseAddress } from "../../../src/lib/ip.ts";
 import { home, networksOf, strange } from "../../support/egress-bench.ts";
 

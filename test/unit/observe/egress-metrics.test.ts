@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
-import type { EgressReport } from "../../../src/egress-check/egress-report.ts";
+import type { EgressReport } from "../../../src/egress-ip/observed.ts";
 import { createLastSeen } from "../../../src/observe/last-seen.ts";
 import { createMetrics, type Metrics } from "../../../src/observe/metrics.ts";
-import { parseExposition, type Exposition } from "../../support/parse-exposition.ts";
+import { type Exposition, parseExposition } from "../../support/parse-exposition.ts";
 
 const now = Date.UTC(2026, 10, 24);
 const made: Metrics[] = [];

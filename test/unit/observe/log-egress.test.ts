@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { AddressAnswerError } from "../../../src/egress-check/address-answer-error.ts";
+import { AddressAnswerError } from "../../../src/egress-ip/check-url.ts";
 import { describeError } from "../../../src/observe/describe-error.ts";
 import { logEgress } from "../../../src/observe/log-egress.ts";
 import type { Log } from "../../../src/observe/log.ts";

@@ -4,22 +4,48 @@ import { Problem } from "../errors.ts";
 import type { Network } from "../lib/ip.ts";
 import type { EgressSignals } from "../observe/signals.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
-import { createAddressWatch } from "./address-watch.ts";
-import type { CheckAnswer } from "./ask-address.ts";
-import { createCheckSchedule, type RoundEnd } from "./check-schedule.ts";
-import { classify, type EgressVerdict } from "./classifier.ts";
-import type { EgressReport } from "./egress-report.ts";
-import { describeTally } from "./evidence.ts";
+import type { CheckAnswer } from "./check-url.ts";
+import { type AddressCounts, classify, type EgressVerdict } from "./classify.ts";
+import { createAddressWatch, type EgressReport } from "./observed.ts";
 import {
+  createRecentOutcomes,
+  describeTally,
   kindOfAnswer,
   kindOfFailure,
   kindOfOwnAnswer,
   meanings,
   type OutcomeKind,
+  recentMs,
   type SeenAnswer,
 } from "./outcomes.ts";
-import { createRecentOutcomes, recentMs } from "./recent-outcomes.ts";
-import { mustBeClosed } from "./verdict.ts";
+import { createCheckSchedule, type RoundEnd } from "./schedule.ts";
+
+/** What the latch is judged by. */
+export interface LatchFacts {
+  readonly closed: boolean;
+  /** What the last round of questions showed; a check URL that did not answer is in neither count. */
+  readonly addresses: AddressCounts;
+  /** Presto's application has answered a call that was sent after these addresses were first seen. */
+  readonly letInSince: boolean;
+  /** How often Presto, since its application answered last, did what it would do to an address that is not registered. */
+  readonly signs: number;
+}
+
+/** Once Presto has contradicted the check URLs, calls that were turned away for what they asked must not count. */
+const signsAgainstPresto = 5;
+
+/**
+ * Whether calls must be kept back. A check URL is a stranger's page, and one alone must not
+ * stop payments: it takes two that agree, or one and Presto's own behaviour; and what Presto's
+ * application answers after that counts more than all of them. One that is down closes nothing.
+ */
+export function mustBeClosed({ closed, addresses, letInSince, signs }: LatchFacts): boolean {
+  const { registered, notRegistered } = addresses;
+  if (letInSince && signs < signsAgainstPresto) return false;
+  if (notRegistered >= 2) return true;
+  if (notRegistered === 1 && signs > 0) return true;
+  return closed && registered === 0;
+}
 
 /** A check URL that can be asked. */
 export interface AskedUrl {

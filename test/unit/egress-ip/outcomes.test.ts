@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { describe, expect, it } from "vitest";
 
 import { ConnectError, toConnectError } from "../../../src/connect/errors.ts";
-import { kindOfAnswer, kindOfFailure, kindOfOwnAnswer } from "../../../src/egress-check/outcomes.ts";
+import { kindOfAnswer, kindOfFailure, kindOfOwnAnswer } from "../../../src/egress-ip/outcomes.ts";
 import { Problem } from "../../../src/errors.ts";
 
 const json = ["Content-Type", "application/json"];

@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { AddressAnswerError } from "../../../src/egress-check/address-answer-error.ts";
-import type { CheckAnswer } from "../../../src/egress-check/ask-address.ts";
-import { describeAnswers, findOut } from "../../../src/egress-check/findings.ts";
+import { AddressAnswerError, type CheckAnswer } from "../../../src/egress-ip/check-url.ts";
+import { describeAnswers, findOut } from "../../../src/egress-ip/observed.ts";
 import { parseAddress } from "../../../src/lib/ip.ts";
 import { networksOf } from "../../support/egress-bench.ts";
 

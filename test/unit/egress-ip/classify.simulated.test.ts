@@ -1,10 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { classify } from "../../../src/egress-check/classifier.ts";
-import type { EgressVerdict } from "../../../src/egress-check/classifier.ts";
-import { createRecentOutcomes } from "../../../src/egress-check/recent-outcomes.ts";
-import { createRandom } from "../../simulation/random.ts";
-import type { Random } from "../../simulation/random.ts";
+import { classify, type EgressVerdict } from "../../../src/egress-ip/classify.ts";
+import { createRecentOutcomes } from "../../../src/egress-ip/outcomes.ts";
+import { createRandom, type Random } from "../../simulation/random.ts";
 import { countsOf, kindsOf } from "../../support/outcome-letters.ts";
 
 /** What a call meets, by how likely it is in a hundred. Letters as in the classifier's table. */

@@ -1,6 +1,4 @@
-import type { OutcomeKind } from "./outcomes.ts";
-import { countLetIn } from "./recent-outcomes.ts";
-import type { Tally } from "./recent-outcomes.ts";
+import { countLetIn, type OutcomeKind, type Tally } from "./outcomes.ts";
 
 /**
  * What the last exchanges with Presto, taken together, say of how this process stands with it.

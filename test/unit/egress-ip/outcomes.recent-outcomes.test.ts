@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { countLetIn, createRecentOutcomes } from "../../../src/egress-check/recent-outcomes.ts";
+import { countLetIn, createRecentOutcomes } from "../../../src/egress-ip/outcomes.ts";
 import { kindsOf } from "../../support/outcome-letters.ts";
 
 function filled(stream: string, atMs: (index: number) => number) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import type { EgressVerdict } from "../../../src/egress-check/classifier.ts";
+import type { EgressVerdict } from "../../../src/egress-ip/classify.ts";
 import { countsOf, verdictOf } from "../../support/outcome-letters.ts";
 
 type Row = readonly [verdict: EgressVerdict, rows: readonly (readonly [stream: string, seen: string])[]];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { meanings, type OutcomeKind } from "../../../src/egress-check/outcomes.ts";
+import { meanings, type OutcomeKind } from "../../../src/egress-ip/outcomes.ts";
 import { Problem } from "../../../src/errors.ts";
 import { createRandom, type Random } from "../../simulation/random.ts";
 import { createEgressBench, type EgressBench, home, strange } from "../../support/egress-bench.ts";

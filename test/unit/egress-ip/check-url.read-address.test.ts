@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { AddressAnswerError } from "../../../src/egress-check/address-answer-error.ts";
-import { readAddress } from "../../../src/egress-check/read-address.ts";
+import { AddressAnswerError, readAddress } from "../../../src/egress-ip/check-url.ts";
 
 function answer(body: string | Buffer, headers: string[] = [], status = 200) {
   return { status, headers, body: Buffer.isBuffer(body) ? body : Buffer.from(body) };

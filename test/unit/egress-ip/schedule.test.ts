@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { createCheckSchedule } from "../../../src/egress-check/check-schedule.ts";
-import type { RoundEnd } from "../../../src/egress-check/check-schedule.ts";
+import { createCheckSchedule, type RoundEnd } from "../../../src/egress-ip/schedule.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 
 function scheduled({ random = (): number => 0.5, ms = 0 } = {}) {
