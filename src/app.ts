@@ -21,7 +21,7 @@ import { createEvidence } from "./presto/evidence.ts";
 import type { Lifecycle } from "./renewal/lifecycle.ts";
 import { openLifecycle } from "./renewal/open-lifecycle.ts";
 import { usersHere } from "./renewal/users-here.ts";
-import { openStore } from "./store/open-store.ts";
+import { openStore } from "./store/open.ts";
 import { startTokens, withTokenLatch } from "./token/token-latch.ts";
 import { createTokenSource } from "./token/token-source.ts";
 import { createAdmission } from "./upstream/limiter.ts";

@@ -1,8 +1,8 @@
-import { faultOfEmail, faultOfPassword } from "../credentials/account-text.ts";
 import { Failure } from "../errors.ts";
 import { aText, exactFields, RecordFormatError } from "../lib/json.ts";
 import type { Account } from "../presto/issuer.ts";
 import { Secret } from "../secret.ts";
+import { faultOfEmail, faultOfPassword } from "../store/credentials.ts";
 import type { Io } from "./command.ts";
 import { createPrompts, readToEnd } from "./prompts.ts";
 

@@ -1,6 +1,5 @@
 import { loadCredentialConfig } from "../config/load-credential-config.ts";
-import { openCredentials } from "../credentials/open-credentials.ts";
-import { openRenewalLock, type LockedPlace } from "../lock/open-lock.ts";
+import { type LockedPlace, openCredentials, openRenewalLock } from "../store/open.ts";
 import { readAccount } from "./account-input.ts";
 import type { Io, Run } from "./command.ts";
 import { printJson, printLine, printNote } from "./output.ts";

@@ -1,5 +1,5 @@
-import { Failure, exitCodes } from "../errors.ts";
-import { StoreError, type StoreErrorCode } from "../store/token-store.ts";
+import { exitCodes, Failure } from "../errors.ts";
+import { StoreError, type StoreErrorCode } from "../store/contract.ts";
 import { StopSignal } from "./process-signals.ts";
 
 /** How a command that failed ends. */

@@ -1,9 +1,9 @@
-import { faultOfPassword } from "../credentials/account-text.ts";
-import type { Credentials } from "../credentials/credential-store.ts";
 import { Failure } from "../errors.ts";
 import { generatePassword } from "../presto/generate-password.ts";
 import { brokenPasswordRules } from "../presto/password-policy.ts";
 import { Secret } from "../secret.ts";
+import type { Credentials } from "../store/contract.ts";
+import { faultOfPassword } from "../store/credentials.ts";
 import { decodeUtf8 } from "./account-input.ts";
 import type { Io } from "./command.ts";
 import { printNote } from "./output.ts";

@@ -1,13 +1,11 @@
 import { type CredentialConfig, loadCredentialConfig } from "../config/load-credential-config.ts";
-import { openCredentials } from "../credentials/open-credentials.ts";
 import { callTimeoutMs, noCredentials, settleReset } from "../credentials/settle-reset.ts";
 import { Failure } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";
-import { openRenewalLock } from "../lock/open-lock.ts";
 import { createIssuer } from "../presto/auth-client.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
-import { openStore } from "../store/open-store.ts";
-import type { TokenStore } from "../store/token-store.ts";
+import type { TokenStore } from "../store/contract.ts";
+import { openCredentials, openRenewalLock, openStore } from "../store/open.ts";
 import type { Io, Run } from "./command.ts";
 import { newPassword } from "./new-password.ts";
 import { printNote } from "./output.ts";

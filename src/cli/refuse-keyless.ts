@@ -1,5 +1,5 @@
 import { Failure } from "../errors.ts";
-import { StoreError } from "../store/token-store.ts";
+import { StoreError } from "../store/contract.ts";
 
 /** For `read().catch`: a sidecar waits for a key file; a command that is run once can't, and without a key says nothing of the record. */
 export function refuseKeyless(kind: "env" | "file"): (error: unknown) => never {

@@ -1,7 +1,6 @@
 import { Failure } from "../errors.ts";
 import type { RenewalEnd } from "../renewal/renewal-end.ts";
-import type { TokenRecord } from "../store/token-record.ts";
-import { StoreError } from "../store/token-store.ts";
+import { StoreError, type TokenRecord } from "../store/contract.ts";
 import type { Io } from "./command.ts";
 import { printJson, printLine } from "./output.ts";
 import { reasonOf } from "./reason.ts";

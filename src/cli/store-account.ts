@@ -1,6 +1,6 @@
-import type { CredentialStore, StoredCredentials } from "../credentials/credential-store.ts";
 import { Failure } from "../errors.ts";
 import type { Account } from "../presto/issuer.ts";
+import type { CredentialStore, StoredCredentials } from "../store/contract.ts";
 
 /**
  * Stores the account that a person gives, by compare-and-set on what stands there.

@@ -3,8 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { Failure } from "../errors.ts";
 import type { Secret } from "../secret.ts";
-import type { TokenRecord } from "../store/token-record.ts";
-import type { StoredRecord, TokenStore } from "../store/token-store.ts";
+import type { StoredRecord, TokenRecord, TokenStore } from "../store/contract.ts";
 
 /** A token that a person puts into the store. */
 export interface Import {

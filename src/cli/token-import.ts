@@ -1,10 +1,9 @@
 import { loadStoreConfig } from "../config/load-store-config.ts";
 import { Failure } from "../errors.ts";
-import { openRenewalLock } from "../lock/open-lock.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import { Secret } from "../secret.ts";
-import { openStore } from "../store/open-store.ts";
-import type { TokenRecord } from "../store/token-record.ts";
+import type { TokenRecord } from "../store/contract.ts";
+import { openRenewalLock, openStore } from "../store/open.ts";
 import { isTokenText } from "../token/token.ts";
 import type { Arguments, Io, Run } from "./command.ts";
 import { parseExpiryDate } from "./expiry-date.ts";
@@ -12,7 +11,7 @@ import { printJson, printLine, printNote } from "./output.ts";
 import { probeToken } from "./probe-token.ts";
 import { readSecret } from "./read-secret.ts";
 import { refuseKeyless } from "./refuse-keyless.ts";
-import { refuseWhileRenewed, storeImport, type Import } from "./store-import.ts";
+import { type Import, refuseWhileRenewed, storeImport } from "./store-import.ts";
 import { withRenewalLock } from "./with-renewal-lock.ts";
 
 /** Puts a token from standard input or a hidden prompt into the store, as the next generation. */

@@ -1,7 +1,7 @@
 import { loadConfig } from "../config/load.ts";
-import { Failure, exitCodes } from "../errors.ts";
+import { exitCodes, Failure } from "../errors.ts";
 import type { RenewalParts } from "../renewal/renewal-parts.ts";
-import type { TokenRecord } from "../store/token-record.ts";
+import type { TokenRecord } from "../store/contract.ts";
 import type { Io, Run } from "./command.ts";
 import { confirm } from "./confirm.ts";
 import { printNote } from "./output.ts";

@@ -1,8 +1,7 @@
 import { loadStoreConfig } from "../config/load-store-config.ts";
 import { Failure } from "../errors.ts";
-import { openStore } from "../store/open-store.ts";
-import type { TokenRecord } from "../store/token-record.ts";
-import type { TokenStore } from "../store/token-store.ts";
+import type { TokenRecord, TokenStore } from "../store/contract.ts";
+import { openStore } from "../store/open.ts";
 import type { Io, Run } from "./command.ts";
 import { printJson, printNote, printTable } from "./output.ts";
 import { refuseKeyless } from "./refuse-keyless.ts";

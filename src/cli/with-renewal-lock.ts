@@ -1,4 +1,4 @@
-import type { HeldLock, RenewalLock } from "../lock/renewal-lock.ts";
+import type { HeldLock, RenewalLock } from "../store/contract.ts";
 import type { Io } from "./command.ts";
 
 /** Milliseconds that a command waits for a lock that another process holds. */

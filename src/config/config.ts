@@ -6,7 +6,7 @@ import type { ListenAddress } from "../listen/address.ts";
 import type { LogLevel } from "../observe/log.ts";
 import type { Operation } from "../policy/operations.ts";
 import type { IssuingOptions } from "../renewal/issuing-options.ts";
-import type { StoreOptions } from "../store/open-store.ts";
+import type { StoreOptions } from "../store/open.ts";
 import type { AdmissionLimits } from "../upstream/limiter.ts";
 
 /** The whole configuration, checked: what the composition root builds the program from. Durations are milliseconds, sizes bytes. */

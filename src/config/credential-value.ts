@@ -1,5 +1,5 @@
-import { faultOfEmail, faultOfPassword } from "../credentials/account-text.ts";
 import { Secret } from "../secret.ts";
+import { faultOfEmail, faultOfPassword } from "../store/credentials.ts";
 import { RefusedValue } from "./refused-value.ts";
 import { laterStores, parseStoreAddress, withoutLineEnd } from "./store-value.ts";
 

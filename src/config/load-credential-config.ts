@@ -1,6 +1,5 @@
-import type { FileCredentialOptions } from "../credentials/open-credentials.ts";
 import { Failure } from "../errors.ts";
-import type { StoreOptions } from "../store/open-store.ts";
+import type { FileCredentialOptions, StoreOptions } from "../store/open.ts";
 import { cleanVariables } from "./clean.ts";
 import { findDangers } from "./dangers.ts";
 import { askingOptions, type UpstreamConfig } from "./load-store-config.ts";

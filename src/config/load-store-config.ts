@@ -1,5 +1,5 @@
 import { Failure } from "../errors.ts";
-import type { StoreOptions } from "../store/open-store.ts";
+import type { StoreOptions } from "../store/open.ts";
 import { cleanVariables, type CleanVariables } from "./clean.ts";
 import type { Config } from "./config.ts";
 import { findDangers } from "./dangers.ts";

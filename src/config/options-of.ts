@@ -1,9 +1,8 @@
 import type { GatewaySource } from "../connect/proxy-url.ts";
-import type { CredentialOptions, FileCredentialOptions } from "../credentials/open-credentials.ts";
 import type { EgressCheckSettings } from "../egress-ip/open.ts";
 import type { IssuingOptions } from "../renewal/issuing-options.ts";
 import type { Secret } from "../secret.ts";
-import type { StoreOptions } from "../store/open-store.ts";
+import type { CredentialOptions, FileCredentialOptions, StoreOptions } from "../store/open.ts";
 import type { SecretSource } from "../store/secret-source.ts";
 import type { Values } from "./clean.ts";
 import type { Config } from "./config.ts";

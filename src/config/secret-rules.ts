@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 
-import { filesOf } from "../store/file-paths.ts";
-import { problem, type CleanVariables } from "./clean.ts";
+import { filesOf } from "../store/file/file.ts";
+import { type CleanVariables, problem } from "./clean.ts";
 import type { ConfigProblem } from "./report.ts";
 
 // Rules about where secrets come from: the token, the key of what is sealed, the account, the egress proxy.

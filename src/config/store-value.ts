@@ -1,6 +1,6 @@
 import { Secret } from "../secret.ts";
-import { parseStoreKeys } from "../store/store-keys.ts";
-import { StoreError } from "../store/token-store.ts";
+import { StoreError } from "../store/contract.ts";
+import { parseStoreKeys } from "../store/seal.ts";
 import { isTokenText } from "../token/token.ts";
 import { parseList } from "./list.ts";
 import { RefusedValue } from "./refused-value.ts";

@@ -3,7 +3,7 @@ import type { SecureContext, TLSSocket } from "node:tls";
 
 import type { Clock } from "../clock.ts";
 import { systemCode } from "../errors.ts";
-import { createWatchedFile } from "../files/watched-file.ts";
+import { createWatchedFile } from "../files/watch.ts";
 import type { Origin } from "../lib/host.ts";
 import type { Signals } from "../observe/signals.ts";
 import { type Attempt, startAttempt } from "./attempt.ts";

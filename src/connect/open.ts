@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { createWatchedFile } from "../files/watched-file.ts";
+import { createWatchedFile } from "../files/watch.ts";
 import type { Origin } from "../lib/host.ts";
 import { noSignals } from "../observe/no-signals.ts";
 import type { Signals } from "../observe/signals.ts";

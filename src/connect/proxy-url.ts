@@ -1,5 +1,5 @@
 import { Failure, systemCode } from "../errors.ts";
-import { type BoundedRead, readBounded } from "../files/read-bounded.ts";
+import { type BoundedRead, readBounded } from "../files/io.ts";
 import { authorityOf, canonicalHost, type Endpoint } from "../lib/host.ts";
 import { Secret } from "../secret.ts";
 

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { Failure } from "../errors.ts";
 import type { Issuer, RefusedByPresto, ResetEnd } from "../presto/issuer.ts";
 import type { Secret } from "../secret.ts";
-import type { Credentials, CredentialStore } from "./credential-store.ts";
+import type { CredentialStore, Credentials } from "../store/contract.ts";
 
 /** What a password reset needs. The renewal lock is held by whoever calls, and no intent stands. */
 export interface ResetParts {

@@ -1,9 +1,8 @@
 import type { WayOut } from "../connect/open.ts";
 import type { Trust } from "../connect/tls.ts";
-import type { CredentialOptions } from "../credentials/open-credentials.ts";
 import type { EgressCheckSettings } from "../egress-ip/open.ts";
 import type { Origin } from "../lib/host.ts";
-import type { StoreOptions } from "../store/open-store.ts";
+import type { CredentialOptions, StoreOptions } from "../store/open.ts";
 
 /** What is wrong or odd with the configuration. */
 export interface ConfigurationFacts {

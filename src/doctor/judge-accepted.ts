@@ -1,10 +1,8 @@
 import type { ProbeVerdict } from "../presto/probe.ts";
-import type { TokenRecord } from "../store/token-record.ts";
-import { fail, ok, skip, warn } from "./finding.ts";
-import type { Finding } from "./finding.ts";
+import type { TokenRecord } from "../store/contract.ts";
+import { fail, type Finding, ok, skip, warn } from "./finding.ts";
 import type { TokenFacts } from "./judge-token.ts";
-import { lateDetail, lateMend, sentenceOf } from "./tried.ts";
-import type { Tried } from "./tried.ts";
+import { lateDetail, lateMend, sentenceOf, type Tried } from "./tried.ts";
 
 /** Undefined where the token could not be asked about: Presto's application did not answer. */
 export type ProbeFacts = Tried<ProbeVerdict> | undefined;

@@ -1,11 +1,8 @@
-import type { StoredCredentials } from "../credentials/credential-store.ts";
-import type { CredentialOptions } from "../credentials/open-credentials.ts";
-import { StoreError } from "../store/token-store.ts";
-import { fail, ok, warn } from "./finding.ts";
-import type { Finding } from "./finding.ts";
+import { type StoredCredentials, StoreError } from "../store/contract.ts";
+import type { CredentialOptions } from "../store/open.ts";
+import { fail, type Finding, ok, warn } from "./finding.ts";
 import { storeMends } from "./judge-store.ts";
-import { lateDetail, lateMend, sentenceOf } from "./tried.ts";
-import type { Tried } from "./tried.ts";
+import { lateDetail, lateMend, sentenceOf, type Tried } from "./tried.ts";
 
 /** Can the account's e-mail and password be read, and is the password settled? Neither is ever shown. */
 export function judgeCredentials(

@@ -1,13 +1,10 @@
 import { dirname } from "node:path";
 
-import type { StoreOptions } from "../store/open-store.ts";
-import { StoreError } from "../store/token-store.ts";
-import type { StoreErrorCode } from "../store/token-store.ts";
-import { fail, ok, warn } from "./finding.ts";
-import type { Finding } from "./finding.ts";
+import { StoreError, type StoreErrorCode } from "../store/contract.ts";
+import type { StoreOptions } from "../store/open.ts";
+import { fail, type Finding, ok, warn } from "./finding.ts";
 import type { ReadStore } from "./read-record.ts";
-import { lateDetail, lateMend, sentenceOf } from "./tried.ts";
-import type { Tried } from "./tried.ts";
+import { lateDetail, lateMend, sentenceOf, type Tried } from "./tried.ts";
 
 /** What to do about a record that can't be read, beside what the error itself says. */
 export const storeMends: Readonly<Record<StoreErrorCode, string>> = {

@@ -1,7 +1,6 @@
-import type { TokenRecord } from "../store/token-record.ts";
+import type { TokenRecord } from "../store/contract.ts";
 import type { IssuingFacts } from "./doctor-options.ts";
-import { fail, ok, skip, warn } from "./finding.ts";
-import type { Finding } from "./finding.ts";
+import { fail, type Finding, ok, skip, warn } from "./finding.ts";
 import { daysLeft, spanOf } from "./span.ts";
 
 /** What a record is judged by. */

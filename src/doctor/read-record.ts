@@ -3,9 +3,8 @@ import { dirname } from "node:path";
 
 import type { Clock } from "../clock.ts";
 import { systemCode } from "../errors.ts";
-import { openStore } from "../store/open-store.ts";
-import type { StoreOptions } from "../store/open-store.ts";
-import type { StoredRecord } from "../store/token-store.ts";
+import type { StoredRecord } from "../store/contract.ts";
+import { openStore, type StoreOptions } from "../store/open.ts";
 
 /** What the store holds, read once. */
 export interface ReadStore {

@@ -2,7 +2,7 @@ import { ConnectError } from "../connect/errors.ts";
 import { AddressAnswerError } from "../egress-ip/check-url.ts";
 import { Failure, Problem } from "../errors.ts";
 import { RecordFormatError } from "../lib/json.ts";
-import { StoreError } from "../store/token-store.ts";
+import { StoreError } from "../store/contract.ts";
 import { CallerGone } from "../upstream/call.ts";
 import { PrestoCallError } from "../upstream/request-once.ts";
 

@@ -3,7 +3,7 @@ import { Counter, Gauge, Registry } from "prom-client";
 import { type Clock, systemClock } from "../clock.ts";
 import type { EgressReport } from "../egress-ip/observed.ts";
 import type { RenewalReport } from "../renewal/renewal-report.ts";
-import { StoreError, type StoreErrorCode } from "../store/token-store.ts";
+import { StoreError, type StoreErrorCode } from "../store/contract.ts";
 import { createCallMetrics } from "./call-metrics.ts";
 import { createEgressMetrics } from "./egress-metrics.ts";
 import type { LastSeen } from "./last-seen.ts";

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
-import type { CredentialStore, Credentials } from "../credentials/credential-store.ts";
 import { Failure } from "../errors.ts";
 import type { Account } from "../presto/issuer.ts";
+import type { CredentialStore, Credentials } from "../store/contract.ts";
 
 /** The accounts that a token may be asked for with: one e-mail, and one password or, after an unsettled reset, two. */
 export interface Accounts {

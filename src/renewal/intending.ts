@@ -1,5 +1,5 @@
 import { insist } from "../lib/backoff.ts";
-import type { Intent, TokenRecord } from "../store/token-record.ts";
+import type { Intent, TokenRecord } from "../store/contract.ts";
 import type { NextState, Standing } from "./next-state.ts";
 import { unreachable } from "./renewal-end.ts";
 import { type RenewalRun, writtenBy } from "./renewal-run.ts";

@@ -1,4 +1,4 @@
-import type { CredentialOptions } from "../credentials/open-credentials.ts";
+import type { CredentialOptions } from "../store/open.ts";
 import type { DayWindow } from "./schedule.ts";
 
 /** What a role that issues is configured with. Durations are milliseconds. */

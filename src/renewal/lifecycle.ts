@@ -1,11 +1,10 @@
 import type { Timer } from "../clock.ts";
-import type { TokenRecord } from "../store/token-record.ts";
+import type { TokenRecord } from "../store/contract.ts";
 import { recentDeaths } from "./deaths.ts";
 import { createLifeProbe } from "./life-probe.ts";
-import { unreachable } from "./renewal-end.ts";
-import type { RenewalEnd } from "./renewal-end.ts";
+import { type RenewalEnd, unreachable } from "./renewal-end.ts";
 import type { RenewalParts } from "./renewal-parts.ts";
-import type { RenewalReport, Renew } from "./renewal-report.ts";
+import type { Renew, RenewalReport } from "./renewal-report.ts";
 import type { Occasion } from "./renewal-run.ts";
 import type { Renewal } from "./renewal.ts";
 import { createRetry } from "./retry.ts";

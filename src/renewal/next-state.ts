@@ -1,5 +1,5 @@
 import type { Account, IssueEnd, IssuedToken } from "../presto/issuer.ts";
-import type { Intent, RenewalReason, TokenRecord } from "../store/token-record.ts";
+import type { Intent, RenewalReason, TokenRecord } from "../store/contract.ts";
 import type { RenewalEnd } from "./renewal-end.ts";
 import type { Found } from "./renewal-parts.ts";
 

@@ -1,12 +1,13 @@
-import type { CredentialStore, StoredCredentials } from "../credentials/credential-store.ts";
 import { Failure } from "../errors.ts";
 import type { Signals } from "../observe/signals.ts";
-import type { TokenRecord } from "../store/token-record.ts";
-import { StoreError } from "../store/token-store.ts";
-import { composeRenewal } from "./compose-renewal.ts";
-import type { RenewalSurroundings } from "./compose-renewal.ts";
-import { createLifecycle } from "./lifecycle.ts";
-import type { Lifecycle } from "./lifecycle.ts";
+import {
+  type CredentialStore,
+  type StoredCredentials,
+  StoreError,
+  type TokenRecord,
+} from "../store/contract.ts";
+import { composeRenewal, type RenewalSurroundings } from "./compose-renewal.ts";
+import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import { createRenewal } from "./renewal.ts";
 
 export interface LifecycleSurroundings extends RenewalSurroundings {

@@ -1,5 +1,5 @@
 import { Failure } from "../errors.ts";
-import { StoreError } from "../store/token-store.ts";
+import { StoreError } from "../store/contract.ts";
 
 /** How one run through the states ended. Details are sentences for people, without a secret. */
 export type RenewalEnd =

@@ -1,11 +1,9 @@
 import type { Clock } from "../clock.ts";
-import type { RenewalLock } from "../lock/renewal-lock.ts";
 import type { Signals } from "../observe/signals.ts";
 import type { IssuedToken, Issuer } from "../presto/issuer.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
-import type { TokenRecord } from "../store/token-record.ts";
-import type { StoredRecord, TokenStore } from "../store/token-store.ts";
+import type { RenewalLock, StoredRecord, TokenRecord, TokenStore } from "../store/contract.ts";
 import type { Accounts } from "./accounts.ts";
 import type { RenewalTimes } from "./renewal-times.ts";
 

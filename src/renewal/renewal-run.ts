@@ -1,5 +1,4 @@
-import type { HeldLock } from "../lock/renewal-lock.ts";
-import type { TokenRecord } from "../store/token-record.ts";
+import type { HeldLock, TokenRecord } from "../store/contract.ts";
 import type { Found, RenewalParts } from "./renewal-parts.ts";
 
 /** Why a run was begun, besides the clock and what stands in the record: both are read afresh. */

@@ -1,5 +1,5 @@
 import { backOffMs } from "../lib/backoff.ts";
-import type { Intent } from "../store/token-record.ts";
+import type { Intent } from "../store/contract.ts";
 import { checking } from "./checking.ts";
 import { clearing } from "./clearing.ts";
 import { intending } from "./intending.ts";

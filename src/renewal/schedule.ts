@@ -1,4 +1,4 @@
-import type { TokenRecord } from "../store/token-record.ts";
+import type { TokenRecord } from "../store/contract.ts";
 
 /** Hours of the day in which a renewal may begin, milliseconds since 00:00 UTC; `to` before `from` goes over midnight. */
 export interface DayWindow {

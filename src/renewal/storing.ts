@@ -1,5 +1,5 @@
 import { backOffMs } from "../lib/backoff.ts";
-import type { TokenRecord } from "../store/token-record.ts";
+import type { TokenRecord } from "../store/contract.ts";
 import type { Candidate, NextState } from "./next-state.ts";
 import type { Found } from "./renewal-parts.ts";
 import { type RenewalRun, storedId, writtenBy } from "./renewal-run.ts";

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { TokenRecord } from "../store/token-record.ts";
+import type { TokenRecord } from "../store/contract.ts";
 import type { RenewalEnd } from "./renewal-end.ts";
 import type { RenewReply, RenewWish } from "./renewal-report.ts";
 import type { Occasion } from "./renewal-run.ts";

@@ -1,4 +1,4 @@
-import type { TokenRecord } from "../store/token-record.ts";
+import type { TokenRecord } from "../store/contract.ts";
 import type { WritableStore } from "./renewal-parts.ts";
 
 /** How a compare-and-set ended. `unclear`: perhaps applied, perhaps later; whoever wrote reads again. */

@@ -1,8 +1,7 @@
 import { systemCode } from "../errors.ts";
-import { readBounded } from "../files/read-bounded.ts";
-import type { BoundedRead } from "../files/read-bounded.ts";
+import { type BoundedRead, readBounded } from "../files/io.ts";
 import { Secret } from "../secret.ts";
-import { StoreError } from "./token-store.ts";
+import { StoreError } from "./contract.ts";
 
 /** A secret given by value, or by the path of a file that is read again when it changes. */
 export type SecretSource =

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../clock.ts";
 import type { Signals } from "../observe/signals.ts";
-import type { StoredRecord, TokenStore } from "../store/token-store.ts";
+import type { StoredRecord, TokenStore } from "../store/contract.ts";
 
 export interface RecordWatchOptions {
   readonly store: TokenStore;

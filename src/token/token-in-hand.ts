@@ -1,9 +1,8 @@
 import type { Signals } from "../observe/signals.ts";
 import type { Secret } from "../secret.ts";
-import type { TokenRecord } from "../store/token-record.ts";
+import type { TokenRecord } from "../store/contract.ts";
 import type { Rejections } from "./rejections.ts";
-import { createToken } from "./token.ts";
-import type { Token } from "./token.ts";
+import { createToken, type Token } from "./token.ts";
 
 /** A token that was issued and may not be stored yet. */
 export interface Offer {

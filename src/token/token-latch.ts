@@ -1,6 +1,6 @@
 import { Failure } from "../errors.ts";
 import type { Signals } from "../observe/signals.ts";
-import { StoreError } from "../store/token-store.ts";
+import { StoreError } from "../store/contract.ts";
 import type { TokenSource } from "./token-source.ts";
 
 /** The part of readiness that the token path keeps. */

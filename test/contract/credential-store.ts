@@ -2,10 +2,9 @@ import { inspect } from "node:util";
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import type { CredentialStore } from "../../src/credentials/credential-store.ts";
 import { Secret } from "../../src/secret.ts";
-import { StoreError } from "../../src/store/token-store.ts";
-import { credentialsOf, plain, stored } from "../unit/credentials/accounts.ts";
+import { type CredentialStore, StoreError } from "../../src/store/contract.ts";
+import { credentialsOf, plain, stored } from "../unit/store/accounts.ts";
 
 /** A place where credentials live, empty at first, and the adapter's view of it. */
 export interface CredentialsUnderTest {

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { systemClock } from "../../src/clock.ts";
-import { createEnvCredentials } from "../../src/credentials/env.ts";
 import { Secret } from "../../src/secret.ts";
+import { createEnvCredentials } from "../../src/store/env.ts";
 import { describeCredentialStore } from "./credential-store.ts";
 
 describeCredentialStore(

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { systemClock } from "../../src/clock.ts";
-import { createFileCredentials } from "../../src/credentials/file.ts";
 import { Secret } from "../../src/secret.ts";
-import { credentialsOf } from "../unit/credentials/accounts.ts";
+import { createFileCredentials } from "../../src/store/file/file.ts";
+import { credentialsOf } from "../unit/store/accounts.ts";
 import { newKey } from "../unit/store/records.ts";
 import { describeCredentialStore } from "./credential-store.ts";
 

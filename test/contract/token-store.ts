@@ -3,8 +3,7 @@ import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { Secret } from "../../src/secret.ts";
-import type { StoredRecord, TokenStore } from "../../src/store/token-store.ts";
-import { StoreError } from "../../src/store/token-store.ts";
+import { type StoredRecord, StoreError, type TokenStore } from "../../src/store/contract.ts";
 import { plain, recordOf } from "../unit/store/records.ts";
 
 /** A place where a token lives, empty at first, and the adapter's view of it. */

@@ -1,4 +1,4 @@
-import type { TokenRecord } from "../../src/store/token-record.ts";
+import type { TokenRecord } from "../../src/store/contract.ts";
 
 /** What a killed process has left, by the record and by Presto's own knowledge: the rows of the protocol's crash table. */
 export const remainKinds = [

@@ -7,8 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createControlServer } from "../../src/admin/control-server.ts";
 import type { BoundableServer } from "../../src/admin/small-server.ts";
 import { bindServer } from "../../src/listen/bind.ts";
-import { StoreError } from "../../src/store/token-store.ts";
-import { rawExchange, rawRequest, statusOf, type Place } from "../support/raw-exchange.ts";
+import { StoreError } from "../../src/store/contract.ts";
+import { type Place, rawExchange, rawRequest, statusOf } from "../support/raw-exchange.ts";
 
 let bound: BoundableServer;
 let place: Place;

@@ -1,18 +1,21 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 
 import { systemClock } from "../../src/clock.ts";
-import { openRenewalLock } from "../../src/lock/open-lock.ts";
 import { createSandbox } from "../../src/sandbox/server.ts";
+import { openRenewalLock } from "../../src/store/open.ts";
 import { runHere } from "../support/command-io.ts";
-import { createDoctorStage, gatewayLogin, token } from "../support/doctor-stage.ts";
-import type { DoctorRow, DoctorStage } from "../support/doctor-stage.ts";
-import { connectProxy, startGateway } from "../support/loopback-gateway.ts";
-import type { GatewayScript } from "../support/loopback-gateway.ts";
+import {
+  createDoctorStage,
+  type DoctorRow,
+  type DoctorStage,
+  gatewayLogin,
+  token,
+} from "../support/doctor-stage.ts";
+import { connectProxy, type GatewayScript, startGateway } from "../support/loopback-gateway.ts";
 
 let stage: DoctorStage;
 beforeAll(async () => {

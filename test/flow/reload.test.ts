@@ -8,13 +8,11 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { createAuthority } from "../../src/sandbox/certificates.ts";
 import { Secret } from "../../src/secret.ts";
-import { createFileStore } from "../../src/store/file.ts";
-import type { TokenRecord } from "../../src/store/token-record.ts";
+import type { TokenRecord } from "../../src/store/contract.ts";
+import { createFileStore } from "../../src/store/file/file.ts";
 import { exchange } from "../support/raw-caller.ts";
-import { httpAnswer, startRawPresto } from "../support/raw-presto.ts";
-import type { RawPresto } from "../support/raw-presto.ts";
-import { startSidecar } from "../support/running-sidecar.ts";
-import type { RunningSidecar } from "../support/running-sidecar.ts";
+import { httpAnswer, type RawPresto, startRawPresto } from "../support/raw-presto.ts";
+import { type RunningSidecar, startSidecar } from "../support/running-sidecar.ts";
 import { eventually } from "../support/sidecar-load.ts";
 import { queryCall } from "../support/wallet-call.ts";
 

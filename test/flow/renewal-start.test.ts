@@ -4,11 +4,9 @@ import { statSync, truncateSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { Secret } from "../../src/secret.ts";
-import { seal } from "../../src/store/file-crypto.ts";
-import { parseStoreKeys } from "../../src/store/store-keys.ts";
-import { StoreError } from "../../src/store/token-store.ts";
-import { createIssuingBench } from "../support/issuing-bench.ts";
-import type { IssuingBench } from "../support/issuing-bench.ts";
+import { StoreError } from "../../src/store/contract.ts";
+import { parseStoreKeys, seal } from "../../src/store/seal.ts";
+import { createIssuingBench, type IssuingBench } from "../support/issuing-bench.ts";
 import { marksIn } from "../support/marks.ts";
 import { eventually } from "../support/sidecar-load.ts";
 import { startProgram } from "../support/source-program.ts";

@@ -3,14 +3,18 @@ import { inspect } from "node:util";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { openSealedCredentials, sealCredentials } from "../../src/credentials/sealed-credentials.ts";
 import { Secret } from "../../src/secret.ts";
-import { seal } from "../../src/store/file-crypto.ts";
-import { openRecord, sealRecord } from "../../src/store/sealed-record.ts";
-import { parseStoreKeys } from "../../src/store/store-keys.ts";
-import type { StoreKeys } from "../../src/store/store-keys.ts";
-import { StoreError } from "../../src/store/token-store.ts";
-import { anyCredentials, credentialsOf, plain } from "../unit/credentials/accounts.ts";
+import { StoreError } from "../../src/store/contract.ts";
+import {
+  openRecord,
+  openSealedCredentials,
+  parseStoreKeys,
+  seal,
+  sealCredentials,
+  sealRecord,
+  type StoreKeys,
+} from "../../src/store/seal.ts";
+import { anyCredentials, credentialsOf, plain } from "../unit/store/accounts.ts";
 import { anyRecord, newKey } from "../unit/store/records.ts";
 
 const keyText = newKey();

@@ -5,11 +5,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../src/clock.ts";
-import { createFileCredentials } from "../../src/credentials/file.ts";
 import { Secret } from "../../src/secret.ts";
 import { createEnvStore } from "../../src/store/env.ts";
-import { createFileStore } from "../../src/store/file.ts";
-import { credentialsOf } from "../unit/credentials/accounts.ts";
+import { createFileCredentials, createFileStore } from "../../src/store/file/file.ts";
+import { credentialsOf } from "../unit/store/accounts.ts";
 import { newKey, recordOf } from "../unit/store/records.ts";
 
 /** Only the super-user may give a file away, so only it can see a foreign one refused. */

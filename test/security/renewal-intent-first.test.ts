@@ -3,10 +3,9 @@ import { mkdirSync, rmSync } from "node:fs";
 
 import { afterEach, describe, expect, it } from "vitest";
 
-import type { Intent } from "../../src/store/token-record.ts";
+import type { Intent } from "../../src/store/contract.ts";
 import { createFastClock } from "../support/fast-clock.ts";
-import { createIssuingBench, issuePath } from "../support/issuing-bench.ts";
-import type { IssuingBench } from "../support/issuing-bench.ts";
+import { createIssuingBench, issuePath, type IssuingBench } from "../support/issuing-bench.ts";
 import type { IssuingSidecar } from "../support/issuing-sidecar.ts";
 import { eventually } from "../support/sidecar-load.ts";
 import { walletPaths } from "../support/wallet-call.ts";

@@ -4,11 +4,8 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { Secret } from "../../src/secret.ts";
-import { seal } from "../../src/store/file-crypto.ts";
-import { openRecord, sealRecord } from "../../src/store/sealed-record.ts";
-import { parseStoreKeys } from "../../src/store/store-keys.ts";
-import type { StoreKeys } from "../../src/store/store-keys.ts";
-import { StoreError } from "../../src/store/token-store.ts";
+import { StoreError } from "../../src/store/contract.ts";
+import { openRecord, parseStoreKeys, seal, sealRecord, type StoreKeys } from "../../src/store/seal.ts";
 import { anyRecord, newKey, plain, recordOf } from "../unit/store/records.ts";
 
 const keyText = newKey();

@@ -1,5 +1,5 @@
 import { Secret } from "../../src/secret.ts";
-import type { Intent, TokenRecord } from "../../src/store/token-record.ts";
+import type { Intent, TokenRecord } from "../../src/store/contract.ts";
 import type { SimToken } from "./sim-token.ts";
 import type { World } from "./world.ts";
 

@@ -1,5 +1,5 @@
 import { Failure } from "../../src/errors.ts";
-import type { HeldLock } from "../../src/lock/renewal-lock.ts";
+import type { HeldLock } from "../../src/store/contract.ts";
 import type { Operate } from "./operate.ts";
 import type { Random } from "./random.ts";
 import type { OnTaken, SimLocks } from "./sim-locks.ts";

@@ -1,11 +1,9 @@
-import type { CredentialStore } from "../../src/credentials/credential-store.ts";
 import { callTimeoutMs, settleReset } from "../../src/credentials/settle-reset.ts";
 import { Failure } from "../../src/errors.ts";
-import type { RenewalLock } from "../../src/lock/renewal-lock.ts";
 import type { Issuer } from "../../src/presto/issuer.ts";
 import type { WritableStore } from "../../src/renewal/renewal-parts.ts";
 import { Secret } from "../../src/secret.ts";
-import { StoreError } from "../../src/store/token-store.ts";
+import { type CredentialStore, type RenewalLock, StoreError } from "../../src/store/contract.ts";
 import type { SimProcess } from "./sim-process.ts";
 
 /** What a command that resets the password works with. */

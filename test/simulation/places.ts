@@ -1,31 +1,23 @@
 import { Secret } from "../../src/secret.ts";
-import type { TokenRecord } from "../../src/store/token-record.ts";
-import { createCallers } from "./callers.ts";
-import type { Callers, CallersOptions } from "./callers.ts";
+import type { TokenRecord } from "../../src/store/contract.ts";
+import { type Callers, type CallersOptions, createCallers } from "./callers.ts";
 import { endInOrder } from "./endings.ts";
-import { createFaults } from "./faults.ts";
-import type { Faults } from "./faults.ts";
+import { createFaults, type Faults } from "./faults.ts";
 import { createKernelLock } from "./kernel-lock.ts";
 import { createLease } from "./lease.ts";
-import { createOperate } from "./operate.ts";
-import type { Operate } from "./operate.ts";
-import { createPresto } from "./presto.ts";
-import type { Presto } from "./presto.ts";
+import { createOperate, type Operate } from "./operate.ts";
+import { createPresto, type Presto } from "./presto.ts";
 import type { Random } from "./random.ts";
 import type { Scenario } from "./scenario.ts";
-import { createSimCredentials } from "./sim-credentials.ts";
-import type { SimCredentials } from "./sim-credentials.ts";
+import { createSimCredentials, type SimCredentials } from "./sim-credentials.ts";
 import type { SimLocks } from "./sim-locks.ts";
 import type { SimProcess } from "./sim-process.ts";
 import type { SimSidecar } from "./sim-sidecar.ts";
-import { createSimStore } from "./sim-store.ts";
-import type { SimStore } from "./sim-store.ts";
-import { createSimTokens } from "./sim-token.ts";
-import type { SimTokens } from "./sim-token.ts";
+import { createSimStore, type SimStore } from "./sim-store.ts";
+import { createSimTokens, type SimTokens } from "./sim-token.ts";
 import type { Story } from "./story.ts";
 import type { Timeline } from "./timeline.ts";
-import { createWitness } from "./witness.ts";
-import type { Witness } from "./witness.ts";
+import { createWitness, type Witness } from "./witness.ts";
 
 /** All of a world that is not a process. */
 export interface Places {

@@ -1,9 +1,9 @@
-import type {
-  CredentialStore,
-  Credentials,
-  StoredCredentials,
-} from "../../src/credentials/credential-store.ts";
-import { StoreError } from "../../src/store/token-store.ts";
+import {
+  type Credentials,
+  type CredentialStore,
+  type StoredCredentials,
+  StoreError,
+} from "../../src/store/contract.ts";
 import type { Operate } from "./operate.ts";
 import type { SimProcess } from "./sim-process.ts";
 import type { Story } from "./story.ts";

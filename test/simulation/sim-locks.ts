@@ -1,4 +1,4 @@
-import type { RenewalLock } from "../../src/lock/renewal-lock.ts";
+import type { RenewalLock } from "../../src/store/contract.ts";
 import type { SimProcess } from "./sim-process.ts";
 
 /** The lock of a world, of whichever kind. */

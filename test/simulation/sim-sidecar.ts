@@ -1,5 +1,3 @@
-import type { CredentialStore } from "../../src/credentials/credential-store.ts";
-import type { RenewalLock } from "../../src/lock/renewal-lock.ts";
 import { noSignals } from "../../src/observe/no-signals.ts";
 import type { Signals } from "../../src/observe/signals.ts";
 import { createEvidence, type Evidence } from "../../src/presto/evidence.ts";
@@ -12,7 +10,7 @@ import { createRenewal } from "../../src/renewal/renewal.ts";
 import { dueAt, isDueAt } from "../../src/renewal/schedule.ts";
 import { usersHere } from "../../src/renewal/users-here.ts";
 import type { Secret } from "../../src/secret.ts";
-import type { TokenStore } from "../../src/store/token-store.ts";
+import type { CredentialStore, RenewalLock, TokenStore } from "../../src/store/contract.ts";
 import { createTokenSource, type TokenSource } from "../../src/token/token-source.ts";
 import { createSend, withReconnect } from "../../src/upstream/dispatch.ts";
 import { createAdmission } from "../../src/upstream/limiter.ts";

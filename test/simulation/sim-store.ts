@@ -1,7 +1,11 @@
 import type { WritableStore } from "../../src/renewal/renewal-parts.ts";
-import type { TokenRecord } from "../../src/store/token-record.ts";
-import { StoreError } from "../../src/store/token-store.ts";
-import type { StoredRecord, TokenStore, WriteResult } from "../../src/store/token-store.ts";
+import {
+  type StoredRecord,
+  StoreError,
+  type TokenRecord,
+  type TokenStore,
+  type WriteResult,
+} from "../../src/store/contract.ts";
 import type { Operate } from "./operate.ts";
 import type { Random } from "./random.ts";
 import type { SimProcess } from "./sim-process.ts";

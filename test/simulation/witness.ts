@@ -1,10 +1,7 @@
-import type { Credentials } from "../../src/credentials/credential-store.ts";
 import type { Secret } from "../../src/secret.ts";
-import type { Intent } from "../../src/store/token-record.ts";
-import type { StoredRecord } from "../../src/store/token-store.ts";
+import type { Credentials, Intent, StoredRecord } from "../../src/store/contract.ts";
 import type { Faults } from "./faults.ts";
-import { createIssueCall } from "./issue-call.ts";
-import type { IssueCall } from "./issue-call.ts";
+import { createIssueCall, type IssueCall } from "./issue-call.ts";
 import type { Presto } from "./presto.ts";
 import type { Scenario } from "./scenario.ts";
 import type { SimProcess } from "./sim-process.ts";

@@ -5,18 +5,14 @@ import { join } from "node:path";
 import { expect } from "vitest";
 
 import { systemClock } from "../../src/clock.ts";
-import { createFileCredentials } from "../../src/credentials/file.ts";
-import { createAuthority } from "../../src/sandbox/certificates.ts";
-import type { Authority } from "../../src/sandbox/certificates.ts";
-import { createSandbox } from "../../src/sandbox/server.ts";
-import type { Sandbox } from "../../src/sandbox/server.ts";
+import { type Authority, createAuthority } from "../../src/sandbox/certificates.ts";
+import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
 import { Secret } from "../../src/secret.ts";
-import { createFileStore } from "../../src/store/file.ts";
-import type { TokenRecord } from "../../src/store/token-record.ts";
+import type { TokenRecord } from "../../src/store/contract.ts";
+import { createFileCredentials, createFileStore } from "../../src/store/file/file.ts";
 import { runHere } from "./command-io.ts";
 import { marksIn } from "./marks.ts";
-import { httpAnswer, startRawPresto } from "./raw-presto.ts";
-import type { RawPresto } from "./raw-presto.ts";
+import { httpAnswer, type RawPresto, startRawPresto } from "./raw-presto.ts";
 
 /** A row of `doctor --json`. */
 export interface DoctorRow {

@@ -3,19 +3,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { systemClock } from "../../src/clock.ts";
-import type { Clock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/clock.ts";
 import { emptyRecord } from "../../src/renewal/write-record.ts";
-import { createSandbox } from "../../src/sandbox/server.ts";
-import type { Sandbox, SandboxOptions } from "../../src/sandbox/server.ts";
+import { createSandbox, type Sandbox, type SandboxOptions } from "../../src/sandbox/server.ts";
 import { Secret } from "../../src/secret.ts";
-import { createFileStore } from "../../src/store/file.ts";
-import type { TokenRecord } from "../../src/store/token-record.ts";
-import type { StoredRecord } from "../../src/store/token-store.ts";
-import { openIssuingProgram } from "./issuing-program.ts";
-import type { IssuingProgram, StartedProgram } from "./issuing-program.ts";
-import { openIssuingSidecar } from "./issuing-sidecar.ts";
-import type { IssuingSidecar } from "./issuing-sidecar.ts";
+import type { StoredRecord, TokenRecord } from "../../src/store/contract.ts";
+import { createFileStore } from "../../src/store/file/file.ts";
+import { type IssuingProgram, openIssuingProgram, type StartedProgram } from "./issuing-program.ts";
+import { type IssuingSidecar, openIssuingSidecar } from "./issuing-sidecar.ts";
 import { startSidecar } from "./running-sidecar.ts";
 import { startProgram } from "./source-program.ts";
 

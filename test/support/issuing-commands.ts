@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { expect } from "vitest";
 
 import { systemClock } from "../../src/clock.ts";
-import type { CredentialStore } from "../../src/credentials/credential-store.ts";
-import { openCredentials } from "../../src/credentials/open-credentials.ts";
 import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
 import { Secret } from "../../src/secret.ts";
+import type { CredentialStore } from "../../src/store/contract.ts";
+import { openCredentials } from "../../src/store/open.ts";
 import type { Ran } from "./command-io.ts";
 import { createFastClock } from "./fast-clock.ts";
-import { marksIn, type Mark } from "./marks.ts";
+import { type Mark, marksIn } from "./marks.ts";
 import { plain, type PlainCredentials } from "./plain-credentials.ts";
 import { createTokenCommands, type TokenCommands } from "./token-commands.ts";
 

@@ -1,6 +1,5 @@
-import type { Credentials, CredentialStore } from "../../src/credentials/credential-store.ts";
 import { Secret } from "../../src/secret.ts";
-import { StoreError } from "../../src/store/token-store.ts";
+import { type Credentials, type CredentialStore, StoreError } from "../../src/store/contract.ts";
 
 /** Credentials in memory, with compare-and-set. */
 export interface MemoryCredentials extends CredentialStore {

@@ -1,6 +1,5 @@
 import { Secret } from "../../src/secret.ts";
-import type { Intent, TokenRecord } from "../../src/store/token-record.ts";
-import type { StoredRecord, TokenStore } from "../../src/store/token-store.ts";
+import type { Intent, StoredRecord, TokenRecord, TokenStore } from "../../src/store/contract.ts";
 
 /** A store in memory that a test writes to by hand. */
 export interface MemoryStore extends TokenStore {

@@ -1,4 +1,4 @@
-import type { Credentials } from "../../src/credentials/credential-store.ts";
+import type { Credentials } from "../../src/store/contract.ts";
 
 /** Credentials in the open. */
 export interface PlainCredentials {

@@ -1,4 +1,3 @@
-import type { HeldLock } from "../../src/lock/renewal-lock.ts";
 import { noSignals } from "../../src/observe/no-signals.ts";
 import type { Signals } from "../../src/observe/signals.ts";
 import { createAccounts } from "../../src/renewal/accounts.ts";
@@ -7,18 +6,13 @@ import type { RenewalParts } from "../../src/renewal/renewal-parts.ts";
 import type { Occasion, RenewalMemory, RenewalRun } from "../../src/renewal/renewal-run.ts";
 import type { RenewalState } from "../../src/renewal/renewal-state.ts";
 import { defaultTimes } from "../../src/renewal/renewal-times.ts";
-import { createRenewal } from "../../src/renewal/renewal.ts";
-import type { Renewal } from "../../src/renewal/renewal.ts";
+import { createRenewal, type Renewal } from "../../src/renewal/renewal.ts";
 import { Secret } from "../../src/secret.ts";
-import type { TokenRecord } from "../../src/store/token-record.ts";
-import { createHandClock } from "./hand-clock.ts";
-import type { HandClock } from "./hand-clock.ts";
-import { createMemoryCredentials } from "./memory-credentials.ts";
-import type { MemoryCredentials } from "./memory-credentials.ts";
-import { createScriptedPresto } from "./scripted-presto.ts";
-import type { ScriptedPresto } from "./scripted-presto.ts";
-import { createScriptedStore } from "./scripted-store.ts";
-import type { ScriptedStore } from "./scripted-store.ts";
+import type { HeldLock, TokenRecord } from "../../src/store/contract.ts";
+import { createHandClock, type HandClock } from "./hand-clock.ts";
+import { createMemoryCredentials, type MemoryCredentials } from "./memory-credentials.ts";
+import { createScriptedPresto, type ScriptedPresto } from "./scripted-presto.ts";
+import { createScriptedStore, type ScriptedStore } from "./scripted-store.ts";
 
 export const dayMs = 24 * 60 * 60 * 1000;
 

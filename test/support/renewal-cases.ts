@@ -2,7 +2,7 @@ import type { NextState, Standing } from "../../src/renewal/next-state.ts";
 import type { RenewalEnd } from "../../src/renewal/renewal-end.ts";
 import type { Occasion } from "../../src/renewal/renewal-run.ts";
 import { Secret } from "../../src/secret.ts";
-import type { Intent } from "../../src/store/token-record.ts";
+import type { Intent } from "../../src/store/contract.ts";
 import type { RenewalBench } from "./renewal-bench.ts";
 
 /** The id of a token. */

@@ -1,8 +1,7 @@
-import type { Credentials, StoredCredentials } from "../../src/credentials/credential-store.ts";
-import { settleReset, type ResetOutcome, type ResetParts } from "../../src/credentials/settle-reset.ts";
+import { type ResetOutcome, type ResetParts, settleReset } from "../../src/credentials/settle-reset.ts";
 import type { Account, AuthCallControl, ResetEnd } from "../../src/presto/issuer.ts";
 import type { Secret } from "../../src/secret.ts";
-import { StoreError } from "../../src/store/token-store.ts";
+import { type Credentials, type StoredCredentials, StoreError } from "../../src/store/contract.ts";
 import { createHandClock, type HandClock } from "./hand-clock.ts";
 import { plain, type PlainCredentials } from "./plain-credentials.ts";
 

@@ -1,8 +1,6 @@
 import type { WritableStore } from "../../src/renewal/renewal-parts.ts";
 import { emptyRecord } from "../../src/renewal/write-record.ts";
-import type { TokenRecord } from "../../src/store/token-record.ts";
-import { StoreError } from "../../src/store/token-store.ts";
-import type { StoredRecord } from "../../src/store/token-store.ts";
+import { type StoredRecord, StoreError, type TokenRecord } from "../../src/store/contract.ts";
 
 /**
  * How a write ends: refused although the version is right; without an answer, and not applied

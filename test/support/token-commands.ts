@@ -4,12 +4,11 @@ import { join } from "node:path";
 
 import { expect } from "vitest";
 
-import { systemClock, type Clock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/clock.ts";
 import { Secret } from "../../src/secret.ts";
-import { createFileStore } from "../../src/store/file.ts";
-import type { TokenRecord } from "../../src/store/token-record.ts";
-import type { TokenStore } from "../../src/store/token-store.ts";
-import { runHere, type Ran, type TestIoOptions } from "./command-io.ts";
+import type { TokenRecord, TokenStore } from "../../src/store/contract.ts";
+import { createFileStore } from "../../src/store/file/file.ts";
+import { type Ran, runHere, type TestIoOptions } from "./command-io.ts";
 
 /** The token that the commands below are given; whatever prints it fails its test. */
 export const markedToken = "1111|MARKED-token-of-this-test";

@@ -5,12 +5,10 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
 import { systemClock } from "../../src/clock.ts";
-import { createSandbox } from "../../src/sandbox/server.ts";
-import type { Sandbox } from "../../src/sandbox/server.ts";
+import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
 import { Secret } from "../../src/secret.ts";
-import { filesOf } from "../../src/store/file-paths.ts";
-import { createFileStore } from "../../src/store/file.ts";
-import type { TokenRecord } from "../../src/store/token-record.ts";
+import type { TokenRecord } from "../../src/store/contract.ts";
+import { createFileStore, filesOf } from "../../src/store/file/file.ts";
 import { until } from "./until.ts";
 
 export const issuePath = "/api/institutions/v1/auth/token/issue";

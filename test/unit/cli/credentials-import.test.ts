@@ -3,13 +3,13 @@ import { readFileSync, statSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
-import { createSingleHostLock } from "../../../src/lock/single-host.ts";
-import { renewalLockPath, writeLockPath } from "../../../src/store/file-paths.ts";
+import { renewalLockPath, writeLockPath } from "../../../src/store/file/file.ts";
+import { createSingleHostLock } from "../../../src/store/file/lock.ts";
 import {
   createIssuingCommands,
   email,
-  password,
   type IssuingCommands,
+  password,
 } from "../../support/issuing-commands.ts";
 import { marksIn } from "../../support/marks.ts";
 import { typedInput } from "../../support/typed-input.ts";

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { describeDefect, exitOf } from "../../../src/cli/exit.ts";
 import { StopSignal } from "../../../src/cli/process-signals.ts";
 import { exitCodes, Failure, type FailureCode } from "../../../src/errors.ts";
-import { StoreError } from "../../../src/store/token-store.ts";
+import { StoreError } from "../../../src/store/contract.ts";
 
 describe("the exit code", () => {
   it("of each failure is the promised one", () => {

@@ -3,14 +3,14 @@ import { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
-import { createSingleHostLock } from "../../../src/lock/single-host.ts";
 import { Secret } from "../../../src/secret.ts";
-import { renewalLockPath } from "../../../src/store/file-paths.ts";
+import { renewalLockPath } from "../../../src/store/file/file.ts";
+import { createSingleHostLock } from "../../../src/store/file/lock.ts";
 import {
   createIssuingCommands,
   email,
-  password,
   type IssuingCommands,
+  password,
 } from "../../support/issuing-commands.ts";
 import { typedInput } from "../../support/typed-input.ts";
 

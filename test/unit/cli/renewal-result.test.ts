@@ -7,8 +7,7 @@ import { ConnectError } from "../../../src/connect/errors.ts";
 import { Failure } from "../../../src/errors.ts";
 import type { RenewalEnd } from "../../../src/renewal/renewal-end.ts";
 import { Secret } from "../../../src/secret.ts";
-import type { TokenRecord } from "../../../src/store/token-record.ts";
-import { StoreError } from "../../../src/store/token-store.ts";
+import { StoreError, type TokenRecord } from "../../../src/store/contract.ts";
 import { createTestIo } from "../../support/command-io.ts";
 
 const token = new Secret("1111|MARKED-token");

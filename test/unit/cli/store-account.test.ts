@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
 
 import { storeAccount } from "../../../src/cli/store-account.ts";
-import type {
-  Credentials,
-  CredentialStore,
-  StoredCredentials,
-} from "../../../src/credentials/credential-store.ts";
 import { Secret } from "../../../src/secret.ts";
-import { StoreError, type WriteResult } from "../../../src/store/token-store.ts";
+import {
+  type Credentials,
+  type CredentialStore,
+  type StoredCredentials,
+  StoreError,
+  type WriteResult,
+} from "../../../src/store/contract.ts";
 
 const account = { email: new Secret("ops@bank.example"), password: new Secret("New-password-1") };
 const other: Credentials = {

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 
-import { storeImport, type Import } from "../../../src/cli/store-import.ts";
+import { type Import, storeImport } from "../../../src/cli/store-import.ts";
 import { systemClock } from "../../../src/clock.ts";
 import { Secret } from "../../../src/secret.ts";
-import { StoreError, type StoredRecord, type TokenStore } from "../../../src/store/token-store.ts";
+import { type StoredRecord, StoreError, type TokenStore } from "../../../src/store/contract.ts";
 
 const wanted: Import = { token: new Secret("new-token"), name: null, expiresAt: null };
 

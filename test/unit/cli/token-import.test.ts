@@ -4,10 +4,10 @@ import { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
-import { createSingleHostLock } from "../../../src/lock/single-host.ts";
 import { Secret } from "../../../src/secret.ts";
-import { renewalLockPath, writeLockPath } from "../../../src/store/file-paths.ts";
-import type { Intent } from "../../../src/store/token-record.ts";
+import type { Intent } from "../../../src/store/contract.ts";
+import { renewalLockPath, writeLockPath } from "../../../src/store/file/file.ts";
+import { createSingleHostLock } from "../../../src/store/file/lock.ts";
 import { createTokenCommands, markedToken, type TokenCommands } from "../../support/token-commands.ts";
 
 const intent: Intent = {

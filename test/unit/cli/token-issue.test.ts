@@ -3,15 +3,15 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { StopSignal } from "../../../src/cli/process-signals.ts";
 import { runCommand } from "../../../src/cli/run-command.ts";
 import { systemClock } from "../../../src/clock.ts";
-import { createSingleHostLock } from "../../../src/lock/single-host.ts";
 import { Secret } from "../../../src/secret.ts";
-import { renewalLockPath } from "../../../src/store/file-paths.ts";
+import { renewalLockPath } from "../../../src/store/file/file.ts";
+import { createSingleHostLock } from "../../../src/store/file/lock.ts";
 import { createTestIo } from "../../support/command-io.ts";
 import {
   createIssuingCommands,
   email,
-  password,
   type IssuingCommands,
+  password,
 } from "../../support/issuing-commands.ts";
 import { typedInput } from "../../support/typed-input.ts";
 

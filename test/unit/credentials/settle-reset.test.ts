@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import type { Credentials } from "../../../src/credentials/credential-store.ts";
 import type { AuthCallControl, ResetEnd } from "../../../src/presto/issuer.ts";
 import { Secret } from "../../../src/secret.ts";
+import type { Credentials } from "../../../src/store/contract.ts";
 import { plain } from "../../support/plain-credentials.ts";
 import { createResetBench as bench, type WriteFate } from "../../support/reset-bench.ts";
 

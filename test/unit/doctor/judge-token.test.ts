@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest";
 
 import { judgeAccepted } from "../../../src/doctor/judge-accepted.ts";
-import { judgeToken } from "../../../src/doctor/judge-token.ts";
-import type { TokenFacts } from "../../../src/doctor/judge-token.ts";
+import { judgeToken, type TokenFacts } from "../../../src/doctor/judge-token.ts";
 import { Secret } from "../../../src/secret.ts";
-import type { TokenRecord } from "../../../src/store/token-record.ts";
+import type { TokenRecord } from "../../../src/store/contract.ts";
 
 const now = Date.UTC(2026, 10, 24);
 const dayMs = 86_400_000;

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { Failure, Problem } from "../../../src/errors.ts";
 import { describeError } from "../../../src/observe/describe-error.ts";
-import { StoreError } from "../../../src/store/token-store.ts";
+import { StoreError } from "../../../src/store/contract.ts";
 
 const mark = "MARKED-5f1e";
 

@@ -3,9 +3,9 @@ import { afterEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/clock.ts";
 import { createLastSeen } from "../../../src/observe/last-seen.ts";
 import { createMetrics, type Metrics } from "../../../src/observe/metrics.ts";
-import { StoreError } from "../../../src/store/token-store.ts";
+import { StoreError } from "../../../src/store/contract.ts";
 import { finishedCall } from "../../support/finished-call.ts";
-import { parseExposition, type Exposition } from "../../support/parse-exposition.ts";
+import { type Exposition, parseExposition } from "../../support/parse-exposition.ts";
 
 const day = 24 * 60 * 60 * 1000;
 const made: Metrics[] = [];

@@ -4,9 +4,8 @@ import { describe, expect, it } from "vitest";
 
 import { issuing } from "../../../src/renewal/issuing.ts";
 import { defaultTimes } from "../../../src/renewal/renewal-times.ts";
-import type { Intent } from "../../../src/store/token-record.ts";
-import { createRenewalBench, follow } from "../../support/renewal-bench.ts";
-import type { RenewalBench } from "../../support/renewal-bench.ts";
+import type { Intent } from "../../../src/store/contract.ts";
+import { createRenewalBench, follow, type RenewalBench } from "../../support/renewal-bench.ts";
 import { endOf, standing } from "../../support/renewal-cases.ts";
 import { issuedToken, refusal, unclear } from "../../support/scripted-presto.ts";
 

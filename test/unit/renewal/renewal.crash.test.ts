@@ -2,9 +2,8 @@ import { describe, expect, it } from "vitest";
 
 import { defaultTimes } from "../../../src/renewal/renewal-times.ts";
 import { Secret } from "../../../src/secret.ts";
-import type { TokenRecord } from "../../../src/store/token-record.ts";
-import { createRenewalBench } from "../../support/renewal-bench.ts";
-import type { RenewalBench } from "../../support/renewal-bench.ts";
+import type { TokenRecord } from "../../../src/store/contract.ts";
+import { createRenewalBench, type RenewalBench } from "../../support/renewal-bench.ts";
 import { intentBy, rejected } from "../../support/renewal-cases.ts";
 import { issuedToken } from "../../support/scripted-presto.ts";
 

@@ -5,7 +5,7 @@ import type { RenewReply } from "../../../src/renewal/renewal-report.ts";
 import { createWishes } from "../../../src/renewal/wishes.ts";
 import { emptyRecord } from "../../../src/renewal/write-record.ts";
 import { Secret } from "../../../src/secret.ts";
-import type { TokenRecord } from "../../../src/store/token-record.ts";
+import type { TokenRecord } from "../../../src/store/contract.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 import { follow } from "../../support/renewal-bench.ts";
 import { idOf } from "../../support/renewal-cases.ts";

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import * as fc from "fast-check";
 
 import { Secret } from "../../../src/secret.ts";
-import type { TokenRecord } from "../../../src/store/token-record.ts";
+import type { TokenRecord } from "../../../src/store/contract.ts";
 
 /** A record that holds this token and nothing else of interest. */
 export function recordOf(token: string, generation = 1): TokenRecord {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { noSignals } from "../../../src/observe/no-signals.ts";
-import { StoreError } from "../../../src/store/token-store.ts";
+import { StoreError } from "../../../src/store/contract.ts";
 import { withTokenLatch } from "../../../src/token/token-latch.ts";
 
 function open() {

@@ -1,10 +1,10 @@
-// Watches a file in a folder that this user can't watch, until told once: watch-unwatchable.ts PATH USER
 import { watch } from "node:fs";
 import { dirname } from "node:path";
 
 import { systemClock } from "../../../../src/clock.ts";
-import { createWatchedFile } from "../../../../src/files/watched-file.ts";
+import { createWatchedFile } from "../../../../src/files/watch.ts";
 
+// Watches a file in a folder that this user can't watch, until told once: watch-unwatchable.ts PATH USER
 const [path = "", user = "-"] = process.argv.slice(2);
 if (user !== "-") process.setuid?.(Number(user));
 try {

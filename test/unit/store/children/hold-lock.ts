@@ -1,10 +1,10 @@
-// Takes the lock, says so, and holds it until it is killed: hold-lock.ts PATH
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
 import { systemClock } from "../../../../src/clock.ts";
-import { createSingleHostLock } from "../../../../src/lock/single-host.ts";
+import { createSingleHostLock } from "../../../../src/store/file/lock.ts";
 
+// Takes the lock, says so, and holds it until it is killed: hold-lock.ts PATH
 const [path = ""] = process.argv.slice(2);
 await createSingleHostLock({ path, what: "the record", clock: systemClock }).acquire({ waitMs: 0 });
 // Nothing here refers to the lock any more: a collection of garbage must not give it back.

@@ -1,8 +1,8 @@
-// Writes the record again and again, to be killed at any moment: write-for-ever.ts PATH KEYS
 import { systemClock } from "../../../../src/clock.ts";
 import { Secret } from "../../../../src/secret.ts";
-import { createFileStore } from "../../../../src/store/file.ts";
+import { createFileStore } from "../../../../src/store/file/file.ts";
 
+// Writes the record again and again, to be killed at any moment: write-for-ever.ts PATH KEYS
 const [path = "", keys = ""] = process.argv.slice(2);
 const store = createFileStore({
   path,

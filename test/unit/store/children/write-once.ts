@@ -1,9 +1,9 @@
-// Writes one record over the one that is there, as another user where USER is not "-", and
-// tells how it ended: write-once.ts PATH KEYS USER
 import { systemClock } from "../../../../src/clock.ts";
 import { Secret } from "../../../../src/secret.ts";
-import { createFileStore } from "../../../../src/store/file.ts";
+import { createFileStore } from "../../../../src/store/file/file.ts";
 
+// Writes one record over the one that is there, as another user where USER is not "-", and
+// tells how it ended: write-once.ts PATH KEYS USER
 const [path = "", keys = "", user = "-"] = process.argv.slice(2);
 if (user !== "-") process.setuid?.(Number(user));
 const store = createFileStore({

@@ -1,0 +1,189 @@
+import type { Secret } from "../secret.ts";
+
+/** Why a renewal was begun. */
+export type RenewalReason = "scheduled" | "rejected" | "takeover" | "manual";
+
+/** A renewal under way: written before the call that may kill the stored token. */
+export interface Intent {
+  /** UUID, new for every issue call. */
+  readonly id: string;
+  /** UUID of the process that wrote it, new at every process start. */
+  readonly holder: string;
+  /** True only if the stored token was proved alive just before, and no intent stood: "dead" then proves that this call was executed. */
+  readonly soleCall: boolean;
+  readonly reason: RenewalReason;
+  /** Wall clock of the writer, for people; compared with nothing. */
+  readonly at: Date;
+}
+
+/** The latched alarm: somebody else issues tokens on this account. Only a person clears it. */
+export interface Stopped {
+  readonly reason: string;
+  readonly at: Date;
+}
+
+/**
+ * What a store keeps: one object, written whole. Two records are told apart by the
+ * store's version and by the token's id, never by `generation`: a restored backup sets
+ * that back, and two late writers can reuse a number.
+ */
+export interface TokenRecord {
+  readonly schema: 1;
+  /** One more for each stored token. For people, logs and metrics. */
+  readonly generation: number;
+  /** Null only before the first token. */
+  readonly token: Secret | null;
+  readonly name: string | null;
+  /** Presto's `created_at`, or the time of import; for display and the length of life. */
+  readonly issuedAt: Date | null;
+  /** Null where it is unknown (an imported token). */
+  readonly expiresAt: Date | null;
+  readonly intent: Intent | null;
+  /** When stored tokens were found dead without an intent that explains it. */
+  readonly unexplainedDeaths: readonly Date[];
+  readonly stopped: Stopped | null;
+  /** Who wrote this version: for diagnosis. */
+  readonly writtenBy: { readonly holder: string; readonly lock: string } | null;
+}
+
+/** A record as it was read, with the store's own version of it. */
+export interface StoredRecord {
+  readonly record: TokenRecord;
+  /** Opaque; differs whenever the stored bytes were written anew. Compared for equality only. */
+  readonly version: string;
+  /**
+   * Only from stores that seal: false where another than the first key opened the record, so
+   * that whoever may write should write it anew.
+   */
+  readonly sealedWithFirstKey?: boolean;
+}
+
+/**
+ * `written`: the record now stands under `version`. `refused`: somebody else wrote since
+ * `expected` was read; nothing was changed. A write that throws is *unclear*: it may have
+ * been applied, and the caller must read again and compare, never assume.
+ */
+export type WriteResult =
+  | { readonly outcome: "written"; readonly version: string }
+  | { readonly outcome: "refused" };
+
+/**
+ * Where the token lives. What a store cannot do it does not offer: a read-only store has
+ * no `write`, one that cannot tell of changes has no `watch`. Nothing is faked.
+ *
+ * Contract, tested by one suite on every adapter (`test/contract/token-store.ts`):
+ * - `read` always goes to the store itself, never to a cache of this process. It answers
+ *   undefined where nothing was stored yet, and throws a `StoreError` where the record is
+ *   there but can't be read, opened or understood. It never guesses.
+ * - `write` is a compare-and-set on the version last read (`undefined`: create only if absent).
+ *   It is durable once it has answered `written`. Where another process writes for too long it
+ *   throws a `Failure` `try-again`, and where its lock can't be made, `system-refused`: in
+ *   both cases nothing was written.
+ * - Nothing is ever overwritten that this process could not read.
+ * - No error holds the token, or bytes of the record.
+ */
+export interface TokenStore {
+  readonly kind: "env" | "file";
+  /** False if no later read can give another record (a token given by value). */
+  readonly canChange: boolean;
+  read(): Promise<StoredRecord | undefined>;
+  write?(record: TokenRecord, expected: string | undefined): Promise<WriteResult>;
+  /** Calls back soon after a change; may call back without one. Returns what ends the watch. */
+  watch?(onChange: () => void): () => void;
+  close(): void;
+}
+
+/**
+ * Literal code of a store's failure.
+ * - `unreadable`: the system refused (permission, mode, owner, I/O): says which path, and the mend.
+ * - `wrong-key`: none of the keys opens the record.
+ * - `damaged`: not a record at all, cut short, or tampered with.
+ * - `newer-schema`: written by a later version of this program.
+ * - `not-yet`: what the record is read from (a `…_FILE`) is absent or empty for now.
+ * - `bad-token`: bytes that can't stand in a header field.
+ * - `bad-credentials`: text that can't be an e-mail address, or a password.
+ */
+export type StoreErrorCode =
+  | "unreadable"
+  | "wrong-key"
+  | "damaged"
+  | "newer-schema"
+  | "not-yet"
+  | "bad-token"
+  | "bad-credentials";
+
+/** A store that could not be read or written. The message is for people, says what to do, and holds no secret. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  readonly code: StoreErrorCode;
+
+  constructor(code: StoreErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}
+
+/** The account, as a credential store keeps it. */
+export interface Credentials {
+  readonly email: Secret;
+  /** The password that worked last. */
+  readonly password: Secret;
+  /** A new one whose reset has not been settled: it may be the account's by now. Never replaced or dropped unproven. */
+  readonly pending: Secret | null;
+}
+
+export interface StoredCredentials {
+  readonly credentials: Credentials;
+  /** Opaque; compared for equality only. */
+  readonly version: string;
+  /** Only from stores that seal: false where another than the first key opened it. */
+  readonly sealedWithFirstKey?: boolean;
+}
+
+/**
+ * Where the account's e-mail and password live. `read` goes to the source itself each time,
+ * answers undefined where nothing was put there yet, and throws a `StoreError` where it can't
+ * be read. `write` is a compare-and-set as `TokenStore.write` is; a source that is only read
+ * has none.
+ */
+export interface CredentialStore {
+  readonly kind: "env" | "file";
+  read(): Promise<StoredCredentials | undefined>;
+  write?(credentials: Credentials, expected: string | undefined): Promise<WriteResult>;
+  /** Calls back soon after a change; may call back without one. Returns what ends the watch. */
+  watch(onChange: () => void): () => void;
+  close(): void;
+}
+
+/** What to wait for, and how long. */
+export interface AcquireOptions {
+  /** Milliseconds to wait while another holds the lock; 0 asks once, `Infinity` waits for as long as it takes. */
+  readonly waitMs: number;
+  /** Ends the waiting: `acquire` then rejects with its reason. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The lock, as its holder has it. One with a term keeps itself while it is held: a holder may
+ * wait for longer than a term. No holder can be sure of it all the same: a process that was
+ * paused may have lost it.
+ */
+export interface HeldLock {
+  /** What kind of lock and which, for `writtenBy` in the record: people read it. */
+  readonly identity: string;
+  /** Monotonic time until which nobody else can have it; `Infinity` for a lock that ends only with its process. */
+  heldUntil(): number;
+  /** Takes a full term from now; false if the lock is not ours any more. Rejects if that can't be learnt. */
+  renew(): Promise<boolean>;
+  /** Gives it back if it is still ours; calling it twice does nothing. Never rejects: a lock that can't be given back runs out. */
+  release(): Promise<void>;
+}
+
+/**
+ * One holder at a time. It does not fence: Presto can't see it, so whoever believes to hold
+ * it can still send. Not re-entrant: whoever holds it and asks again waits for itself.
+ */
+export interface RenewalLock {
+  /** Throws `Failure` `try-again`, which says who holds it, when the time is up. */
+  acquire(options: AcquireOptions): Promise<HeldLock>;
+}

@@ -1,0 +1,88 @@
+import { aText, exactFields, orNull, RecordFormatError } from "../lib/json.ts";
+import { Secret } from "../secret.ts";
+import type { Credentials } from "./contract.ts";
+
+/** RFC 5321 section 4.5.3.1.3: a path has 256 characters at most, its brackets included. */
+const longestEmail = 254;
+/** Far more than any form takes; whoever names a wrong file has it told, and not sent. */
+const longestPassword = 4096;
+
+/**
+ * Why this can't be an account's e-mail address; undefined where it can. Presto alone knows
+ * which addresses there are: only what is surely a mistake is refused. The answer goes on
+ * from a name (`holds a space …`) and shows nothing of the text.
+ */
+export function faultOfEmail(text: string): string | undefined {
+  if (text === "") return "is empty";
+  if (isBroken(text)) return brokenText;
+  if (text.startsWith("\ufeff")) return "begins with a byte order mark, which an editor put there";
+  if (/[\p{Cc}\p{Z}]/u.test(text)) return "holds a space, a line end or a control character";
+  if (text.length > longestEmail)
+    return `is longer than the ${longestEmail} characters that an address can have`;
+  if (!/^[^@]+@[^@]+$/.test(text))
+    return "is not an e-mail address: one @, with something before it and behind it";
+  return undefined;
+}
+
+/** The same of a password, which may be any Unicode text. */
+export function faultOfPassword(text: string): string | undefined {
+  if (text === "") return "is empty";
+  if (isBroken(text)) return brokenText;
+  if (text.startsWith("\ufeff")) return "begins with a byte order mark, which an editor put there";
+  // UTF-16 reads as UTF-8 with a NUL behind each letter.
+  if (text.includes("\0")) return "holds a NUL character";
+  if (text.length > longestPassword) return `is longer than ${longestPassword} characters`;
+  return undefined;
+}
+
+const brokenText = "is not valid Unicode text (UTF-8)";
+
+/** U+FFFD is what decoders put in the place of bytes that are not UTF-8, `process.env` among them. */
+function isBroken(text: string): boolean {
+  return !text.isWellFormed() || text.includes("\ufffd");
+}
+
+/** Credentials as JSON text. It holds the password: the text goes nowhere but into a cipher. */
+export function encodeCredentials({ email, password, pending }: Credentials): string {
+  return JSON.stringify({
+    schema: 1,
+    email: email.reveal(),
+    password: password.reveal(),
+    pending: pending && pending.reveal(),
+  });
+}
+
+/**
+ * The credentials that `encodeCredentials` made the text of. Strict, as the token's record is:
+ * what is not known here would be lost at the next write. Throws `RecordFormatError`, which
+ * shows nothing of the text.
+ */
+export function decodeCredentials(json: string): Credentials {
+  const field = exactFields(parseJson(json), "the record", ["schema", "email", "password", "pending"]);
+  if (field("schema") !== 1) throw new RecordFormatError("schema is not 1");
+  return {
+    email: sound(field("email"), "email", faultOfEmail),
+    password: aPassword(field("password"), "password"),
+    pending: orNull(field("pending"), "pending", aPassword),
+  };
+}
+
+function aPassword(value: unknown, name: string): Secret {
+  return sound(value, name, faultOfPassword);
+}
+
+function sound(value: unknown, name: string, faultOf: (text: string) => string | undefined): Secret {
+  const text = aText(value, name);
+  const fault = faultOf(text);
+  if (fault !== undefined) throw new RecordFormatError(`${name} ${fault}`);
+  return new Secret(text);
+}
+
+function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    // The parser's own error quotes the text, which holds the password: it goes no further.
+    throw new RecordFormatError("the record is not JSON");
+  }
+}

@@ -1,0 +1,218 @@
+import { accessSync, closeSync, constants, lstatSync, openSync, rmSync, writeSync } from "node:fs";
+import { hostname } from "node:os";
+import { dirname } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+
+import type { Clock } from "../../clock.ts";
+import { Failure, systemCode } from "../../errors.ts";
+import { readBounded } from "../../files/io.ts";
+import type { HeldLock, RenewalLock } from "../contract.ts";
+
+export interface SingleHostLockOptions {
+  /** The lock's own file, made if it is not there; its folder must be on a local disk. Never remove it while anybody may hold the lock. */
+  readonly path: string;
+  /** What is locked, as messages name it: `the record /path`. */
+  readonly what: string;
+  readonly clock: Clock;
+}
+
+/** Milliseconds between two tries: short beside a write, which takes a few. */
+const retryMs = 20;
+/** Whoever has waited for so long waits for a process that lives long: it need not ask as often. */
+const patientAfterMs = 5_000;
+const patientRetryMs = 250;
+/** SQLite's primary result code for "somebody else holds the lock" (https://sqlite.org/rescode.html#busy). */
+const busy = 5;
+
+/**
+ * Connections that hold a lock. The garbage collector would close one that nobody
+ * refers to, and the lock would be gone while its holder believes in it.
+ */
+const held = new Set<DatabaseSync>();
+
+/**
+ * A lock between the processes of one host, as the kernel keeps it: it is free the
+ * moment its holder dies, however it dies. Node has no `flock`, but SQLite takes a POSIX
+ * record lock for `BEGIN EXCLUSIVE`, and knows the connections of its own process too.
+ * Nothing is stored in the database. Not for network file systems, whose locks often lie.
+ */
+export function createSingleHostLock(options: SingleHostLockOptions): RenewalLock {
+  const { path, what, clock } = options;
+  const holderPath = `${path}-holder`;
+
+  return {
+    async acquire({ waitMs, signal }) {
+      const { DatabaseSync } = await import("node:sqlite");
+      signal?.throwIfAborted();
+      const begun = clock.monotonic();
+      prepareLockFile(path);
+      const database = openDatabase(() => new DatabaseSync(path, { timeout: 0 }), path);
+      try {
+        while (!tryLock(database, path)) {
+          const waited = clock.monotonic() - begun;
+          if (waited >= waitMs) {
+            throw new Failure(
+              "try-again",
+              `${await describeHolder(holderPath)} holds the lock of ${what}. Nothing was changed. Try again when it is done.`,
+            );
+          }
+          const pauseMs = waited < patientAfterMs ? retryMs : patientRetryMs;
+          await clock.sleep(Math.min(pauseMs, waitMs - waited), signal);
+        }
+      } catch (error) {
+        database.close();
+        throw error;
+      }
+      held.add(database);
+      writeHolder(holderPath, new Date(clock.now()));
+      return heldLock(database, path, holderPath);
+    },
+  };
+}
+
+/** The kernel takes it away from nobody who lives: it has no term, and a paused holder still has it. */
+function heldLock(database: DatabaseSync, path: string, holderPath: string): HeldLock {
+  return {
+    identity: `file lock ${path}`,
+    heldUntil: () => (held.has(database) ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY),
+    renew: async () => held.has(database),
+    async release() {
+      if (!held.delete(database)) return;
+      clearHolder(holderPath);
+      database.close();
+    },
+  };
+}
+
+/** False where another holds it. */
+function tryLock(database: DatabaseSync, path: string): boolean {
+  try {
+    // No journal on disk: nothing is ever written, and a killed holder would leave it behind.
+    database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
+    return true;
+  } catch (error) {
+    if (primaryCode(error) === busy) return false;
+    throw lockRefused(path, error);
+  }
+}
+
+function openDatabase(open: () => DatabaseSync, path: string): DatabaseSync {
+  try {
+    return open();
+  } catch (error) {
+    throw lockRefused(path, error);
+  }
+}
+
+function lockRefused(path: string, error: unknown): Failure {
+  const code = primaryCode(error);
+  return new Failure(
+    "system-refused",
+    `The lock file ${path} could not be locked (SQLite's code ${code ?? "unknown"}). See that its folder is on a local disk and can be written; if the file is not empty, this program did not make it: move it away.`,
+    error,
+  );
+}
+
+/** SQLite puts details into the higher bits of its code. */
+function primaryCode(error: unknown): number | undefined {
+  if (typeof error !== "object" || error === null || !("errcode" in error)) return undefined;
+  return typeof error.errcode === "number" ? error.errcode & 0xff : undefined;
+}
+
+/**
+ * Makes the lock's file with mode 0600, because SQLite would make it 0644, or sees that
+ * the one there is ours alone. Throws `Failure` `system-refused`.
+ *
+ * An existing file must not be opened here, and a new one is opened and closed in one
+ * step: closing *any* descriptor of a file drops every POSIX lock that the process has on
+ * it (fcntl(2)), those that SQLite took included.
+ */
+export function prepareLockFile(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (error) {
+    const code = systemCode(error);
+    if (code !== "EEXIST") throw notMade(path, code, error);
+    refuseForeignFile(path);
+    refuseReadOnly(path);
+  }
+}
+
+function refuseForeignFile(path: string): void {
+  const stats = lstatSync(path);
+  const ours = stats.isFile() && stats.uid === process.geteuid?.() && (stats.mode & 0o077) === 0;
+  if (ours) return;
+  throw new Failure(
+    "system-refused",
+    `The lock file ${path} is not a regular file of this user with mode 0600. See who made it, and move it away.`,
+  );
+}
+
+/** SQLite would open it for reading only, and then its exclusive lock excludes nobody. */
+function refuseReadOnly(path: string): void {
+  try {
+    accessSync(path, constants.W_OK);
+  } catch (error) {
+    const code = systemCode(error) ?? "unknown";
+    throw new Failure(
+      "system-refused",
+      `The lock file ${path} can't be written (${code}), so it locks nothing. See that its mode is 0600 and that its disk is not read-only.`,
+      error,
+    );
+  }
+}
+
+function notMade(path: string, code: string | undefined, error: unknown): Failure {
+  const mend =
+    code === "ENOENT"
+      ? `Make the folder ${dirname(path)}, owned by the user of this process, with mode 0700.`
+      : `See that the user of this process may write to the folder ${dirname(path)}, and that its disk is neither full nor read-only.`;
+  return new Failure(
+    "system-refused",
+    `The lock file ${path} could not be made (${code ?? "unknown"}). ${mend}`,
+    error,
+  );
+}
+
+/**
+ * Who holds a lock, in a plain file of mode 0600 beside it: for people only. It may be
+ * old (a holder was killed) or missing (it was not yet written), so nothing is decided by it.
+ */
+const holderLine = /^process (\d{1,10}) on ([A-Za-z0-9._-]{1,253}) since (\d{4}-\d\d-\d\dT[\d:.]{8,12}Z)\n$/;
+
+/** Writes this process as the holder. A failure is kept quiet: the lock holds without it. */
+export function writeHolder(path: string, since: Date): void {
+  try {
+    rmSync(path, { force: true });
+    const file = openSync(path, "wx", 0o600);
+    try {
+      writeSync(file, `process ${process.pid} on ${hostname()} since ${since.toISOString()}\n`);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    // A full disk, say: whoever waits is then told of "another process".
+  }
+}
+
+/** Removes the file again. */
+export function clearHolder(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // What is left behind is replaced by the next holder.
+  }
+}
+
+/** The subject of a sentence: `Process 12 on web-1 (since …)`, or `Another process` where nothing usable stands there. */
+export async function describeHolder(path: string): Promise<string> {
+  try {
+    const read = await readBounded(path, { maxBytes: 512, followLink: false });
+    const line = read.kind === "content" ? read.bytes.toString("latin1") : "";
+    const [, pid, host, since] = holderLine.exec(line) ?? [];
+    if (pid !== undefined) return `Process ${pid} on ${host} (since ${since})`;
+  } catch {
+    // Told as below.
+  }
+  return "Another process";
+}
