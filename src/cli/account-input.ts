@@ -1,6 +1,6 @@
 import { Failure } from "../errors.ts";
 import { aText, exactFields, RecordFormatError } from "../lib/json.ts";
-import type { Account } from "../presto/issuer.ts";
+import type { Account } from "../presto/auth.ts";
 import { Secret } from "../secret.ts";
 import { faultOfEmail, faultOfPassword } from "../store/credentials.ts";
 import type { Io } from "./command.ts";

@@ -1,6 +1,5 @@
 import { Failure } from "../errors.ts";
-import { generatePassword } from "../presto/generate-password.ts";
-import { brokenPasswordRules } from "../presto/password-policy.ts";
+import { brokenPasswordRules, generatePassword } from "../presto/password.ts";
 import { Secret } from "../secret.ts";
 import type { Credentials } from "../store/contract.ts";
 import { faultOfPassword } from "../store/credentials.ts";

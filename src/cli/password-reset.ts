@@ -1,8 +1,8 @@
 import { type CredentialConfig, loadCredentialConfig } from "../config/load-credential-config.ts";
-import { callTimeoutMs, noCredentials, settleReset } from "../credentials/settle-reset.ts";
 import { Failure } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";
-import { createIssuer } from "../presto/auth-client.ts";
+import { createIssuer } from "../presto/auth.ts";
+import { callTimeoutMs, noCredentials, settleReset } from "../presto/password-reset.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import type { TokenStore } from "../store/contract.ts";
 import { openCredentials, openRenewalLock, openStore } from "../store/open.ts";

@@ -1,7 +1,5 @@
 import type { StoreConfig } from "../config/load-store-config.ts";
-import { createAsk } from "../presto/ask-with-token.ts";
-import { createProbe } from "../presto/probe.ts";
-import type { ProbeVerdict } from "../presto/probe.ts";
+import { createAsk, createProbe, type ProbeVerdict } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
 import type { Io } from "./command.ts";
 import { withUpstream } from "./upstream-pool.ts";

@@ -1,5 +1,5 @@
-import type { ResetOutcome } from "../credentials/settle-reset.ts";
 import { Failure } from "../errors.ts";
+import type { ResetOutcome } from "../presto/password-reset.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import type { Io } from "./command.ts";
 import { printJson, printLine } from "./output.ts";

@@ -1,5 +1,5 @@
 import { Failure } from "../errors.ts";
-import type { Account } from "../presto/issuer.ts";
+import type { Account } from "../presto/auth.ts";
 import type { CredentialStore, StoredCredentials } from "../store/contract.ts";
 
 /**

@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import { ConnectError } from "../connect/errors.ts";
 import type { Origin } from "../lib/host.ts";
 import { type Address, parseAddress } from "../lib/ip.ts";
-import { parseObject } from "../presto/json-answer.ts";
+import { parseObject } from "../presto/answers.ts";
 import { fieldOf } from "../upstream/call.ts";
 import { type CallEnd, callOnce, PrestoCallError, type WholeAnswer } from "../upstream/request-once.ts";
 

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { Failure } from "../errors.ts";
-import type { Account } from "../presto/issuer.ts";
+import type { Account } from "../presto/auth.ts";
 import type { CredentialStore, Credentials } from "../store/contract.ts";
 
 /** The accounts that a token may be asked for with: one e-mail, and one password or, after an unsettled reset, two. */

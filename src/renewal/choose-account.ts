@@ -1,6 +1,5 @@
-import type { Account } from "../presto/issuer.ts";
-import { unreachable } from "./renewal-end.ts";
-import type { RenewalEnd } from "./renewal-end.ts";
+import type { Account } from "../presto/auth.ts";
+import { type RenewalEnd, unreachable } from "./renewal-end.ts";
 import type { RenewalRun } from "./renewal-run.ts";
 
 /** The account that a call would be made with, or, without one that Presto may accept, the run's end: nothing is begun then. */

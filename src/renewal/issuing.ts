@@ -1,5 +1,5 @@
 import { within } from "../lib/async.ts";
-import type { Account, IssueEnd } from "../presto/issuer.ts";
+import type { Account, IssueEnd } from "../presto/auth.ts";
 import { chooseAccount } from "./choose-account.ts";
 import type { NextState, Standing } from "./next-state.ts";
 import type { RenewalRun } from "./renewal-run.ts";

@@ -1,4 +1,4 @@
-import type { Account, IssueEnd, IssuedToken } from "../presto/issuer.ts";
+import type { Account, IssueEnd, IssuedToken } from "../presto/auth.ts";
 import type { Intent, RenewalReason, TokenRecord } from "../store/contract.ts";
 import type { RenewalEnd } from "./renewal-end.ts";
 import type { Found } from "./renewal-parts.ts";

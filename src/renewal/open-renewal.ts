@@ -1,8 +1,8 @@
 import type { Clock } from "../clock.ts";
 import { type EgressOptions, openEgress } from "../connect/open.ts";
 import type { Signals } from "../observe/signals.ts";
-import { createEvidence } from "../presto/evidence.ts";
 import { openStore, type StoreOptions } from "../store/open.ts";
+import { createEvidence } from "../token/health.ts";
 import { composeRenewal } from "./compose-renewal.ts";
 import type { IssuingOptions } from "./issuing-options.ts";
 import type { RenewalParts, TokenUsers } from "./renewal-parts.ts";

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Signals } from "../observe/signals.ts";
-import type { IssuedToken, Issuer } from "../presto/issuer.ts";
+import type { IssuedToken, Issuer } from "../presto/auth.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
 import type { RenewalLock, StoredRecord, TokenRecord, TokenStore } from "../store/contract.ts";

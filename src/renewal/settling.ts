@@ -1,6 +1,6 @@
 import { untilAborted } from "../lib/async.ts";
 import { backOffMs } from "../lib/backoff.ts";
-import type { IssueEnd } from "../presto/issuer.ts";
+import type { IssueEnd } from "../presto/auth.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import { afterIssue } from "./issuing.ts";
 import type { NextState } from "./next-state.ts";

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
-import type { Evidence } from "../presto/evidence.ts";
-import type { TokenSource } from "../token/token-source.ts";
+import type { Evidence } from "../token/health.ts";
+import type { TokenSource } from "../token/source.ts";
 import type { TokenUsers } from "./renewal-parts.ts";
 
 export interface UsersHereOptions {

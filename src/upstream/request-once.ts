@@ -4,7 +4,6 @@ import undiciSymbols from "undici/lib/core/symbols.js";
 import { ConnectError } from "../connect/errors.ts";
 import { systemCode } from "../errors.ts";
 import { ByteList } from "../lib/buffers.ts";
-import type { AuthCallControl } from "../presto/issuer.ts";
 
 /**
  * - `called-off`: whoever asked withdrew right before the first byte.
@@ -73,6 +72,14 @@ export type CallEnd =
 
 const { kQueuedAbort } = undiciSymbols;
 
+/** How a call to an auth endpoint is kept in check. */
+export interface CallControl {
+  /** Asked right before the first byte; false ends the call as `not-sent`. */
+  readonly mayBegin: () => boolean;
+  /** Gives the call up: its connection is closed. Its end is then `unclear`, or `not-sent`. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * Sends one request once, over a connection of its own that is closed after it: on one that
  * was kept alive, the server's close could cross the request, and its end would be unclear.
@@ -81,7 +88,7 @@ const { kQueuedAbort } = undiciSymbols;
 export async function callOnce(
   openPool: () => Dispatcher,
   request: OwnRequest,
-  control: AuthCallControl,
+  control: CallControl,
 ): Promise<CallEnd> {
   if (control.signal.aborted) return { kind: "not-sent", cause: givenUp(false) };
   let pool: Dispatcher;
@@ -99,7 +106,7 @@ export async function callOnce(
 
 /** undici calls these methods as the exchange goes on. */
 class OneCall implements Dispatcher.DispatchHandler {
-  readonly #control: AuthCallControl;
+  readonly #control: CallControl;
   readonly #end = Promise.withResolvers<CallEnd>();
   #controller: Dispatcher.DispatchController | undefined;
   #leaveQueue: ((reason: Error) => void) | undefined;
@@ -110,7 +117,7 @@ class OneCall implements Dispatcher.DispatchHandler {
   readonly #bytes = new ByteList();
   #size = 0;
 
-  constructor(control: AuthCallControl) {
+  constructor(control: CallControl) {
     this.#control = control;
   }
 

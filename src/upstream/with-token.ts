@@ -1,5 +1,5 @@
 import { Problem } from "../errors.ts";
-import type { TokenOrNone, TokenSource } from "../token/token-source.ts";
+import type { TokenOrNone, TokenSource } from "../token/source.ts";
 import type { Token } from "../token/token.ts";
 import { type Answer, type Call, CallerGone, discard, isJson } from "./call.ts";
 import type { Send } from "./dispatch.ts";

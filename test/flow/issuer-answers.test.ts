@@ -3,13 +3,12 @@ import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { describeError } from "../../src/observe/describe-error.ts";
-import type { Issuer, IssueEnd } from "../../src/presto/issuer.ts";
+import type { IssueEnd, Issuer } from "../../src/presto/auth.ts";
 import { createAuthority } from "../../src/sandbox/certificates.ts";
 import { Secret } from "../../src/secret.ts";
 import { marksIn } from "../support/marks.ts";
 import { freeControl, openIssuer, requestFor } from "../support/own-calls.ts";
-import { httpAnswer, startRawPresto } from "../support/raw-presto.ts";
-import type { RawPresto } from "../support/raw-presto.ts";
+import { httpAnswer, type RawPresto, startRawPresto } from "../support/raw-presto.ts";
 
 const account = { email: "marked-Zk3Q9@bank.example", password: "Marked-Pq7Xw2-passw0rd!" };
 const token = "1111|Marked7Token9Lm4Vb2";

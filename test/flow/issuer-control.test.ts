@@ -1,11 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import type { Issuer } from "../../src/presto/issuer.ts";
+import type { Issuer } from "../../src/presto/auth.ts";
 import { createAuthority } from "../../src/sandbox/certificates.ts";
 import { Secret } from "../../src/secret.ts";
 import { freeControl, openIssuer, requestFor } from "../support/own-calls.ts";
-import { httpAnswer, startRawPresto } from "../support/raw-presto.ts";
-import type { RawPresto } from "../support/raw-presto.ts";
+import { httpAnswer, type RawPresto, startRawPresto } from "../support/raw-presto.ts";
 
 const authority = await createAuthority();
 const request = requestFor({ email: "fi@bank.example", password: "Pass-w0rd!" });

@@ -1,15 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../src/clock.ts";
-import { createAsk } from "../../src/presto/ask-with-token.ts";
-import { createProbe } from "../../src/presto/probe.ts";
-import { createSandbox } from "../../src/sandbox/server.ts";
-import type { Sandbox } from "../../src/sandbox/server.ts";
+import { createAsk, createProbe } from "../../src/presto/probe.ts";
+import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
 import { Secret } from "../../src/secret.ts";
 import { createFastClock } from "../support/fast-clock.ts";
 import { poolOpener } from "../support/own-calls.ts";
-import { httpAnswer, startRawPresto } from "../support/raw-presto.ts";
-import type { RawPresto } from "../support/raw-presto.ts";
+import { httpAnswer, type RawPresto, startRawPresto } from "../support/raw-presto.ts";
 
 const reference = "TRX000000000";
 const path = `/api/institutions/v1/wallet/transaction/${reference}`;

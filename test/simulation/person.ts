@@ -1,6 +1,6 @@
-import { callTimeoutMs, settleReset } from "../../src/credentials/settle-reset.ts";
 import { Failure } from "../../src/errors.ts";
-import type { Issuer } from "../../src/presto/issuer.ts";
+import type { Issuer } from "../../src/presto/auth.ts";
+import { callTimeoutMs, settleReset } from "../../src/presto/password-reset.ts";
 import type { WritableStore } from "../../src/renewal/renewal-parts.ts";
 import { Secret } from "../../src/secret.ts";
 import { type CredentialStore, type RenewalLock, StoreError } from "../../src/store/contract.ts";

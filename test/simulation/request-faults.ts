@@ -20,7 +20,7 @@ export const requestFaults: readonly DeliberateFault[] = [
     what: "A record of a smaller generation than the one in hand is not taken.",
     patches: [
       {
-        file: "token/token-source.ts",
+        file: "token/source.ts",
         from: "const next = stored.record;",
         to: "const next = stored.record;\n    if (record !== undefined && next.generation < record.generation) return;",
       },
@@ -42,7 +42,7 @@ export const requestFaults: readonly DeliberateFault[] = [
     what: "A 401 is held against the token in hand, whichever token it was for.",
     patches: [
       {
-        file: "token/token-source.ts",
+        file: "token/source.ts",
         from: "      mark(rejected);",
         to: "      mark(hand.current() ?? rejected);",
       },
@@ -53,7 +53,7 @@ export const requestFaults: readonly DeliberateFault[] = [
     what: "After a 401 nobody waits for another token.",
     patches: [
       {
-        file: "token/token-source.ts",
+        file: "token/source.ts",
         from: "const limit = intentSeenAt === undefined ? rejectedAt + holdMaxMs : call.deadlineAt;",
         to: "const limit = rejectedAt;",
       },
@@ -98,7 +98,7 @@ export const requestFaults: readonly DeliberateFault[] = [
     what: "A call that waits for a token is not told that its time is over.",
     patches: [
       {
-        file: "token/token-waits.ts",
+        file: "token/watch.ts",
         from: `(why) => end({ kind: "interrupted", why })`,
         to: `(why) => void why`,
       },
@@ -109,7 +109,7 @@ export const requestFaults: readonly DeliberateFault[] = [
     what: "A token that was rejected once stays so, also when Presto accepts it.",
     patches: [
       {
-        file: "token/token-source.ts",
+        file: "token/source.ts",
         from: "if (!rejections.clear(id)) return;",
         to: "if (rejections.has(id)) return;",
       },
@@ -120,12 +120,12 @@ export const requestFaults: readonly DeliberateFault[] = [
     what: "A new reset takes the place of a pending password that was never settled.",
     patches: [
       {
-        file: "credentials/settle-reset.ts",
+        file: "presto/password-reset.ts",
         from: "if (credentials.pending !== null) {",
         to: "if (credentials.pending !== null && wanted !== undefined) {",
       },
       {
-        file: "credentials/settle-reset.ts",
+        file: "presto/password-reset.ts",
         from: `if (wanted === undefined) throw changedMeanwhile("The earlier password reset was settled meanwhile");`,
         to: `wanted ??= new (credentials.password.constructor as new (text: string) => Secret)("another new password");`,
       },

@@ -1,4 +1,5 @@
-import type { AuthCallControl, IssueEnd, Issuer, IssueRequest } from "../../src/presto/issuer.ts";
+import type { IssueEnd, IssueRequest, Issuer } from "../../src/presto/auth.ts";
+import type { CallControl } from "../../src/upstream/request-once.ts";
 import type { Fate, Faults } from "./faults.ts";
 import type { IssueCall } from "./issue-call.ts";
 import type { Presto } from "./presto.ts";
@@ -77,7 +78,7 @@ export function createSimIssuer(options: SimIssuerOptions, process: SimProcess):
   interface Travel {
     readonly call: IssueCall;
     readonly request: IssueRequest;
-    readonly signal: AuthCallControl["signal"];
+    readonly signal: CallControl["signal"];
     readonly fate: Fate;
     /** Undefined once its client has heard something else. */
     readonly answer: ((end: IssueEnd) => void) | undefined;

@@ -1,4 +1,4 @@
-import type { Issuer, ResetEnd } from "../../src/presto/issuer.ts";
+import type { Issuer, ResetEnd } from "../../src/presto/auth.ts";
 import type { Fate, Faults } from "./faults.ts";
 import type { Presto } from "./presto.ts";
 import type { Random } from "./random.ts";

@@ -1,7 +1,6 @@
 import { noSignals } from "../../src/observe/no-signals.ts";
 import type { Signals } from "../../src/observe/signals.ts";
-import { createEvidence, type Evidence } from "../../src/presto/evidence.ts";
-import type { Issuer } from "../../src/presto/issuer.ts";
+import type { Issuer } from "../../src/presto/auth.ts";
 import { createProbe, type ProbeAnswer } from "../../src/presto/probe.ts";
 import { createAccounts } from "../../src/renewal/accounts.ts";
 import { createLifecycle, type Lifecycle } from "../../src/renewal/lifecycle.ts";
@@ -11,7 +10,8 @@ import { dueAt, isDueAt } from "../../src/renewal/schedule.ts";
 import { usersHere } from "../../src/renewal/users-here.ts";
 import type { Secret } from "../../src/secret.ts";
 import type { CredentialStore, RenewalLock, TokenStore } from "../../src/store/contract.ts";
-import { createTokenSource, type TokenSource } from "../../src/token/token-source.ts";
+import { createEvidence, type Evidence } from "../../src/token/health.ts";
+import { createTokenSource, type TokenSource } from "../../src/token/source.ts";
 import { createSend, withReconnect } from "../../src/upstream/dispatch.ts";
 import { createAdmission } from "../../src/upstream/limiter.ts";
 import { type Perform, withToken } from "../../src/upstream/with-token.ts";

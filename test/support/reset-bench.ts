@@ -1,7 +1,8 @@
-import { type ResetOutcome, type ResetParts, settleReset } from "../../src/credentials/settle-reset.ts";
-import type { Account, AuthCallControl, ResetEnd } from "../../src/presto/issuer.ts";
+import type { Account, ResetEnd } from "../../src/presto/auth.ts";
+import { type ResetOutcome, type ResetParts, settleReset } from "../../src/presto/password-reset.ts";
 import type { Secret } from "../../src/secret.ts";
 import { type Credentials, type StoredCredentials, StoreError } from "../../src/store/contract.ts";
+import type { CallControl } from "../../src/upstream/request-once.ts";
 import { createHandClock, type HandClock } from "./hand-clock.ts";
 import { plain, type PlainCredentials } from "./plain-credentials.ts";
 
@@ -26,7 +27,7 @@ export interface ResetBench {
 /** Credentials in memory whose writes go as the test says, and a Presto that answers as it says. */
 export function createResetBench(
   first: Credentials | undefined,
-  answer: ResetEnd | ((control: AuthCallControl) => Promise<ResetEnd>),
+  answer: ResetEnd | ((control: CallControl) => Promise<ResetEnd>),
   fates: WriteFate[] = [],
 ): ResetBench {
   const clock = createHandClock();

@@ -1,11 +1,8 @@
 import { noSignals } from "../../src/observe/no-signals.ts";
-import { createTokenSource } from "../../src/token/token-source.ts";
-import type { TokenOrNone, TokenSource } from "../../src/token/token-source.ts";
+import { createTokenSource, type TokenOrNone, type TokenSource } from "../../src/token/source.ts";
 import type { Token } from "../../src/token/token.ts";
-import { createHandClock } from "./hand-clock.ts";
-import type { HandClock } from "./hand-clock.ts";
-import { createMemoryStore } from "./memory-store.ts";
-import type { MemoryStore } from "./memory-store.ts";
+import { createHandClock, type HandClock } from "./hand-clock.ts";
+import { createMemoryStore, type MemoryStore } from "./memory-store.ts";
 
 export const holdMaxMs = 5_000;
 

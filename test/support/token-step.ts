@@ -1,6 +1,6 @@
 import { Problem } from "../../src/errors.ts";
 import { noSignals } from "../../src/observe/no-signals.ts";
-import { createTokenSource } from "../../src/token/token-source.ts";
+import { createTokenSource } from "../../src/token/source.ts";
 import type { Answer, Call } from "../../src/upstream/call.ts";
 import type { Send } from "../../src/upstream/dispatch.ts";
 import { type Admission, createAdmission } from "../../src/upstream/limiter.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { readAccount } from "../../../src/cli/account-input.ts";
-import type { Account } from "../../../src/presto/issuer.ts";
+import type { Account } from "../../../src/presto/auth.ts";
 import { createTestIo } from "../../support/command-io.ts";
 import { typedInput } from "../../support/typed-input.ts";
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { resetFailure, tellChanged } from "../../../src/cli/reset-result.ts";
 import { ConnectError } from "../../../src/connect/errors.ts";
-import type { ResetOutcome } from "../../../src/credentials/settle-reset.ts";
+import type { ResetOutcome } from "../../../src/presto/password-reset.ts";
 import { createTestIo } from "../../support/command-io.ts";
 
 const detail = "This is why.";

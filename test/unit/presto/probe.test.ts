@@ -1,10 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { createEvidence } from "../../../src/presto/evidence.ts";
-import type { Evidence } from "../../../src/presto/evidence.ts";
-import { createProbe } from "../../../src/presto/probe.ts";
-import type { ProbeAnswer } from "../../../src/presto/probe.ts";
+import { createProbe, type ProbeAnswer } from "../../../src/presto/probe.ts";
 import { Secret } from "../../../src/secret.ts";
+import { createEvidence, type Evidence } from "../../../src/token/health.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 
 const token = new Secret("the-token");

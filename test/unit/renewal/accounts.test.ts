@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import type { Account } from "../../../src/presto/issuer.ts";
-import { createAccounts } from "../../../src/renewal/accounts.ts";
-import type { Accounts } from "../../../src/renewal/accounts.ts";
+import type { Account } from "../../../src/presto/auth.ts";
+import { type Accounts, createAccounts } from "../../../src/renewal/accounts.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 import { createMemoryCredentials } from "../../support/memory-credentials.ts";
 

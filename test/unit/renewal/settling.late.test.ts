@@ -2,12 +2,11 @@ import { getEventListeners } from "node:events";
 
 import { describe, expect, it } from "vitest";
 
-import type { IssueEnd } from "../../../src/presto/issuer.ts";
+import type { IssueEnd } from "../../../src/presto/auth.ts";
 import type { NextState } from "../../../src/renewal/next-state.ts";
 import { defaultTimes } from "../../../src/renewal/renewal-times.ts";
 import { settling } from "../../../src/renewal/settling.ts";
-import { createRenewalBench, follow } from "../../support/renewal-bench.ts";
-import type { Followed, RenewalBench } from "../../support/renewal-bench.ts";
+import { createRenewalBench, follow, type Followed, type RenewalBench } from "../../support/renewal-bench.ts";
 import { standing } from "../../support/renewal-cases.ts";
 import { issuedToken, refusal, unclear } from "../../support/scripted-presto.ts";
 

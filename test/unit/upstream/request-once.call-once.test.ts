@@ -1,8 +1,12 @@
 import { Dispatcher } from "undici";
 import { describe, expect, it } from "vitest";
 
-import type { AuthCallControl } from "../../../src/presto/issuer.ts";
-import { type CallEnd, callOnce, type OwnRequest } from "../../../src/upstream/request-once.ts";
+import {
+  type CallControl,
+  type CallEnd,
+  callOnce,
+  type OwnRequest,
+} from "../../../src/upstream/request-once.ts";
 
 const request: OwnRequest = { method: "POST", path: "/x", headers: [], body: Buffer.from("{}") };
 
@@ -41,7 +45,7 @@ class HandDispatcher extends Dispatcher {
 
 async function call(
   hand: HandDispatcher,
-  control: Partial<AuthCallControl> = {},
+  control: Partial<CallControl> = {},
 ): Promise<{ end: CallEnd; told: readonly string[] }> {
   const whole = { mayBegin: () => true, signal: new AbortController().signal, ...control };
   const end = await callOnce(() => hand, request, whole);

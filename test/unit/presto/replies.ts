@@ -1,4 +1,4 @@
-import type { IssueRequest } from "../../../src/presto/issuer.ts";
+import type { IssueRequest } from "../../../src/presto/auth.ts";
 import { Secret } from "../../../src/secret.ts";
 import type { WholeAnswer } from "../../../src/upstream/request-once.ts";
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { noSignals } from "../../../src/observe/no-signals.ts";
 import { Secret } from "../../../src/secret.ts";
-import { createTokenSource } from "../../../src/token/token-source.ts";
+import { createTokenSource } from "../../../src/token/source.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 import { createMemoryStore, intent } from "../../support/memory-store.ts";
 import { plainCall } from "../../support/plain-call.ts";

@@ -2,10 +2,9 @@ import { inspect } from "node:util";
 
 import { describe, expect, it } from "vitest";
 
-import { readIssueAnswer, readResetAnswer } from "../../../src/presto/wire.ts";
+import { readIssueAnswer, readResetAnswer } from "../../../src/presto/auth.ts";
 import { marksIn } from "../../support/marks.ts";
-import { answerOf, asked, now } from "./answers.ts";
-import type { AnswerOptions } from "./answers.ts";
+import { answerOf, type AnswerOptions, asked, now } from "./replies.ts";
 
 describe("a refusal", () => {
   it.each([401, 422, 429] as const)("is a %i in Presto's shape, typed as JSON or not at all", (status) => {

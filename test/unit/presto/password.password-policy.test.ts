@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { brokenPasswordRules } from "../../../src/presto/password-policy.ts";
+import { brokenPasswordRules } from "../../../src/presto/password.ts";
 import { Secret } from "../../../src/secret.ts";
 
 function broken(password: string): string[] {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { longestRetryAfterMs, readRetryAfter, readTime } from "../../../src/presto/answer-times.ts";
+import { longestRetryAfterMs, readRetryAfter, readTime } from "../../../src/presto/answers.ts";
 
 describe("a time of Presto's", () => {
   it.each([

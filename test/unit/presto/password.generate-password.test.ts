@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { generatePassword } from "../../../src/presto/generate-password.ts";
-import { brokenPasswordRules } from "../../../src/presto/password-policy.ts";
+import { brokenPasswordRules, generatePassword } from "../../../src/presto/password.ts";
 
 describe("a generated password", () => {
   it("keeps every rule, is plain to type, and is never the same: 10,000 times", () => {

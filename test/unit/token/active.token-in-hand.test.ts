@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { emptyRecord } from "../../../src/renewal/write-record.ts";
 import { Secret } from "../../../src/secret.ts";
-import { createTokenInHand } from "../../../src/token/token-in-hand.ts";
+import { createTokenInHand } from "../../../src/token/active.ts";
 
 function open() {
   const changes: number[] = [];

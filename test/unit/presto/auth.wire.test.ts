@@ -2,10 +2,9 @@ import { inspect } from "node:util";
 
 import { describe, expect, it } from "vitest";
 
-import { issueBody, longestToken, readIssueAnswer, resetBody } from "../../../src/presto/wire.ts";
+import { issueBody, longestToken, readIssueAnswer, resetBody } from "../../../src/presto/auth.ts";
 import { Secret } from "../../../src/secret.ts";
-import { answerOf, asked, now } from "./answers.ts";
-import type { AnswerOptions } from "./answers.ts";
+import { answerOf, type AnswerOptions, asked, now } from "./replies.ts";
 
 const whole = {
   token: "1111|kjbd.eyJ-_~+/=",

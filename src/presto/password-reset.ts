@@ -1,8 +1,8 @@
 import type { Clock } from "../clock.ts";
 import { Failure } from "../errors.ts";
-import type { Issuer, RefusedByPresto, ResetEnd } from "../presto/issuer.ts";
 import type { Secret } from "../secret.ts";
 import type { CredentialStore, Credentials } from "../store/contract.ts";
+import type { Issuer, RefusedByPresto, ResetEnd } from "./auth.ts";
 
 /** What a password reset needs. The renewal lock is held by whoever calls, and no intent stands. */
 export interface ResetParts {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { createEvidence } from "../../../src/presto/evidence.ts";
-import type { Evidence } from "../../../src/presto/evidence.ts";
+import { createEvidence, type Evidence } from "../../../src/token/health.ts";
 
 function open(): { evidence: Evidence; at(ms: number): Evidence } {
   let now = 0;

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 
 import { noSignals } from "../../../src/observe/no-signals.ts";
-import { createRecordWatch } from "../../../src/token/record-watch.ts";
+import { createRecordWatch } from "../../../src/token/watch.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 import { createMemoryStore } from "../../support/memory-store.ts";
 

@@ -3,11 +3,9 @@ import type { Interruptible, Interruption } from "../lib/async.ts";
 import type { Signals } from "../observe/signals.ts";
 import type { Secret } from "../secret.ts";
 import type { StoredRecord, TokenRecord, TokenStore } from "../store/contract.ts";
-import { createRecordWatch } from "./record-watch.ts";
-import { createRejections } from "./rejections.ts";
-import { createTokenInHand, type Offer } from "./token-in-hand.ts";
-import { createTokenWaits, type Verdict } from "./token-waits.ts";
+import { createRejections, createTokenInHand, type Offer } from "./active.ts";
 import type { Token } from "./token.ts";
+import { createRecordWatch, createTokenWaits, type Verdict } from "./watch.ts";
 
 export interface TokenSourceOptions {
   readonly store: TokenStore;

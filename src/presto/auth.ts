@@ -1,0 +1,289 @@
+import type { Dispatcher } from "undici";
+
+import type { Clock } from "../clock.ts";
+import { Secret } from "../secret.ts";
+import { isTokenText } from "../token/token.ts";
+import { fieldOf } from "../upstream/call.ts";
+import {
+  type CallControl,
+  type CallEnd,
+  callOnce,
+  PrestoCallError,
+  type WholeAnswer,
+} from "../upstream/request-once.ts";
+import {
+  isErrorShape,
+  type JsonObject,
+  parseObject,
+  readJson,
+  readRetryAfter,
+  readTime,
+  toObject,
+} from "./answers.ts";
+
+/** Where the two auth calls go. */
+export const authPaths = {
+  issue: "/api/institutions/v1/auth/token/issue",
+  reset: "/api/institutions/v1/auth/password/reset",
+} as const;
+
+/** Longest token that is believed to be one: a header field can't be much longer on its way. */
+export const longestToken = 16 * 1024;
+
+/** What asks for a token. Holds the password: it goes to Presto, and nowhere else. */
+export function issueBody({ account, name, expiresAt }: IssueRequest): Buffer {
+  return toBody({
+    email: account.email.reveal(),
+    password: account.password.reveal(),
+    token_name: name,
+    token_expiration_date: dayOf(expiresAt),
+  });
+}
+
+/** What asks for another password. */
+export function resetBody({ email, password }: Account, newPassword: Secret): Buffer {
+  return toBody({
+    email: email.reveal(),
+    current_password: password.reveal(),
+    new_password: newPassword.reveal(),
+  });
+}
+
+/**
+ * What an answer to an issue call says. Whatever is missing beside the token is made up for;
+ * without a token that can be used nothing is known, since the old one may be dead by now.
+ * @param now milliseconds since 1970, when the answer came
+ */
+export function readIssueAnswer(answer: WholeAnswer, asked: IssueRequest, now: number): IssueEnd {
+  if (!isSuccess(answer)) {
+    return readRefusal(answer, "the e-mail or the password", now) ?? unexpectedStatus(answer);
+  }
+  // By what it is and not by what it is called: nothing but Presto puts a token there, and it would be lost.
+  const body = parseObject(answer.body);
+  if (body === undefined) return notJson(answer);
+  const data = toObject(body.get("data"));
+  const token = data?.get("token");
+  if (data === undefined || token === undefined || token === null || token === "") {
+    return unclear("no-token", `Presto answered ${answer.status} without a token; it may have made one`);
+  }
+  if (typeof token !== "string" || token.length > longestToken || !isTokenText(token)) {
+    return unclear(
+      "unusable-token",
+      `Presto answered ${answer.status} with a token that is no text, is too long, or can't stand in a header field`,
+    );
+  }
+  return { kind: "issued", issued: toIssued(new Secret(token), data, asked, now) };
+}
+
+/** What an answer to a reset says. */
+export function readResetAnswer(answer: WholeAnswer, now: number): ResetEnd {
+  if (!isSuccess(answer)) {
+    return readRefusal(answer, "the e-mail or the current password", now) ?? unexpectedStatus(answer);
+  }
+  const body = parseObject(answer.body);
+  if (body === undefined) return notJson(answer);
+  if (typeof body.get("message") === "string" || toObject(body.get("data")) !== undefined) {
+    return { kind: "reset" };
+  }
+  return unclear("not-json", `Presto answered ${answer.status}, but not as it answers to a reset`);
+}
+
+function toIssued(token: Secret, data: JsonObject, asked: IssueRequest, now: number): IssuedToken {
+  const expiresAt = readTime(data.get("expiration_date"));
+  const issuedAt = readTime(data.get("created_at"));
+  // A token that has just been made can't be past its end: such a date says nothing.
+  const ends = expiresAt !== undefined && expiresAt.getTime() > now ? expiresAt : startOfDay(asked.expiresAt);
+  // Nor can it have been made after it: its life would have no length.
+  const begins = issuedAt !== undefined && issuedAt < ends ? issuedAt : new Date(now);
+  return { token, name: readName(data.get("token_name")) ?? asked.name, issuedAt: begins, expiresAt: ends };
+}
+
+/** People read it on terminals, so it holds nothing that moves a cursor. */
+function readName(value: unknown): string | undefined {
+  return typeof value === "string" && /^[^\p{C}]{1,255}$/u.test(value) ? value : undefined;
+}
+
+function isSuccess({ status }: WholeAnswer): boolean {
+  return status >= 200 && status < 300;
+}
+
+type Unclear = Extract<IssueEnd, { kind: "unclear" }>;
+
+function unclear(code: PrestoCallError["code"], message: string): Unclear {
+  return { kind: "unclear", cause: new PrestoCallError(code, message) };
+}
+
+function notJson({ status, body }: WholeAnswer): Unclear {
+  const what = body.length === 0 ? "an empty body" : "something that is not a JSON object";
+  return unclear("not-json", `Presto answered ${status} with ${what}; it may have acted`);
+}
+
+function unexpectedStatus({ status }: WholeAnswer): Unclear {
+  const reason =
+    status === 401 || status === 422 || status === 429
+      ? `Presto, or a gateway before it, answered ${status}, but not in Presto's own shape`
+      : `Presto, or a gateway before it, answered ${status}`;
+  return unclear("unexpected-status", `${reason}; it may have acted`);
+}
+
+function toBody(members: Readonly<Record<string, string>>): Buffer {
+  return Buffer.from(JSON.stringify(members), "utf8");
+}
+
+/** `YYYY-MM-DD`, in UTC. */
+function dayOf(time: Date): string {
+  return time.toISOString().slice(0, 10);
+}
+
+/** What Presto makes of the day that it is told. */
+function startOfDay(time: Date): Date {
+  return new Date(`${dayOf(time)}T00:00:00.000Z`);
+}
+
+/**
+ * A refusal by which Presto did nothing: 401, 422 or 429 in its own shape. Undefined for
+ * every other answer: the same status on a gateway's page does not say what Presto did.
+ * @param whatFor401 what a 401 to this call is about: `the e-mail or the password`
+ * @param now milliseconds since 1970
+ */
+export function readRefusal(
+  answer: WholeAnswer,
+  whatFor401: string,
+  now: number,
+): RefusedByPresto | undefined {
+  const { status } = answer;
+  if (status !== 401 && status !== 422 && status !== 429) return undefined;
+  const body = readJson(answer);
+  if (!isErrorShape(body)) return undefined;
+  const retryAfterMs = readRetryAfter(fieldOf(answer, "retry-after"), now);
+  return {
+    kind: "refused",
+    status,
+    detail: detailOf(status, whatFor401, body),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
+}
+
+function detailOf(status: RefusedByPresto["status"], whatFor401: string, body: JsonObject): string {
+  switch (status) {
+    case 401:
+      return `Presto refused ${whatFor401} (401).`;
+    case 422: {
+      const fields = fieldNames(body);
+      const named = fields.length === 0 ? "it named no field" : `it named: ${fields.join(", ")}`;
+      return `Presto refused what was asked for (422); ${named}.`;
+    }
+    case 429:
+      return "Presto has had too many calls (429).";
+  }
+}
+
+const mostFields = 8;
+
+/** The fields that a 422 complains of. Their names only: its sentences may repeat what was sent. */
+function fieldNames(body: JsonObject): readonly string[] {
+  const names = [...(toObject(body.get("errors"))?.keys() ?? [])];
+  return names.filter((name) => /^[a-z_]{1,40}$/.test(name)).slice(0, mostFields);
+}
+
+export interface IssuerOptions {
+  /**
+   * A bare pool for one call: the connector of the proxy (same source address, same TLS), and
+   * nothing that adds a token or sends again. It is destroyed after the call. Its limits on
+   * time don't matter, since each call turns them off; its connector's limit does.
+   */
+  readonly openPool: () => Dispatcher;
+  readonly clock: Pick<Clock, "now" | "monotonic">;
+  /** Told each answer that came, and when its call was begun (monotonic). */
+  readonly onAnswer?: (answer: WholeAnswer, begunAt: number) => void;
+}
+
+/**
+ * The auth endpoints over HTTP. A call that no byte of was written ends `not-sent`; after
+ * that only an answer that says so clearly is anything but `unclear`. Nothing is sent twice.
+ */
+export function createIssuer({ openPool, clock, onAnswer }: IssuerOptions): Issuer {
+  async function post(path: string, body: Buffer, control: CallControl): Promise<CallEnd> {
+    const headers = [
+      ["content-type", "application/json"],
+      ["accept", "application/json"],
+      // Without it a gateway may compress an answer, and a token would be lost in it (RFC 9110 section 12.5.3).
+      ["accept-encoding", "identity"],
+    ].flat();
+    const begunAt = clock.monotonic();
+    const end = await callOnce(openPool, { method: "POST", path, headers, body }, control);
+    if (end.kind === "answered") onAnswer?.(end.answer, begunAt);
+    return end;
+  }
+
+  return {
+    async issueToken(request, control) {
+      const end = await post(authPaths.issue, issueBody(request), control);
+      return end.kind === "answered" ? readIssueAnswer(end.answer, request, clock.now()) : end;
+    },
+    async resetPassword(account, newPassword, control) {
+      const end = await post(authPaths.reset, resetBody(account, newPassword), control);
+      return end.kind === "answered" ? readResetAnswer(end.answer, clock.now()) : end;
+    },
+  };
+}
+
+/** Who asks. Both are secrets: the e-mail is in no output either. */
+export interface Account {
+  readonly email: Secret;
+  readonly password: Secret;
+}
+
+/** What a token is asked for with. */
+export interface IssueRequest {
+  readonly account: Account;
+  readonly name: string;
+  /** Presto is told the day; the token ends at 00:00 UTC *of* it. */
+  readonly expiresAt: Date;
+}
+
+/** A token that Presto has made. From its making on every other token of the account is dead. */
+export interface IssuedToken {
+  readonly token: Secret;
+  readonly name: string;
+  /** Presto's `created_at`; where it gave none that can be read, the time of the answer. */
+  readonly issuedAt: Date;
+  /** Presto's `expiration_date`; where it gave none that can be read, what was asked for. */
+  readonly expiresAt: Date;
+}
+
+/** Presto said clearly that it did nothing: a status in its own JSON shape. */
+export interface RefusedByPresto {
+  readonly kind: "refused";
+  readonly status: 401 | 422 | 429;
+  /** One sentence for people, without a word of Presto's that could hold a secret. */
+  readonly detail: string;
+  /** From Retry-After, milliseconds. */
+  readonly retryAfterMs?: number;
+}
+
+/** How an issue call ended. Only `refused` and `not-sent` prove that it was not executed. */
+export type IssueEnd =
+  | { readonly kind: "issued"; readonly issued: IssuedToken }
+  | RefusedByPresto
+  /** No byte was written. */
+  | { readonly kind: "not-sent"; readonly cause: unknown }
+  /** It may have been executed, be under way, or be executed later: lost, late, 5xx, HTML, a 200 without a usable token. */
+  | { readonly kind: "unclear"; readonly cause: unknown };
+
+/** How a password reset ended; `unclear` as above. */
+export type ResetEnd =
+  | { readonly kind: "reset" }
+  | RefusedByPresto
+  | { readonly kind: "not-sent"; readonly cause: unknown }
+  | { readonly kind: "unclear"; readonly cause: unknown };
+
+/**
+ * The two auth endpoints: on a connection of their own, without a bearer token, sent once
+ * and never again. Neither rejects. Neither has a time limit of its own but `signal`: a late
+ * answer still counts, and whoever called decides how long to listen for it.
+ */
+export interface Issuer {
+  issueToken(request: IssueRequest, control: CallControl): Promise<IssueEnd>;
+  resetPassword(account: Account, newPassword: Secret, control: CallControl): Promise<ResetEnd>;
+}
