@@ -3,10 +3,10 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { describeError } from "../observe/describe-error.ts";
 import type { Signals } from "../observe/signals.ts";
 import { judgeCaller } from "../policy/caller.ts";
-import type { Renew } from "../renewal/renewal-report.ts";
-import { renewAnswer, roleCannotIssue, type RenewAnswer } from "./renew-answer.ts";
+import type { Renew } from "../renewal/types.ts";
+import { renewAnswer, type RenewAnswer, roleCannotIssue } from "./renew-answer.ts";
 import { readRenewWish } from "./renew-wish.ts";
-import { allowTime, createSmallServer, refuse, type BoundableServer } from "./small-server.ts";
+import { allowTime, type BoundableServer, createSmallServer, refuse } from "./small-server.ts";
 
 export interface ControlActions {
   /** Readiness goes and new calls are refused; the process stays. May be called again. */

@@ -1,4 +1,4 @@
-import type { RenewReply } from "../renewal/renewal-report.ts";
+import type { RenewReply } from "../renewal/types.ts";
 
 /** The reply to `POST /renew`. */
 export interface RenewAnswer {

@@ -1,5 +1,5 @@
 import { readDuration } from "../lib/duration.ts";
-import type { RenewWish } from "../renewal/renewal-report.ts";
+import type { RenewWish } from "../renewal/types.ts";
 
 const defaultWaitMs = 30_000;
 /** Who wants to know more asks `/status`: a connection should not be kept open for hours. */

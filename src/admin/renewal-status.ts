@@ -1,4 +1,4 @@
-import type { RenewalReport } from "../renewal/renewal-report.ts";
+import type { RenewalReport } from "../renewal/types.ts";
 
 /** What `/status` says of the token's renewal, in the names that it has there. Times are ISO 8601. Holds no secret. */
 export interface RenewalStatus {

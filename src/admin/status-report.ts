@@ -1,5 +1,5 @@
 import type { EgressReport } from "../egress-ip/observed.ts";
-import type { RenewalReport } from "../renewal/renewal-report.ts";
+import type { RenewalReport } from "../renewal/types.ts";
 import { egressStatus, type EgressStatus } from "./egress-status.ts";
 import type { Latch } from "./readiness.ts";
 import { renewalStatus, type RenewalStatus } from "./renewal-status.ts";

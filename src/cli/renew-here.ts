@@ -1,9 +1,9 @@
 import type { Config } from "../config/config.ts";
 import { Failure } from "../errors.ts";
-import type { IssuingOptions } from "../renewal/issuing-options.ts";
 import { openRenewal } from "../renewal/open-renewal.ts";
-import type { RenewalParts } from "../renewal/renewal-parts.ts";
 import { renewOnce } from "../renewal/run-once.ts";
+import type { RenewalParts } from "../renewal/run.ts";
+import type { IssuingOptions } from "../renewal/types.ts";
 import type { Io } from "./command.ts";
 import { renewalNotes } from "./renewal-notes.ts";
 import { tellRenewal } from "./renewal-result.ts";

@@ -1,5 +1,5 @@
 import { Failure } from "../errors.ts";
-import type { RenewalEnd } from "../renewal/renewal-end.ts";
+import type { RenewalEnd } from "../renewal/types.ts";
 import { StoreError, type TokenRecord } from "../store/contract.ts";
 import type { Io } from "./command.ts";
 import { printJson, printLine } from "./output.ts";

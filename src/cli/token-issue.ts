@@ -1,6 +1,6 @@
 import { loadConfig } from "../config/load.ts";
 import { exitCodes, Failure } from "../errors.ts";
-import type { RenewalParts } from "../renewal/renewal-parts.ts";
+import type { RenewalParts } from "../renewal/run.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import type { Io, Run } from "./command.ts";
 import { confirm } from "./confirm.ts";

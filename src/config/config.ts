@@ -5,7 +5,7 @@ import type { Origin } from "../lib/host.ts";
 import type { ListenAddress } from "../listen/address.ts";
 import type { LogLevel } from "../observe/log.ts";
 import type { Operation } from "../policy/operations.ts";
-import type { IssuingOptions } from "../renewal/issuing-options.ts";
+import type { IssuingOptions } from "../renewal/types.ts";
 import type { StoreOptions } from "../store/open.ts";
 import type { AdmissionLimits } from "../upstream/limiter.ts";
 

@@ -1,6 +1,6 @@
 import type { GatewaySource } from "../connect/proxy-url.ts";
 import type { EgressCheckSettings } from "../egress-ip/open.ts";
-import type { IssuingOptions } from "../renewal/issuing-options.ts";
+import type { IssuingOptions } from "../renewal/types.ts";
 import type { Secret } from "../secret.ts";
 import type { CredentialOptions, FileCredentialOptions, StoreOptions } from "../store/open.ts";
 import type { SecretSource } from "../store/secret-source.ts";

@@ -1,4 +1,4 @@
-import type { RenewalEnd } from "../renewal/renewal-end.ts";
+import type { RenewalEnd } from "../renewal/types.ts";
 import { isoTime } from "./iso-time.ts";
 import type { Log, LogFields } from "./log.ts";
 import type { IssueCallEnd, RenewalSignals } from "./signals.ts";

@@ -2,7 +2,7 @@ import { Counter, Gauge, Registry } from "prom-client";
 
 import { type Clock, systemClock } from "../clock.ts";
 import type { EgressReport } from "../egress-ip/observed.ts";
-import type { RenewalReport } from "../renewal/renewal-report.ts";
+import type { RenewalReport } from "../renewal/types.ts";
 import { StoreError, type StoreErrorCode } from "../store/contract.ts";
 import { createCallMetrics } from "./call-metrics.ts";
 import { createEgressMetrics } from "./egress-metrics.ts";

@@ -1,9 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 import type { Clock } from "../clock.ts";
-import type { RenewalEnd } from "../renewal/renewal-end.ts";
-import type { RenewalReport } from "../renewal/renewal-report.ts";
-import { renewalStates } from "../renewal/renewal-state.ts";
+import { type RenewalEnd, type RenewalReport, renewalStates } from "../renewal/types.ts";
 import { addReadGauge } from "./read-gauge.ts";
 import { issueCallEnds, type RenewalSignals } from "./signals.ts";
 

@@ -1,7 +1,6 @@
 import type { EgressVerdict } from "../egress-ip/classify.ts";
 import type { Outcome } from "../errors.ts";
-import type { RenewalEnd } from "../renewal/renewal-end.ts";
-import type { RenewalState } from "../renewal/renewal-state.ts";
+import type { RenewalEnd, RenewalState } from "../renewal/types.ts";
 import type { RenewalReason } from "../store/contract.ts";
 
 /** A proxied or refused call, told once, when its reply has ended or its caller has gone. */

@@ -14,10 +14,9 @@ import type { Evidence } from "../token/health.ts";
 import { createPool } from "../upstream/pool.ts";
 import type { WholeAnswer } from "../upstream/request-once.ts";
 import { createAccounts } from "./accounts.ts";
-import type { IssuingOptions } from "./issuing-options.ts";
-import type { RenewalParts, TokenUsers } from "./renewal-parts.ts";
-import { defaultTimes } from "./renewal-times.ts";
+import type { RenewalParts, TokenUsers } from "./run.ts";
 import { dueAt, isDueAt } from "./schedule.ts";
+import { defaultTimes, type IssuingOptions } from "./types.ts";
 
 export interface RenewalSurroundings {
   readonly origin: Origin;

@@ -1,9 +1,14 @@
 import { insist } from "../lib/backoff.ts";
 import type { Intent, TokenRecord } from "../store/contract.ts";
-import type { NextState, Standing } from "./next-state.ts";
-import { unreachable } from "./renewal-end.ts";
-import { type RenewalRun, writtenBy } from "./renewal-run.ts";
-import { emptyRecord, writeRecord } from "./write-record.ts";
+import {
+  emptyRecord,
+  type NextState,
+  type RenewalRun,
+  type Standing,
+  writeRecord,
+  writtenBy,
+} from "./run.ts";
+import { unreachable } from "./types.ts";
 
 type Intending = Extract<NextState, { to: "intending" }>;
 

@@ -1,14 +1,12 @@
 import type { Timer } from "../clock.ts";
 import type { TokenRecord } from "../store/contract.ts";
-import { recentDeaths } from "./deaths.ts";
-import { createLifeProbe } from "./life-probe.ts";
-import { type RenewalEnd, unreachable } from "./renewal-end.ts";
-import type { RenewalParts } from "./renewal-parts.ts";
-import type { Renew, RenewalReport } from "./renewal-report.ts";
-import type { Occasion } from "./renewal-run.ts";
-import type { Renewal } from "./renewal.ts";
+import type { Renewal } from "./machine.ts";
+import { createLifeProbe } from "./probe-loop.ts";
+import { recentDeaths } from "./probing.ts";
+import { createWishes } from "./renew-requests.ts";
 import { createRetry } from "./retry.ts";
-import { createWishes } from "./wishes.ts";
+import type { Occasion, RenewalParts } from "./run.ts";
+import { type Renew, type RenewalEnd, type RenewalReport, unreachable } from "./types.ts";
 
 export interface LifecycleOptions {
   readonly parts: RenewalParts;

@@ -8,7 +8,7 @@ import {
 } from "../store/contract.ts";
 import { composeRenewal, type RenewalSurroundings } from "./compose-renewal.ts";
 import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
-import { createRenewal } from "./renewal.ts";
+import { createRenewal } from "./machine.ts";
 
 export interface LifecycleSurroundings extends RenewalSurroundings {
   /** The record in hand, as the store was last read. */

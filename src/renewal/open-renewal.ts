@@ -4,8 +4,8 @@ import type { Signals } from "../observe/signals.ts";
 import { openStore, type StoreOptions } from "../store/open.ts";
 import { createEvidence } from "../token/health.ts";
 import { composeRenewal } from "./compose-renewal.ts";
-import type { IssuingOptions } from "./issuing-options.ts";
-import type { RenewalParts, TokenUsers } from "./renewal-parts.ts";
+import type { RenewalParts, TokenUsers } from "./run.ts";
+import type { IssuingOptions } from "./types.ts";
 
 export interface CommandRenewalOptions extends EgressOptions {
   readonly timeoutMs: number;

@@ -1,12 +1,17 @@
 import { untilAborted } from "../lib/async.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
-import { chooseAccount } from "./choose-account.ts";
-import { recentDeaths, tooManyDeaths } from "./deaths.ts";
-import type { NextState } from "./next-state.ts";
-import { unreachable } from "./renewal-end.ts";
-import type { Found } from "./renewal-parts.ts";
-import { isAboutToEnd, type RenewalRun, storedId, writtenBy } from "./renewal-run.ts";
-import { emptyRecord, writeRecord } from "./write-record.ts";
+import {
+  chooseAccount,
+  emptyRecord,
+  type Found,
+  isAboutToEnd,
+  type NextState,
+  type RenewalRun,
+  storedId,
+  writeRecord,
+  writtenBy,
+} from "./run.ts";
+import { unreachable } from "./types.ts";
 
 type Probing = Extract<NextState, { to: "probing" }>;
 
@@ -93,4 +98,25 @@ async function latchAlarm(run: RenewalRun, found: Found, list: readonly Date[]):
   parts.signals.alarmChanged({ reason, at });
   await parts.users.noticeRecord();
   return { to: "stopped", end: { kind: "stopped", detail: reason } };
+}
+
+const minuteMs = 60_000;
+const dayMs = 24 * 60 * minuteMs;
+
+/** So many deaths in a window are no accident any more (LIMIT in DEATH_WINDOW): two faults explain two, three can explain three. */
+const limits = [
+  { most: 4, withinMs: 10 * minuteMs },
+  { most: 8, withinMs: dayMs },
+] as const;
+
+/** Those that still count: less than 24 h from now, by a clock that may have been set back since. */
+export function recentDeaths(deaths: readonly Date[], now: number): readonly Date[] {
+  return deaths.filter((at) => Math.abs(now - at.getTime()) < dayMs);
+}
+
+/** Do these deaths mean that somebody else issues tokens on this account? */
+export function tooManyDeaths(deaths: readonly Date[], now: number): boolean {
+  return limits.some(
+    ({ most, withinMs }) => deaths.filter((at) => Math.abs(now - at.getTime()) < withinMs).length >= most,
+  );
 }

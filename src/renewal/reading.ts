@@ -1,9 +1,13 @@
-import type { NextState } from "./next-state.ts";
-import { unreachable } from "./renewal-end.ts";
-import type { Found } from "./renewal-parts.ts";
-import { isWished, storedId, writtenBy } from "./renewal-run.ts";
-import type { RenewalRun } from "./renewal-run.ts";
-import { writeRecord } from "./write-record.ts";
+import {
+  type Found,
+  isWished,
+  type NextState,
+  type RenewalRun,
+  storedId,
+  writeRecord,
+  writtenBy,
+} from "./run.ts";
+import { unreachable } from "./types.ts";
 
 /**
  * R1. The lock is ours; only now is the record read, afresh: what was a reason before may be

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { backOffMs } from "../lib/backoff.ts";
-import type { RenewalEnd } from "./renewal-end.ts";
+import type { RenewalEnd } from "./types.ts";
 
 /** When a run that did not bring a token may be followed by another, unless a person wants it. */
 export interface Retry {

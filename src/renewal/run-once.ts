@@ -1,7 +1,6 @@
-import type { RenewalEnd } from "./renewal-end.ts";
-import type { RenewalParts } from "./renewal-parts.ts";
-import { storedId } from "./renewal-run.ts";
-import { createRenewal } from "./renewal.ts";
+import { createRenewal } from "./machine.ts";
+import { type RenewalParts, storedId } from "./run.ts";
+import type { RenewalEnd } from "./types.ts";
 
 export interface OnceOptions {
   /** Clears the alarm first. */

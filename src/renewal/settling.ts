@@ -3,8 +3,7 @@ import { backOffMs } from "../lib/backoff.ts";
 import type { IssueEnd } from "../presto/auth.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import { afterIssue } from "./issuing.ts";
-import type { NextState } from "./next-state.ts";
-import { isAboutToEnd, isDue, mayIssue, type RenewalRun } from "./renewal-run.ts";
+import { isAboutToEnd, isDue, mayIssue, type NextState, type RenewalRun } from "./run.ts";
 
 type Settling = Extract<NextState, { to: "settling" }>;
 

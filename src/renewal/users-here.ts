@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Evidence } from "../token/health.ts";
 import type { TokenSource } from "../token/source.ts";
-import type { TokenUsers } from "./renewal-parts.ts";
+import type { TokenUsers } from "./run.ts";
 
 export interface UsersHereOptions {
   readonly tokens: Pick<TokenSource, "refresh" | "offer" | "withdraw" | "probed">;

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { youngMs } from "../renewal/renewal-times.ts";
+import { youngMs } from "../renewal/types.ts";
 
 /**
  * What Presto's answers to this process's own calls say of the tokens that they were made

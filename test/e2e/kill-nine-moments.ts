@@ -1,4 +1,4 @@
-import type { RenewalState } from "../../src/renewal/renewal-state.ts";
+import type { RenewalState } from "../../src/renewal/types.ts";
 import type { RequestEffect } from "../../src/sandbox/fault.ts";
 import type { StageOptions } from "../support/renewal-stage.ts";
 

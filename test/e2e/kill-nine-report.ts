@@ -1,6 +1,5 @@
-import { renewalStates } from "../../src/renewal/renewal-state.ts";
-import { callEnds } from "../support/caller-log.ts";
-import type { CallEnd, NotedCall } from "../support/caller-log.ts";
+import { renewalStates } from "../../src/renewal/types.ts";
+import { type CallEnd, callEnds, type NotedCall } from "../support/caller-log.ts";
 import type { LaneStory } from "./kill-nine-lane.ts";
 import { remainKinds } from "./kill-nine-remains.ts";
 import type { RoundStory } from "./kill-nine-story.ts";

@@ -1,12 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import type { RenewalState } from "../../src/renewal/renewal-state.ts";
+import type { RenewalState } from "../../src/renewal/types.ts";
 import type { StageOptions } from "../support/renewal-stage.ts";
-import { createRolledHost } from "../support/rolled-host.ts";
-import type { RolledHost } from "../support/rolled-host.ts";
+import { createRolledHost, type RolledHost } from "../support/rolled-host.ts";
 import { until } from "../support/until.ts";
-import { movedTo } from "../support/watched-cli.ts";
-import type { WatchedCli } from "../support/watched-cli.ts";
+import { movedTo, type WatchedCli } from "../support/watched-cli.ts";
 
 const drainMaxMs = 12_000;
 

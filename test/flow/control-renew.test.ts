@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createControlServer } from "../../src/admin/control-server.ts";
 import type { BoundableServer } from "../../src/admin/small-server.ts";
 import { bindServer } from "../../src/listen/bind.ts";
-import type { RenewReply, RenewWish } from "../../src/renewal/renewal-report.ts";
+import type { RenewReply, RenewWish } from "../../src/renewal/types.ts";
 import { rawRequest, statusOf } from "../support/raw-exchange.ts";
 
 const renewed: RenewReply = { kind: "renewed", generation: 8, expiresAt: new Date("2027-02-22T00:00:00Z") };

@@ -1,4 +1,4 @@
-import type { RenewalTimes } from "../../src/renewal/renewal-times.ts";
+import type { RenewalTimes } from "../../src/renewal/types.ts";
 import { drawStrike } from "./draw-strike.ts";
 import type { FaultKind } from "./fault-kinds.ts";
 import type { Random } from "./random.ts";

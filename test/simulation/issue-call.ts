@@ -1,4 +1,4 @@
-import type { RenewalTimes } from "../../src/renewal/renewal-times.ts";
+import type { RenewalTimes } from "../../src/renewal/types.ts";
 import type { SimProcess } from "./sim-process.ts";
 import type { Timeline } from "./timeline.ts";
 

@@ -1,7 +1,7 @@
 import { Failure } from "../../src/errors.ts";
 import type { Issuer } from "../../src/presto/auth.ts";
 import { callTimeoutMs, settleReset } from "../../src/presto/password-reset.ts";
-import type { WritableStore } from "../../src/renewal/renewal-parts.ts";
+import type { WritableStore } from "../../src/renewal/run.ts";
 import { Secret } from "../../src/secret.ts";
 import { type CredentialStore, type RenewalLock, StoreError } from "../../src/store/contract.ts";
 import type { SimProcess } from "./sim-process.ts";

@@ -30,12 +30,12 @@ export const rotatorFaults: readonly DeliberateFault[] = [
     what: "R1 decides by the record as it was before the lock was taken.",
     patches: [
       {
-        file: "renewal/renewal.ts",
+        file: "renewal/machine.ts",
         from: "const held = await parts.lock.acquire(",
         to: "const early = await parts.store.read(); const held = await parts.lock.acquire(",
       },
       {
-        file: "renewal/renewal.ts",
+        file: "renewal/machine.ts",
         from: "return await walk({ parts,",
         to: "return await walk({ ...{ early: { found: early } }, parts,",
       },
@@ -146,7 +146,7 @@ export const rotatorFaults: readonly DeliberateFault[] = [
     what: "R8 removes whatever intent stands there.",
     patches: [
       {
-        file: "renewal/clearing.ts",
+        file: "renewal/storing.ts",
         from: "found.record.intent?.holder !== holder",
         to: "found.record.intent === null || holder === undefined",
       },
@@ -155,7 +155,7 @@ export const rotatorFaults: readonly DeliberateFault[] = [
   {
     name: "limit-of-two",
     what: "Two unexplained deaths latch the alarm.",
-    patches: [{ file: "renewal/deaths.ts", from: "most: 4,", to: "most: 2," }],
+    patches: [{ file: "renewal/probing.ts", from: "most: 4,", to: "most: 2," }],
   },
   {
     name: "alarm-not-latched",
@@ -182,13 +182,13 @@ export const rotatorFaults: readonly DeliberateFault[] = [
     name: "lock-not-looked-at",
     what: "Nobody makes sure that the lock outlives the call.",
     patches: [
-      { file: "renewal/checking.ts", from: "if (!ours ||", to: "if (times.settleMs < 0 && !ours ||" },
+      { file: "renewal/issuing.ts", from: "if (!ours ||", to: "if (times.settleMs < 0 && !ours ||" },
       {
-        file: "renewal/checking.ts",
+        file: "renewal/issuing.ts",
         from: "held.heldUntil() - clock.monotonic() < times.issueTimeoutMs + lockMarginMs",
         to: "times.settleMs < 0 * lockMarginMs",
       },
-      { file: "renewal/checking.ts", from: "found?.version === standing.version", to: "found !== undefined" },
+      { file: "renewal/issuing.ts", from: "found?.version === standing.version", to: "found !== undefined" },
       {
         file: "renewal/issuing.ts",
         from: "clock.monotonic() + times.issueTimeoutMs < held.heldUntil()",
@@ -202,7 +202,7 @@ export const rotatorFaults: readonly DeliberateFault[] = [
     patches: [
       { file: "renewal/issuing.ts", from: "!run.draining.aborted && clock", to: "clock" },
       {
-        file: "renewal/checking.ts",
+        file: "renewal/issuing.ts",
         from: `if (run.draining.aborted) return { to: "clearing", end: { kind: "shut-down" } };`,
         to: "",
       },

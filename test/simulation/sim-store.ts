@@ -1,4 +1,4 @@
-import type { WritableStore } from "../../src/renewal/renewal-parts.ts";
+import type { WritableStore } from "../../src/renewal/run.ts";
 import {
   type StoredRecord,
   StoreError,

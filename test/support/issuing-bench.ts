@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { type Clock, systemClock } from "../../src/clock.ts";
-import { emptyRecord } from "../../src/renewal/write-record.ts";
+import { emptyRecord } from "../../src/renewal/run.ts";
 import { createSandbox, type Sandbox, type SandboxOptions } from "../../src/sandbox/server.ts";
 import { Secret } from "../../src/secret.ts";
 import type { StoredRecord, TokenRecord } from "../../src/store/contract.ts";

@@ -1,10 +1,7 @@
-import { createLifecycle } from "../../src/renewal/lifecycle.ts";
-import type { Lifecycle } from "../../src/renewal/lifecycle.ts";
-import type { RenewalEnd } from "../../src/renewal/renewal-end.ts";
-import type { RenewalState } from "../../src/renewal/renewal-state.ts";
-import type { RunOptions } from "../../src/renewal/renewal.ts";
-import { createRenewalBench } from "./renewal-bench.ts";
-import type { BenchOptions, RenewalBench } from "./renewal-bench.ts";
+import { createLifecycle, type Lifecycle } from "../../src/renewal/lifecycle.ts";
+import type { RunOptions } from "../../src/renewal/machine.ts";
+import type { RenewalEnd, RenewalState } from "../../src/renewal/types.ts";
+import { type BenchOptions, createRenewalBench, type RenewalBench } from "./renewal-bench.ts";
 
 /** A run that the lifecycle began. */
 export interface ScriptedRun extends RunOptions {

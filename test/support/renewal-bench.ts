@@ -1,12 +1,9 @@
 import { noSignals } from "../../src/observe/no-signals.ts";
 import type { Signals } from "../../src/observe/signals.ts";
 import { createAccounts } from "../../src/renewal/accounts.ts";
-import type { RenewalEnd } from "../../src/renewal/renewal-end.ts";
-import type { RenewalParts } from "../../src/renewal/renewal-parts.ts";
-import type { Occasion, RenewalMemory, RenewalRun } from "../../src/renewal/renewal-run.ts";
-import type { RenewalState } from "../../src/renewal/renewal-state.ts";
-import { defaultTimes } from "../../src/renewal/renewal-times.ts";
-import { createRenewal, type Renewal } from "../../src/renewal/renewal.ts";
+import { createRenewal, type Renewal } from "../../src/renewal/machine.ts";
+import type { Occasion, RenewalMemory, RenewalParts, RenewalRun } from "../../src/renewal/run.ts";
+import { defaultTimes, type RenewalEnd, type RenewalState } from "../../src/renewal/types.ts";
 import { Secret } from "../../src/secret.ts";
 import type { HeldLock, TokenRecord } from "../../src/store/contract.ts";
 import { createHandClock, type HandClock } from "./hand-clock.ts";

@@ -1,6 +1,5 @@
-import type { NextState, Standing } from "../../src/renewal/next-state.ts";
-import type { RenewalEnd } from "../../src/renewal/renewal-end.ts";
-import type { Occasion } from "../../src/renewal/renewal-run.ts";
+import type { NextState, Occasion, Standing } from "../../src/renewal/run.ts";
+import type { RenewalEnd } from "../../src/renewal/types.ts";
 import { Secret } from "../../src/secret.ts";
 import type { Intent } from "../../src/store/contract.ts";
 import type { RenewalBench } from "./renewal-bench.ts";

@@ -1,4 +1,4 @@
-import type { RenewalReport } from "../../src/renewal/renewal-report.ts";
+import type { RenewalReport } from "../../src/renewal/types.ts";
 
 /** What a renewal that waits for its day says of itself, with what a test wants to be otherwise. */
 export function renewalReport(differences: Partial<RenewalReport> = {}): RenewalReport {

@@ -1,5 +1,4 @@
-import type { WritableStore } from "../../src/renewal/renewal-parts.ts";
-import { emptyRecord } from "../../src/renewal/write-record.ts";
+import { emptyRecord, type WritableStore } from "../../src/renewal/run.ts";
 import { type StoredRecord, StoreError, type TokenRecord } from "../../src/store/contract.ts";
 
 /**

@@ -5,7 +5,7 @@ import { renewalNotes } from "../../../src/cli/renewal-notes.ts";
 import { tellAlarm, tellRenewal } from "../../../src/cli/renewal-result.ts";
 import { ConnectError } from "../../../src/connect/errors.ts";
 import { Failure } from "../../../src/errors.ts";
-import type { RenewalEnd } from "../../../src/renewal/renewal-end.ts";
+import type { RenewalEnd } from "../../../src/renewal/types.ts";
 import { Secret } from "../../../src/secret.ts";
 import { StoreError, type TokenRecord } from "../../../src/store/contract.ts";
 import { createTestIo } from "../../support/command-io.ts";

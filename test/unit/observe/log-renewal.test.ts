@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { logRenewal } from "../../../src/observe/log-renewal.ts";
 import type { Log } from "../../../src/observe/log.ts";
 import type { RenewalSignals } from "../../../src/observe/signals.ts";
-import type { RenewalEnd } from "../../../src/renewal/renewal-end.ts";
+import type { RenewalEnd } from "../../../src/renewal/types.ts";
 
 interface Line {
   readonly level: string;

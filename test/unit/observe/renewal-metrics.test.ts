@@ -3,9 +3,8 @@ import { afterEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/clock.ts";
 import { createLastSeen } from "../../../src/observe/last-seen.ts";
 import { createMetrics, type Metrics } from "../../../src/observe/metrics.ts";
-import type { RenewalReport } from "../../../src/renewal/renewal-report.ts";
-import { renewalStates } from "../../../src/renewal/renewal-state.ts";
-import { parseExposition, type Exposition } from "../../support/parse-exposition.ts";
+import { type RenewalReport, renewalStates } from "../../../src/renewal/types.ts";
+import { type Exposition, parseExposition } from "../../support/parse-exposition.ts";
 import { renewalReport } from "../../support/renewal-report.ts";
 
 const now = Date.UTC(2026, 10, 24);

@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
 
 import { intending } from "../../../src/renewal/intending.ts";
-import type { NextState } from "../../../src/renewal/next-state.ts";
-import { createRenewalBench } from "../../support/renewal-bench.ts";
-import type { RenewalBench } from "../../support/renewal-bench.ts";
+import type { NextState } from "../../../src/renewal/run.ts";
+import { createRenewalBench, type RenewalBench } from "../../support/renewal-bench.ts";
 import { idOf, intentBy } from "../../support/renewal-cases.ts";
 
 type Intending = Extract<NextState, { to: "intending" }>;

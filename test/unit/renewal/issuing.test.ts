@@ -3,7 +3,7 @@ import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 
 import { issuing } from "../../../src/renewal/issuing.ts";
-import { defaultTimes } from "../../../src/renewal/renewal-times.ts";
+import { defaultTimes } from "../../../src/renewal/types.ts";
 import type { Intent } from "../../../src/store/contract.ts";
 import { createRenewalBench, follow, type RenewalBench } from "../../support/renewal-bench.ts";
 import { endOf, standing } from "../../support/renewal-cases.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import type { RenewalEnd } from "../../../src/renewal/renewal-end.ts";
 import { createRetry } from "../../../src/renewal/retry.ts";
+import type { RenewalEnd } from "../../../src/renewal/types.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 
 const expiresAt = new Date("2027-02-22T00:00:00Z");

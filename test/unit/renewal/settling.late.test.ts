@@ -3,9 +3,9 @@ import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 
 import type { IssueEnd } from "../../../src/presto/auth.ts";
-import type { NextState } from "../../../src/renewal/next-state.ts";
-import { defaultTimes } from "../../../src/renewal/renewal-times.ts";
+import type { NextState } from "../../../src/renewal/run.ts";
 import { settling } from "../../../src/renewal/settling.ts";
+import { defaultTimes } from "../../../src/renewal/types.ts";
 import { createRenewalBench, follow, type Followed, type RenewalBench } from "../../support/renewal-bench.ts";
 import { standing } from "../../support/renewal-cases.ts";
 import { issuedToken, refusal, unclear } from "../../support/scripted-presto.ts";

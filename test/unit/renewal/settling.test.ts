@@ -1,11 +1,9 @@
 import { describe, expect, it } from "vitest";
 
-import type { CallInQuestion } from "../../../src/renewal/next-state.ts";
-import type { Occasion } from "../../../src/renewal/renewal-run.ts";
-import { defaultTimes } from "../../../src/renewal/renewal-times.ts";
+import type { CallInQuestion, Occasion } from "../../../src/renewal/run.ts";
 import { settling } from "../../../src/renewal/settling.ts";
-import { createRenewalBench, dayMs, follow } from "../../support/renewal-bench.ts";
-import type { RenewalBench } from "../../support/renewal-bench.ts";
+import { defaultTimes } from "../../../src/renewal/types.ts";
+import { createRenewalBench, dayMs, follow, type RenewalBench } from "../../support/renewal-bench.ts";
 import { endOf, idOf, standing, wishBeyond } from "../../support/renewal-cases.ts";
 
 const { settleMs } = defaultTimes;

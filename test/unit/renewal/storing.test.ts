@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import type { Candidate } from "../../../src/renewal/next-state.ts";
+import type { Candidate } from "../../../src/renewal/run.ts";
 import { storing } from "../../../src/renewal/storing.ts";
-import { createRenewalBench } from "../../support/renewal-bench.ts";
-import type { RenewalBench } from "../../support/renewal-bench.ts";
+import { createRenewalBench, type RenewalBench } from "../../support/renewal-bench.ts";
 import { idOf, intentBy, standing } from "../../support/renewal-cases.ts";
 import { issuedToken } from "../../support/scripted-presto.ts";
 

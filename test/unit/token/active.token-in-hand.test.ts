@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { emptyRecord } from "../../../src/renewal/write-record.ts";
+import { emptyRecord } from "../../../src/renewal/run.ts";
 import { Secret } from "../../../src/secret.ts";
 import { createTokenInHand } from "../../../src/token/active.ts";
 

@@ -1,18 +1,13 @@
 import { backOffMs } from "../lib/backoff.ts";
 import type { Intent } from "../store/contract.ts";
-import { checking } from "./checking.ts";
-import { clearing } from "./clearing.ts";
 import { intending } from "./intending.ts";
-import { issuing } from "./issuing.ts";
-import type { NextState } from "./next-state.ts";
+import { checking, issuing } from "./issuing.ts";
 import { probing } from "./probing.ts";
 import { reading } from "./reading.ts";
-import type { RenewalEnd } from "./renewal-end.ts";
-import type { RenewalParts } from "./renewal-parts.ts";
-import type { Occasion, RenewalMemory, RenewalRun } from "./renewal-run.ts";
-import type { RenewalState } from "./renewal-state.ts";
+import type { NextState, Occasion, RenewalMemory, RenewalParts, RenewalRun } from "./run.ts";
 import { settling } from "./settling.ts";
-import { reconciling, storing } from "./storing.ts";
+import { clearing, reconciling, storing } from "./storing.ts";
+import type { RenewalEnd, RenewalState } from "./types.ts";
 
 export interface RunOptions {
   readonly occasion: Occasion;

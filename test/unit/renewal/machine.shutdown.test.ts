@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { createRenewalBench } from "../../support/renewal-bench.ts";
-import type { RenewalBench } from "../../support/renewal-bench.ts";
+import { createRenewalBench, type RenewalBench } from "../../support/renewal-bench.ts";
 import { intentBy, wishBeyond } from "../../support/renewal-cases.ts";
 import { issuedToken } from "../../support/scripted-presto.ts";
 

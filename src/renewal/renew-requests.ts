@@ -1,9 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { TokenRecord } from "../store/contract.ts";
-import type { RenewalEnd } from "./renewal-end.ts";
-import type { RenewReply, RenewWish } from "./renewal-report.ts";
-import type { Occasion } from "./renewal-run.ts";
-import type { RenewalState } from "./renewal-state.ts";
+import type { Occasion } from "./run.ts";
+import type { RenewReply, RenewWish, RenewalEnd, RenewalState } from "./types.ts";
 
 type Wish = NonNullable<Occasion["wish"]>;
 

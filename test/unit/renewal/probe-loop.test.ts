@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { createLifeProbe } from "../../../src/renewal/life-probe.ts";
+import { createLifeProbe } from "../../../src/renewal/probe-loop.ts";
 import type { Secret } from "../../../src/secret.ts";
 import { createRenewalBench } from "../../support/renewal-bench.ts";
 import { idOf } from "../../support/renewal-cases.ts";

@@ -1,6 +1,6 @@
 import { backOffMs } from "../lib/backoff.ts";
 import type { Secret } from "../secret.ts";
-import type { RenewalParts } from "./renewal-parts.ts";
+import type { RenewalParts } from "./run.ts";
 
 export interface LifeProbeOptions {
   readonly parts: Pick<RenewalParts, "clock" | "random" | "times" | "probe" | "users" | "mayLeave">;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { recentDeaths, tooManyDeaths } from "../../../src/renewal/deaths.ts";
+import { recentDeaths, tooManyDeaths } from "../../../src/renewal/probing.ts";
 
 const now = Date.UTC(2026, 10, 24, 12);
 const minute = 60_000;

@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { checking } from "../../../src/renewal/checking.ts";
-import { createRenewalBench, follow } from "../../support/renewal-bench.ts";
-import type { RenewalBench } from "../../support/renewal-bench.ts";
+import { checking } from "../../../src/renewal/issuing.ts";
+import { createRenewalBench, follow, type RenewalBench } from "../../support/renewal-bench.ts";
 import { endOf, standing } from "../../support/renewal-cases.ts";
 
 async function check(bench: RenewalBench) {

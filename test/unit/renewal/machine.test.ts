@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { settled } from "../../support/hand-clock.ts";
-import { createRenewalBench } from "../../support/renewal-bench.ts";
-import type { RenewalBench } from "../../support/renewal-bench.ts";
+import { createRenewalBench, type RenewalBench } from "../../support/renewal-bench.ts";
 import { intentBy, rejected, wishBeyond } from "../../support/renewal-cases.ts";
 import { issuedToken, refusal } from "../../support/scripted-presto.ts";
 

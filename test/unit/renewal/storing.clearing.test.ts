@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { clearing } from "../../../src/renewal/clearing.ts";
-import { createRenewalBench, follow } from "../../support/renewal-bench.ts";
-import type { RenewalBench } from "../../support/renewal-bench.ts";
+import { clearing } from "../../../src/renewal/storing.ts";
+import { createRenewalBench, follow, type RenewalBench } from "../../support/renewal-bench.ts";
 import { intentBy, standing } from "../../support/renewal-cases.ts";
 
 const end = { kind: "unreachable", detail: "nothing was sent" } as const;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { defaultTimes } from "../../../src/renewal/renewal-times.ts";
+import { defaultTimes } from "../../../src/renewal/types.ts";
 import { Secret } from "../../../src/secret.ts";
 import type { TokenRecord } from "../../../src/store/contract.ts";
 import { createRenewalBench, type RenewalBench } from "../../support/renewal-bench.ts";

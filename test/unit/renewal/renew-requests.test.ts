@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import type { RenewalEnd } from "../../../src/renewal/renewal-end.ts";
-import type { RenewReply } from "../../../src/renewal/renewal-report.ts";
-import { createWishes } from "../../../src/renewal/wishes.ts";
-import { emptyRecord } from "../../../src/renewal/write-record.ts";
+import { createWishes } from "../../../src/renewal/renew-requests.ts";
+import { emptyRecord } from "../../../src/renewal/run.ts";
+import type { RenewReply, RenewalEnd } from "../../../src/renewal/types.ts";
 import { Secret } from "../../../src/secret.ts";
 import type { TokenRecord } from "../../../src/store/contract.ts";
 import { createHandClock } from "../../support/hand-clock.ts";

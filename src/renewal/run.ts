@@ -1,0 +1,242 @@
+import type { Clock } from "../clock.ts";
+import type { Signals } from "../observe/signals.ts";
+import type { Account, IssueEnd, IssuedToken, Issuer } from "../presto/auth.ts";
+import type { ProbeVerdict } from "../presto/probe.ts";
+import type { Secret } from "../secret.ts";
+import type {
+  HeldLock,
+  Intent,
+  RenewalLock,
+  RenewalReason,
+  StoredRecord,
+  TokenRecord,
+  TokenStore,
+} from "../store/contract.ts";
+import type { Accounts } from "./accounts.ts";
+import { type RenewalEnd, type RenewalTimes, unreachable } from "./types.ts";
+
+/** A store that can be written. */
+export type WritableStore = Required<Pick<TokenStore, "read" | "write">>;
+
+/** Those who use the token in this process, if any do. */
+export interface TokenUsers {
+  /** What stands in the store may have changed by our own hand: look, and then resolve. Never rejects. */
+  noticeRecord(): Promise<void>;
+  /** Resolves when none of the calls that are being sent is left, or after `maxMs`. */
+  quiet(maxMs: number): Promise<void>;
+  /** A new token that works and is not stored yet: use it from now on. */
+  serve(candidate: IssuedToken, generation: number): void;
+  /** That token has turned out dead: forget it. */
+  withdraw(candidate: IssuedToken): void;
+  /** What a probe said of a token. */
+  probed(token: Secret, verdict: ProbeVerdict): void;
+}
+
+/** What a renewal needs. Everything that waits, chances or talks is passed in. */
+export interface RenewalParts {
+  readonly store: WritableStore;
+  readonly lock: RenewalLock;
+  readonly issuer: Pick<Issuer, "issueToken">;
+  readonly accounts: Accounts;
+  /** Asks Presto whether a token lives. Never rejects. */
+  readonly probe: (token: Secret) => Promise<ProbeVerdict>;
+  /** False while this process would leave from an address that is not registered: no renewal is begun then. */
+  readonly mayLeave: () => boolean;
+  readonly users: TokenUsers;
+  readonly clock: Clock;
+  readonly signals: Signals;
+  readonly times: RenewalTimes;
+  /** UUID of this process, new at every start. */
+  readonly holder: string;
+  readonly newId: () => string;
+  /** From 0 to 1, for jitter. */
+  readonly random: () => number;
+  /** What the token is asked for with. */
+  readonly tokenName: string;
+  readonly tokenDays: number;
+  /** Is a renewal of this record due by the clock (no token, or old enough)? */
+  readonly isDue: (record: TokenRecord | undefined) => boolean;
+  /** Answers false where only a person may have tokens issued (`PRESTO_RENEW=manual`). */
+  readonly automatic: boolean;
+}
+
+/** A record as it was read, or undefined where nothing was stored yet. */
+export type Found = StoredRecord | undefined;
+
+/** Why a run was begun, besides the clock and what stands in the record: both are read afresh. */
+export interface Occasion {
+  /** A person wants another token than this one (undefined: than none), and with `force` clears the alarm. */
+  readonly wish: { readonly beyond: string | undefined; readonly force: boolean } | undefined;
+  /** Ids of tokens that were reported or found dead. */
+  readonly rejected: ReadonlySet<string>;
+}
+
+/** What is remembered from one run to the next. */
+export interface RenewalMemory {
+  /** Id of the stored token whose death is explained, or counted already: a token dies once, however often its renewal is begun. */
+  accountedFor: string | undefined;
+}
+
+/** What one run through the states has in hand. */
+export interface RenewalRun {
+  readonly parts: RenewalParts;
+  readonly held: HeldLock;
+  readonly occasion: Occasion;
+  readonly memory: RenewalMemory;
+  /** The process is asked to end: nothing new is begun. */
+  readonly draining: AbortSignal;
+  /** The process ends: whatever waits stops waiting. */
+  readonly closing: AbortSignal;
+}
+
+/** Fingerprint of the stored token. */
+export function storedId(found: Found): string | undefined {
+  return found?.record.token?.fingerprint();
+}
+
+/** Is the person's wish still unfulfilled by what is stored? */
+export function isWished({ occasion }: RenewalRun, found: Found): boolean {
+  return occasion.wish !== undefined && occasion.wish.beyond === storedId(found);
+}
+
+/** May a token be issued in this run, if the stored one is dead? */
+export function mayIssue(run: RenewalRun, found: Found): boolean {
+  return run.parts.automatic || isWished(run, found);
+}
+
+/** Has the stored token's time come, or does a person want another one? */
+export function isDue(run: RenewalRun, found: Found): boolean {
+  return isWished(run, found) || run.parts.isDue(found?.record);
+}
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** Has the stored token ended, or will it within 24 h? Then it is replaced even where nothing tells whether it lives. */
+export function isAboutToEnd({ parts }: RenewalRun, found: Found): boolean {
+  const expiresAt = found?.record.expiresAt ?? null;
+  return expiresAt !== null && expiresAt.getTime() - parts.clock.now() <= dayMs;
+}
+
+/** Who wrote a version: for diagnosis. */
+export function writtenBy({ parts, held }: RenewalRun): NonNullable<TokenRecord["writtenBy"]> {
+  return { holder: parts.holder, lock: held.identity };
+}
+
+/** An intent of ours, as it stands in the store: the record with it, and the version that our write made. */
+export interface Standing {
+  readonly intent: Intent;
+  readonly record: TokenRecord;
+  readonly version: string;
+}
+
+/** An issue call of which it is not known whether it was executed: our own, or that of an intent taken over. */
+export interface CallInQuestion {
+  /** A dead stored token proves that it was executed. */
+  readonly soleCall: boolean;
+  /** Monotonic time at which it was given up, or its intent taken over. */
+  readonly givenUpAt: number;
+  /** Our own call, which may still be answered, and who it was made for. */
+  readonly late?: LateAnswer;
+}
+
+export interface LateAnswer {
+  readonly end: Promise<IssueEnd>;
+  readonly account: Account;
+  /** Stops listening. */
+  readonly hangUp: () => void;
+}
+
+/** A token that was issued and is not stored yet: kept until it is, or is dead. */
+export interface Candidate {
+  readonly issued: IssuedToken;
+  readonly account: Account;
+  /** Monotonic time at which it was heard of. */
+  readonly since: number;
+}
+
+/** The next state, with what it begins with. */
+export type NextState =
+  | { readonly to: "reading" }
+  | { readonly to: "probing"; readonly found: Found; readonly reason: Exclude<RenewalReason, "takeover"> }
+  | {
+      readonly to: "intending";
+      readonly found: Found;
+      readonly reason: RenewalReason;
+      readonly soleCall: boolean;
+      /** What the record's list of unexplained deaths becomes; `isNew` if one was added. */
+      readonly deaths?: { readonly list: readonly Date[]; readonly isNew: boolean };
+      /** Where another's intent is taken over: was its call a `soleCall`? */
+      readonly takenOver?: { readonly soleCall: boolean };
+    }
+  | {
+      readonly to: "settling";
+      readonly standing: Standing;
+      readonly call: CallInQuestion;
+      /** Was the call made under the intent that stands? Every call has an intent of its own. */
+      readonly underThisIntent: boolean;
+    }
+  | { readonly to: "checking"; readonly standing: Standing }
+  | { readonly to: "issuing"; readonly standing: Standing; readonly account: Account }
+  | { readonly to: "storing"; readonly standing: Standing; readonly candidate: Candidate }
+  | { readonly to: "reconciling"; readonly candidate: Candidate }
+  | { readonly to: "clearing"; readonly end: RenewalEnd }
+  | { readonly to: "stopped"; readonly end: RenewalEnd }
+  | { readonly to: "idle"; readonly end: RenewalEnd };
+
+/** How a compare-and-set ended. `unclear`: perhaps applied, perhaps later; whoever wrote reads again. */
+export type WriteEnd =
+  | { readonly kind: "written"; readonly version: string }
+  | { readonly kind: "refused" }
+  | { readonly kind: "unclear"; readonly cause: unknown };
+
+/** Writes by compare-and-set; an error is an answer like the others. */
+export async function writeRecord(
+  store: WritableStore,
+  record: TokenRecord,
+  expected: string | undefined,
+): Promise<WriteEnd> {
+  try {
+    const result = await store.write(record, expected);
+    return result.outcome === "written" ? { kind: "written", version: result.version } : { kind: "refused" };
+  } catch (cause) {
+    return { kind: "unclear", cause };
+  }
+}
+
+/** What a record is before there is one. */
+export const emptyRecord: TokenRecord = {
+  schema: 1,
+  generation: 0,
+  token: null,
+  name: null,
+  issuedAt: null,
+  expiresAt: null,
+  intent: null,
+  unexplainedDeaths: [],
+  stopped: null,
+  writtenBy: null,
+};
+
+/** The account that a call would be made with, or, without one that Presto may accept, the run's end: nothing is begun then. */
+export async function chooseAccount({ parts }: Pick<RenewalRun, "parts">): Promise<Account | RenewalEnd> {
+  let account: Account | undefined;
+  try {
+    account = await parts.accounts.next();
+  } catch (cause) {
+    return unreachable("The account's credentials could not be had.", cause);
+  }
+  if (account !== undefined) return account;
+  if (parts.accounts.mayBeRightLater()) {
+    return {
+      kind: "refused",
+      credentials: false,
+      detail:
+        "Presto refused the account's passwords (401), and a reset that is not settled may still make the new one right. It is tried once more. To settle it, run: presto-sidecar password reset",
+    };
+  }
+  return {
+    kind: "refused",
+    credentials: true,
+    detail: "Presto refused the account's e-mail and password (401). They are tried again when they change.",
+  };
+}

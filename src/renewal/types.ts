@@ -1,0 +1,140 @@
+import { Failure } from "../errors.ts";
+import { StoreError } from "../store/contract.ts";
+import type { CredentialOptions } from "../store/open.ts";
+import type { DayWindow } from "./schedule.ts";
+
+/**
+ * The states of a renewal, as docs/renewal.md names them. `idle` is R0 and `clearing` R8; a
+ * process is in one state at a time.
+ */
+export const renewalStates = [
+  "idle",
+  "reading",
+  "probing",
+  "intending",
+  "settling",
+  "checking",
+  "issuing",
+  "storing",
+  "reconciling",
+  "clearing",
+  "stopped",
+] as const;
+
+export type RenewalState = (typeof renewalStates)[number];
+
+/** How one run through the states ended. Details are sentences for people, without a secret. */
+export type RenewalEnd =
+  /** A new token is stored. */
+  | {
+      readonly kind: "renewed";
+      readonly tokenId: string;
+      readonly generation: number;
+      readonly expiresAt: Date | null;
+    }
+  /** Under the lock there was nothing to do: not due, done by another, a false report, an old intent that needed no token. */
+  | { readonly kind: "nothing-to-do"; readonly detail: string }
+  /** The alarm is latched: somebody else issues tokens on this account. */
+  | { readonly kind: "stopped"; readonly detail: string }
+  /** Presto refused clearly. `credentials`: by 401, and no other password is left to try. */
+  | {
+      readonly kind: "refused";
+      readonly credentials: boolean;
+      readonly detail: string;
+      readonly retryAfterMs?: number;
+    }
+  /** Presto, the store or the credentials could not be had, or the lock was lost; nothing was issued. */
+  | { readonly kind: "unreachable"; readonly detail: string; readonly cause?: unknown }
+  /** The token that was issued was found dead before it could be stored. */
+  | { readonly kind: "lost"; readonly detail: string }
+  /** The process is ending; what is left is in the record, for the next one. */
+  | { readonly kind: "shut-down" };
+
+/** What could not be had, with the cause's own words where they are made for people. */
+export function unreachable(what: string, cause?: unknown): RenewalEnd {
+  const words = cause instanceof StoreError || cause instanceof Failure ? ` ${cause.message}` : "";
+  return { kind: "unreachable", detail: `${what}${words}`, cause };
+}
+
+/** The protocol's times, milliseconds, each measured on this process's own monotonic clock. */
+export interface RenewalTimes {
+  /** How long one issue call may take before it is given up (ISSUE_TIMEOUT). */
+  readonly issueTimeoutMs: number;
+  /** Term of a lock that has one (LEASE). */
+  readonly leaseMs: number;
+  /** Longest time that Presto may still execute a call whose client is gone (SETTLE). */
+  readonly settleMs: number;
+  /** Longest wait for calls that were in flight when the intent was written (GRACE). */
+  readonly graceMs: number;
+  /** How often the stored token is probed (PROBE_EVERY). */
+  readonly probeEveryMs: number;
+}
+
+/** LEASE must outlive GRACE and ISSUE_TIMEOUT together; what is left over is the margin. */
+export const defaultTimes: RenewalTimes = {
+  issueTimeoutMs: 15_000,
+  leaseMs: 45_000,
+  settleMs: 90_000,
+  graceMs: 2_000,
+  probeEveryMs: 60_000,
+};
+
+/** How much longer than ISSUE_TIMEOUT a lock must still be held when the call begins, milliseconds. */
+export const lockMarginMs = 5_000;
+
+/** A 401 to a token younger than this proves nothing: Presto's own replicas may not know it yet. Milliseconds. */
+export const youngMs = 30_000;
+
+/** What a role that issues is configured with. Durations are milliseconds. */
+export interface IssuingOptions {
+  readonly credentials: CredentialOptions;
+  /** Name and days of life that a token is asked for with. */
+  readonly tokenName: string;
+  readonly tokenDays: number;
+  /** False: `PRESTO_RENEW=manual`. */
+  readonly automatic: boolean;
+  /** Fraction of a token's life after which it is renewed, above 0 and at most 1. */
+  readonly renewAt: number;
+  /** Undefined: at any time of the day. */
+  readonly window: DayWindow | undefined;
+  readonly probeEveryMs: number;
+  readonly settleMs: number;
+}
+
+/** What `/status` and the metrics say of the token's life. Times are wall-clock. */
+export interface RenewalReport {
+  readonly state: RenewalState;
+  /** False: `PRESTO_RENEW=manual`. */
+  readonly automatic: boolean;
+  /** When the stored token is to be renewed; null while unknown. */
+  readonly dueAt: Date | null;
+  /** When a renewal that did not work out is tried again; null if nothing is put off. */
+  readonly nextTryAt: Date | null;
+  /** How the last run ended, and why, for people; null before the first. */
+  readonly lastEnd: { readonly kind: string; readonly detail: string | null; readonly at: Date } | null;
+  /** The latched alarm. */
+  readonly stopped: { readonly reason: string; readonly at: Date } | null;
+  /** Stored tokens found dead without a reason of our own, in the last 24 h. */
+  readonly unexplainedDeaths: number;
+  /** No password that is known works; null while that is not so. */
+  readonly credentialsRefused: string | null;
+}
+
+/** What became of a person's wish for a new token, for `POST /renew`. */
+export type RenewReply =
+  | { readonly kind: "renewed"; readonly generation: number; readonly expiresAt: Date | null }
+  /** Not done within the time given; it stays due. */
+  | { readonly kind: "under-way"; readonly state: RenewalState }
+  | { readonly kind: "stopped"; readonly detail: string }
+  | { readonly kind: "refused"; readonly detail: string }
+  | { readonly kind: "unreachable"; readonly detail: string; readonly retryAfterMs: number };
+
+export interface RenewWish {
+  /** Clears the alarm first. */
+  readonly force: boolean;
+  /** Milliseconds to wait for the end. */
+  readonly waitMs: number;
+}
+
+/** A person's wish, as the control listener hands it on. */
+export type Renew = (wish: RenewWish) => Promise<RenewReply>;
