@@ -4,7 +4,7 @@ import type { EgressCheck, EgressCheckOptions } from "./egress-ip/check.ts";
 import { type EgressCheckSettings, openEgressCheck } from "./egress-ip/open.ts";
 import { Problem } from "./errors.ts";
 import { random } from "./lib/backoff.ts";
-import type { Signals } from "./observe/signals.ts";
+import type { Signals } from "./observe/events.ts";
 import { createSend, type Send, withEgressCheck, withReconnect } from "./upstream/dispatch.ts";
 import { createRenewedPool } from "./upstream/pool.ts";
 

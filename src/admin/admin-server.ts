@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 
 import type { EgressReport } from "../egress-ip/observed.ts";
+import type { Signals } from "../observe/events.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import type { Signals } from "../observe/signals.ts";
 import type { RenewalReport } from "../renewal/types.ts";
 import { healthAnswer } from "./health-answer.ts";
 import type { Latch, Readiness } from "./readiness.ts";

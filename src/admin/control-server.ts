@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 
 import { describeError } from "../observe/describe-error.ts";
-import type { Signals } from "../observe/signals.ts";
+import type { Signals } from "../observe/events.ts";
 import { judgeCaller } from "../policy/caller.ts";
 import type { Renew } from "../renewal/types.ts";
 import { renewAnswer, type RenewAnswer, roleCannotIssue } from "./renew-answer.ts";

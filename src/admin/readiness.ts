@@ -1,4 +1,4 @@
-import type { Signals } from "../observe/signals.ts";
+import type { Signals } from "../observe/events.ts";
 
 /** What must hold for the sidecar to be ready. All of it is local: an outage of Presto must not take an app's pod down. */
 export type LatchName = "started" | "token" | "draining" | "alarm" | "egress";

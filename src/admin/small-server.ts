@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 
-import type { Signals } from "../observe/signals.ts";
+import type { Signals } from "../observe/events.ts";
 
 /** A server that is to be bound by `listen/bind.ts`. */
 export interface BoundableServer {

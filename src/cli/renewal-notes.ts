@@ -1,6 +1,5 @@
 import { formatDuration } from "../config/quantities.ts";
-import { noSignals } from "../observe/no-signals.ts";
-import type { Signals } from "../observe/signals.ts";
+import { noSignals, type Signals } from "../observe/events.ts";
 import type { Io } from "./command.ts";
 import { printNote } from "./output.ts";
 

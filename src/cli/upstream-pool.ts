@@ -2,7 +2,7 @@ import type { Dispatcher } from "undici";
 
 import type { UpstreamConfig } from "../config/load-store-config.ts";
 import { openEgress } from "../connect/open.ts";
-import { noSignals } from "../observe/no-signals.ts";
+import { noSignals } from "../observe/events.ts";
 import { createPool } from "../upstream/pool.ts";
 import type { Io } from "./command.ts";
 

@@ -5,7 +5,7 @@ import type { Clock } from "../clock.ts";
 import { systemCode } from "../errors.ts";
 import { createWatchedFile } from "../files/watch.ts";
 import type { Origin } from "../lib/host.ts";
-import type { Signals } from "../observe/signals.ts";
+import type { Signals } from "../observe/events.ts";
 import { type Attempt, startAttempt } from "./attempt.ts";
 import { type ConnectError, toConnectError } from "./errors.ts";
 import { createRoute, type Route } from "./route.ts";

@@ -1,8 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { createWatchedFile } from "../files/watch.ts";
 import type { Origin } from "../lib/host.ts";
-import { noSignals } from "../observe/no-signals.ts";
-import type { Signals } from "../observe/signals.ts";
+import { noSignals, type Signals } from "../observe/events.ts";
 import { type Connector, createConnector, watchTrust } from "./connector.ts";
 import { type GatewaySource, readGateway } from "./proxy-url.ts";
 import { createRoute } from "./route.ts";

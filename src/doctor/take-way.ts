@@ -6,7 +6,7 @@ import { readGateway } from "../connect/proxy-url.ts";
 import { createRoute } from "../connect/route.ts";
 import { ensureLocalAddress, resolveName } from "../connect/tcp.ts";
 import { createTrustAnchors } from "../connect/tls.ts";
-import { noSignals } from "../observe/no-signals.ts";
+import { noSignals } from "../observe/events.ts";
 import type { UpstreamFacts } from "./doctor-options.ts";
 import { type Tried, tryUntil } from "./tried.ts";
 import { type TriedConnection, tryConnection } from "./try-connection.ts";

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { ConnectError } from "../connect/errors.ts";
 import { Problem } from "../errors.ts";
 import type { Network } from "../lib/ip.ts";
-import type { EgressSignals } from "../observe/signals.ts";
+import type { EgressSignals } from "../observe/events.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import type { CheckAnswer } from "./check-url.ts";
 import { type AddressCounts, classify, type EgressVerdict } from "./classify.ts";

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { type Address, isIn, type Network, speaksOf } from "../lib/ip.ts";
-import type { EgressSignals } from "../observe/signals.ts";
+import type { EgressSignals } from "../observe/events.ts";
 import type { CheckAnswer } from "./check-url.ts";
 import type { AddressCounts, EgressVerdict } from "./classify.ts";
 

@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import type { Connector } from "../connect/connector.ts";
 import type { Origin } from "../lib/host.ts";
 import type { Network } from "../lib/ip.ts";
-import type { EgressSignals } from "../observe/signals.ts";
+import type { EgressSignals } from "../observe/events.ts";
 import { createPool } from "../upstream/pool.ts";
 import { type CallEnd, callOnce, PrestoCallError } from "../upstream/request-once.ts";
 import { type CheckUrl, createAskAddress } from "./check-url.ts";

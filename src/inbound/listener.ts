@@ -6,7 +6,7 @@ import { Problem, systemCode } from "../errors.ts";
 import type { Origin } from "../lib/host.ts";
 import type { BoundListener, ListenAddress } from "../listen/address.ts";
 import { bindServer } from "../listen/bind.ts";
-import type { Signals } from "../observe/signals.ts";
+import type { Signals } from "../observe/events.ts";
 import type { Operation } from "../policy/operations.ts";
 import { type Admission, overloaded } from "../upstream/limiter.ts";
 import type { AskTransaction } from "../upstream/reconcile.ts";

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { Clock } from "../clock.ts";
 import { Problem, systemCode } from "../errors.ts";
-import type { Signals } from "../observe/signals.ts";
+import type { Signals } from "../observe/events.ts";
 import type { RefusedRequest } from "./authorize.ts";
 import { type Connection, endLingering } from "./connection.ts";
 import { renderProblem, renderRawProblem, writeProblem } from "./response.ts";

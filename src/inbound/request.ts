@@ -5,7 +5,7 @@ import { type Outcome, Problem } from "../errors.ts";
 import { interrupt, type Interruption, type Waiting } from "../lib/async.ts";
 import { ByteList } from "../lib/buffers.ts";
 import { IncomingMessage as NodeRequest } from "../lib/node-http.ts";
-import type { Signals } from "../observe/signals.ts";
+import type { Signals } from "../observe/events.ts";
 import type { Operation } from "../policy/operations.ts";
 import { type Call, CallerGone } from "../upstream/call.ts";
 import { type Admission, overloaded } from "../upstream/limiter.ts";

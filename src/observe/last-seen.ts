@@ -1,6 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { noSignals } from "./no-signals.ts";
-import type { Signals } from "./signals.ts";
+import { noSignals, type Signals } from "./events.ts";
 
 /** The token in hand, as it was told; its fingerprint, never its text. */
 export interface SeenToken {

@@ -1,9 +1,7 @@
 import { pino } from "pino";
 
-import type { Clock } from "../clock.ts";
-import { systemClock } from "../clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import { describeError } from "./describe-error.ts";
-import { createLogDestination, type LogStream } from "./log-destination.ts";
 
 /** pino's levels. */
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
@@ -102,4 +100,113 @@ export function createLog(options: LogOptions): Log {
 
 function withError(fields: LogFields, error: unknown): object {
   return error === undefined ? fields : { ...fields, err: describeError(error) };
+}
+
+/** What the log needs of a stream; `process.stdout` has it. */
+export interface LogStream {
+  write(text: string, done: (error?: Error | null) => void): unknown;
+  /** Bytes that were written but not taken by the system yet. */
+  readonly writableLength: number;
+  on(event: "error", listener: (error: Error) => void): unknown;
+}
+
+export interface LogDestinationOptions {
+  readonly stream: LogStream;
+  readonly clock: Clock;
+  /** Told, once the stream has taken lines again, how many were lost meanwhile. */
+  readonly onLost: (lines: number) => void;
+}
+
+export interface LogDestination {
+  /** Takes one line. Never throws, never waits. */
+  write(line: string): void;
+  /** Lines lost since the start. */
+  lost(): number;
+  /** Hands all lines to the stream at once, without waiting until it has taken them. For the moment of exit. */
+  push(): void;
+  /** Resolves when the system has taken all lines, or after `withinMs`. */
+  flush(withinMs: number): Promise<void>;
+}
+
+/** Bytes kept for a reader that does not read: about 3000 lines. */
+const mostPending = 1024 * 1024;
+
+/**
+ * Writes lines in batches, one write for all lines of about a millisecond, and never waits for
+ * the reader.
+ *
+ * Measured on Node 26 with a pipe: one line costs pino 2 µs, its write 0.2 to 1 µs when batched
+ * like this with 8 to 32 calls under way (2.4 µs alone), 2 to 3 µs unbatched. pino's own
+ * destination costs 2 to 3 µs in `sync` mode, and a reader that stops reading stops the whole
+ * program, money calls included. In its other mode the write waits in a thread of libuv's pool,
+ * and the process can then not exit: it hung until it was killed. Node's stream of a pipe does
+ * neither; it keeps what is not read, without a bound, so the bound is here: above it lines are
+ * dropped and counted. A file or a terminal is written synchronously by Node.
+ */
+export function createLogDestination({ stream, clock, onLost }: LogDestinationOptions): LogDestination {
+  let batch = "";
+  let linesInBatch = 0;
+  let lost = 0;
+  let untold = 0;
+  let scheduled = false;
+
+  const lose = (lines: number): void => {
+    lost += lines;
+    untold += lines;
+  };
+
+  // A reader that went away (EPIPE) or a full disk is no reason to stop serving. The lines are
+  // counted in the write's own callback; without this listener the process would end.
+  stream.on("error", () => {});
+
+  function push(): void {
+    if (batch === "") return;
+    const text = batch;
+    const lines = linesInBatch;
+    batch = "";
+    linesInBatch = 0;
+    stream.write(text, (error) => {
+      if (error) lose(lines);
+      else tellLost();
+    });
+  }
+
+  /** Only once something was taken again: before that, the telling would be lost too. */
+  function tellLost(): void {
+    if (untold === 0) return;
+    const lines = untold;
+    untold = 0;
+    onLost(lines);
+  }
+
+  function endOfBatch(): void {
+    scheduled = false;
+    push();
+  }
+
+  return {
+    write(line) {
+      if (batch.length + stream.writableLength + line.length > mostPending) {
+        lose(1);
+        return;
+      }
+      batch += line;
+      linesInBatch += 1;
+      if (scheduled) return;
+      scheduled = true;
+      clock.after(0, endOfBatch);
+    },
+    lost: () => lost,
+    push,
+    flush(withinMs) {
+      push();
+      return new Promise((resolve) => {
+        const timer = clock.after(withinMs, resolve);
+        stream.write("", () => {
+          timer.cancel();
+          resolve();
+        });
+      });
+    },
+  };
 }

@@ -4,13 +4,11 @@ import { type Clock, systemClock } from "../clock.ts";
 import type { EgressReport } from "../egress-ip/observed.ts";
 import type { RenewalReport } from "../renewal/types.ts";
 import { StoreError, type StoreErrorCode } from "../store/contract.ts";
-import { createCallMetrics } from "./call-metrics.ts";
-import { createEgressMetrics } from "./egress-metrics.ts";
+import type { RenewalSignals, Signals } from "./events.ts";
 import type { LastSeen } from "./last-seen.ts";
-import { createProcessMetrics } from "./process-metrics.ts";
-import { addReadGauge } from "./read-gauge.ts";
-import { createRenewalMetrics } from "./renewal-metrics.ts";
-import type { RenewalSignals, Signals } from "./signals.ts";
+import { createCallMetrics } from "./metrics-calls.ts";
+import { addReadGauge, createProcessMetrics } from "./metrics-process.ts";
+import { createEgressMetrics, createRenewalMetrics } from "./metrics-token.ts";
 
 /** Present values that only other parts know. */
 export interface Readings {

@@ -5,7 +5,7 @@ import type { Connector } from "../connect/connector.ts";
 import { Failure } from "../errors.ts";
 import { random } from "../lib/backoff.ts";
 import type { Origin } from "../lib/host.ts";
-import type { Signals } from "../observe/signals.ts";
+import type { Signals } from "../observe/events.ts";
 import { createIssuer } from "../presto/auth.ts";
 import { createAsk, createProbe, type ProbeVerdict } from "../presto/probe.ts";
 import type { CredentialStore, TokenRecord, TokenStore } from "../store/contract.ts";

@@ -1,5 +1,5 @@
 import { Failure } from "../errors.ts";
-import type { Signals } from "../observe/signals.ts";
+import type { Signals } from "../observe/events.ts";
 import {
   type CredentialStore,
   type StoredCredentials,

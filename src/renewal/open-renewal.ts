@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { type EgressOptions, openEgress } from "../connect/open.ts";
-import type { Signals } from "../observe/signals.ts";
+import type { Signals } from "../observe/events.ts";
 import { openStore, type StoreOptions } from "../store/open.ts";
 import { createEvidence } from "../token/health.ts";
 import { composeRenewal } from "./compose-renewal.ts";

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { Signals } from "../observe/signals.ts";
+import type { Signals } from "../observe/events.ts";
 import type { Account, IssueEnd, IssuedToken, Issuer } from "../presto/auth.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";

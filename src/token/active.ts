@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { Signals } from "../observe/signals.ts";
+import type { Signals } from "../observe/events.ts";
 import type { Secret } from "../secret.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import { createToken, type Token } from "./token.ts";

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Interruptible, Interruption } from "../lib/async.ts";
-import type { Signals } from "../observe/signals.ts";
+import type { Signals } from "../observe/events.ts";
 import type { Secret } from "../secret.ts";
 import type { StoredRecord, TokenRecord, TokenStore } from "../store/contract.ts";
 import { createRejections, createTokenInHand, type Offer } from "./active.ts";

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../clock.ts";
 import type { Interruptible, Interruption } from "../lib/async.ts";
-import type { Signals } from "../observe/signals.ts";
+import type { Signals } from "../observe/events.ts";
 import type { StoredRecord, TokenStore } from "../store/contract.ts";
 
 export interface RecordWatchOptions {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 
 import { createConnector } from "../../src/connect/connector.ts";
-import { noSignals } from "../../src/observe/no-signals.ts";
+import { noSignals } from "../../src/observe/events.ts";
 import { createAuthority, createSelfSigned } from "../../src/sandbox/certificates.ts";
 import { createHandClock } from "../support/hand-clock.ts";
 import { startRawPresto } from "../support/raw-presto.ts";

@@ -1,5 +1,4 @@
-import { noSignals } from "../../src/observe/no-signals.ts";
-import type { Signals } from "../../src/observe/signals.ts";
+import { noSignals, type Signals } from "../../src/observe/events.ts";
 import type { Issuer } from "../../src/presto/auth.ts";
 import { createProbe, type ProbeAnswer } from "../../src/presto/probe.ts";
 import { createAccounts } from "../../src/renewal/accounts.ts";

@@ -3,7 +3,7 @@ import { AddressAnswerError } from "../../src/egress-ip/check-url.ts";
 import { createEgressCheck, type EgressCheck } from "../../src/egress-ip/check.ts";
 import type { OutcomeKind } from "../../src/egress-ip/outcomes.ts";
 import { type Network, parseAddress, parseNetwork } from "../../src/lib/ip.ts";
-import type { EgressSignals } from "../../src/observe/signals.ts";
+import type { EgressSignals } from "../../src/observe/events.ts";
 import { createHandClock, type HandClock } from "./hand-clock.ts";
 
 /** The address that is registered in these tests, and one that is not. */

@@ -7,7 +7,7 @@ import { parseCheckUrls } from "../../src/config/egress-check-value.ts";
 import { openEgress } from "../../src/connect/open.ts";
 import type { EgressCheck } from "../../src/egress-ip/check.ts";
 import { openEgressCheck } from "../../src/egress-ip/open.ts";
-import { noSignals } from "../../src/observe/no-signals.ts";
+import { noSignals } from "../../src/observe/events.ts";
 import type { Sandbox } from "../../src/sandbox/server.ts";
 import { createSend, type Send, withEgressCheck } from "../../src/upstream/dispatch.ts";
 import { createPool } from "../../src/upstream/pool.ts";

@@ -1,4 +1,4 @@
-import type { FinishedCall } from "../../src/observe/signals.ts";
+import type { FinishedCall } from "../../src/observe/events.ts";
 
 /** A call as it commonly ends, with what a test wants to be otherwise. */
 export function finishedCall(differences: Partial<FinishedCall> = {}): FinishedCall {

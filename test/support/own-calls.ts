@@ -6,7 +6,7 @@ import type { Dispatcher } from "undici";
 
 import { systemClock } from "../../src/clock.ts";
 import { createConnector } from "../../src/connect/connector.ts";
-import { noSignals } from "../../src/observe/no-signals.ts";
+import { noSignals } from "../../src/observe/events.ts";
 import { createIssuer, type Issuer, type IssueRequest } from "../../src/presto/auth.ts";
 import { Secret } from "../../src/secret.ts";
 import { createPool } from "../../src/upstream/pool.ts";

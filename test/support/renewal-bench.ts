@@ -1,5 +1,4 @@
-import { noSignals } from "../../src/observe/no-signals.ts";
-import type { Signals } from "../../src/observe/signals.ts";
+import { noSignals, type Signals } from "../../src/observe/events.ts";
 import { createAccounts } from "../../src/renewal/accounts.ts";
 import { createRenewal, type Renewal } from "../../src/renewal/machine.ts";
 import type { Occasion, RenewalMemory, RenewalParts, RenewalRun } from "../../src/renewal/run.ts";

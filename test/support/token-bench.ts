@@ -1,4 +1,4 @@
-import { noSignals } from "../../src/observe/no-signals.ts";
+import { noSignals } from "../../src/observe/events.ts";
 import { createTokenSource, type TokenOrNone, type TokenSource } from "../../src/token/source.ts";
 import type { Token } from "../../src/token/token.ts";
 import { createHandClock, type HandClock } from "./hand-clock.ts";

@@ -1,5 +1,5 @@
 import { Problem } from "../../src/errors.ts";
-import { noSignals } from "../../src/observe/no-signals.ts";
+import { noSignals } from "../../src/observe/events.ts";
 import { createTokenSource } from "../../src/token/source.ts";
 import type { Answer, Call } from "../../src/upstream/call.ts";
 import type { Send } from "../../src/upstream/dispatch.ts";

@@ -4,7 +4,7 @@ import { systemClock } from "../../src/clock.ts";
 import { ConnectError } from "../../src/connect/errors.ts";
 import { openEgress } from "../../src/connect/open.ts";
 import { parseGateway } from "../../src/connect/proxy-url.ts";
-import { noSignals } from "../../src/observe/no-signals.ts";
+import { noSignals } from "../../src/observe/events.ts";
 import { createRenewedPool } from "../../src/upstream/pool.ts";
 
 // A program: opens the way out as the sidecar does, and says what came of it. A line of JSON in, a line of JSON out.

@@ -10,8 +10,7 @@ import type { Connector } from "../../src/connect/connector.ts";
 import { ConnectError } from "../../src/connect/errors.ts";
 import { type Egress, openEgress } from "../../src/connect/open.ts";
 import { parseGateway } from "../../src/connect/proxy-url.ts";
-import { noSignals } from "../../src/observe/no-signals.ts";
-import type { Signals } from "../../src/observe/signals.ts";
+import { noSignals, type Signals } from "../../src/observe/events.ts";
 
 export interface WayOutOptions {
   /** Whom to reach. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { noSignals } from "../../../src/observe/no-signals.ts";
+import { noSignals } from "../../../src/observe/events.ts";
 import { Secret } from "../../../src/secret.ts";
 import { createTokenSource } from "../../../src/token/source.ts";
 import { createHandClock } from "../../support/hand-clock.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { noSignals } from "../../../src/observe/no-signals.ts";
+import { noSignals } from "../../../src/observe/events.ts";
 import { StoreError } from "../../../src/store/contract.ts";
 import { withTokenLatch } from "../../../src/token/token-latch.ts";
 

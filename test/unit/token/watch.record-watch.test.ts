@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { noSignals } from "../../../src/observe/no-signals.ts";
+import { noSignals } from "../../../src/observe/events.ts";
 import { createRecordWatch } from "../../../src/token/watch.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 import { createMemoryStore } from "../../support/memory-store.ts";

@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 
 import { AddressAnswerError } from "../../../src/egress-ip/check-url.ts";
 import { describeError } from "../../../src/observe/describe-error.ts";
-import { logEgress } from "../../../src/observe/log-egress.ts";
+import type { EgressSignals } from "../../../src/observe/events.ts";
+import { logEgress } from "../../../src/observe/log-events.ts";
 import type { Log } from "../../../src/observe/log.ts";
-import type { EgressSignals } from "../../../src/observe/signals.ts";
 
 function logged(run: (signals: EgressSignals) => void): unknown[] {
   const lines: unknown[] = [];

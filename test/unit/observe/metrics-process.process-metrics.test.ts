@@ -1,7 +1,7 @@
 import { Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
 
-import { createProcessMetrics } from "../../../src/observe/process-metrics.ts";
+import { createProcessMetrics } from "../../../src/observe/metrics-process.ts";
 import { parseExposition } from "../../support/parse-exposition.ts";
 
 describe("the measures of the process", () => {

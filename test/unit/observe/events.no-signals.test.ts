@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { noSignals } from "../../../src/observe/no-signals.ts";
+import { noSignals } from "../../../src/observe/events.ts";
 import { finishedCall } from "../../support/finished-call.ts";
 
 it("takes every signal and does nothing", () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { logRenewal } from "../../../src/observe/log-renewal.ts";
+import type { RenewalSignals } from "../../../src/observe/events.ts";
+import { logRenewal } from "../../../src/observe/log-events.ts";
 import type { Log } from "../../../src/observe/log.ts";
-import type { RenewalSignals } from "../../../src/observe/signals.ts";
 import type { RenewalEnd } from "../../../src/renewal/types.ts";
 
 interface Line {

@@ -2,7 +2,24 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 
 import { Counter, Gauge, type Registry } from "prom-client";
 
-import { addReadGauge } from "./read-gauge.ts";
+/** Adds a gauge that is read when somebody asks. While its value is undefined it is absent, not zero. */
+export function addReadGauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  read: () => number | undefined,
+): void {
+  const gauge: Gauge = new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      const value = read();
+      if (value === undefined) gauge.remove();
+      else gauge.set(value);
+    },
+  });
+}
 
 /** Milliseconds between two looks at the event loop. */
 const resolutionMs = 50;

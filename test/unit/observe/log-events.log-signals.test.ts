@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 
 import { Problem } from "../../../src/errors.ts";
-import { logSignals } from "../../../src/observe/log-signals.ts";
+import type { Signals } from "../../../src/observe/events.ts";
+import { logSignals } from "../../../src/observe/log-events.ts";
 import type { Log } from "../../../src/observe/log.ts";
-import type { Signals } from "../../../src/observe/signals.ts";
 import { finishedCall } from "../../support/finished-call.ts";
 
 interface Line {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { combineSignals } from "../../../src/observe/combine-signals.ts";
-import type { Signals } from "../../../src/observe/signals.ts";
+import { combineSignals, type Signals } from "../../../src/observe/events.ts";
 import { finishedCall } from "../../support/finished-call.ts";
 
 type Told = [name: string, ...values: unknown[]];

@@ -1,0 +1,254 @@
+import type { RenewalEnd } from "../renewal/types.ts";
+import type { EgressSignals, FinishedCall, IssueCallEnd, RenewalSignals, Signals } from "./events.ts";
+import type { Log, LogFields } from "./log.ts";
+
+/** ISO 8601, or null for a date that could not be parsed (`toISOString` would throw). */
+export function isoTime(date: Date): string | null {
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
+}
+
+/**
+ * Writes the signals to the log: one line for each call, and one for each event.
+ * Lines about money and about the token have `audit: true`; `caller_gone` is there only when
+ * true. Times are milliseconds. Nothing of a body, a query or a header is known here.
+ */
+export function logSignals(log: Log): Signals {
+  return {
+    callFinished(call) {
+      const level = levelOf(call);
+      if (!log.enabled(level)) return;
+      log.call(
+        level,
+        {
+          request_id: call.requestId,
+          operation: call.operation,
+          outcome: call.outcome,
+          status: call.status,
+          code: call.code,
+          upstream_ms: hundredths(call.upstreamMs),
+          total_ms: hundredths(call.totalMs),
+          sends: call.sends,
+          generation: call.generation,
+          peer: call.peer,
+          caller_gone: call.callerGone ? true : undefined,
+          audit: call.movesMoney ? true : undefined,
+        },
+        call.cause,
+      );
+    },
+    tokenChanged: ({ generation, id, expiresAt }) =>
+      log.write("info", "A token is in hand that was not before.", {
+        generation,
+        token_id: id,
+        expires_at: expiresAt === null ? null : expiresAt.toISOString(),
+        audit: true,
+      }),
+    tokenRejected: ({ generation, id }) =>
+      log.write("warn", "Presto answered 401 to a token.", {
+        generation,
+        token_id: id,
+        audit: true,
+      }),
+    tokenAccepted: ({ generation, id }) =>
+      log.write("info", "Presto accepts again a token that it had answered 401 to.", {
+        generation,
+        token_id: id,
+        audit: true,
+      }),
+    storeFailed: (error) =>
+      log.write(
+        "warn",
+        "The token store could not be read; if a token is in hand, it goes on serving.",
+        {},
+        error,
+      ),
+    peerCertificate: (validTo) =>
+      log.write("debug", "Presto's certificate was seen.", { certificate_ends_at: isoTime(validTo) }),
+    connectFailed: (error) => log.write("warn", "No connection to Presto could be made.", {}, error),
+    latchChanged: (latch, reason) =>
+      reason === undefined
+        ? log.write("info", "A readiness latch is open.", { latch })
+        : log.write("info", "A readiness latch is closed.", { latch, reason }),
+    ...logRenewal(log),
+    ...logEgress(log),
+    warned: (message, cause) => log.write("warn", message, {}, cause),
+  };
+}
+
+function levelOf(call: FinishedCall): "info" | "warn" | "error" {
+  if (call.code === "internal-error") return "error";
+  // Somebody has to look whether the money moved.
+  if (call.outcome === "unknown") return call.movesMoney ? "error" : "warn";
+  return call.code !== undefined && call.status >= 500 ? "warn" : "info";
+}
+
+function hundredths(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}
+
+/** Writes what is told of the address that this process leaves from. That calls are kept back, and that they leave again, are audit lines. */
+export function logEgress(log: Log): EgressSignals {
+  return {
+    egressChecked({ name, address, error, changed }) {
+      if (error === undefined) log.write("debug", "A check URL answered.", { check_url: name, address });
+      else {
+        log.write(
+          changed ? "warn" : "debug",
+          "A check URL did not tell an address; that closes nothing.",
+          {
+            check_url: name,
+          },
+          error,
+        );
+      }
+    },
+    egressAddressSeen({ addresses, registered }) {
+      const fields = { addresses: addresses.join(", "), registered };
+      if (registered === false) {
+        log.write("warn", "Calls leave from an address that is not in PRESTO_EGRESS_IPS.", fields);
+      } else log.write("info", "The address that calls leave from is known.", fields);
+    },
+    egressVerdictChanged({ verdict, evidence }) {
+      log.write(
+        verdict === "registered" || verdict === "unknown" ? "info" : "warn",
+        "What the last exchanges with Presto show has changed.",
+        { verdict, evidence: evidence.join(" ") },
+      );
+    },
+    egressLatchChanged(reason) {
+      if (reason === undefined) {
+        log.write("info", "Calls leave again.", { audit: true });
+        return;
+      }
+      log.write("error", "Calls are kept back, so that none leaves from an address that is not registered.", {
+        reason,
+        audit: true,
+      });
+    },
+  };
+}
+
+/**
+ * Writes what is told of a renewal. All lines but those of its single steps are audit lines:
+ * they are what is left to read after a token was made, lost or killed by somebody else.
+ */
+export function logRenewal(log: Log): RenewalSignals {
+  return {
+    renewalMoved({ from, to, reason, intent }) {
+      log.write("debug", "The renewal went from one state to another.", { from, to, reason, intent });
+    },
+    issueBegun({ intent, reason }) {
+      log.write("info", "An issue call is begun; from here on the stored token may be dead.", {
+        intent,
+        reason,
+        audit: true,
+      });
+    },
+    issueEnded({ intent, end, cause, ms }) {
+      const fields = { intent, end, ms: Math.round(ms), audit: true };
+      log.write(end === "issued" ? "info" : "warn", issueSentences[end], fields, cause);
+    },
+    renewalEnded(end, nextTryAt) {
+      const { level, message, fields, cause } = lineOf(end);
+      log.write(
+        level,
+        message,
+        { end: end.kind, ...fields, next_try_at: when(nextTryAt), audit: true },
+        cause,
+      );
+    },
+    unexplainedDeath({ generation, id, count }) {
+      log.write(
+        "warn",
+        "The stored token was found dead, and nobody of ours had begun to replace it. See whether somebody else issues tokens on this account.",
+        { generation, token_id: id, deaths_24h: count, audit: true },
+      );
+    },
+    alarmChanged(alarm) {
+      if (alarm === undefined) {
+        log.write("info", "A person cleared the alarm; tokens may be issued again.", { audit: true });
+        return;
+      }
+      log.write("error", "The alarm is latched: no token is issued until a person clears it.", {
+        reason: alarm.reason,
+        stopped_at: isoTime(alarm.at),
+        audit: true,
+      });
+    },
+  };
+}
+
+const issueSentences: Readonly<Record<IssueCallEnd, string>> = {
+  issued: "Presto issued a token.",
+  refused: "Presto refused to issue a token, so nothing was done.",
+  "not-sent": "The issue call was not sent, so nothing was done.",
+  unclear:
+    "Presto may have executed the issue call, or may yet do so; that is settled before another is made.",
+};
+
+interface Line {
+  readonly level: "info" | "warn";
+  readonly message: string;
+  readonly fields: LogFields;
+  readonly cause?: unknown;
+}
+
+function lineOf(end: RenewalEnd): Line {
+  switch (end.kind) {
+    case "renewed": {
+      const { generation, tokenId, expiresAt } = end;
+      return {
+        level: "info",
+        message: "A new token is stored.",
+        fields: {
+          generation,
+          token_id: tokenId,
+          expires_at: expiresAt === null ? null : isoTime(expiresAt),
+        },
+      };
+    }
+    case "nothing-to-do":
+      return {
+        level: "info",
+        message: "No token had to be issued.",
+        fields: { detail: end.detail },
+      };
+    case "stopped":
+      return {
+        level: "warn",
+        message: "No token is issued while the alarm is latched.",
+        fields: { detail: end.detail },
+      };
+    case "refused":
+      return {
+        level: "warn",
+        message: end.credentials
+          ? "Presto refuses the account's e-mail or password; no token is issued until they change."
+          : "Presto refused the renewal.",
+        fields: { detail: end.detail },
+      };
+    case "unreachable":
+      return {
+        level: "warn",
+        message: "The renewal could not be carried out.",
+        fields: { detail: end.detail },
+        cause: end.cause,
+      };
+    case "lost":
+      return {
+        level: "warn",
+        message: "A token that was issued died before it could be stored.",
+        fields: { detail: end.detail },
+      };
+    case "shut-down":
+      return {
+        level: "info",
+        message: "The process ends; the record says what is left of the renewal to the next one.",
+        fields: {},
+      };
+  }
+}
+
+function when(time: Date | undefined): string | null | undefined {
+  return time === undefined ? undefined : isoTime(time);
+}
