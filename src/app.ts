@@ -1,7 +1,7 @@
-import { createAdminServer } from "./admin/admin-server.ts";
-import { createControlServer } from "./admin/control-server.ts";
+import { createAdminServer } from "./admin/admin.ts";
+import { createControlServer } from "./admin/control.ts";
 import { createReadiness } from "./admin/readiness.ts";
-import { statusOf } from "./admin/status-of.ts";
+import { statusOf } from "./admin/status.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/config.ts";
 import { createDrain } from "./drain.ts";

@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
 
-import type { EgressStatus } from "./egress-status.ts";
-import type { RenewalStatus } from "./renewal-status.ts";
-import type { FullReport } from "./status-report.ts";
+import type { EgressStatus, FullReport, RenewalStatus } from "./status.ts";
 
 const style = `body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:46rem;padding:0 1rem;color-scheme:light dark}
 table{border-collapse:collapse;width:100%;margin:0 0 1.5rem}

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 
-import { createAdminServer } from "../../src/admin/admin-server.ts";
+import { createAdminServer } from "../../src/admin/admin.ts";
 import { createReadiness } from "../../src/admin/readiness.ts";
 import { systemClock } from "../../src/clock.ts";
 import { bindServer } from "../../src/listen/bind.ts";

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { createAdminServer } from "../../src/admin/admin-server.ts";
+import { createAdminServer } from "../../src/admin/admin.ts";
 import { createReadiness, type Readiness } from "../../src/admin/readiness.ts";
-import type { BoundableServer } from "../../src/admin/small-server.ts";
+import type { BoundableServer } from "../../src/admin/server.ts";
 import { systemClock } from "../../src/clock.ts";
 import { bindServer } from "../../src/listen/bind.ts";
 import { createLastSeen } from "../../src/observe/last-seen.ts";

@@ -3,8 +3,8 @@ import { connect, type Socket } from "node:net";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { createControlServer } from "../../src/admin/control-server.ts";
-import type { BoundableServer } from "../../src/admin/small-server.ts";
+import { createControlServer } from "../../src/admin/control.ts";
+import type { BoundableServer } from "../../src/admin/server.ts";
 import { bindServer } from "../../src/listen/bind.ts";
 import type { RenewReply, RenewWish } from "../../src/renewal/types.ts";
 import { rawRequest, statusOf } from "../support/raw-exchange.ts";

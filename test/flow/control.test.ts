@@ -4,8 +4,8 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { createControlServer } from "../../src/admin/control-server.ts";
-import type { BoundableServer } from "../../src/admin/small-server.ts";
+import { createControlServer } from "../../src/admin/control.ts";
+import type { BoundableServer } from "../../src/admin/server.ts";
 import { bindServer } from "../../src/listen/bind.ts";
 import { StoreError } from "../../src/store/contract.ts";
 import { type Place, rawExchange, rawRequest, statusOf } from "../support/raw-exchange.ts";

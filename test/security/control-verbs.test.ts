@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { createControlServer } from "../../src/admin/control-server.ts";
-import type { BoundableServer } from "../../src/admin/small-server.ts";
+import { createControlServer } from "../../src/admin/control.ts";
+import type { BoundableServer } from "../../src/admin/server.ts";
 import { bindServer } from "../../src/listen/bind.ts";
 import { noSignals } from "../../src/observe/events.ts";
 import { rawExchange, statusOf } from "../support/raw-exchange.ts";

@@ -1,4 +1,4 @@
-import type { StatusReport } from "../../src/admin/status-report.ts";
+import type { StatusReport } from "../../src/admin/status.ts";
 
 /** What a sidecar with a token says of itself, with what a test wants to be otherwise. */
 export function statusReport(differences: Partial<StatusReport> = {}): StatusReport {

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 
 import { statusPage, statusPagePolicy } from "../../../src/admin/status-page.ts";
-import { fullReport } from "../../../src/admin/status-report.ts";
+import { fullReport } from "../../../src/admin/status.ts";
 import { renewalReport } from "../../support/renewal-report.ts";
 import { statusReport } from "../../support/status-report.ts";
 

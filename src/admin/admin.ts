@@ -4,11 +4,10 @@ import type { EgressReport } from "../egress-ip/observed.ts";
 import type { Signals } from "../observe/events.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { RenewalReport } from "../renewal/types.ts";
-import { healthAnswer } from "./health-answer.ts";
 import type { Latch, Readiness } from "./readiness.ts";
-import { type BoundableServer, createSmallServer } from "./small-server.ts";
+import { type BoundableServer, createSmallServer } from "./server.ts";
 import { statusPage, statusPagePolicy } from "./status-page.ts";
-import { fullReport, type FullReport, type StatusReport } from "./status-report.ts";
+import { fullReport, type FullReport, type StatusReport } from "./status.ts";
 
 export interface AdminServerOptions {
   readonly readiness: Pick<Readiness, "all">;
@@ -76,4 +75,34 @@ export function createAdminServer({
 /** As the Kubernetes API server has it: the parameter's presence counts, not its value. */
 function asksVerbose(request: FastifyRequest): boolean {
   return new URLSearchParams(request.url.split("?")[1] ?? "").has("verbose");
+}
+
+/** A health check's reply, as plain text. */
+export interface HealthAnswer {
+  readonly status: 200 | 503;
+  readonly body: string;
+}
+
+/**
+ * `ok`, or the closed latches, one a line. With `verbose`, all of them, in the form of the
+ * Kubernetes API server's own `/readyz?verbose`: `[+]name ok`, `[-]name: reason`. What does
+ * not decide, and is closed, stands there as `[!]name: reason`: a mark that says neither
+ * passed nor failed, and the last line and the status are as if it were open.
+ * @param check the name that stands in the verbose form's last line
+ */
+export function healthAnswer(check: string, latches: readonly Latch[], verbose: boolean): HealthAnswer {
+  const ready = latches.every((latch) => latch.advisory || !latch.closed);
+  const lines = latches.flatMap((latch) => {
+    if (!latch.closed) return verbose ? [`[+]${latch.name} ok`] : [];
+    const line = `${latch.name}: ${oneLine(latch.reason)}`;
+    if (verbose) return [`${latch.advisory ? "[!]" : "[-]"}${line}`];
+    return latch.advisory ? [] : [line];
+  });
+  if (verbose) lines.push(`${check} check ${ready ? "passed" : "failed"}`);
+  else if (ready) lines.push("ok");
+  return { status: ready ? 200 : 503, body: `${lines.join("\n")}\n` };
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\p{Cc}+/gu, " ");
 }

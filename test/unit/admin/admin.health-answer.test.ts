@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { healthAnswer } from "../../../src/admin/health-answer.ts";
+import { healthAnswer } from "../../../src/admin/admin.ts";
 import type { Latch } from "../../../src/admin/readiness.ts";
 
 const open: Latch = { name: "started", advisory: false, closed: false };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { fullReport } from "../../../src/admin/status-report.ts";
+import { fullReport } from "../../../src/admin/status.ts";
 import { renewalReport } from "../../support/renewal-report.ts";
 import { statusReport } from "../../support/status-report.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { readRenewWish } from "../../../src/admin/renew-wish.ts";
+import { readRenewWish } from "../../../src/admin/control.ts";
 
 describe("a wish for a new token", () => {
   it.each([

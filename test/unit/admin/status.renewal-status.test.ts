@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { renewalStatus } from "../../../src/admin/renewal-status.ts";
+import { renewalStatus } from "../../../src/admin/status.ts";
 import { renewalReport } from "../../support/renewal-report.ts";
 
 describe("the renewal's part of the status", () => {

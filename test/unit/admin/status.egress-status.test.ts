@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { egressStatus } from "../../../src/admin/egress-status.ts";
 import { createReadiness } from "../../../src/admin/readiness.ts";
 import { statusPage } from "../../../src/admin/status-page.ts";
-import { fullReport } from "../../../src/admin/status-report.ts";
+import { egressStatus, fullReport } from "../../../src/admin/status.ts";
 import { egressReport } from "../../support/egress-report.ts";
 import { statusReport } from "../../support/status-report.ts";
 

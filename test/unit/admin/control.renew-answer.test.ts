@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { renewAnswer, roleCannotIssue } from "../../../src/admin/renew-answer.ts";
+import { renewAnswer, roleCannotIssue } from "../../../src/admin/control.ts";
 
 const detail = "Because.";
 
