@@ -1,7 +1,6 @@
+import { openRenewal, renewOnce } from "../app/issuing.ts";
 import type { Config } from "../config/config.ts";
 import { Failure } from "../errors.ts";
-import { openRenewal } from "../renewal/open-renewal.ts";
-import { renewOnce } from "../renewal/run-once.ts";
 import type { RenewalParts } from "../renewal/run.ts";
 import type { IssuingOptions } from "../renewal/types.ts";
 import type { Io } from "./command.ts";

@@ -1,3 +1,4 @@
+import { usersHere } from "../../src/app/issuing.ts";
 import { noSignals, type Signals } from "../../src/observe/events.ts";
 import type { Issuer } from "../../src/presto/auth.ts";
 import { createProbe, type ProbeAnswer } from "../../src/presto/probe.ts";
@@ -6,7 +7,6 @@ import { createLifecycle, type Lifecycle } from "../../src/renewal/lifecycle.ts"
 import { createRenewal } from "../../src/renewal/machine.ts";
 import type { RenewalParts, TokenUsers, WritableStore } from "../../src/renewal/run.ts";
 import { dueAt, isDueAt } from "../../src/renewal/schedule.ts";
-import { usersHere } from "../../src/renewal/users-here.ts";
 import type { Secret } from "../../src/secret.ts";
 import type { CredentialStore, RenewalLock, TokenStore } from "../../src/store/contract.ts";
 import { createEvidence, type Evidence } from "../../src/token/health.ts";

@@ -1,12 +1,12 @@
-import type { Clock } from "./clock.ts";
-import { type Egress, type EgressOptions, openEgress } from "./connect/open.ts";
-import type { EgressCheck, EgressCheckOptions } from "./egress-ip/check.ts";
-import { type EgressCheckSettings, openEgressCheck } from "./egress-ip/open.ts";
-import { Problem } from "./errors.ts";
-import { random } from "./lib/backoff.ts";
-import type { Signals } from "./observe/events.ts";
-import { createSend, type Send, withEgressCheck, withReconnect } from "./upstream/dispatch.ts";
-import { createRenewedPool } from "./upstream/pool.ts";
+import type { Clock } from "../clock.ts";
+import { type Egress, type EgressOptions, openEgress } from "../connect/open.ts";
+import type { EgressCheck, EgressCheckOptions } from "../egress-ip/check.ts";
+import { type EgressCheckSettings, openEgressCheck } from "../egress-ip/open.ts";
+import { Problem } from "../errors.ts";
+import { random } from "../lib/backoff.ts";
+import type { Signals } from "../observe/events.ts";
+import { createSend, type Send, withEgressCheck, withReconnect } from "../upstream/dispatch.ts";
+import { createRenewedPool } from "../upstream/pool.ts";
 
 /** All that leaves this process for Presto: the way out, the pool of connections, and the watch over the address we leave from. */
 export interface Outbound extends Pick<Egress, "connector" | "describeRoute" | "reload"> {

@@ -1,7 +1,7 @@
 import { Failure } from "../errors.ts";
 import type { Signals } from "../observe/events.ts";
 import { StoreError } from "../store/contract.ts";
-import type { TokenSource } from "./source.ts";
+import type { TokenSource } from "../token/source.ts";
 
 /** The part of readiness that the token path keeps. */
 export interface TokenLatch {

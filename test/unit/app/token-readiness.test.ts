@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 
+import { withTokenLatch } from "../../../src/app/token-readiness.ts";
 import { noSignals } from "../../../src/observe/events.ts";
 import { StoreError } from "../../../src/store/contract.ts";
-import { withTokenLatch } from "../../../src/token/token-latch.ts";
 
 function open() {
   const latch: string[] = [];

@@ -1,8 +1,8 @@
-import type { Readiness } from "./admin/readiness.ts";
-import type { Clock } from "./clock.ts";
-import type { ProxyListener } from "./inbound/listener.ts";
-import { within } from "./lib/async.ts";
-import type { Lifecycle } from "./renewal/lifecycle.ts";
+import type { Readiness } from "../admin/readiness.ts";
+import type { Clock } from "../clock.ts";
+import type { ProxyListener } from "../inbound/listener.ts";
+import { within } from "../lib/async.ts";
+import type { Lifecycle } from "../renewal/lifecycle.ts";
 
 export interface DrainOptions {
   /** How long calls are still accepted, and when all must be over, milliseconds from the beginning. */

@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { renewOnce } from "../../../src/renewal/run-once.ts";
+import { renewOnce } from "../../../src/app/issuing.ts";
 import { Secret } from "../../../src/secret.ts";
-import { createRenewalBench, follow } from "../../support/renewal-bench.ts";
-import type { RenewalBench } from "../../support/renewal-bench.ts";
+import { createRenewalBench, follow, type RenewalBench } from "../../support/renewal-bench.ts";
 import { issuedToken } from "../../support/scripted-presto.ts";
 
 function once(bench: RenewalBench, force = false) {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { usersElsewhere } from "../../../src/renewal/open-renewal.ts";
-import { usersHere } from "../../../src/renewal/users-here.ts";
+import { usersElsewhere, usersHere } from "../../../src/app/issuing.ts";
 import { Secret } from "../../../src/secret.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 import { follow } from "../../support/renewal-bench.ts";
