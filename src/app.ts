@@ -7,7 +7,7 @@ import { openLifecycle, usersHere } from "./app/issuing.ts";
 import { startTokens, withTokenLatch } from "./app/token-readiness.ts";
 import { openOutbound } from "./app/upstream.ts";
 import type { Clock } from "./clock.ts";
-import type { Config } from "./config/config.ts";
+import type { Config } from "./config/sections.ts";
 import { createProxyListener } from "./inbound/listener.ts";
 import { within } from "./lib/async.ts";
 import { version as readVersion } from "./lib/version.ts";

@@ -1,7 +1,7 @@
 import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 
 import { commands } from "../src/cli/commands.ts";
-import { dangerousFlags, dangerousVariables } from "../src/config/dangers.ts";
+import { dangerousFlags, dangerousVariables } from "../src/config/unsafe-environment.ts";
 import { variableFacts, variableNames } from "../src/config/variables.ts";
 import { exitCodes, type FailureCode, problems } from "../src/errors.ts";
 import { faultKinds } from "../src/sandbox/fault.ts";

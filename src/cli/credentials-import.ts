@@ -1,4 +1,4 @@
-import { loadCredentialConfig } from "../config/load-credential-config.ts";
+import { loadCredentialConfig } from "../config/load.ts";
 import { type LockedPlace, openCredentials, openRenewalLock } from "../store/open.ts";
 import { readAccount } from "./account-input.ts";
 import type { Io, Run } from "./command.ts";

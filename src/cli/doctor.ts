@@ -1,7 +1,6 @@
-import type { Config } from "../config/config.ts";
-import { loadStoreConfig } from "../config/load-store-config.ts";
-import { examineConfig } from "../config/load.ts";
-import type { ConfigProblem } from "../config/report.ts";
+import { examineConfig, loadStoreConfig } from "../config/load.ts";
+import type { ConfigProblem } from "../config/parse.ts";
+import type { Config } from "../config/sections.ts";
 import type { DoctorOptions } from "../doctor/doctor-options.ts";
 import { examine } from "../doctor/examine.ts";
 import type { Finding } from "../doctor/finding.ts";

@@ -1,4 +1,4 @@
-import { loadConsole } from "../config/load-console.ts";
+import { loadConsole } from "../config/load-listeners.ts";
 import { Failure } from "../errors.ts";
 import type { ListenAddress } from "../listen/address.ts";
 import { isNobodyThere } from "./ask-sidecar.ts";

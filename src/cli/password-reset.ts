@@ -1,4 +1,4 @@
-import { type CredentialConfig, loadCredentialConfig } from "../config/load-credential-config.ts";
+import { type CredentialConfig, loadCredentialConfig } from "../config/load.ts";
 import { Failure } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";
 import { createIssuer } from "../presto/auth.ts";

@@ -1,4 +1,4 @@
-import type { StoreConfig } from "../config/load-store-config.ts";
+import type { StoreConfig } from "../config/load.ts";
 import { createAsk, createProbe, type ProbeVerdict } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
 import type { Io } from "./command.ts";

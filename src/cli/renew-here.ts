@@ -1,5 +1,5 @@
 import { openRenewal, renewOnce } from "../app/issuing.ts";
-import type { Config } from "../config/config.ts";
+import type { Config } from "../config/sections.ts";
 import { Failure } from "../errors.ts";
 import type { RenewalParts } from "../renewal/run.ts";
 import type { IssuingOptions } from "../renewal/types.ts";

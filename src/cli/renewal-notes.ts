@@ -1,4 +1,4 @@
-import { formatDuration } from "../config/quantities.ts";
+import { formatDuration } from "../config/parse.ts";
 import { noSignals, type Signals } from "../observe/events.ts";
 import type { Io } from "./command.ts";
 import { printNote } from "./output.ts";

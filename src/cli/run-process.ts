@@ -1,5 +1,5 @@
 import { systemClock } from "../clock.ts";
-import { readEnvironment } from "../config/environment.ts";
+import { readEnvironment } from "../config/unsafe-environment.ts";
 import { exitCodes, systemCode } from "../errors.ts";
 import { describeDefect } from "./exit.ts";
 import { watchSignals } from "./process-signals.ts";

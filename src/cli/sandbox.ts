@@ -1,5 +1,4 @@
-import { parseCount } from "../config/quantities.ts";
-import { RefusedValue } from "../config/refused-value.ts";
+import { parseCount, RefusedValue } from "../config/parse.ts";
 import { Failure, systemCode } from "../errors.ts";
 import { runSandbox } from "../sandbox/run-sandbox.ts";
 import type { Arguments, Run } from "./command.ts";

@@ -1,4 +1,4 @@
-import { loadConsole } from "../config/load-console.ts";
+import { loadConsole } from "../config/load-listeners.ts";
 import type { Run } from "./command.ts";
 import { printJson, printTable } from "./output.ts";
 import { isObject, readStatus } from "./sidecar-state.ts";

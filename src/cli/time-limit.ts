@@ -1,5 +1,4 @@
-import { parseDuration } from "../config/quantities.ts";
-import { RefusedValue } from "../config/refused-value.ts";
+import { parseDuration, RefusedValue } from "../config/parse.ts";
 import { Failure } from "../errors.ts";
 import type { Arguments, Io } from "./command.ts";
 

@@ -1,4 +1,4 @@
-import { loadConsole } from "../config/load-console.ts";
+import { loadConsole } from "../config/load-listeners.ts";
 import { loadConfig } from "../config/load.ts";
 import { Failure } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";

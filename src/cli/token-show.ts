@@ -1,4 +1,4 @@
-import { loadStoreConfig } from "../config/load-store-config.ts";
+import { loadStoreConfig } from "../config/load.ts";
 import { Failure } from "../errors.ts";
 import type { TokenRecord, TokenStore } from "../store/contract.ts";
 import { openStore } from "../store/open.ts";

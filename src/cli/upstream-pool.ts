@@ -1,6 +1,6 @@
 import type { Dispatcher } from "undici";
 
-import type { UpstreamConfig } from "../config/load-store-config.ts";
+import type { UpstreamConfig } from "../config/load.ts";
 import { openEgress } from "../connect/open.ts";
 import { noSignals } from "../observe/events.ts";
 import { createPool } from "../upstream/pool.ts";

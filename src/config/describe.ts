@@ -1,6 +1,6 @@
-import type { Config } from "./config.ts";
-import { formatDuration } from "./quantities.ts";
-import { variableFacts, variableNames, type VariableName } from "./variables.ts";
+import { formatDuration } from "./parse.ts";
+import type { Config } from "./sections.ts";
+import { variableFacts, type VariableName, variableNames } from "./variables.ts";
 
 /** One variable as `check` shows it. */
 export interface ConfigRow {

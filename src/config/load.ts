@@ -1,15 +1,31 @@
+import { Failure } from "../errors.ts";
 import { walletOperations } from "../policy/operations.ts";
-import { cleanVariables, type CleanVariables } from "./clean.ts";
-import type { Config } from "./config.ts";
-import { findDangers } from "./dangers.ts";
-import { findStrangeNames } from "./names.ts";
-import { oddities } from "./oddities.ts";
-import { egressCheckOptions, issuingOptions, storeOptions, upstreamOptions } from "./options-of.ts";
-import { configurationFailure, type ConfigProblem } from "./report.ts";
-import { issuerRules, issues, proxyRules } from "./role-rules.ts";
-import { listenRules, timeRules, trustRules, urlRules } from "./rules.ts";
-import { credentialRules, formRules, storeRules, tokenRules } from "./secret-rules.ts";
-import { sound } from "./sound.ts";
+import type { FileCredentialOptions, StoreOptions } from "../store/open.ts";
+import { type ConfigProblem, configurationFailure, sound } from "./parse.ts";
+import { cleanVariables, type CleanVariables, findStrangeNames } from "./read.ts";
+import {
+  credentialRules,
+  formRules,
+  issuerRules,
+  issues,
+  listenRules,
+  proxyRules,
+  storeRules,
+  timeRules,
+  tokenRules,
+  trustRules,
+  urlRules,
+} from "./rules.ts";
+import {
+  type Config,
+  egressCheckOptions,
+  issuingOptions,
+  sealedCredentials,
+  storeOptions,
+  upstreamOptions,
+} from "./sections.ts";
+import { findDangers } from "./unsafe-environment.ts";
+import { oddities } from "./warnings.ts";
 
 /** Either a configuration to run with, or everything that is wrong with it. */
 export type Examined =
@@ -83,5 +99,119 @@ function buildConfig({ values }: CleanVariables, warnings: readonly string[]): C
     drainMaxMs: sound(values.PRESTO_DRAIN_MAX),
     logLevel: sound(values.PRESTO_LOG_LEVEL),
     warnings,
+  };
+}
+
+/** What asking Presto whether a token lives needs. Durations are milliseconds. */
+export type UpstreamConfig = Pick<Config, "origin" | "trust" | "wayOut" | "connectTimeoutMs" | "timeoutMs">;
+
+/** What the commands about the stored token need. */
+export interface StoreConfig {
+  readonly store: StoreOptions;
+  /** Undefined where PRESTO_URL is not set. */
+  readonly upstream: UpstreamConfig | undefined;
+  /** Made-up transaction reference that probes ask for. */
+  readonly probeReference: string;
+  /** Sentences to tell: what is allowed but odd. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * The part of the configuration that is about the store. Every variable that is given must
+ * be right all the same: one that is wrong here would stop the start later.
+ * @param use `write` where the command stores a token
+ * @throws Failure `configuration` that names every problem at once; `refused` where a token can't be stored in `env:`
+ */
+export function loadStoreConfig(
+  env: NodeJS.ProcessEnv,
+  execArgv: readonly string[],
+  use: "read" | "write",
+): StoreConfig {
+  const clean = cleanVariables(env);
+  const dangers = findDangers(env, execArgv);
+  const toReadOnly = use === "write" && clean.values.PRESTO_STORE?.kind === "env";
+  const problems = [
+    ...dangers.problems,
+    ...findStrangeNames(env),
+    ...clean.problems,
+    ...proxyRules(clean),
+    ...formRules(clean),
+    ...(toReadOnly ? [] : tokenRules(clean)),
+    ...storeRules(clean),
+    ...credentialRules(clean),
+    ...trustRules(clean),
+  ];
+  if (problems.length > 0) throw configurationFailure(problems);
+  if (toReadOnly) {
+    throw new Failure(
+      "refused",
+      "PRESTO_STORE is env:, which no command can write. Set it to a store that can be written, such as PRESTO_STORE=file:/var/lib/presto/token.",
+    );
+  }
+  return { store: storeOptions(clean.values), ...askingOptions(clean), warnings: dangers.warnings };
+}
+
+/** Where and what to ask. Only for values without a problem. */
+export function askingOptions({
+  values,
+  given,
+}: CleanVariables): Pick<StoreConfig, "upstream" | "probeReference"> {
+  return {
+    upstream: given.has("PRESTO_URL")
+      ? { ...upstreamOptions(values), timeoutMs: sound(values.PRESTO_TIMEOUT) }
+      : undefined,
+    probeReference: sound(values.PRESTO_PROBE_REFERENCE),
+  };
+}
+
+/** What the commands about the account's credentials need. */
+export interface CredentialConfig {
+  /** A form that can be written. */
+  readonly credentials: FileCredentialOptions;
+  /** Where the token lives; undefined for `env:`, where nobody renews one and there is no lock to take. */
+  readonly store: Extract<StoreOptions, { readonly kind: "file" }> | undefined;
+  /** Undefined where PRESTO_URL is not set. */
+  readonly upstream: UpstreamConfig | undefined;
+  /** Made-up transaction reference that probes ask for. */
+  readonly probeReference: string;
+  /** Sentences to tell: what is allowed but odd. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * The part of the configuration that is about the credentials. As for the store, every
+ * variable that is given must be right; but whoever runs such a command by hand need not name
+ * a role, and only one that is named can forbid credentials.
+ * @throws Failure `configuration` that names every problem at once; `refused` without PRESTO_CREDENTIALS
+ */
+export function loadCredentialConfig(env: NodeJS.ProcessEnv, execArgv: readonly string[]): CredentialConfig {
+  const clean = cleanVariables(env);
+  const { values, given } = clean;
+  const dangers = findDangers(env, execArgv);
+  const problems = [
+    ...dangers.problems,
+    ...findStrangeNames(env),
+    ...clean.problems,
+    ...(given.has("PRESTO_ROLE") ? proxyRules(clean) : []),
+    ...formRules(clean),
+    ...storeRules(clean),
+    ...credentialRules(clean),
+    ...trustRules(clean),
+  ];
+  if (problems.length > 0) throw configurationFailure(problems);
+  const address = values.PRESTO_CREDENTIALS;
+  if (address === undefined) {
+    throw new Failure(
+      "refused",
+      "PRESTO_CREDENTIALS is not set, and it is the only form of the credentials that a command can write. Set it, such as PRESTO_CREDENTIALS=file:/var/lib/presto/credentials.",
+    );
+  }
+  const options = values.PRESTO_STORE?.kind === "file" ? storeOptions(values) : undefined;
+  const store = options?.kind === "file" ? options : undefined;
+  return {
+    credentials: sealedCredentials(address, values),
+    store,
+    ...askingOptions(clean),
+    warnings: dangers.warnings,
   };
 }

@@ -1,8 +1,10 @@
+import { posix } from "node:path";
+
 import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
-import { type CleanVariables, problem } from "./clean.ts";
-import { isLocalAddress, isSameAddress } from "./listen-value.ts";
-import { formatDuration } from "./quantities.ts";
-import type { ConfigProblem } from "./report.ts";
+import { filesOf } from "../store/file/file.ts";
+import { isLocalAddress, isSameAddress } from "./parse-addresses.ts";
+import { type ConfigProblem, formatDuration } from "./parse.ts";
+import { type CleanVariables, problem } from "./read.ts";
 import type { VariableName } from "./variables.ts";
 
 // Rules between variables. A variable that was refused by itself has no value here, and is
@@ -89,4 +91,153 @@ export function timeRules({ values }: CleanVariables): ConfigProblem[] {
     );
   }
   return problems;
+}
+
+// What each role must have, and what it must not. A role that was refused is not judged by.
+
+/** Does the role issue tokens? */
+export function issues({ values }: CleanVariables): boolean {
+  return values.PRESTO_ROLE === "rotator" || values.PRESTO_ROLE === "all";
+}
+
+/** The role that can't issue holds no credentials: whoever breaks into it can then make no token. */
+export function proxyRules({ values, given }: CleanVariables): ConfigProblem[] {
+  if (values.PRESTO_ROLE !== "proxy") return [];
+  return credentialNames
+    .filter((name) => given.has(name))
+    .map((variable) => ({
+      variable,
+      wrong: `the role proxy cannot issue tokens and must not hold the account's credentials; take them out of its environment (or set PRESTO_ROLE to a role that issues: all, rotator)`,
+      example: `unset ${variable}`,
+    }));
+}
+
+/** A role that issues needs an account to issue with, and a store that it can write to. */
+export function issuerRules(clean: CleanVariables): ConfigProblem[] {
+  const role = clean.values.PRESTO_ROLE;
+  if (role === undefined || !issues(clean)) return [];
+  const problems = accountRules(clean, role);
+  if (clean.values.PRESTO_STORE?.kind !== "env") return problems;
+  return [
+    ...problems,
+    problem(
+      "PRESTO_STORE",
+      `is env:, which can only be read, and the role ${role} has to store the tokens that it issues; name a file`,
+    ),
+  ];
+}
+
+function accountRules({ given }: CleanVariables, role: string): ConfigProblem[] {
+  // Beside the two others it is refused by credentialRules, and nothing is missing.
+  if (given.has("PRESTO_CREDENTIALS")) return [];
+  const email = given.has("PRESTO_EMAIL") || given.has("PRESTO_EMAIL_FILE");
+  const password = given.has("PRESTO_PASSWORD") || given.has("PRESTO_PASSWORD_FILE");
+  if (email && password) return [];
+  if (!email && !password) {
+    return [
+      problem(
+        "PRESTO_CREDENTIALS",
+        `the role ${role} issues tokens, and no credentials are given: neither this, nor PRESTO_EMAIL and PRESTO_PASSWORD (or their _FILE forms); an empty one counts as not set`,
+      ),
+    ];
+  }
+  const [has, lacks]: readonly [string, VariableName] = email
+    ? ["an e-mail address", "PRESTO_PASSWORD_FILE"]
+    : ["a password", "PRESTO_EMAIL_FILE"];
+  const other = email ? "PRESTO_PASSWORD" : "PRESTO_EMAIL";
+  return [
+    problem(
+      lacks,
+      `the role ${role} issues tokens, and only ${has} is given for it: neither this nor ${other} is set (an empty one counts as not set)`,
+    ),
+  ];
+}
+
+// Rules about where secrets come from: the token, the key of what is sealed, the account, the egress proxy.
+
+const twoForms = [
+  ["PRESTO_TOKEN", "PRESTO_TOKEN_FILE"],
+  ["PRESTO_STORE_KEY", "PRESTO_STORE_KEY_FILE"],
+  ["PRESTO_EMAIL", "PRESTO_EMAIL_FILE"],
+  ["PRESTO_PASSWORD", "PRESTO_PASSWORD_FILE"],
+  ["PRESTO_EGRESS_PROXY", "PRESTO_EGRESS_PROXY_FILE"],
+] as const;
+
+/** What only a role that issues tokens may be given. */
+export const credentialNames = [
+  "PRESTO_EMAIL",
+  "PRESTO_EMAIL_FILE",
+  "PRESTO_PASSWORD",
+  "PRESTO_PASSWORD_FILE",
+  "PRESTO_CREDENTIALS",
+] as const;
+
+/** A secret comes by value or by file. */
+export function formRules({ given }: CleanVariables): ConfigProblem[] {
+  return twoForms
+    .filter(([byValue, byFile]) => given.has(byValue) && given.has(byFile))
+    .map(([byValue, byFile]) => problem(byFile, `is given beside ${byValue}; only one of the two can be`));
+}
+
+/** A token by `env:` must be given. */
+export function tokenRules({ values, given }: CleanVariables): ConfigProblem[] {
+  if (values.PRESTO_STORE?.kind !== "env" || given.has("PRESTO_TOKEN") || given.has("PRESTO_TOKEN_FILE")) {
+    return [];
+  }
+  return [
+    problem(
+      "PRESTO_TOKEN_FILE",
+      "PRESTO_STORE is env: and there is no token: neither this nor PRESTO_TOKEN is set (an empty one counts as not set)",
+    ),
+  ];
+}
+
+/** A sealed store needs its key. */
+export function storeRules({ values, given }: CleanVariables): ConfigProblem[] {
+  return values.PRESTO_STORE?.kind === "file" ? keyRules(given, "PRESTO_STORE") : [];
+}
+
+/** Where credentials may lie, and that they are not there twice. */
+export function credentialRules({ values, given }: CleanVariables): ConfigProblem[] {
+  const address = values.PRESTO_CREDENTIALS;
+  const problems: ConfigProblem[] = [];
+  if (given.has("PRESTO_CREDENTIALS")) {
+    const others = credentialNames.filter((name) => name !== "PRESTO_CREDENTIALS" && given.has(name));
+    if (others.length > 0) {
+      problems.push(
+        problem(
+          "PRESTO_CREDENTIALS",
+          `is given beside ${others.join(", ")}; the account comes from one place only`,
+        ),
+      );
+    }
+  }
+  const store = values.PRESTO_STORE;
+  if (address !== undefined && store?.kind === "file") {
+    const taken = new Set(filesOf(posix.normalize(store.path)));
+    if (filesOf(posix.normalize(address.path)).some((path) => taken.has(path))) {
+      problems.push(
+        problem(
+          "PRESTO_CREDENTIALS",
+          "names the file of PRESTO_STORE, or one that stands beside it (its name and .lock, .write-lock or -holder); give it a file of its own",
+        ),
+      );
+    }
+  }
+  // A sealed store has asked for the same key already.
+  const asked = store?.kind === "file";
+  return address === undefined || asked ? problems : [...problems, ...keyRules(given, "PRESTO_CREDENTIALS")];
+}
+
+function keyRules(
+  given: CleanVariables["given"],
+  of: "PRESTO_STORE" | "PRESTO_CREDENTIALS",
+): ConfigProblem[] {
+  if (given.has("PRESTO_STORE_KEY") || given.has("PRESTO_STORE_KEY_FILE")) return [];
+  return [
+    problem(
+      "PRESTO_STORE_KEY_FILE",
+      `${of} is file: and there is no key: neither this nor PRESTO_STORE_KEY is set (an empty one counts as not set)`,
+    ),
+  ];
 }

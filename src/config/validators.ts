@@ -1,31 +1,45 @@
 import { makeExactValidator } from "envalid";
 
 import type { LogLevel } from "../observe/log.ts";
-import { parseCredentialAddress, parseEmail, parsePassword } from "./credential-value.ts";
-import { parseCheckUrls, parseEgressIps } from "./egress-check-value.ts";
-import { parseEgressAddress, parseEgressProxy } from "./egress-value.ts";
 import {
+  parseCheckUrls,
+  parseEgressAddress,
+  parseEgressIps,
+  parseEgressProxy,
+  parseHosts,
+  parseListenAddress,
+  parseListenAddresses,
+  parseListenAddressOrOff,
+  parseOperations,
+  parseOrigin,
+} from "./parse-addresses.ts";
+import {
+  parseCredentialAddress,
+  parseEmail,
+  parseKeys,
+  parsePassword,
+  parsePath,
+  parsePins,
+  parseStoreAddress,
+  parseToken,
+} from "./parse-secrets.ts";
+import {
+  parseCount,
+  parseCountOrZero,
   parseDays,
   parseDayWindow,
+  parseDuration,
+  parseDurationOrZero,
   parseFraction,
   parseReference,
   parseRenew,
   parseRole,
-  parseTokenName,
-} from "./issuing-value.ts";
-import { parseListenAddress, parseListenAddresses, parseListenAddressOrOff } from "./listen-value.ts";
-import { parseOperations } from "./operations-value.ts";
-import { parseHosts, parseOrigin } from "./origin-value.ts";
-import {
-  parseCount,
-  parseCountOrZero,
-  parseDuration,
-  parseDurationOrZero,
   parseSize,
+  parseTokenName,
   parseYesNo,
-} from "./quantities.ts";
-import { quote, RefusedValue } from "./refused-value.ts";
-import { parseKeys, parsePath, parsePins, parseStoreAddress, parseToken } from "./store-value.ts";
+  quote,
+  RefusedValue,
+} from "./parse.ts";
 
 // The parsers themselves know nothing of envalid: a health check reads two addresses, and must start fast.
 

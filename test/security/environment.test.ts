@@ -1,13 +1,13 @@
-// Invariant 12: it refuses to start under an environment that would break its promises,
-// and says which variable, and why.
 import { spawnSync } from "node:child_process";
 
 import { describe, expect, it } from "vitest";
 
-import { readEnvironment } from "../../src/config/environment.ts";
 import { loadConfig } from "../../src/config/load.ts";
+import { readEnvironment } from "../../src/config/unsafe-environment.ts";
 import { Failure } from "../../src/errors.ts";
 
+// Invariant 12: it refuses to start under an environment that would break its promises,
+// and says which variable, and why.
 const sound = { PRESTO_URL: "https://presto.example", PRESTO_TOKEN: "abc" };
 
 /** The message that the start ends with, checked to be one of exit 78; undefined where it starts. */

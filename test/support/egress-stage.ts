@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { systemClock } from "../../src/clock.ts";
-import { parseCheckUrls } from "../../src/config/egress-check-value.ts";
+import { parseCheckUrls } from "../../src/config/parse-addresses.ts";
 import { openEgress } from "../../src/connect/open.ts";
 import type { EgressCheck } from "../../src/egress-ip/check.ts";
 import { openEgressCheck } from "../../src/egress-ip/open.ts";

@@ -1,9 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { loadCredentialConfig } from "../../../src/config/load-credential-config.ts";
-import { loadStoreConfig } from "../../../src/config/load-store-config.ts";
-import { loadConfig } from "../../../src/config/load.ts";
+import { loadConfig, loadCredentialConfig, loadStoreConfig } from "../../../src/config/load.ts";
 import { variableFacts, variableNames } from "../../../src/config/variables.ts";
 import { Failure } from "../../../src/errors.ts";
 

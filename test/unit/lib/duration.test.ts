@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { parseDurationOrZero } from "../../../src/config/quantities.ts";
+import { parseDurationOrZero } from "../../../src/config/parse.ts";
 import { readDuration } from "../../../src/lib/duration.ts";
 
 const good = ["0s", "250ms", "10s", "5m", "24h", "007s", "0h"];

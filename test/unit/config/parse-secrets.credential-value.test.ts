@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { parseCredentialAddress, parseEmail, parsePassword } from "../../../src/config/credential-value.ts";
-import { RefusedValue } from "../../../src/config/refused-value.ts";
+import { parseCredentialAddress, parseEmail, parsePassword } from "../../../src/config/parse-secrets.ts";
+import { RefusedValue } from "../../../src/config/parse.ts";
 
 describe("an e-mail address and a password by value", () => {
   it("lose the line end of a file or a shell, and stay in their box", () => {

@@ -1,7 +1,6 @@
 import type { ListenAddress } from "../listen/address.ts";
-import { parseListenAddress, parseListenAddressOrOff } from "./listen-value.ts";
-import { RefusedValue } from "./refused-value.ts";
-import { type ConfigProblem, configurationFailure } from "./report.ts";
+import { parseListenAddress, parseListenAddressOrOff } from "./parse-addresses.ts";
+import { type ConfigProblem, configurationFailure, RefusedValue } from "./parse.ts";
 
 /** Where a running sidecar is looked at and told what to do. */
 export interface ConsoleConfig {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { loadStoreConfig } from "../../../src/config/load-store-config.ts";
+import { loadStoreConfig } from "../../../src/config/load.ts";
 
 const key = Buffer.alloc(32, 7).toString("base64");
 const file = { PRESTO_STORE: "file:/s", PRESTO_STORE_KEY: key };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { parseHosts, parseOrigin } from "../../../src/config/origin-value.ts";
-import { RefusedValue } from "../../../src/config/refused-value.ts";
+import { parseHosts, parseOrigin } from "../../../src/config/parse-addresses.ts";
+import { RefusedValue } from "../../../src/config/parse.ts";
 
 describe("the origin", () => {
   it.each([

@@ -1,4 +1,16 @@
-import type { ConfigProblem } from "./report.ts";
+import type { ConfigProblem } from "./parse.ts";
+
+/** What the process was started under. */
+export interface Environment {
+  readonly variables: NodeJS.ProcessEnv;
+  /** Node's own arguments (`node --inspect main.js`): they can do what NODE_OPTIONS can. */
+  readonly execArgv: readonly string[];
+}
+
+/** The only place in the program that reads the process's environment; everything else is handed it. */
+export function readEnvironment(): Environment {
+  return { variables: { ...process.env }, execArgv: [...process.execArgv] };
+}
 
 /** What the environment would do to the program's promises. */
 export interface Dangers {

@@ -8,8 +8,8 @@ import {
   parseRenew,
   parseRole,
   parseTokenName,
-} from "../../../src/config/issuing-value.ts";
-import { RefusedValue } from "../../../src/config/refused-value.ts";
+  RefusedValue,
+} from "../../../src/config/parse.ts";
 
 const hour = 3_600_000;
 

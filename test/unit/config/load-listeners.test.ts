@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 
 import { describe, expect, it } from "vitest";
 
-import { loadConsole } from "../../../src/config/load-console.ts";
+import { loadConsole } from "../../../src/config/load-listeners.ts";
 import { variableFacts } from "../../../src/config/variables.ts";
 import { Failure } from "../../../src/errors.ts";
 
@@ -56,7 +56,7 @@ describe("the addresses that the looking commands need", () => {
         else seen.add(from);
       }
     };
-    visit(new URL("../../../src/config/load-console.ts", import.meta.url));
+    visit(new URL("../../../src/config/load-listeners.ts", import.meta.url));
     expect(seen.size).toBeGreaterThan(5);
     expect([...seen].filter((name) => !/^file:|^node:/.test(name))).toEqual([]);
   });

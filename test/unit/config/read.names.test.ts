@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { findStrangeNames } from "../../../src/config/names.ts";
+import { findStrangeNames } from "../../../src/config/read.ts";
 import { variableNames } from "../../../src/config/variables.ts";
 
 describe("unknown names", () => {

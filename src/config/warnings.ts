@@ -1,6 +1,6 @@
 import { formatListenAddress } from "../listen/address.ts";
-import type { CleanVariables, Values } from "./clean.ts";
-import { isLocalAddress } from "./listen-value.ts";
+import { isLocalAddress } from "./parse-addresses.ts";
+import type { CleanVariables, Values } from "./read.ts";
 import type { VariableName } from "./variables.ts";
 
 /** Sentences about what is allowed but odd. */

@@ -9,8 +9,8 @@ import {
   parseDurationOrZero,
   parseSize,
   parseYesNo,
-} from "../../../src/config/quantities.ts";
-import { RefusedValue } from "../../../src/config/refused-value.ts";
+  RefusedValue,
+} from "../../../src/config/parse.ts";
 
 const oddNumbers = [
   "",

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { parseOperations } from "../../../src/config/operations-value.ts";
-import { RefusedValue } from "../../../src/config/refused-value.ts";
+import { parseOperations } from "../../../src/config/parse-addresses.ts";
+import { RefusedValue } from "../../../src/config/parse.ts";
 import { createOperations } from "../../../src/policy/operations.ts";
 
 const wallet = "/api/institutions/v1/wallet";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { parseCheckUrls, parseEgressIps } from "../../../src/config/egress-check-value.ts";
 import { loadConfig } from "../../../src/config/load.ts";
-import { RefusedValue } from "../../../src/config/refused-value.ts";
+import { parseCheckUrls, parseEgressIps } from "../../../src/config/parse-addresses.ts";
+import { RefusedValue } from "../../../src/config/parse.ts";
 
 describe("PRESTO_EGRESS_IPS", () => {
   it("is a list of addresses and CIDRs", () => {

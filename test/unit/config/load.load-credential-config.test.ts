@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { loadCredentialConfig } from "../../../src/config/load-credential-config.ts";
+import { loadCredentialConfig } from "../../../src/config/load.ts";
 
 const key = Buffer.alloc(32, 7).toString("base64");
 const least = { PRESTO_CREDENTIALS: "file:/c", PRESTO_STORE_KEY: key };

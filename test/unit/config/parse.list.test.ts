@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { parseList } from "../../../src/config/list.ts";
-import { RefusedValue } from "../../../src/config/refused-value.ts";
+import { parseList, RefusedValue } from "../../../src/config/parse.ts";
 
 function short(entry: string): string {
   if (entry.length > 3) throw new RefusedValue("is too long");

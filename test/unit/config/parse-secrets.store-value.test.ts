@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 
-import { RefusedValue } from "../../../src/config/refused-value.ts";
 import {
   parseKeys,
   parsePath,
   parsePins,
   parseStoreAddress,
   parseToken,
-} from "../../../src/config/store-value.ts";
+} from "../../../src/config/parse-secrets.ts";
+import { RefusedValue } from "../../../src/config/parse.ts";
 
 const key = Buffer.alloc(32, 7).toString("base64");
 const otherKey = Buffer.alloc(32, 8).toString("base64");

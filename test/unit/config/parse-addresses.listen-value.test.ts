@@ -6,8 +6,8 @@ import {
   parseListenAddress,
   parseListenAddresses,
   parseListenAddressOrOff,
-} from "../../../src/config/listen-value.ts";
-import { RefusedValue } from "../../../src/config/refused-value.ts";
+} from "../../../src/config/parse-addresses.ts";
+import { RefusedValue } from "../../../src/config/parse.ts";
 
 describe("an address to listen on", () => {
   it.each([
