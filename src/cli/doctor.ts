@@ -1,11 +1,9 @@
 import { examineConfig, loadStoreConfig } from "../config/load.ts";
 import type { ConfigProblem } from "../config/parse.ts";
 import type { Config } from "../config/sections.ts";
-import type { DoctorOptions } from "../doctor/doctor-options.ts";
-import { examine } from "../doctor/examine.ts";
-import type { Finding } from "../doctor/finding.ts";
-import { exitCodeOf } from "../doctor/verdict.ts";
-import { faultOfContact } from "../egress-check/change-notice.ts";
+import { faultOfContact } from "../doctor/check-registration.ts";
+import { type DoctorOptions, exitCodeOf, type Finding } from "../doctor/finding.ts";
+import { examine } from "../doctor/run.ts";
 import { Failure } from "../errors.ts";
 import type { Arguments, Io, Run } from "./command.ts";
 import { printJson, printLine } from "./output.ts";

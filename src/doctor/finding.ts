@@ -1,4 +1,58 @@
-import type { FailureCode } from "../errors.ts";
+import type { WayOut } from "../connect/open.ts";
+import type { Trust } from "../connect/tls.ts";
+import type { EgressCheckSettings } from "../egress-ip/open.ts";
+import { exitCodes, type FailureCode, systemCode } from "../errors.ts";
+import { untilAborted } from "../lib/async.ts";
+import type { Origin } from "../lib/host.ts";
+import { describeError } from "../observe/describe-error.ts";
+import type { CredentialOptions, StoreOptions } from "../store/open.ts";
+
+/** What is wrong or odd with the configuration. */
+export interface ConfigurationFacts {
+  readonly problems: readonly {
+    readonly variable: string;
+    /** Goes on from the name. */
+    readonly wrong: string;
+    readonly example: string;
+  }[];
+  /** Sentences. */
+  readonly warnings: readonly string[];
+}
+
+/** A role that issues, as far as it is looked at. */
+export interface IssuingFacts {
+  readonly credentials: CredentialOptions;
+  /** False: `PRESTO_RENEW=manual`. */
+  readonly automatic: boolean;
+  /** Fraction of a token's life after which it is renewed. */
+  readonly renewAt: number;
+}
+
+/** Where Presto is, and how to get there. Durations are milliseconds. */
+export interface UpstreamFacts {
+  readonly origin: Origin;
+  readonly trust: Trust;
+  readonly wayOut: WayOut;
+  readonly connectTimeoutMs: number;
+  readonly timeoutMs: number;
+}
+
+/** What the doctor looks at. What a wrong configuration does not tell is undefined. */
+export interface DoctorOptions {
+  readonly configuration: ConfigurationFacts;
+  readonly store: StoreOptions | undefined;
+  /** `not-issuing` for the role proxy. */
+  readonly issuing: IssuingFacts | "not-issuing" | undefined;
+  readonly upstream: UpstreamFacts | undefined;
+  /** Made-up transaction reference that is asked for. */
+  readonly probeReference: string | undefined;
+  readonly egressCheck: EgressCheckSettings | undefined;
+  /** How Presto can reach the operator; undefined where it was not given. */
+  readonly contact: string | undefined;
+}
+
+/** For what can't be looked at while the configuration is wrong. */
+export const needsConfiguration = "The configuration has to be mended first.";
 
 /** Everything that is looked at, in the order in which it is told: what comes later leans on what came before. */
 export const checks = [
@@ -65,4 +119,71 @@ export type Failing = Extract<Finding, { readonly result: "FAIL" }>;
 
 export function fail(check: Check, meaning: FailMeaning, detail: string, mend: string): Failing {
   return { check, result: "FAIL", detail, mend, meaning };
+}
+
+/**
+ * Which failure the exit code tells, where there are several: a wrong configuration can be the
+ * cause of all the others, what Presto has refused explains why it can't be reached, and a token
+ * that is not there is the least of them.
+ */
+export const precedence: readonly FailMeaning[] = ["configuration", "refused", "unreachable", "no-token"];
+
+/** 0 where nothing fails. */
+export function exitCodeOf(findings: readonly Finding[]): number {
+  const meanings = new Set(findings.flatMap((found) => (found.result === "FAIL" ? [found.meaning] : [])));
+  const worst = precedence.find((meaning) => meanings.has(meaning));
+  return worst === undefined ? 0 : exitCodes[worst];
+}
+
+/** What came of a question. `late`: time was over first. */
+export type Tried<T> =
+  | { readonly kind: "done"; readonly value: T }
+  | { readonly kind: "failed"; readonly error: unknown }
+  | { readonly kind: "late" };
+
+/** Asks until the signal is aborted. Never rejects: one question that fails must not keep the others from being asked. */
+export async function tryUntil<T>(stop: AbortSignal, ask: () => Promise<T> | T): Promise<Tried<T>> {
+  const asked = Promise.try(ask).then(
+    (value): Tried<T> => ({ kind: "done", value }),
+    (error: unknown): Tried<T> => ({ kind: "failed", error }),
+  );
+  return (await untilAborted(stop, asked)) ?? { kind: "late" };
+}
+
+/** What an error says, as one sentence; of one that is not this program's own, only its code. */
+export function sentenceOf(error: unknown): string {
+  const { message, name, code } = describeError(error);
+  const text = message ?? `it failed in a way that was not foreseen (${code ?? systemCode(error) ?? name})`;
+  // A message may have been made for several lines of a terminal.
+  const line = text
+    .replaceAll(/\s+/g, " ")
+    .replaceAll(/\p{Cc}/gu, "")
+    .trim();
+  const sentence = line.charAt(0).toUpperCase() + line.slice(1);
+  return /[.?!]$/.test(sentence) ? sentence : `${sentence}.`;
+}
+
+/** For what was not done when time was over. */
+export const lateDetail = "It was not done when the time of --timeout was over.";
+export const lateMend = "Give more time with --timeout, and see what the lines above say of what is slow.";
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+const dayMs = 24 * hourMs;
+
+/** Milliseconds as days, with their fraction. */
+export function daysLeft(ms: number): number {
+  return ms / dayMs;
+}
+
+/** A span as people say it, rounded down: `61 days`, `5 hours`, `1 minute`. @param ms not negative */
+export function spanOf(ms: number): string {
+  if (ms >= 2 * dayMs) return counted(ms / dayMs, "day");
+  if (ms >= 2 * hourMs) return counted(ms / hourMs, "hour");
+  return counted(ms / minuteMs, "minute");
+}
+
+function counted(amount: number, unit: string): string {
+  const whole = Math.floor(amount);
+  return `${whole} ${unit}${whole === 1 ? "" : "s"}`;
 }

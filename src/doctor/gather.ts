@@ -6,12 +6,17 @@ import { askedUrls, type EgressCheckSettings } from "../egress-ip/open.ts";
 import { createAsk, createProbe } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
 import { createPool } from "../upstream/pool.ts";
-import { askPresto } from "./ask-presto.ts";
-import type { ProbeFacts } from "./judge-accepted.ts";
-import { type DoorFacts, wasLetIn } from "./judge-presto.ts";
-import { isTrusted, openWholeWay, readWayParts, tryName, tryWay, type WayOptions } from "./take-way.ts";
-import { type Tried, tryUntil } from "./tried.ts";
-import type { WayOutFacts } from "./way-out-facts.ts";
+import { askPresto, type DoorFacts, type ProbeFacts, wasLetIn } from "./check-presto.ts";
+import {
+  isTrusted,
+  openWholeWay,
+  readWayParts,
+  tryName,
+  tryWay,
+  type WayOptions,
+  type WayOutFacts,
+} from "./dial.ts";
+import { type Tried, tryUntil } from "./finding.ts";
 
 export interface AskUpstreamOptions extends WayOptions {
   /** Made-up transaction reference. */

@@ -1,8 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { fail, ok, skip, warn } from "../../../src/doctor/finding.ts";
-import type { FailMeaning } from "../../../src/doctor/finding.ts";
-import { exitCodeOf } from "../../../src/doctor/verdict.ts";
+import { exitCodeOf, fail, type FailMeaning, ok, skip, warn } from "../../../src/doctor/finding.ts";
 
 const failing = (meaning: FailMeaning) => fail("store", meaning, "It fails.", "Mend it.");
 

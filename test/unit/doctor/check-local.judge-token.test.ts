@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { judgeAccepted } from "../../../src/doctor/judge-accepted.ts";
-import { judgeToken, type TokenFacts } from "../../../src/doctor/judge-token.ts";
+import { judgeToken, type TokenFacts } from "../../../src/doctor/check-local.ts";
+import { judgeAccepted } from "../../../src/doctor/check-presto.ts";
 import { Secret } from "../../../src/secret.ts";
 import type { TokenRecord } from "../../../src/store/contract.ts";
 

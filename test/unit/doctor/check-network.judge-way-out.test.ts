@@ -1,10 +1,8 @@
 import { describe, expect, it } from "vitest";
 
 import { ConnectError } from "../../../src/connect/errors.ts";
-import { judgeTls } from "../../../src/doctor/judge-tls.ts";
-import { judgeWayOut } from "../../../src/doctor/judge-way-out.ts";
-import type { TriedConnection } from "../../../src/doctor/try-connection.ts";
-import type { WayOutFacts } from "../../../src/doctor/way-out-facts.ts";
+import { judgeTls, judgeWayOut } from "../../../src/doctor/check-network.ts";
+import type { TriedConnection, WayOutFacts } from "../../../src/doctor/dial.ts";
 import { Failure } from "../../../src/errors.ts";
 
 const now = Date.UTC(2026, 10, 24);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { changeNotice, faultOfContact } from "../../../src/egress-check/change-notice.ts";
+import { changeNotice, faultOfContact } from "../../../src/doctor/check-registration.ts";
 import { networksOf } from "../../support/egress-bench.ts";
 
 const facts = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { judgeRegistered, noContact, type RegisteredFacts } from "../../../src/doctor/judge-registered.ts";
+import { judgeRegistered, noContact, type RegisteredFacts } from "../../../src/doctor/check-registration.ts";
 import { AddressAnswerError, type CheckAnswer } from "../../../src/egress-ip/check-url.ts";
 import { parseAddress } from "../../../src/lib/ip.ts";
 import { home, networksOf, strange } from "../../support/egress-bench.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { judgeClock } from "../../../src/doctor/judge-clock.ts";
+import { judgeClock } from "../../../src/doctor/check-presto.ts";
 
 const sentAt = Date.UTC(2026, 10, 24, 12, 0, 0, 500);
 const receivedAt = sentAt + 2_000;

@@ -1,21 +1,27 @@
 import type { Clock } from "../clock.ts";
 import type { StoredCredentials } from "../store/contract.ts";
 import { type CredentialOptions, openCredentials } from "../store/open.ts";
-import { askUpstream } from "./ask-upstream.ts";
-import { type DoctorOptions, needsConfiguration } from "./doctor-options.ts";
-import { type Check, checks, type Finding, skip } from "./finding.ts";
-import { judgeAccepted } from "./judge-accepted.ts";
-import { judgeClock } from "./judge-clock.ts";
-import { judgeConfiguration } from "./judge-configuration.ts";
-import { judgeCredentials } from "./judge-credentials.ts";
-import { judgeDoor, wasLetIn } from "./judge-presto.ts";
-import { judgeRegistered } from "./judge-registered.ts";
-import { judgeStore } from "./judge-store.ts";
-import { judgeTls } from "./judge-tls.ts";
-import { judgeToken, type TokenFacts } from "./judge-token.ts";
-import { judgeWayOut } from "./judge-way-out.ts";
-import { readRecord } from "./read-record.ts";
-import { tryUntil } from "./tried.ts";
+import {
+  judgeConfiguration,
+  judgeCredentials,
+  judgeStore,
+  judgeToken,
+  readRecord,
+  type TokenFacts,
+} from "./check-local.ts";
+import { judgeTls, judgeWayOut } from "./check-network.ts";
+import { judgeAccepted, judgeClock, judgeDoor, wasLetIn } from "./check-presto.ts";
+import { judgeRegistered } from "./check-registration.ts";
+import {
+  type Check,
+  checks,
+  type DoctorOptions,
+  type Finding,
+  needsConfiguration,
+  skip,
+  tryUntil,
+} from "./finding.ts";
+import { askUpstream } from "./gather.ts";
 
 /** What the examination is made with. */
 export interface DoctorParts {

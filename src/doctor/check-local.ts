@@ -1,0 +1,264 @@
+import { access, constants } from "node:fs/promises";
+import { dirname } from "node:path";
+
+import type { Clock } from "../clock.ts";
+import { systemCode } from "../errors.ts";
+import {
+  type StoredCredentials,
+  type StoredRecord,
+  StoreError,
+  type StoreErrorCode,
+  type TokenRecord,
+} from "../store/contract.ts";
+import { type CredentialOptions, openStore, type StoreOptions } from "../store/open.ts";
+import {
+  type ConfigurationFacts,
+  daysLeft,
+  fail,
+  type Finding,
+  type IssuingFacts,
+  lateDetail,
+  lateMend,
+  ok,
+  sentenceOf,
+  skip,
+  spanOf,
+  type Tried,
+  warn,
+} from "./finding.ts";
+
+/** All that is wrong with the configuration, in one line. */
+export function judgeConfiguration({ problems, warnings }: ConfigurationFacts): Finding {
+  if (problems.length > 0) {
+    const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
+    const wrong = problems.map(({ variable, wrong: what }) => `${variable}: ${what}`).join("; ");
+    const examples = problems.map(({ example }) => example).join(", ");
+    return fail("configuration", "configuration", `${count}: ${wrong}.`, `Write it as in: ${examples}`);
+  }
+  if (warnings.length > 0) {
+    return warn("configuration", warnings.join(" "), "See whether that is what you want; it stops nothing.");
+  }
+  return ok("configuration", "Every variable is right.");
+}
+
+/** What to do about a record that can't be read, beside what the error itself says. */
+export const storeMends: Readonly<Record<StoreErrorCode, string>> = {
+  unreadable: "See to owner, mode and disk of what is named here; nothing was changed.",
+  "wrong-key":
+    "Set PRESTO_STORE_KEY (or the file that PRESTO_STORE_KEY_FILE names) to the key that it was sealed with.",
+  damaged: "Put a backup in its place, or move it away and import or issue a token anew.",
+  "newer-schema": "Run the version that wrote it, or a newer one.",
+  "not-yet": "Put it there.",
+  "bad-token": "Put the token there alone, as Presto issued it.",
+  "bad-credentials": "Put the account's own e-mail address and password there.",
+};
+
+/** Does the store open, with this key and these modes; and can a role that issues write it? */
+export function judgeStore(tried: Tried<ReadStore>, options: StoreOptions, mustWrite: boolean): Finding {
+  const { kind } = options;
+  if (tried.kind === "late") return fail("store", "unreachable", lateDetail, lateMend);
+  if (tried.kind === "failed") return unreadable(tried.error, kind);
+  const { stored, folderFault } = tried.value;
+  if (options.kind === "env") return ok("store", "The token can be read (env:, which is never written).");
+  if (mustWrite && folderFault !== undefined) {
+    return fail(
+      "store",
+      "configuration",
+      `The folder ${dirname(options.path)} can't be written by this user (${folderFault}), and this role has to store tokens there.`,
+      "Make the folder, or let this user write it.",
+    );
+  }
+  if (stored === undefined) return ok("store", `There is no record in ${options.path} yet.`);
+  if (stored.sealedWithFirstKey === false) {
+    return warn(
+      "store",
+      `The record ${options.path} opens, but with another than the first of the store keys.`,
+      "Start a role that issues with these keys, which seals it with the first one, before you take the other key away.",
+    );
+  }
+  return ok("store", `The record ${options.path} opens, and is this user's alone.`);
+}
+
+function unreadable(error: unknown, kind: StoreOptions["kind"]): Finding {
+  const code = error instanceof StoreError ? error.code : undefined;
+  // Without its file an env: store has no token. What a file: store waits for is its key.
+  if (code === "not-yet" && kind === "env") {
+    return fail("store", "no-token", sentenceOf(error), "Put the token there.");
+  }
+  if (code === "not-yet") {
+    return fail(
+      "store",
+      "configuration",
+      sentenceOf(error),
+      "Put the key there; where there is none yet, make one with: presto-sidecar keygen",
+    );
+  }
+  const mend = code === undefined ? "Use a store that this system can have." : storeMends[code];
+  return fail("store", "configuration", sentenceOf(error), mend);
+}
+
+/** What a record is judged by. */
+export interface TokenFacts {
+  readonly record: TokenRecord | undefined;
+  readonly store: "env" | "file";
+  /** Undefined where this role issues no tokens. */
+  readonly issuing: Pick<IssuingFacts, "automatic" | "renewAt"> | undefined;
+  /** Wall clock, milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** Whoever is told of a token's near end in days can still act by hand. */
+const warnFromDays = 7;
+
+/** Is a token there, how long does it live, and does anything stand in the way of the next one? */
+export function judgeToken(facts: TokenFacts): Finding[] {
+  return [judgePresence(facts), judgeLife(facts), judgeRenewal(facts)];
+}
+
+function judgePresence({ record, issuing }: TokenFacts): Finding {
+  const token = record?.token ?? null;
+  if (record !== undefined && token !== null) {
+    return ok("token", `Generation ${record.generation}, fingerprint ${token.fingerprint()}.`);
+  }
+  if (issuing?.automatic === true) {
+    return warn("token", "There is none yet.", "Start the sidecar, which has Presto issue the first one.");
+  }
+  return fail(
+    "token",
+    "no-token",
+    "There is no token in the store.",
+    issuing === undefined
+      ? "Have the role that issues put one there, or run: presto-sidecar token import"
+      : "PRESTO_RENEW is manual: run presto-sidecar token issue, or presto-sidecar token import",
+  );
+}
+
+function judgeLife({ record, store, issuing, now }: TokenFacts): Finding {
+  if (record === undefined || record.token === null) return skip("token-life", "There is no token.");
+  const { issuedAt, expiresAt } = record;
+  if (expiresAt === null) {
+    return store === "env"
+      ? skip("token-life", "A token of env: comes without the date of its end.")
+      : warn(
+          "token-life",
+          "When the token ends is not known, so it is renewed only once Presto refuses it.",
+          "Import it again with --expires, or run: presto-sidecar token renew",
+        );
+  }
+  const left = expiresAt.getTime() - now;
+  const ends = `at ${expiresAt.toISOString()}`;
+  if (left <= 0) {
+    const detail = `The token has expired, ${ends}.`;
+    return issuing?.automatic === true
+      ? warn("token-life", detail, "Start the sidecar, which renews it at once; where one runs, see its log.")
+      : fail("token-life", "refused", detail, "Have the role that issues renew it, or import a live one.");
+  }
+  const detail = `The token lives for ${spanOf(left)}, until ${expiresAt.toISOString()}.`;
+  if (issuing?.automatic !== true) {
+    return daysLeft(left) < warnFromDays
+      ? warn("token-life", detail, "See that the role that issues runs, or put a newer one there in time.")
+      : ok("token-life", detail);
+  }
+  // Jitter and a window put a renewal off, but not by half of what is planned to be left.
+  const life = issuedAt === null ? undefined : expiresAt.getTime() - issuedAt.getTime();
+  const overdue = life !== undefined && left < (life * (1 - issuing.renewAt)) / 2;
+  return overdue
+    ? warn(
+        "token-life",
+        `${detail} By PRESTO_RENEW_AT it should have been renewed before.`,
+        "See that a sidecar runs that renews it, and what its log says; by hand: presto-sidecar token renew",
+      )
+    : ok("token-life", detail);
+}
+
+function judgeRenewal({ record, store, issuing }: TokenFacts): Finding {
+  if (store === "env") return skip("renewal", "A token of env: is renewed elsewhere.");
+  if (record === undefined) return skip("renewal", "There is no record.");
+  const { stopped, intent } = record;
+  if (stopped !== null) {
+    const detail = `Renewing is stopped since ${stopped.at.toISOString()}: ${stopped.reason.replaceAll(/\p{Cc}/gu, " ")}`;
+    const mend =
+      "Find out who else issues tokens with this account, then run: presto-sidecar token renew --force";
+    const sentence = detail.endsWith(".") ? detail : `${detail}.`;
+    // What serves goes on serving; only who issues is stopped by it.
+    return issuing === undefined
+      ? warn("renewal", sentence, mend)
+      : fail("renewal", "refused", sentence, mend);
+  }
+  if (intent !== null) {
+    return warn(
+      "renewal",
+      `One was begun at ${intent.at.toISOString()}, and its end is not known yet.`,
+      "Wait for the sidecar that renews to end it; where none runs: presto-sidecar token renew",
+    );
+  }
+  return ok("renewal", "None is under way, and nothing stops the next one.");
+}
+
+/** Can the account's e-mail and password be read, and is the password settled? Neither is ever shown. */
+export function judgeCredentials(
+  tried: Tried<StoredCredentials | undefined>,
+  kind: CredentialOptions["kind"],
+): Finding {
+  if (tried.kind === "late") return fail("credentials", "unreachable", lateDetail, lateMend);
+  if (tried.kind === "failed") {
+    const { error } = tried;
+    const mend =
+      error instanceof StoreError ? storeMends[error.code] : "Use credentials that this system can have.";
+    return fail("credentials", "configuration", sentenceOf(error), mend);
+  }
+  const stored = tried.value;
+  if (stored === undefined) {
+    return fail(
+      "credentials",
+      "configuration",
+      "There are none in PRESTO_CREDENTIALS.",
+      "Put them there with: presto-sidecar credentials import",
+    );
+  }
+  if (stored.credentials.pending !== null) {
+    return warn(
+      "credentials",
+      "They can be read, but a password reset was begun whose end is not known.",
+      "Settle it with: presto-sidecar password reset",
+    );
+  }
+  if (stored.sealedWithFirstKey === false) {
+    return warn(
+      "credentials",
+      "They can be read, but with another than the first of the store keys.",
+      "Start a role that issues with these keys, which seals them with the first one, before you take the other key away.",
+    );
+  }
+  return ok("credentials", `The e-mail address and the password can be read (${kind}:).`);
+}
+
+/** What the store holds, read once. */
+export interface ReadStore {
+  readonly stored: StoredRecord | undefined;
+  /** The system's code where this user may not write into the folder; undefined where it may, and for a store without one. */
+  readonly folderFault: string | undefined;
+}
+
+/** Reads the store as `start` does, and writes nothing. @throws StoreError or Failure as the store does */
+export async function readRecord(options: StoreOptions, clock: Clock): Promise<ReadStore> {
+  const store = await openStore(options, { clock });
+  try {
+    const stored = await store.read();
+    return {
+      stored,
+      folderFault: options.kind === "file" ? await faultOfFolder(dirname(options.path)) : undefined,
+    };
+  } finally {
+    store.close();
+  }
+}
+
+async function faultOfFolder(folder: string): Promise<string | undefined> {
+  try {
+    await access(folder, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return systemCode(error) ?? "unknown cause";
+  }
+}

@@ -1,0 +1,237 @@
+import type { Dispatcher } from "undici";
+
+import type { Clock } from "../clock.ts";
+import { ConnectError } from "../connect/errors.ts";
+import { kindOfOwnAnswer, type OutcomeKind } from "../egress-ip/outcomes.ts";
+import type { ProbeVerdict } from "../presto/probe.ts";
+import type { TokenRecord } from "../store/contract.ts";
+import { fieldOf } from "../upstream/call.ts";
+import { callOnce } from "../upstream/request-once.ts";
+import type { TokenFacts } from "./check-local.ts";
+import {
+  fail,
+  type Finding,
+  lateDetail,
+  lateMend,
+  ok,
+  sentenceOf,
+  skip,
+  type Tried,
+  warn,
+} from "./finding.ts";
+
+/** What was heard at Presto's door; undefined where no connection could be had to ask over. */
+export type DoorFacts = Tried<DoorAnswer> | undefined;
+
+/** Has Presto's own application answered, so that this address is let in? */
+export function wasLetIn(door: DoorFacts): boolean {
+  return outcomeOf(door) === "app-refused";
+}
+
+function outcomeOf(door: DoorFacts): OutcomeKind | undefined {
+  return door?.kind === "done" && door.value.kind === "answered" ? door.value.outcome : undefined;
+}
+
+const noConnection = "No connection was had to ask over; see above.";
+
+/** Does Presto's application answer? */
+export function judgeDoor(door: DoorFacts): Finding {
+  if (door === undefined) return skip("presto", noConnection);
+  if (door.kind === "late") return fail("presto", "unreachable", lateDetail, lateMend);
+  if (door.kind === "failed") {
+    return fail("presto", "unreachable", sentenceOf(door.error), "See the lines above.");
+  }
+  const answer = door.value;
+  if (answer.kind === "no-answer") {
+    return fail(
+      "presto",
+      "unreachable",
+      noAnswer(answer),
+      "See Presto's own status; a firewall that does not know this address may do the same.",
+    );
+  }
+  return judgeAnswer(answer.status, answer.outcome);
+}
+
+function noAnswer({ late, error }: Extract<DoorAnswer, { kind: "no-answer" }>): string {
+  if (late) return "Nothing was answered in time, though a connection was had.";
+  // Other messages of a call warn that Presto may have acted, which it can't on this question.
+  return error instanceof ConnectError
+    ? sentenceOf(error)
+    : "The connection broke before an answer was whole.";
+}
+
+function judgeAnswer(status: number, outcome: OutcomeKind): Finding {
+  switch (outcome) {
+    case "app-refused":
+      return ok("presto", `Its application answers (${status} to a question without a token).`);
+    case "rate-limited":
+      return warn(
+        "presto",
+        `Its application answers, but with ${status}: there were too many requests.`,
+        "See who calls so often from this address.",
+      );
+    case "forbidden":
+    case "block-page":
+      return fail(
+        "presto",
+        "refused",
+        `${status} was answered${outcome === "block-page" ? " with an HTML page" : ""}, as an address that is not registered may be met.`,
+        "See egress-registered (or ask your network's operator) for the address that calls leave from, and have it registered with Presto.",
+      );
+    case "failing":
+      return fail(
+        "presto",
+        "unreachable",
+        `It answers with an error of its own (${status}).`,
+        "Wait until Presto has mended it, and see its status.",
+      );
+    default:
+      return fail(
+        "presto",
+        "unreachable",
+        `${status} was answered to a question without a token, which is not how Presto's application answers.`,
+        "See that PRESTO_URL names Presto itself, and nothing that redirects or answers in its place.",
+      );
+  }
+}
+
+/** Seconds. What Presto dates is read in whole seconds, and tokens end at midnight. */
+const warnAboveS = 5;
+const failAboveS = 60;
+
+/** How far this machine's clock is from Presto's. */
+export function judgeClock(door: DoorFacts): Finding {
+  if (door?.kind !== "done" || door.value.kind !== "answered") {
+    return skip("clock", "There was no answer of Presto's whose Date could be read.");
+  }
+  const { date, sentAt, receivedAt } = door.value;
+  const at = Date.parse(date ?? "");
+  if (Number.isNaN(at)) return skip("clock", "Presto's answer has no Date that could be read.");
+  const ms = skewOf(at, sentAt, receivedAt);
+  const seconds = Math.abs(ms) / 1000;
+  if (seconds <= warnAboveS) return ok("clock", "It agrees with Presto's to within some seconds.");
+  const detail = `This machine's clock is ${Math.round(seconds)} s ${ms > 0 ? "behind" : "ahead of"} Presto's.`;
+  const mend = "Have this machine's clock set by NTP, and see that it stays set.";
+  return seconds > failAboveS ? fail("clock", "configuration", detail, mend) : warn("clock", detail, mend);
+}
+
+/** Milliseconds that the server is ahead by at least: it read its clock, to the second, between the two times. */
+function skewOf(at: number, sentAt: number, receivedAt: number): number {
+  if (at > receivedAt) return at - receivedAt;
+  return at + 1000 < sentAt ? at + 1000 - sentAt : 0;
+}
+
+/** Undefined where the token could not be asked about: Presto's application did not answer. */
+export type ProbeFacts = Tried<ProbeVerdict> | undefined;
+
+/** Does Presto accept the stored token? */
+export function judgeAccepted(facts: TokenFacts, probed: ProbeFacts): Finding {
+  const { record, issuing, store } = facts;
+  if (record === undefined || record.token === null)
+    return skip("token-accepted", "There is no token to ask about.");
+  if (probed === undefined) {
+    return skip("token-accepted", "Presto's application could not be asked; see above.");
+  }
+  if (probed.kind === "late") return fail("token-accepted", "unreachable", lateDetail, lateMend);
+  if (probed.kind === "failed") {
+    return fail("token-accepted", "unreachable", sentenceOf(probed.error), "See the lines above.");
+  }
+  switch (probed.value) {
+    case "alive":
+      return ok("token-accepted", "Presto accepts the stored token.");
+    case "unclear":
+      return warn(
+        "token-accepted",
+        "Presto gave no answer that tells whether the stored token lives.",
+        "Run this again in a while.",
+      );
+    case "dead": {
+      const detail = "Presto refuses the stored token (401, asked twice).";
+      if (issuing?.automatic === true && hasExpired(record, facts.now)) {
+        return warn(
+          "token-accepted",
+          `${detail} It has expired.`,
+          "Start the sidecar, which renews it at once.",
+        );
+      }
+      return fail(
+        "token-accepted",
+        "refused",
+        `${detail} It was revoked, has expired, or is of another account.`,
+        deadMend(store, issuing !== undefined),
+      );
+    }
+  }
+}
+
+function deadMend(store: TokenFacts["store"], issues: boolean): string {
+  if (store === "env") return "Put the live token into PRESTO_TOKEN, or into the file of PRESTO_TOKEN_FILE.";
+  return issues
+    ? "Have a new one issued, by a sidecar that runs or with: presto-sidecar token renew"
+    : "Have the role that issues renew it, or run: presto-sidecar token import";
+}
+
+function hasExpired({ expiresAt }: TokenRecord, now: number): boolean {
+  return expiresAt !== null && expiresAt.getTime() <= now;
+}
+
+/** What a question without a token met at Presto's door. Times are wall clock, milliseconds since 1970. */
+export type DoorAnswer =
+  | {
+      readonly kind: "answered";
+      readonly status: number;
+      readonly outcome: OutcomeKind;
+      /** The Date field (RFC 9110 section 6.6.1), as it came. */
+      readonly date: string | undefined;
+      /** Right before the first byte. */
+      readonly sentAt: number;
+      readonly receivedAt: number;
+    }
+  /** `late`: nothing whole came in time. */
+  | { readonly kind: "no-answer"; readonly late: boolean; readonly error: unknown };
+
+export interface AskPrestoOptions {
+  /** A pool for this question alone. */
+  readonly openPool: () => Dispatcher;
+  /** Made-up transaction reference. */
+  readonly reference: string;
+  /** Milliseconds. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  /** Gives it up. */
+  readonly stop: AbortSignal;
+}
+
+/**
+ * Asks for a transaction that does not exist, without a token: Presto's application refuses
+ * that, and whoever keeps strangers out answers something else. Acts on nothing. Never rejects.
+ */
+export async function askPresto(options: AskPrestoOptions): Promise<DoorAnswer> {
+  const { openPool, reference, timeoutMs, clock, stop } = options;
+  const late = new AbortController();
+  const timer = clock.after(timeoutMs, () => late.abort());
+  let sentAt = clock.now();
+  const control = {
+    mayBegin() {
+      sentAt = clock.now();
+      return true;
+    },
+    signal: AbortSignal.any([stop, late.signal]),
+  };
+  const path = `/api/institutions/v1/wallet/transaction/${reference}`;
+  const headers = ["accept", "application/json", "accept-encoding", "identity"];
+  const end = await callOnce(openPool, { method: "GET", path, headers }, control);
+  const receivedAt = clock.now();
+  timer.cancel();
+  if (end.kind !== "answered") return { kind: "no-answer", late: control.signal.aborted, error: end.cause };
+  const { answer } = end;
+  return {
+    kind: "answered",
+    status: answer.status,
+    outcome: kindOfOwnAnswer(answer),
+    date: fieldOf(answer, "date"),
+    sentAt,
+    receivedAt,
+  };
+}
