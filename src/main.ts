@@ -13,5 +13,5 @@ if (Number(process.versions.node.split(".")[0]) < oldestNode) {
   process.report.excludeEnv = true;
   // Node opens its inspector on SIGUSR1 unless somebody listens for that signal.
   process.on("SIGUSR1", () => {});
-  void import("./cli/run-process.ts").then(({ runProcess }) => runProcess(process));
+  void import("./cli/run.ts").then(({ runProcess }) => runProcess(process));
 }

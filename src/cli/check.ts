@@ -1,7 +1,7 @@
 import { describeConfig, formatConfig } from "../config/describe.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Run } from "./command.ts";
-import { printJson, printNote } from "./output.ts";
+import { printJson, printNote } from "./terminal.ts";
 
 /** Prints the configuration, secrets masked. Opens nothing. */
 export const check: Run = async (args, io) => {

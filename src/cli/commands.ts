@@ -152,7 +152,7 @@ export const commands: readonly Command[] = [
       "Asks the admin listener until it says that it is ready. Exit code 75 if the time ran out, with the reason.",
     options: { timeout },
     examples: ["presto-sidecar wait --timeout 30s"],
-    load: async () => (await import("./wait.ts")).wait,
+    load: async () => (await import("./status.ts")).wait,
   },
   {
     name: "drain",
@@ -170,7 +170,7 @@ export const commands: readonly Command[] = [
       "Asks the control listener (PRESTO_CONTROL_LISTEN) to drain and exit, and waits until the sidecar has gone. Exit code 69 if no sidecar answers, 75 if the time ran out, 78 if the control listener is off.",
     options: { timeout },
     examples: ["presto-sidecar quit"],
-    load: async () => (await import("./quit.ts")).quit,
+    load: async () => (await import("./drain.ts")).quit,
   },
   {
     name: "healthcheck",
@@ -179,7 +179,7 @@ export const commands: readonly Command[] = [
       "Asks the admin listener once. Exit code 0 if it is ready (with --live: alive), else 1, with the reason.",
     options: { live: { summary: "ask only whether it is alive" } },
     examples: ["presto-sidecar healthcheck", "presto-sidecar healthcheck --live"],
-    load: async () => (await import("./healthcheck.ts")).healthcheck,
+    load: async () => (await import("./status.ts")).healthcheck,
   },
   {
     name: "sandbox",

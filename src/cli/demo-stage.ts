@@ -1,4 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type IncomingHttpHeaders, request } from "node:http";
+import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -7,7 +9,6 @@ import { loadConfig } from "../config/load.ts";
 import { createLog } from "../observe/log.ts";
 import { createSandbox, type Sandbox } from "../sandbox/server.ts";
 import type { Io } from "./command.ts";
-import { freePorts } from "./free-ports.ts";
 
 /** A sandbox and a real sidecar in front of it, both running. */
 export interface DemoStage {
@@ -63,4 +64,86 @@ export async function openDemoStage(io: Io): Promise<DemoStage> {
     await close();
     throw error;
   }
+}
+
+/**
+ * For each wished-for port of 127.0.0.1 that port if it is free, else one that the system
+ * chooses; no two are the same. Whoever binds one next may still lose it to somebody
+ * faster; that is told then as any taken port.
+ */
+export async function freePorts(wishes: readonly number[]): Promise<number[]> {
+  const held: Held[] = [];
+  try {
+    // Held until all are chosen, or the system could choose one twice.
+    for (const wish of wishes)
+      held.push((await hold(wish)) ?? (await hold(0)) ?? { port: wish, server: undefined });
+    return held.map(({ port }) => port);
+  } finally {
+    for (const { server } of held) await closed(server);
+  }
+}
+
+interface Held {
+  readonly port: number;
+  readonly server: Server | undefined;
+}
+
+function hold(port: number): Promise<Held | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(undefined));
+    server.listen({ host: "127.0.0.1", port, exclusive: true }, () => {
+      const address = server.address();
+      resolve({ server, port: address !== null && typeof address === "object" ? address.port : port });
+    });
+  });
+}
+
+function closed(server: Server | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (server === undefined) resolve();
+    else server.close(() => resolve());
+  });
+}
+
+/** A call as an app makes it: plain HTTP, no token. */
+export interface PlainCall {
+  readonly method: "GET" | "POST";
+  readonly url: string;
+  /** JSON text, sent byte for byte. */
+  readonly body?: string;
+}
+
+export interface PlainReply {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** Makes the call on a connection of its own. Rejects with the system's error. */
+export function callPlainly(call: PlainCall): Promise<PlainReply> {
+  return new Promise((resolve, reject) => {
+    const asked = request(call.url, {
+      method: call.method,
+      agent: false,
+      headers:
+        call.body === undefined
+          ? {}
+          : { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(call.body) },
+    });
+    asked.once("error", reject);
+    asked.once("response", (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.once("error", reject);
+      response.once("end", () => {
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          body: Buffer.concat(chunks).toString("utf8"),
+        });
+      });
+    });
+    asked.end(call.body);
+  });
 }

@@ -1,7 +1,8 @@
+import type { Sandbox } from "../sandbox/server.ts";
 import type { Io, Run } from "./command.ts";
-import { openDemoStage, type DemoStage } from "./demo-stage.ts";
-import { demonstrateTopUp, topUpBody, walletPath } from "./demo-top-up.ts";
-import { bold, printError, printLine } from "./output.ts";
+import { callPlainly, type DemoStage, openDemoStage, type PlainCall, type PlainReply } from "./demo-stage.ts";
+import { isObject } from "./sidecar-client.ts";
+import { bold, printError, printLine } from "./terminal.ts";
 
 /** One wallet top-up through a real sidecar, told as it goes. */
 export const demo: Run = async (args, io) => {
@@ -77,4 +78,97 @@ function stopped(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
+}
+
+/** What the demo's app asks for; three decimals, which a body that was parsed and written anew would lose. */
+export const topUpBody =
+  '{"customer":{"identifier_type":"phone","identifier":"218910000000"},"amount":25.500,"currency":"LYD"}';
+
+export const walletPath = "/api/institutions/v1/wallet";
+
+/** How the top-up went. */
+export interface TopUp {
+  readonly reference: string | undefined;
+  /** What did not go as it must, in sentences; empty if the money moved exactly once and all else held. */
+  readonly faults: readonly string[];
+}
+
+/** Makes one wallet top-up through the sidecar as an app would, and tells each step. */
+export async function demonstrateTopUp(io: Io, { sandbox, sidecarUrl }: DemoStage): Promise<TopUp> {
+  const faults: string[] = [];
+  const step = async (title: string, call: PlainCall): Promise<PlainReply> => {
+    printLine(io, "");
+    printLine(io, bold(io, io.stdout, title));
+    printLine(io, `   in   ${call.method} ${call.url}${call.body === undefined ? "" : `  ${call.body}`}`);
+    const reply = await callPlainly(call);
+    const outcome = textOf(reply.headers["presto-outcome"]);
+    printLine(
+      io,
+      `   out  ${reply.status}  Presto-Outcome: ${outcome}  X-Request-Id: ${textOf(reply.headers["x-request-id"])}  ${reply.body.trim()}`,
+    );
+    if (reply.status !== 200 || outcome !== "answered")
+      faults.push(`"${title}" was answered ${reply.status}, outcome ${outcome}.`);
+    return reply;
+  };
+
+  const init = await step("1. The app asks for a top-up. Nothing moves yet.", {
+    method: "POST",
+    url: `${sidecarUrl}${walletPath}/init`,
+    body: topUpBody,
+  });
+  const reference = referenceOf(init.body);
+  if (reference === undefined)
+    return { reference, faults: [...faults, "Presto's answer holds no transaction reference."] };
+
+  const confirmBody = JSON.stringify({ transaction_reference: reference });
+  await step("2. The app confirms it. The money moves.", {
+    method: "POST",
+    url: `${sidecarUrl}${walletPath}/confirm`,
+    body: confirmBody,
+  });
+  await step("3. The app asks what became of it.", {
+    method: "GET",
+    url: `${sidecarUrl}${walletPath}/transaction/${reference}`,
+  });
+  return { reference, faults: [...faults, ...auditOf(sandbox, reference)] };
+}
+
+/** What Presto itself knows of it: the sandbox shares no code with the sidecar. */
+function auditOf(sandbox: Sandbox, reference: string): string[] {
+  const faults: string[] = [];
+  const confirms = Object.entries(sandbox.state().confirms);
+  const moves = confirms.reduce((sum, [, times]) => sum + times, 0);
+  if (confirms.length !== 1 || confirms[0]?.[0] !== reference || moves !== 1)
+    faults.push(`The money moved ${moves} times.`);
+  const received = sandbox.received();
+  if (received.length !== 3) faults.push(`Presto received ${received.length} calls, and three were made.`);
+  for (const request of received) {
+    const what = `${request.method} ${request.target}`;
+    if (headerOf(request.rawHeaders, "authorization") !== `Bearer ${sandbox.token}`)
+      faults.push(`${what} came without the token.`);
+    if (request.target.endsWith("/init") && request.body.toString("utf8") !== topUpBody)
+      faults.push(`${what} came with another body.`);
+  }
+  return faults;
+}
+
+function headerOf(rawHeaders: readonly string[], name: string): string | undefined {
+  const index = rawHeaders.findIndex((text, place) => place % 2 === 0 && text.toLowerCase() === name);
+  return index < 0 ? undefined : rawHeaders[index + 1];
+}
+
+function referenceOf(body: string): string | undefined {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+  const data = isObject(answer) ? answer["data"] : undefined;
+  const reference = isObject(data) ? data["transaction_reference"] : undefined;
+  return typeof reference === "string" && /^[A-Za-z0-9._~-]{1,128}$/.test(reference) ? reference : undefined;
+}
+
+function textOf(value: string | string[] | undefined): string {
+  return value === undefined ? "none" : String(value);
 }

@@ -6,8 +6,8 @@ import { type DoctorOptions, exitCodeOf, type Finding } from "../doctor/finding.
 import { examine } from "../doctor/run.ts";
 import { Failure } from "../errors.ts";
 import type { Arguments, Io, Run } from "./command.ts";
-import { printJson, printLine } from "./output.ts";
-import { readDuration } from "./time-limit.ts";
+import { readDuration } from "./options.ts";
+import { printJson, printLine } from "./terminal.ts";
 
 /** Looks at everything that must hold, and says how each thing that does not is mended. Changes nothing. */
 export const doctor: Run = async (args, io) => {

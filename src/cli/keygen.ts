@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 
 import type { Run } from "./command.ts";
-import { printLine } from "./output.ts";
+import { printLine } from "./terminal.ts";
 
 /** AES-256's key size. */
 const keyBytes = 32;

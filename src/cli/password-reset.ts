@@ -2,19 +2,19 @@ import { type CredentialConfig, loadCredentialConfig } from "../config/load.ts";
 import { Failure } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";
 import { createIssuer } from "../presto/auth.ts";
-import { callTimeoutMs, noCredentials, settleReset } from "../presto/password-reset.ts";
+import { callTimeoutMs, noCredentials, type ResetOutcome, settleReset } from "../presto/password-reset.ts";
+import { brokenPasswordRules, generatePassword } from "../presto/password.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
-import type { TokenStore } from "../store/contract.ts";
+import { Secret } from "../secret.ts";
+import type { Credentials, TokenStore } from "../store/contract.ts";
+import { faultOfPassword } from "../store/credentials.ts";
 import { openCredentials, openRenewalLock, openStore } from "../store/open.ts";
 import type { Io, Run } from "./command.ts";
-import { newPassword } from "./new-password.ts";
-import { printNote } from "./output.ts";
-import { probeToken } from "./probe-token.ts";
-import { refuseKeyless } from "./refuse-keyless.ts";
-import { resetFailure, tellChanged } from "./reset-result.ts";
-import { refuseWhileRenewed } from "./store-import.ts";
-import { withUpstream } from "./upstream-pool.ts";
-import { withRenewalLock } from "./with-renewal-lock.ts";
+import { decodeUtf8 } from "./credentials-import.ts";
+import { probeToken, withUpstream } from "./presto-client.ts";
+import { refuseKeyless, withRenewalLock } from "./renew-locally.ts";
+import { createPrompts, printJson, printLine, printNote, readToEnd, reasonOf } from "./terminal.ts";
+import { refuseWhileRenewed } from "./token-import.ts";
 
 /** Changes the account's password at Presto and in PRESTO_CREDENTIALS, or settles an earlier change. */
 export const passwordReset: Run = async (args, io) => {
@@ -93,4 +93,155 @@ function notUsed(): Failure {
     "try-again",
     "The password that was given now was not used, because the one of an earlier reset had to be settled first. Run the command again to set it.",
   );
+}
+
+/** What a reset is to set. */
+export interface NewPassword {
+  /** Undefined: the pending one of an earlier reset. */
+  readonly wanted: Secret | undefined;
+  /** True if one was piped in that is not the pending one, so that it is not used. */
+  readonly unused: boolean;
+}
+
+/**
+ * The password that a reset is to set: the pending one, if an earlier reset has left it; else
+ * a new one, made, piped in, or asked for twice.
+ * @throws Failure `input-refused` for one that can't be set; it names every rule that is broken
+ */
+export async function newPassword(io: Io, stored: Credentials, generate: boolean): Promise<NewPassword> {
+  const piped = !generate && io.stdin.isTTY !== true ? await readPiped(io) : undefined;
+  if (stored.pending !== null) {
+    printNote(
+      io,
+      "An earlier password reset has no known end: it is settled now, with its own new password.",
+    );
+    return {
+      wanted: undefined,
+      unused: piped !== undefined && piped.fingerprint() !== stored.pending.fingerprint(),
+    };
+  }
+  const wanted = generate ? generatePassword() : (piped ?? (await askTwice(io)));
+  refuseBad(wanted, stored.password);
+  return { wanted, unused: false };
+}
+
+/** Undefined for nothing at all. */
+async function readPiped(io: Io): Promise<Secret | undefined> {
+  const text = decodeUtf8(await readToEnd(io)).replace(/\r?\n$/, "");
+  return text === "" ? undefined : new Secret(text);
+}
+
+async function askTwice(io: Io): Promise<Secret> {
+  if (io.stdin.isTTY !== true) {
+    throw new Failure(
+      "input-refused",
+      "No new password was given. Type it at the prompt, pipe it in, or have one made with --generate. Nothing was changed.",
+    );
+  }
+  const prompts = createPrompts(io);
+  try {
+    const first = decodeUtf8(await prompts.hidden("New password"));
+    const second = decodeUtf8(await prompts.hidden("Once more"));
+    if (first === second) return new Secret(first);
+  } finally {
+    await prompts.close();
+  }
+  throw new Failure("input-refused", "The two that were typed are not the same. Nothing was changed.");
+}
+
+function refuseBad(wanted: Secret, current: Secret): void {
+  const fault = faultOfPassword(wanted.reveal());
+  const sentences = [
+    ...(fault === undefined ? [] : [`It ${fault}.`]),
+    ...brokenPasswordRules(wanted).map(({ sentence }) => sentence),
+    ...(wanted.fingerprint() === current.fingerprint() ? ["It is the present one."] : []),
+  ];
+  if (sentences.length === 0) return;
+  throw new Failure(
+    "input-refused",
+    `This can't be the new password. ${sentences.join(" ")} Nothing was changed.`,
+  );
+}
+
+/** What is known once Presto has the new password. */
+export interface ChangedPassword {
+  /** False: it could not be written in the old one's place, and still stands there as the pending one. */
+  readonly stored: boolean;
+  /** It was a new password of an earlier run, which was settled now. */
+  readonly earlier: boolean;
+  /** Whether the stored token still lives; undefined where none is stored. */
+  readonly token: ProbeVerdict | undefined;
+}
+
+/** Tells, where machines read it too, that the password was changed. */
+export function tellChanged(io: Io, { stored, earlier, token }: ChangedPassword, asJson: boolean): void {
+  if (asJson) {
+    printJson(io, { changed: true, stored, earlier, token: token ?? null });
+    return;
+  }
+  printLine(
+    io,
+    earlier
+      ? "The password reset of an earlier run is settled: Presto has its new password. Run the command again to make another."
+      : "Presto has the new password. It stands sealed in PRESTO_CREDENTIALS and is shown nowhere.",
+  );
+  if (token !== undefined) printLine(io, tokenSentences[token]);
+}
+
+const tokenSentences: Readonly<Record<ProbeVerdict, string>> = {
+  alive: "The stored token still lives.",
+  dead: "The stored token is dead (401, asked twice). A running sidecar of role rotator or all renews it by itself; without one: presto-sidecar token renew",
+  unclear: "Whether the stored token still lives is not known: Presto gave no answer that tells.",
+};
+
+const kept = "Both passwords are kept, and the new one is tried first at the next issue.";
+const again = "Run the command again: it tries the same new password again.";
+
+/** The failure that a reset ended with, unless the password was changed and stored. */
+export function resetFailure(outcome: ResetOutcome): Failure | undefined {
+  switch (outcome.kind) {
+    case "changed":
+      if (outcome.stored) return undefined;
+      return new Failure(
+        "unreachable",
+        "Presto has the new password, but PRESTO_CREDENTIALS could not be written again. Nothing is lost: it stands there as the pending one, is tried first, and takes the old one's place at the next issue.",
+      );
+    case "refused":
+      return refused(outcome);
+    case "not-sent":
+      return new Failure(
+        "unreachable",
+        `Nothing was sent to Presto.${reasonOf(outcome.cause)} The new password stays in PRESTO_CREDENTIALS as the pending one. ${again}`,
+        outcome.cause,
+      );
+    case "unclear":
+      return new Failure(
+        "unreachable",
+        `It is not known whether Presto changed the password: it gave no answer that tells.${reasonOf(outcome.cause)} ${kept} ${again}`,
+        outcome.cause,
+      );
+  }
+}
+
+function refused(outcome: Extract<ResetOutcome, { readonly kind: "refused" }>): Failure {
+  const { status, detail, retryAfterMs, dropped } = outcome;
+  switch (status) {
+    case 401:
+      return new Failure(
+        "refused",
+        `${detail} ${kept} If neither works, move the file of PRESTO_CREDENTIALS away, keep it, and run: presto-sidecar credentials import`,
+      );
+    case 422:
+      return new Failure(
+        "refused",
+        `${detail} ${dropped ? "The new password was dropped, and the old one stays." : `The new password can't be one, but PRESTO_CREDENTIALS could not be written to drop it. ${again}`}`,
+      );
+    case 429: {
+      const when = retryAfterMs === undefined ? "later" : `in ${Math.ceil(retryAfterMs / 1000)} s`;
+      return new Failure(
+        "try-again",
+        `${detail} The new password stays in PRESTO_CREDENTIALS as the pending one. Run the command again ${when}: it tries the same new password again.`,
+      );
+    }
+  }
 }

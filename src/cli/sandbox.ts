@@ -2,7 +2,7 @@ import { parseCount, RefusedValue } from "../config/parse.ts";
 import { Failure, systemCode } from "../errors.ts";
 import { runSandbox } from "../sandbox/run-sandbox.ts";
 import type { Arguments, Run } from "./command.ts";
-import { printLine } from "./output.ts";
+import { printLine } from "./terminal.ts";
 
 /** Runs the stand-in for Presto until Ctrl-C. */
 export const sandbox: Run = async (args, io) => {

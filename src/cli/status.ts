@@ -1,7 +1,9 @@
 import { loadConsole } from "../config/load-listeners.ts";
+import { Failure } from "../errors.ts";
 import type { Run } from "./command.ts";
-import { printJson, printTable } from "./output.ts";
-import { isObject, readStatus } from "./sidecar-state.ts";
+import { startTimeLimit } from "./options.ts";
+import { askAdmin, askEveryMs, isNobodyThere, isObject, readStatus } from "./sidecar-client.ts";
+import { printError, printJson, printTable } from "./terminal.ts";
 
 /** Shows what the admin listener says of the sidecar. */
 export const status: Run = async (args, io) => {
@@ -24,3 +26,49 @@ function show(value: unknown): string {
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return text.replace(/\p{Cc}/gu, "?");
 }
+
+/** Container runtimes give a check a few seconds, and then kill it without a word. */
+const answerWithinMs = 3000;
+
+/** Asks once. 0 or 1 and nothing else: Docker gives other codes no meaning, and reserves 2. */
+export const healthcheck: Run = async (args, io) => {
+  const path = args.flag("live") ? "/livez" : "/readyz";
+  try {
+    const answer = await askAdmin(io, loadConsole(io.env).adminListen, path, answerWithinMs);
+    if (answer.status === 200) return 0;
+    printError(io, `not ${args.flag("live") ? "alive" : "ready"}: ${reasons(answer.body, answer.status)}`);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    printError(io, error.message);
+  }
+  return 1;
+};
+
+/** The closed latches, which come one a line, on one line. */
+export function reasons(body: string, status: number): string {
+  const lines = body.split("\n").map((line) => line.replace(/\p{Cc}/gu, " ").trim());
+  const told = lines.filter((line) => line !== "").join("; ");
+  return told === "" ? `HTTP ${status}` : told;
+}
+
+/** Asks until the sidecar is ready. */
+export const wait: Run = async (args, io) => {
+  const limit = startTimeLimit(args, io);
+  const admin = loadConsole(io.env).adminListen;
+  let reason: string | undefined;
+  for (;;) {
+    try {
+      const answer = await askAdmin(io, admin, "/readyz", Math.max(limit.left(), 1));
+      if (answer.status === 200) return 0;
+      reason = `It says: ${reasons(answer.body, answer.status)}`;
+    } catch (error) {
+      // It may not have been started yet.
+      if (!(error instanceof Failure) || error.code !== "unreachable") throw error;
+      // An answer that our own limit cut off tells less than what was told before.
+      if (reason === undefined || isNobodyThere(error)) reason = error.message;
+    }
+    const left = limit.left();
+    if (left === 0) throw new Failure("try-again", `Not ready within ${limit.text}. ${reason}`);
+    await io.clock.sleep(Math.min(askEveryMs, left), io.signal);
+  }
+};

@@ -3,11 +3,8 @@ import { exitCodes, Failure } from "../errors.ts";
 import type { RenewalParts } from "../renewal/run.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import type { Io, Run } from "./command.ts";
-import { confirm } from "./confirm.ts";
-import { printNote } from "./output.ts";
-import { refuseKeyless } from "./refuse-keyless.ts";
-import { issuingConfig, renewHere } from "./renew-here.ts";
-import { tellAlarm } from "./renewal-result.ts";
+import { issuingConfig, refuseKeyless, renewHere, tellAlarm } from "./renew-locally.ts";
+import { confirm, printNote } from "./terminal.ts";
 
 /** Has Presto issue a token, which revokes the stored one, and stores it. */
 export const tokenIssue: Run = async (args, io) => {

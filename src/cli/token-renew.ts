@@ -2,11 +2,12 @@ import { loadConsole } from "../config/load-listeners.ts";
 import { loadConfig } from "../config/load.ts";
 import { Failure } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";
-import { askRenewal, type RenewedThere } from "./ask-renewal.ts";
+import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
 import type { Arguments, Io, Run } from "./command.ts";
-import { printJson, printLine, printNote } from "./output.ts";
-import { issuingConfig, renewHere } from "./renew-here.ts";
-import { readDuration, type WrittenDuration } from "./time-limit.ts";
+import { readDuration, type WrittenDuration } from "./options.ts";
+import { issuingConfig, renewHere, tellAlarm } from "./renew-locally.ts";
+import { type Answer, askSidecar, isNobodyThere, parseObject } from "./sidecar-client.ts";
+import { printJson, printLine, printNote } from "./terminal.ts";
 
 /** Renews the token: by the sidecar that runs here, or by itself where none does. */
 export const tokenRenew: Run = async (args, io) => {
@@ -38,4 +39,85 @@ function report(io: Io, { generation, expiresAt }: RenewedThere, args: Arguments
     printLine(io, expiresAt === null ? "When it expires is unknown." : `It expires at ${expiresAt}.`);
   }
   return 0;
+}
+
+/** A token that a running sidecar has stored. */
+export interface RenewedThere {
+  readonly generation: number;
+  readonly expiresAt: string | null;
+}
+
+/** The sidecar answers when the time is over at the latest; this is for its way here, on a machine on its knees. */
+const moreMs = 5_000;
+
+/**
+ * Asks a running sidecar to renew, and waits for the end.
+ * @returns undefined where no sidecar listens there
+ * @throws Failure: `try-again` if it takes longer, `refused`, `unreachable`
+ */
+export async function askRenewal(
+  io: Io,
+  control: ListenAddress,
+  wish: { readonly force: boolean; readonly wait: WrittenDuration },
+): Promise<RenewedThere | undefined> {
+  try {
+    const answer = await askSidecar(control, {
+      method: "POST",
+      path: `/renew?wait=${wish.wait.text}${wish.force ? "&force=1" : ""}`,
+      withinMs: wish.wait.ms + moreMs,
+      clock: io.clock,
+      variable: "PRESTO_CONTROL_LISTEN",
+    });
+    return understand(answer, control);
+  } catch (error) {
+    if (isNobodyThere(error)) return undefined;
+    throw error;
+  }
+}
+
+function understand({ status, body }: Answer, control: ListenAddress): RenewedThere {
+  const reply = parseObject(body) ?? {};
+  const detail = textOf(reply["detail"]) ?? `It answered ${status}.`;
+  switch (status) {
+    case 200: {
+      const { generation, expires_at: expiresAt } = reply;
+      if (typeof generation === "number") return { generation, expiresAt: textOf(expiresAt) ?? null };
+      throw stranger(status, control);
+    }
+    case 202:
+      throw new Failure(
+        "try-again",
+        `The renewal is still under way in the sidecar (state ${textOf(reply["state"]) ?? "unknown"}), and stays due. See how it goes with: presto-sidecar status`,
+      );
+    case 400:
+      if (reply["code"] === undefined) throw stranger(status, control);
+      throw new Failure(
+        "refused",
+        `The sidecar did not understand the request: it is of another version. ${detail}`,
+      );
+    case 409:
+      if (reply["code"] === undefined) throw stranger(status, control);
+      throw new Failure(
+        "refused",
+        `The sidecar did not renew. ${reply["code"] === "role-cannot-issue" ? detail : tellAlarm(detail)}`,
+      );
+    case 502:
+      throw new Failure("refused", `The sidecar did not renew. ${detail}`);
+    case 503:
+      throw new Failure("unreachable", `The sidecar did not renew. ${detail}`);
+    default:
+      throw stranger(status, control);
+  }
+}
+
+/** What comes from a socket may hold anything; a terminal obeys control characters. */
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value.replace(/\p{Cc}/gu, "?") : undefined;
+}
+
+function stranger(status: number, control: ListenAddress): Failure {
+  return new Failure(
+    "refused",
+    `What listens at ${formatListenAddress(control)} answered ${status} to POST /renew. See that PRESTO_CONTROL_LISTEN names a sidecar's control listener.`,
+  );
 }

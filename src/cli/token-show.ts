@@ -3,8 +3,8 @@ import { Failure } from "../errors.ts";
 import type { TokenRecord, TokenStore } from "../store/contract.ts";
 import { openStore } from "../store/open.ts";
 import type { Io, Run } from "./command.ts";
-import { printJson, printNote, printTable } from "./output.ts";
-import { refuseKeyless } from "./refuse-keyless.ts";
+import { refuseKeyless } from "./renew-locally.ts";
+import { printJson, printNote, printTable } from "./terminal.ts";
 
 /** Shows what the store holds, but never the token. */
 export const tokenShow: Run = async (args, io) => {

@@ -2,10 +2,9 @@ import { randomBytes } from "node:crypto";
 
 import { describe, expect, it } from "vitest";
 
-import { runCommand } from "../../src/cli/run-command.ts";
+import { runCommand } from "../../src/cli/run.ts";
 import { createTestIo } from "../support/command-io.ts";
-import { marksIn } from "../support/marks.ts";
-import type { Mark } from "../support/marks.ts";
+import { type Mark, marksIn } from "../support/marks.ts";
 
 // Invariant 4 for the account, whose e-mail address is a secret as its password is: not told
 // when the configuration is shown, nor when it is refused.

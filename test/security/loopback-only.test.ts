@@ -3,7 +3,7 @@ import { networkInterfaces } from "node:os";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { runCommand } from "../../src/cli/run-command.ts";
+import { runCommand } from "../../src/cli/run.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { systemCode } from "../../src/errors.ts";
 import type { ListenAddress } from "../../src/listen/address.ts";

@@ -5,13 +5,11 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
-import { runCommand } from "../../src/cli/run-command.ts";
+import { runCommand } from "../../src/cli/run.ts";
 import { createTestIo } from "../support/command-io.ts";
-import { marksIn } from "../support/marks.ts";
-import type { Mark } from "../support/marks.ts";
+import { type Mark, marksIn } from "../support/marks.ts";
 import { exchange } from "../support/raw-caller.ts";
-import { httpAnswer, startRawPresto } from "../support/raw-presto.ts";
-import type { RawPresto } from "../support/raw-presto.ts";
+import { httpAnswer, type RawPresto, startRawPresto } from "../support/raw-presto.ts";
 import { startProgram, startServing } from "../support/source-program.ts";
 
 // Invariant 4 for whole processes: what commands print, also when they fail, and

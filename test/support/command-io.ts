@@ -1,8 +1,8 @@
 import { Readable } from "node:stream";
 
 import type { Io, Source } from "../../src/cli/command.ts";
-import { runCommand } from "../../src/cli/run-command.ts";
-import { systemClock, type Clock } from "../../src/clock.ts";
+import { runCommand } from "../../src/cli/run.ts";
+import { type Clock, systemClock } from "../../src/clock.ts";
 
 /** What a command sees, and what it has written. */
 export interface TestIo {

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 
 import { afterEach, describe, expect, it } from "vitest";
 
-import { openDemoStage, type DemoStage } from "../../../src/cli/demo-stage.ts";
-import { demonstrateTopUp } from "../../../src/cli/demo-top-up.ts";
-import { runCommand } from "../../../src/cli/run-command.ts";
+import { type DemoStage, openDemoStage } from "../../../src/cli/demo-stage.ts";
+import { demonstrateTopUp } from "../../../src/cli/demo.ts";
+import { runCommand } from "../../../src/cli/run.ts";
 import { createTestIo } from "../../support/command-io.ts";
 
 function leftFolders(): string[] {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { StopSignal } from "../../../src/cli/process-signals.ts";
-import { runCommand } from "../../../src/cli/run-command.ts";
+import { runCommand } from "../../../src/cli/run.ts";
+import { StopSignal } from "../../../src/cli/signals.ts";
 import { systemClock } from "../../../src/clock.ts";
 import { Secret } from "../../../src/secret.ts";
 import { renewalLockPath } from "../../../src/store/file/file.ts";

@@ -4,8 +4,8 @@ import { join } from "node:path";
 
 import { afterEach, describe, expect, it } from "vitest";
 
-import { StopSignal } from "../../../src/cli/process-signals.ts";
-import { runCommand } from "../../../src/cli/run-command.ts";
+import { runCommand } from "../../../src/cli/run.ts";
+import { StopSignal } from "../../../src/cli/signals.ts";
 import { createTestIo } from "../../support/command-io.ts";
 import {
   always,

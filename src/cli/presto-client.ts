@@ -1,0 +1,44 @@
+import type { Dispatcher } from "undici";
+
+import type { StoreConfig, UpstreamConfig } from "../config/load.ts";
+import { openEgress } from "../connect/open.ts";
+import { noSignals } from "../observe/events.ts";
+import { createAsk, createProbe, type ProbeVerdict } from "../presto/probe.ts";
+import type { Secret } from "../secret.ts";
+import { createPool } from "../upstream/pool.ts";
+import type { Io } from "./command.ts";
+
+/**
+ * Lets a command call Presto: each call of its own over a pool for it alone, the way out that is configured.
+ * @throws Failure `configuration` if the CA file, the egress proxy's or the local address can't be used
+ */
+export async function withUpstream<T>(
+  upstream: UpstreamConfig,
+  io: Io,
+  work: (openPool: () => Dispatcher) => Promise<T>,
+): Promise<T> {
+  const { origin, timeoutMs } = upstream;
+  const egress = await openEgress(upstream, { clock: io.clock, signals: noSignals });
+  try {
+    return await work(() => createPool({ origin, connector: egress.connector, connections: 1, timeoutMs }));
+  } finally {
+    egress.close();
+  }
+}
+
+/**
+ * Asks Presto whether a token lives: one or two harmless GETs.
+ * @returns undefined where PRESTO_URL is not set
+ */
+export async function probeToken(
+  config: Pick<StoreConfig, "upstream" | "probeReference">,
+  token: Secret,
+  io: Io,
+): Promise<ProbeVerdict | undefined> {
+  const { upstream, probeReference: reference } = config;
+  if (upstream === undefined) return undefined;
+  return withUpstream(upstream, io, (openPool) => {
+    const ask = createAsk({ openPool, reference, timeoutMs: upstream.timeoutMs, clock: io.clock });
+    return createProbe({ ask, clock: io.clock })(token);
+  });
+}

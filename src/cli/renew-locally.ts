@@ -1,0 +1,213 @@
+import { openRenewal, renewOnce } from "../app/issuing.ts";
+import { formatDuration } from "../config/parse.ts";
+import type { Config } from "../config/sections.ts";
+import { Failure } from "../errors.ts";
+import { noSignals, type Signals } from "../observe/events.ts";
+import type { RenewalParts } from "../renewal/run.ts";
+import type { IssuingOptions, RenewalEnd } from "../renewal/types.ts";
+import { type HeldLock, type RenewalLock, StoreError, type TokenRecord } from "../store/contract.ts";
+import type { Io } from "./command.ts";
+import { printJson, printLine, printNote, reasonOf } from "./terminal.ts";
+
+/** A configuration whose role may issue. */
+export interface IssuingConfig extends Config {
+  readonly issuing: IssuingOptions;
+}
+
+export interface RenewHere {
+  /** Clears the alarm first. */
+  readonly force: boolean;
+  readonly asJson: boolean;
+  /** Called before the lock is taken; whatever it throws ends the command with nothing done. */
+  readonly before?: (parts: RenewalParts) => Promise<void>;
+}
+
+/** @throws Failure `refused` where the role can't issue */
+export function issuingConfig(config: Config): IssuingConfig {
+  const { issuing } = config;
+  if (issuing !== undefined) return { ...config, issuing };
+  throw new Failure(
+    "refused",
+    `PRESTO_ROLE is ${config.role}, which uses the token and can't issue one. Run this where the role is all or rotator, with the account's credentials.`,
+  );
+}
+
+/**
+ * Renews in this process, under the lock, as a running sidecar would; one that runs follows the store.
+ * @returns the exit code 0
+ * @throws Failure for every end that is not a good one; `try-again` where another process holds the lock
+ */
+export async function renewHere(config: IssuingConfig, wish: RenewHere, io: Io): Promise<number> {
+  const { parts, close } = await openRenewal(config, {
+    clock: io.clock,
+    signals: renewalNotes(io, config.issuing.settleMs),
+  });
+  try {
+    await wish.before?.(parts);
+    const end = await renewOnce(parts, { force: wish.force, lockWaitMs, signal: io.signal });
+    const now = await parts.store.read().catch(() => undefined);
+    return tellRenewal(io, end, now?.record, wish.asJson);
+  } finally {
+    await close();
+  }
+}
+
+/** Tells on standard error what a person who waits for a renewal must know. */
+export function renewalNotes(io: Io, settleMs: number): Signals {
+  const told = new Set<string>();
+  const tellOnce = (text: string): void => {
+    if (told.has(text)) return;
+    told.add(text);
+    printNote(io, text);
+  };
+  return {
+    ...noSignals,
+    renewalMoved({ to }) {
+      if (to === "settling") {
+        tellOnce(
+          `It is not known yet whether Presto executed an issue call. Finding out takes up to ${formatDuration(settleMs)} (PRESTO_SETTLE). Ctrl-C leaves it to the next process that renews: it stands in the record. While the call may still be answered it is listened to for up to 25 s more; a second Ctrl-C ends that.`,
+        );
+      }
+      if (to === "reconciling") {
+        tellOnce(
+          "A new token was issued, but is not stored yet. It is kept in memory, and storing it is tried again and again: it would be lost with this process.",
+        );
+      }
+    },
+    alarmChanged(alarm) {
+      if (alarm === undefined) tellOnce("The alarm is cleared.");
+    },
+    warned: (message) => printNote(io, `Warning: ${message}`),
+  };
+}
+
+const command = "presto-sidecar token renew --force";
+
+/** Why the alarm is on, and what a person can do about it, which the reason may say already. */
+export function tellAlarm(reason: string): string {
+  if (reason.includes(command)) return reason;
+  return `${reason} Find out who else issues tokens on this account, and end that; then clear the alarm with: ${command}`;
+}
+
+/**
+ * Tells how a renewal of this command's own ended.
+ * @param record what stands in the store now; undefined where it could not be read
+ * @returns the exit code 0
+ * @throws Failure for every end that is not a good one
+ */
+export function tellRenewal(
+  io: Io,
+  end: RenewalEnd,
+  record: TokenRecord | undefined,
+  asJson: boolean,
+): number {
+  switch (end.kind) {
+    case "renewed": {
+      const expires = end.expiresAt?.toISOString() ?? null;
+      if (asJson) {
+        const name = record?.token?.fingerprint() === end.tokenId ? record.name : null;
+        printJson(io, {
+          renewed: true,
+          generation: end.generation,
+          expires_at: expires,
+          fingerprint: end.tokenId,
+          name,
+        });
+        return 0;
+      }
+      printLine(io, `A new token is stored as generation ${end.generation}, fingerprint ${end.tokenId}.`);
+      printLine(io, expires === null ? "When it expires is unknown." : `It expires at ${expires}.`);
+      return 0;
+    }
+    case "nothing-to-do":
+      if (asJson) {
+        printJson(io, {
+          renewed: false,
+          detail: end.detail,
+          generation: record?.generation ?? null,
+          expires_at: record?.expiresAt?.toISOString() ?? null,
+          fingerprint: record?.token?.fingerprint() ?? null,
+          name: record?.name ?? null,
+        });
+        return 0;
+      }
+      printLine(io, `Nothing was issued. ${end.detail}`);
+      return 0;
+    default:
+      throw failureOf(end);
+  }
+}
+
+function failureOf(
+  end: Exclude<RenewalEnd, { readonly kind: "renewed" | "nothing-to-do" }>,
+): Failure | StoreError {
+  switch (end.kind) {
+    case "stopped":
+      return new Failure("refused", `The alarm is on, and nothing was issued. ${tellAlarm(end.detail)}`);
+    case "refused":
+      return new Failure("refused", `${end.detail}${mendOf(end)}`);
+    case "unreachable":
+      return unreachable(end);
+    case "lost":
+      return new Failure(
+        "unreachable",
+        `${end.detail} See what stands in the store (presto-sidecar token show), and run the command again if it does not live.`,
+      );
+    case "shut-down":
+      return new Failure(
+        "try-again",
+        "The renewal was stopped before its end. If it is not known whether Presto executed the call, that stands in the record, and the next process that renews settles it: run the command again, or start the sidecar.",
+      );
+  }
+}
+
+function mendOf({ credentials, retryAfterMs }: Extract<RenewalEnd, { readonly kind: "refused" }>): string {
+  if (credentials)
+    return " Put the right ones in place (presto-sidecar credentials import, or the variables).";
+  return retryAfterMs === undefined ? "" : ` Try again in ${Math.ceil(retryAfterMs / 1000)} s.`;
+}
+
+/** What trying again can't mend, such as a wrong key or credentials that are not there, ends with its own code. */
+function unreachable({
+  detail,
+  cause,
+}: Extract<RenewalEnd, { readonly kind: "unreachable" }>): Failure | StoreError {
+  if (cause instanceof Failure && cause.code === "configuration") return cause;
+  if (cause instanceof StoreError && ["wrong-key", "damaged", "newer-schema"].includes(cause.code)) {
+    return cause;
+  }
+  const reason = cause instanceof Error && detail.includes(cause.message) ? "" : reasonOf(cause);
+  return new Failure("unreachable", `${detail}${reason}`, cause);
+}
+
+/** Milliseconds that a command waits for a lock that another process holds. */
+export const lockWaitMs = 5_000;
+
+/**
+ * Does what no renewal may happen beside.
+ * @throws Failure `try-again`, which says who holds the lock
+ */
+export async function withRenewalLock<T>(
+  lock: RenewalLock,
+  io: Io,
+  work: (held: HeldLock) => Promise<T>,
+): Promise<T> {
+  const held = await lock.acquire({ waitMs: lockWaitMs, signal: io.signal });
+  try {
+    return await work(held);
+  } finally {
+    await held.release();
+  }
+}
+
+/** For `read().catch`: a sidecar waits for a key file; a command that is run once can't, and without a key says nothing of the record. */
+export function refuseKeyless(kind: "env" | "file"): (error: unknown) => never {
+  return (error) => {
+    if (kind !== "file" || !(error instanceof StoreError) || error.code !== "not-yet") throw error;
+    throw new Failure(
+      "configuration",
+      `${error.message} Make a key with: presto-sidecar keygen, if the record was not sealed yet.`,
+      error,
+    );
+  };
+}

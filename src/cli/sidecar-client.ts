@@ -1,0 +1,173 @@
+import type { RequestOptions } from "node:http";
+
+import type { Clock } from "../clock.ts";
+import { Failure, systemCode } from "../errors.ts";
+import { request } from "../lib/node-http.ts";
+import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
+import type { Io } from "./command.ts";
+
+/** More than any status page has. */
+const mostBytes = 1024 * 1024;
+
+export interface Question {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  /** Milliseconds for the whole exchange. */
+  readonly withinMs: number;
+  readonly clock: Clock;
+  /** The variable that names the listener, for the message. */
+  readonly variable: "PRESTO_ADMIN_LISTEN" | "PRESTO_CONTROL_LISTEN";
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/**
+ * Asks a running sidecar over its admin or control listener.
+ * @throws Failure `unreachable`, with the system's error as its cause, if no whole answer came in time
+ */
+export function askSidecar(listener: ListenAddress, question: Question): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown): void => {
+      timer.cancel();
+      reject(unreachable(listener, question, error));
+    };
+    const asked = request({
+      ...target(listener),
+      method: question.method,
+      path: question.path,
+      agent: false,
+      headers: question.method === "POST" ? { "Presto-Control": "1", "Content-Length": "0" } : {},
+    });
+    const timer = question.clock.after(question.withinMs, () =>
+      asked.destroy(new Error("no answer in time")),
+    );
+    asked.once("error", fail);
+    asked.once("response", (response) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      response.on("data", (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > mostBytes) asked.destroy(new Error("the answer is too long to be a sidecar's"));
+        else chunks.push(chunk);
+      });
+      response.once("error", fail);
+      response.once("end", () => {
+        timer.cancel();
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") });
+      });
+    });
+    asked.end();
+  });
+}
+
+/** True if the failure says that nobody listens there any more, rather than that somebody is slow. */
+export function isNobodyThere(error: unknown): boolean {
+  if (!(error instanceof Failure) || error.code !== "unreachable") return false;
+  const code = systemCode(error.cause);
+  return code === "ECONNREFUSED" || code === "ENOENT";
+}
+
+function target(listener: ListenAddress): RequestOptions {
+  if (listener.kind === "unix") return { socketPath: listener.path };
+  return { host: reachable(listener.host), port: listener.port };
+}
+
+/** A server bound to every address is asked on loopback. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0") return "127.0.0.1";
+  return host === "::" ? "::1" : host;
+}
+
+function unreachable(listener: ListenAddress, question: Question, error: unknown): Failure {
+  const why = systemCode(error) ?? (error instanceof Error ? error.message : "no answer");
+  return new Failure(
+    "unreachable",
+    `No sidecar answers at ${formatListenAddress(listener)} (${why}). See that it runs, and that ${question.variable} is the same here as there.`,
+    error,
+  );
+}
+
+/** A sidecar on the same machine answers in milliseconds; this is for a machine on its knees. */
+const answerWithinMs = 5000;
+
+/** How often a command that waits asks again. */
+export const askEveryMs = 200;
+
+/**
+ * Asks the admin listener.
+ * @throws Failure `unreachable`
+ */
+export function askAdmin(
+  io: Io,
+  admin: ListenAddress,
+  path: string,
+  withinMs = answerWithinMs,
+): Promise<Answer> {
+  return askSidecar(admin, {
+    method: "GET",
+    path,
+    withinMs,
+    clock: io.clock,
+    variable: "PRESTO_ADMIN_LISTEN",
+  });
+}
+
+/**
+ * Asks the control listener to act.
+ * @throws Failure `configuration` if there is none, `unreachable` if nobody answers, `refused` if the sidecar would not
+ */
+export async function tellSidecar(io: Io, control: ListenAddress | undefined, path: string): Promise<void> {
+  if (control === undefined) {
+    throw new Failure(
+      "configuration",
+      "PRESTO_CONTROL_LISTEN is off, so there is nobody to tell. Send the process SIGTERM instead, or name a control listener.",
+    );
+  }
+  const question = {
+    method: "POST",
+    path,
+    withinMs: answerWithinMs,
+    clock: io.clock,
+    variable: "PRESTO_CONTROL_LISTEN",
+  } as const;
+  const answer = await askSidecar(control, question);
+  if (answer.status >= 200 && answer.status < 300) return;
+  const where = formatListenAddress(control);
+  throw new Failure(
+    "refused",
+    `What listens at ${where} answered ${answer.status} to POST ${path}. See that PRESTO_CONTROL_LISTEN names a sidecar's control listener.`,
+  );
+}
+
+/**
+ * The status page of a sidecar, as JSON says it.
+ * @throws Failure `unreachable` if nobody answers, or something that is no sidecar
+ */
+export async function readStatus(io: Io, admin: ListenAddress): Promise<Readonly<Record<string, unknown>>> {
+  const answer = await askAdmin(io, admin, "/status");
+  const status = answer.status === 200 ? parseObject(answer.body) : undefined;
+  if (status !== undefined) return status;
+  throw new Failure(
+    "unreachable",
+    `What answers at ${formatListenAddress(admin)} is no sidecar's admin listener (HTTP ${answer.status}). See that PRESTO_ADMIN_LISTEN is right.`,
+  );
+}
+
+/** A JSON object; undefined for any other text. */
+export function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isObject(value) ? value : undefined;
+}
+
+/** A JSON object, rather than a list, null or a plain value. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,49 @@
+import { describe, expect, it } from "vitest";
+
+import { StopSignal } from "../../../src/cli/signals.ts";
+import { createPrompts, readToEnd } from "../../../src/cli/terminal.ts";
+import { createTestIo } from "../../support/command-io.ts";
+import { typedInput } from "../../support/typed-input.ts";
+
+describe("prompts", () => {
+  it("ask one line after the other, and hide only what is to be hidden", async () => {
+    const stdin = typedInput("me\n", "secret\r", "again\r");
+    const { io, err } = createTestIo({ stdin });
+    const prompts = createPrompts(io);
+    expect(String(await prompts.shown("Name"))).toBe("me");
+    expect(stdin.modes).toEqual([]);
+    expect(String(await prompts.hidden("Password"))).toBe("secret");
+    expect(String(await prompts.hidden("Once more"))).toBe("again");
+    await prompts.close();
+    expect(stdin.modes).toEqual([true, false, true, false]);
+    expect(err()).toBe("Name: Password (not shown): \nOnce more (not shown): \n");
+  });
+
+  it("keep what was typed ahead for the next question", async () => {
+    const prompts = createPrompts(createTestIo({ stdin: typedInput("one\rtwo\r\nthree", "\n") }).io);
+    const lines = [await prompts.hidden("1"), await prompts.hidden("2"), await prompts.hidden("3")];
+    expect(lines.map(String)).toEqual(["one", "two", "three"]);
+  });
+
+  it("erase a whole character, however many bytes it has", async () => {
+    const prompts = createPrompts(createTestIo({ stdin: typedInput("aé\u007f\u007fß🔑\b!\r") }).io);
+    expect(String(await prompts.hidden("Password"))).toBe("ß!");
+  });
+
+  it("end at Ctrl-C as by SIGINT, with the terminal as it was", async () => {
+    const stdin = typedInput("ab\u0003");
+    const prompts = createPrompts(createTestIo({ stdin }).io);
+    await expect(prompts.hidden("Password")).rejects.toBeInstanceOf(StopSignal);
+    expect(stdin.modes).toEqual([true, false]);
+  });
+
+  it("read nothing beyond 64 KiB, typed or piped", async () => {
+    const much = "a".repeat(64 * 1024 + 1);
+    await expect(
+      createPrompts(createTestIo({ stdin: typedInput(much) }).io).hidden("Token"),
+    ).rejects.toMatchObject({ code: "input-refused" });
+    await expect(readToEnd(createTestIo({ stdin: much }).io)).rejects.toMatchObject({
+      code: "input-refused",
+    });
+  });
+});
