@@ -1,6 +1,6 @@
 import { parseCount, RefusedValue } from "../config/parse.ts";
 import { Failure, systemCode } from "../errors.ts";
-import { runSandbox } from "../sandbox/run-sandbox.ts";
+import { runSandbox } from "../sandbox/run.ts";
 import type { Arguments, Run } from "./command.ts";
 import { printLine } from "./terminal.ts";
 

@@ -1,16 +1,14 @@
 import { createAccount, type IssuedToken } from "./account.ts";
-import { createAdmittance } from "./admittance.ts";
+import { createAdmittance } from "./admission.ts";
 import { type Authority, type Certificate, createAuthority } from "./certificates.ts";
-import { type ControlListener, createControlListener } from "./control-listener.ts";
+import { type ControlListener, createControlListener } from "./control.ts";
 import { act } from "./endpoints.ts";
-import { createFaultBook, type SetFault } from "./fault-book.ts";
 import { type Fault, isConnectionFault } from "./fault.ts";
+import { createFaultBook, type SetFault } from "./faults.ts";
 import { createJournal, type ReceivedRequest } from "./journal.ts";
+import { createPrestoListener, isLoopbackHost, type PrestoListener } from "./listener.ts";
 import { parseFault } from "./parse-fault.ts";
-import { createPrestoListener, type PrestoListener } from "./presto-listener.ts";
-import type { SandboxSettings } from "./settings.ts";
-import { type SandboxState, takeState } from "./state.ts";
-import { isLoopbackHost } from "./tcp-door.ts";
+import { type SandboxSettings, type SandboxState, takeState } from "./state.ts";
 import { createWallet } from "./wallet.ts";
 
 /** How to make a sandbox; everything has a default. */

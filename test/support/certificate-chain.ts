@@ -1,7 +1,6 @@
 import { createHash, KeyObject, webcrypto } from "node:crypto";
 
-import type { Certificate } from "../../src/sandbox/certificates.ts";
-import { loadX509 } from "../../src/sandbox/x509-library.ts";
+import { type Certificate, loadX509 } from "../../src/sandbox/certificates.ts";
 
 /** A root, an intermediate below it, and a leaf of the intermediate. */
 export interface Chain {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { controlVerbs } from "../../../src/sandbox/control-verbs.ts";
+import { controlVerbs } from "../../../src/sandbox/control.ts";
 import { faultKinds } from "../../../src/sandbox/fault.ts";
 import { createSandbox, type Sandbox } from "../../../src/sandbox/server.ts";
 import { call, confirm, control, init, prefix } from "./client.ts";

@@ -4,14 +4,14 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { request } from "node:https";
-import { createServer, type AddressInfo } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { runSandbox } from "../../../src/sandbox/run-sandbox.ts";
+import { runSandbox } from "../../../src/sandbox/run.ts";
 
 /** Does what a printed line tells curl to do: the shell reads it, the call is made here, so that no curl is needed. */
 async function runCurl(line: string): Promise<number> {

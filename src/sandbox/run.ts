@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, rmdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
-import { pointers } from "./pointers.ts";
+import { pointers } from "./parse-fault.ts";
 import { createSandbox } from "./server.ts";
 
 /** How to run the sandbox for a person. */
