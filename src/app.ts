@@ -3,9 +3,9 @@ import { createControlServer } from "./admin/control.ts";
 import { createReadiness } from "./admin/readiness.ts";
 import { statusOf } from "./admin/status.ts";
 import { createDrain } from "./app/drain.ts";
-import { openLifecycle, usersHere } from "./app/issuing.ts";
+import { openLifecycle, localConsumer } from "./app/issuing.ts";
 import { startTokens, withTokenLatch } from "./app/token-readiness.ts";
-import { openOutbound } from "./app/upstream.ts";
+import { openUpstream } from "./app/upstream.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/sections.ts";
 import { createProxyListener } from "./inbound/listener.ts";
@@ -20,13 +20,13 @@ import type { Log } from "./observe/log.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import type { Lifecycle } from "./renewal/lifecycle.ts";
 import { openStore } from "./store/open.ts";
-import { createEvidence } from "./token/health.ts";
+import { createTokenHealth } from "./token/health.ts";
 import { createTokenSource } from "./token/source.ts";
-import { createAdmission } from "./upstream/limiter.ts";
-import { createAskTransaction } from "./upstream/reconcile.ts";
+import { createLimiter } from "./upstream/limiter.ts";
+import { createReconcile } from "./upstream/reconcile.ts";
 import { withToken } from "./upstream/with-token.ts";
 
-export interface AppParts {
+export interface AppDeps {
   readonly clock: Clock;
   readonly log: Log;
   /** Somebody asked the control listener to end the process. */
@@ -46,7 +46,7 @@ export interface AppAddresses {
 export interface App {
   /**
    * Reads the token and begins to listen.
-   * @throws Failure: `configuration` for a record that can't be read, `system-refused` for an address that can't be had
+   * @throws CommandError: `configuration` for a record that can't be read, `system-refused` for an address that can't be had
    */
   start(): Promise<AppAddresses>;
   /** Reads the token and the CA file again. @throws what could not be read; what was in hand stays */
@@ -59,9 +59,9 @@ export interface App {
 /**
  * The composition root: what the program is made of, in the order in which it is made.
  * Closing goes the other way.
- * @throws Failure `configuration` if the CA file can't be used
+ * @throws CommandError `configuration` if the CA file can't be used
  */
-export async function createApp(config: Config, parts: AppParts): Promise<App> {
+export async function createApp(config: Config, parts: AppDeps): Promise<App> {
   const { clock, log } = parts;
   const version = await readVersion();
   const startedAt = clock.now();
@@ -88,29 +88,29 @@ export async function createApp(config: Config, parts: AppParts): Promise<App> {
   });
 
   const { origin } = config;
-  const outbound = await openOutbound(config, { clock, signals, latch: readiness.latch("egress") });
+  const outbound = await openUpstream(config, { clock, signals, latch: readiness.latch("egress") });
   const { connector, check, send } = outbound;
   const tokenLatch = readiness.latch("token");
   const store = await openStore(config.store, { clock });
   const tokenSignals = withTokenLatch(signals, tokenLatch);
-  const evidence = createEvidence(clock);
+  const evidence = createTokenHealth(clock);
   const tokens = createTokenSource({
     store,
     clock,
     signals: tokenSignals,
     holdMaxMs: config.holdMaxMs,
-    evidence,
+    health: evidence,
     onRecord: noticeRecord,
     onRejected: (id) => lifecycle?.tokenRejected(id),
   });
 
-  const admission = createAdmission(config.admission);
-  const perform = withToken(send, { tokens, turns: admission });
+  const admission = createLimiter(config.admission);
+  const perform = withToken(send, { tokens, limiter: admission });
   const proxy = await createProxyListener({
     ...config,
     admission,
     perform,
-    askTransaction: createAskTransaction({ perform, clock }),
+    askTransaction: createReconcile({ perform, clock }),
     clock,
     signals,
   });
@@ -122,7 +122,7 @@ export async function createApp(config: Config, parts: AppParts): Promise<App> {
       place: config.store,
       connector,
       store,
-      users: usersHere({ tokens, evidence, whenQuiet, clock }),
+      users: localConsumer({ tokens, evidence, whenQuiet, clock }),
       evidence,
       egressCheck: check,
       current: tokens.record,

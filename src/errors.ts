@@ -15,17 +15,17 @@ export const exitCodes = {
 } as const;
 
 /** Literal code of an error that ends a command. */
-export type FailureCode = keyof typeof exitCodes;
+export type CommandErrorCode = keyof typeof exitCodes;
 
 /**
  * A command that can't go on. The message is for people and never holds a secret:
  * it says what is wrong, and then what to do.
  */
-export class Failure extends Error {
-  override readonly name = "Failure";
-  readonly code: FailureCode;
+export class CommandError extends Error {
+  override readonly name = "CommandError";
+  readonly code: CommandErrorCode;
 
-  constructor(code: FailureCode, message: string, cause?: unknown) {
+  constructor(code: CommandErrorCode, message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
   }

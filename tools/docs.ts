@@ -1,9 +1,9 @@
 import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 
 import { commands } from "../src/cli/commands.ts";
-import { dangerousFlags, dangerousVariables } from "../src/config/unsafe-environment.ts";
+import { unsafeFlags, unsafeVariables } from "../src/config/unsafe-environment.ts";
 import { variableFacts, variableNames } from "../src/config/variables.ts";
-import { exitCodes, type FailureCode, problems } from "../src/errors.ts";
+import { exitCodes, type CommandErrorCode, problems } from "../src/errors.ts";
 import { faultKinds } from "../src/sandbox/fault.ts";
 
 // Writes into README.md and docs/*.md what is known from the code, between
@@ -31,11 +31,11 @@ function configurationTable(): string {
 }
 
 function environmentTable(): string {
-  const variables = dangerousVariables.map(({ name, onlyWith, exceptWith, reason }) => {
+  const variables = unsafeVariables.map(({ name, onlyWith, exceptWith, reason }) => {
     const which = onlyWith === undefined ? `\`${name}\`` : `\`${name}=${onlyWith}\``;
     return [exceptWith === undefined ? which : `${which} (other than \`${exceptWith}\`)`, reason];
   });
-  const flags = dangerousFlags.map(({ name, reason }) => [
+  const flags = unsafeFlags.map(({ name, reason }) => [
     `\`${name}\` in \`NODE_OPTIONS\`, or behind \`node\``,
     reason,
   ]);
@@ -55,7 +55,7 @@ function problemTable(): string {
   return table(["status", "code", "outcome, as a rule", "retryable if not sent", "meaning"], rows);
 }
 
-const exitMeanings: Readonly<Record<FailureCode, string>> = {
+const exitMeanings: Readonly<Record<CommandErrorCode, string>> = {
   unexpected: "unexpected error; `healthcheck`: not ready; `start`: calls were cut off at `PRESTO_DRAIN_MAX`",
   usage: "usage: no such command or option",
   "input-refused":
@@ -68,7 +68,7 @@ const exitMeanings: Readonly<Record<FailureCode, string>> = {
   configuration: "configuration, or a wrong store key",
 };
 
-function isFailureCode(code: string): code is FailureCode {
+function isFailureCode(code: string): code is CommandErrorCode {
   return Object.hasOwn(exitCodes, code);
 }
 

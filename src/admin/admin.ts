@@ -5,7 +5,7 @@ import type { Signals } from "../observe/events.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { RenewalReport } from "../renewal/types.ts";
 import type { Latch, Readiness } from "./readiness.ts";
-import { type BoundableServer, createSmallServer } from "./server.ts";
+import { type BoundableServer, createServer } from "./server.ts";
 import { statusPage, statusPagePolicy } from "./status-page.ts";
 import { fullReport, type FullReport, type StatusReport } from "./status.ts";
 
@@ -40,7 +40,7 @@ export function createAdminServer({
       return reply.code(code).type("text/plain; charset=utf-8").send(body);
     };
 
-  return createSmallServer({
+  return createServer({
     signals,
     methods: ["GET", "HEAD"],
     routes(app) {

@@ -4,16 +4,16 @@ import { readDuration } from "../lib/duration.ts";
 import { describeError } from "../observe/describe-error.ts";
 import type { Signals } from "../observe/events.ts";
 import { judgeCaller } from "../policy/caller.ts";
-import type { Renew, RenewReply, RenewWish } from "../renewal/types.ts";
-import { allowTime, type BoundableServer, createSmallServer, refuse } from "./server.ts";
+import type { Renew, RenewReply, RenewRequest } from "../renewal/types.ts";
+import { allowTime, type BoundableServer, createServer, refuse } from "./server.ts";
 
 const defaultWaitMs = 30_000;
 /** Who wants to know more asks `/status`: a connection should not be kept open for hours. */
 const longestWaitMs = 10 * 60_000;
 
 /** A wish, or one sentence that says what was wrong with it and what to do. */
-export type WishReading =
-  | { readonly ok: true; readonly wish: RenewWish }
+export type RenewRequestReading =
+  | { readonly ok: true; readonly wish: RenewRequest }
   | { readonly ok: false; readonly detail: string };
 
 /**
@@ -21,7 +21,7 @@ export type WishReading =
  * here is guessed at, and a parameter that was misspelt does not go by as one left out.
  * @param target the request target: `/renew?force=1&wait=30s`
  */
-export function readRenewWish(target: string): WishReading {
+export function readRenewRequest(target: string): RenewRequestReading {
   const start = target.indexOf("?");
   let force: true | undefined;
   let waitMs: number | undefined;
@@ -44,7 +44,7 @@ export function readRenewWish(target: string): WishReading {
   return { ok: true, wish: { force: force ?? false, waitMs: waitMs ?? defaultWaitMs } };
 }
 
-function refused(detail: string): WishReading {
+function refused(detail: string): RenewRequestReading {
   return { ok: false, detail };
 }
 
@@ -126,7 +126,7 @@ export async function createControlServer({
   actions,
   signals,
 }: ControlServerOptions): Promise<BoundableServer> {
-  const bound = await createSmallServer({
+  const bound = await createServer({
     signals,
     methods: ["POST"],
     // Not judged by the socket's remote address: a TCP socket that was closed has none either.
@@ -153,7 +153,7 @@ export async function createControlServer({
       });
       app.post("/renew", async (request, reply) => {
         if (actions.renew === undefined) return send(reply, roleCannotIssue);
-        const reading = readRenewWish(request.url);
+        const reading = readRenewRequest(request.url);
         if (!reading.ok) return refuse(reply, 400, "bad-request", reading.detail);
         allowTime(request, reading.wish.waitMs);
         // Not given up when the caller goes away: a renewal that is under way can't be taken back.

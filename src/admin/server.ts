@@ -13,7 +13,7 @@ export interface BoundableServer {
   close(): Promise<void>;
 }
 
-export interface SmallServerOptions {
+export interface ServerOptions {
   readonly signals: Pick<Signals, "warned">;
   /** Judged before anything else, on every path. */
   readonly methods: readonly string[];
@@ -46,12 +46,12 @@ const plainPath = /^\/[a-z]*(?:\?|$)/;
  * errors, no store, nothing from a request in a reply. (A bare node:http server in its place
  * saves less than 0.3 MiB and 2 ms of the start once Fastify is loaded for the proxy: measured.)
  */
-export async function createSmallServer({
+export async function createServer({
   signals,
   methods,
   objection,
   routes,
-}: SmallServerOptions): Promise<BoundableServer> {
+}: ServerOptions): Promise<BoundableServer> {
   const allow = methods.join(", ");
 
   function judge(request: FastifyRequest): Refusal | undefined {

@@ -69,7 +69,7 @@ export function fullReport(
   };
 }
 
-export interface StatusParts {
+export interface StatusDeps {
   readonly role: string;
   readonly store: string;
   readonly upstream: string;
@@ -81,7 +81,7 @@ export interface StatusParts {
 }
 
 /** What `/status` says at this moment. */
-export function statusOf(parts: StatusParts): StatusReport {
+export function statusOf(parts: StatusDeps): StatusReport {
   const { lastSeen } = parts;
   const token = lastSeen.token();
   const { inFlight, queued } = parts.load();

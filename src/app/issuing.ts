@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import type { Connector } from "../connect/connector.ts";
 import { type EgressOptions, openEgress } from "../connect/open.ts";
-import { Failure } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import { random } from "../lib/backoff.ts";
 import type { Origin } from "../lib/host.ts";
 import type { Signals } from "../observe/events.ts";
@@ -12,7 +12,7 @@ import { createAsk, createProbe, type ProbeVerdict } from "../presto/probe.ts";
 import { createAccounts } from "../renewal/accounts.ts";
 import { createLifecycle, type Lifecycle } from "../renewal/lifecycle.ts";
 import { createRenewal } from "../renewal/machine.ts";
-import { type RenewalParts, storedId, type TokenUsers } from "../renewal/run.ts";
+import { type RenewalDeps, storedId, type TokenConsumer } from "../renewal/run.ts";
 import { dueAt, isDueAt } from "../renewal/schedule.ts";
 import { defaultTimes, type IssuingOptions, type RenewalEnd } from "../renewal/types.ts";
 import {
@@ -29,10 +29,10 @@ import {
   openStore,
   type StoreOptions,
 } from "../store/open.ts";
-import { createEvidence, type Evidence } from "../token/health.ts";
+import { createTokenHealth, type TokenHealth } from "../token/health.ts";
 import type { TokenSource } from "../token/source.ts";
 import { createPool } from "../upstream/pool.ts";
-import type { WholeAnswer } from "../upstream/request-once.ts";
+import type { OwnResponse } from "../upstream/request-once.ts";
 
 export interface RenewalSurroundings {
   readonly origin: Origin;
@@ -44,8 +44,8 @@ export interface RenewalSurroundings {
   readonly place: LockedPlace;
   readonly issuing: IssuingOptions;
   readonly probeReference: string;
-  readonly users: TokenUsers;
-  readonly evidence: Evidence;
+  readonly users: TokenConsumer;
+  readonly evidence: TokenHealth;
   /** What is known of the way out; undefined for a command, which tries. */
   readonly egressCheck: OwnCallWitness | undefined;
   readonly clock: Clock;
@@ -57,12 +57,12 @@ export interface OwnCallWitness {
   /** False while calls must be kept back. */
   mayLeave(): boolean;
   /** @param sentAt monotonic time of its sending, or before */
-  ownCallAnswered(answer: WholeAnswer, sentAt: number): void;
+  ownCallAnswered(answer: OwnResponse, sentAt: number): void;
   probed(verdict: ProbeVerdict): void;
 }
 
 export interface ComposedRenewal {
-  readonly parts: RenewalParts;
+  readonly parts: RenewalDeps;
   readonly credentials: CredentialStore;
   /** When a record is to be renewed; null if that is not known. */
   readonly dueAt: (record: TokenRecord | undefined) => Date | null;
@@ -70,20 +70,20 @@ export interface ComposedRenewal {
 
 /**
  * What issuing is made of, for a sidecar that runs and for a command alike.
- * @throws Failure `refused` for a store that can't be written
+ * @throws CommandError `refused` for a store that can't be written
  */
 export async function composeRenewal(options: RenewalSurroundings): Promise<ComposedRenewal> {
   const { origin, connector, timeoutMs, store, issuing, evidence, clock, signals } = options;
   const lock = openRenewalLock(options.place, { clock });
   const { write } = store;
   if (write === undefined)
-    throw new Failure("refused", "This store can't be written, so no token can be issued.");
+    throw new CommandError("refused", "This store can't be written, so no token can be issued.");
   const credentials = await openCredentials(issuing.credentials, { clock });
   const openPool = () => createPool({ origin, connector, connections: 1, timeoutMs });
   const check = options.egressCheck;
   const told = check === undefined ? {} : { onAnswer: check.ownCallAnswered };
   const schedule = { renewAt: issuing.renewAt, window: issuing.window, jitter: random() };
-  const parts: RenewalParts = {
+  const parts: RenewalDeps = {
     store: { read: () => store.read(), write: (record, expected) => write(record, expected) },
     lock,
     issuer: createIssuer({ openPool, clock, ...told }),
@@ -98,7 +98,7 @@ export async function composeRenewal(options: RenewalSurroundings): Promise<Comp
         ),
     }),
     mayLeave: () => check?.mayLeave() ?? true,
-    users: {
+    consumer: {
       ...options.users,
       probed(token, verdict) {
         check?.probed(verdict);
@@ -126,7 +126,7 @@ export interface LifecycleSurroundings extends RenewalSurroundings {
 
 /**
  * The token's life, for a sidecar that runs: over the real lock, issuer and credentials.
- * @throws Failure `refused` for a store that can't be written, `configuration` for credentials that are there and can't be read
+ * @throws CommandError `refused` for a store that can't be written, `configuration` for credentials that are there and can't be read
  */
 export async function openLifecycle(options: LifecycleSurroundings): Promise<Lifecycle> {
   const { parts, credentials, dueAt } = await composeRenewal(options);
@@ -169,7 +169,7 @@ async function sealAnew(
 /** A file that is not there yet comes later; one that is there and can't be read is a mistake that only a person can mend. */
 function unlessNotYet(error: unknown): undefined {
   if (!(error instanceof StoreError)) throw error;
-  if (error.code !== "not-yet") throw new Failure("configuration", error.message, error);
+  if (error.code !== "not-yet") throw new CommandError("configuration", error.message, error);
 }
 
 export interface CommandRenewalOptions extends EgressOptions {
@@ -182,12 +182,12 @@ export interface CommandRenewalOptions extends EgressOptions {
 /**
  * What a command needs to have a token issued; whoever uses tokens is in other processes, and
  * gets GRACE to hear of the intent.
- * @throws Failure `refused` for a store that can't be written
+ * @throws CommandError `refused` for a store that can't be written
  */
 export async function openRenewal(
   options: CommandRenewalOptions,
   { clock, signals }: { readonly clock: Clock; readonly signals: Signals },
-): Promise<{ readonly parts: RenewalParts; close(): Promise<void> }> {
+): Promise<{ readonly parts: RenewalDeps; close(): Promise<void> }> {
   const egress = await openEgress(options, { clock, signals });
   const store = await openStore(options.store, { clock });
   const { parts, credentials } = await composeRenewal({
@@ -195,8 +195,8 @@ export async function openRenewal(
     connector: egress.connector,
     store,
     place: options.store,
-    users: usersElsewhere(clock),
-    evidence: createEvidence(clock),
+    users: remoteConsumer(clock),
+    evidence: createTokenHealth(clock),
     egressCheck: undefined,
     clock,
     signals,
@@ -212,26 +212,26 @@ export async function openRenewal(
 }
 
 /** Nobody in this process uses the token. */
-export function usersElsewhere(clock: Clock): TokenUsers {
+export function remoteConsumer(clock: Clock): TokenConsumer {
   return {
     noticeRecord: async () => {},
     quiet: (maxMs) => clock.sleep(maxMs),
-    serve() {},
-    withdraw() {},
+    setPending() {},
+    discardPending() {},
     probed() {},
   };
 }
 
-export interface UsersHereOptions {
-  readonly tokens: Pick<TokenSource, "refresh" | "offer" | "withdraw" | "probed">;
-  readonly evidence: Pick<Evidence, "issued">;
+export interface LocalConsumerDeps {
+  readonly tokens: Pick<TokenSource, "refresh" | "setPending" | "discardPending" | "probed">;
+  readonly evidence: Pick<TokenHealth, "issued">;
   /** Calls `run` once no call is being sent; answers what calls that off. Undefined where calls are sent by other processes only. */
   readonly whenQuiet: ((run: () => void) => () => void) | undefined;
   readonly clock: Clock;
 }
 
 /** The token path of this process, as a renewal sees it. */
-export function usersHere({ tokens, evidence, whenQuiet, clock }: UsersHereOptions): TokenUsers {
+export function localConsumer({ tokens, evidence, whenQuiet, clock }: LocalConsumerDeps): TokenConsumer {
   return {
     // What can't be read now is read by the next poll; the failure was signalled.
     noticeRecord: () => tokens.refresh().catch(() => {}),
@@ -248,11 +248,11 @@ export function usersHere({ tokens, evidence, whenQuiet, clock }: UsersHereOptio
         });
       });
     },
-    serve({ token, expiresAt }, generation) {
+    setPending({ token, expiresAt }, generation) {
       evidence.issued(token.fingerprint());
-      tokens.offer({ token, generation, expiresAt });
+      tokens.setPending({ token, generation, expiresAt });
     },
-    withdraw: (candidate) => tokens.withdraw(candidate),
+    discardPending: (candidate) => tokens.discardPending(candidate),
     probed(token, verdict) {
       if (verdict !== "unclear") tokens.probed(token, verdict);
     },
@@ -273,16 +273,16 @@ const finishMs = 25_000;
 
 /**
  * One renewal for a person at a command line: takes the lock, runs the protocol once, gives it back.
- * @throws Failure of the lock: `try-again` names its holder; StoreError where the record can't be read
+ * @throws CommandError of the lock: `try-again` names its holder; StoreError where the record can't be read
  */
-export async function renewOnce(parts: RenewalParts, options: OnceOptions): Promise<RenewalEnd> {
+export async function renewOnce(parts: RenewalDeps, options: OnceOptions): Promise<RenewalEnd> {
   const { force, lockWaitMs, signal } = options;
   const closing = new AbortController();
   // Whatever still waits then (a late answer, a store that is away) is waited for a while, and no longer.
   signal.addEventListener("abort", () => parts.clock.after(finishMs, () => closing.abort()), { once: true });
   const beyond = storedId(await parts.store.read());
   return createRenewal(parts).run({
-    occasion: { wish: { beyond, force }, rejected: new Set() },
+    occasion: { request: { beyond, force }, rejected: new Set() },
     lockWaitMs,
     draining: signal,
     closing: closing.signal,

@@ -1,4 +1,4 @@
-import { Failure } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import type { Signals } from "../observe/events.ts";
 import { StoreError } from "../store/contract.ts";
 import type { TokenSource } from "../token/source.ts";
@@ -34,7 +34,7 @@ export function withTokenLatch(signals: Signals, latch: TokenLatch): Signals {
  * First read of the store. Where nothing is there yet the sidecar starts, and is not ready;
  * what is there and can't be read is a mistake that only a person can mend.
  * @param hint how one gets there, in a sentence
- * @throws Failure `configuration`
+ * @throws CommandError `configuration`
  */
 export async function startTokens(
   tokens: Pick<TokenSource, "start" | "record">,
@@ -45,7 +45,7 @@ export async function startTokens(
     await tokens.start();
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    if (error.code !== "not-yet") throw new Failure("configuration", error.message, error);
+    if (error.code !== "not-yet") throw new CommandError("configuration", error.message, error);
     return;
   }
   if ((tokens.record()?.token ?? null) === null) latch.close(`The store holds no token yet. ${hint}`);

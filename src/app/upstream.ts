@@ -6,10 +6,10 @@ import { Problem } from "../errors.ts";
 import { random } from "../lib/backoff.ts";
 import type { Signals } from "../observe/events.ts";
 import { createSend, type Send, withEgressCheck, withReconnect } from "../upstream/dispatch.ts";
-import { createRenewedPool } from "../upstream/pool.ts";
+import { createRotatingPool } from "../upstream/pool.ts";
 
 /** All that leaves this process for Presto: the way out, the pool of connections, and the watch over the address we leave from. */
-export interface Outbound extends Pick<Egress, "connector" | "describeRoute" | "reload"> {
+export interface Upstream extends Pick<Egress, "connector" | "describeRoute" | "reload"> {
   readonly check: EgressCheck;
   /** Sends a call once, unless it would leave from an address that is not registered. */
   readonly send: Send;
@@ -19,7 +19,7 @@ export interface Outbound extends Pick<Egress, "connector" | "describeRoute" | "
   destroy(): Promise<void>;
 }
 
-export interface OutboundOptions extends EgressOptions {
+export interface UpstreamOptions extends EgressOptions {
   readonly egressCheck: EgressCheckSettings;
   readonly probeReference: string;
   /** The longest exchange, milliseconds. */
@@ -27,7 +27,7 @@ export interface OutboundOptions extends EgressOptions {
   readonly admission: { readonly maxInFlight: number };
 }
 
-export interface OutboundParts {
+export interface UpstreamDeps {
   readonly clock: Clock;
   readonly signals: Signals;
   /** Keeps readiness in step with the address we leave from. */
@@ -37,11 +37,11 @@ export interface OutboundParts {
 /** Seconds: the address is looked at about as often while calls are kept back. */
 const retryAfter = 15;
 
-/** @throws Failure `configuration`: a local address that is not this machine's, or a file that can't be used */
-export async function openOutbound(
-  options: OutboundOptions,
-  { clock, signals, latch }: OutboundParts,
-): Promise<Outbound> {
+/** @throws CommandError `configuration`: a local address that is not this machine's, or a file that can't be used */
+export async function openUpstream(
+  options: UpstreamOptions,
+  { clock, signals, latch }: UpstreamDeps,
+): Promise<Upstream> {
   const failures: ((error: unknown) => void)[] = [];
   const connectFailed = (error: unknown): void => {
     signals.connectFailed(error);
@@ -49,7 +49,7 @@ export async function openOutbound(
   };
   const egress = await openEgress(options, { clock, signals: { ...signals, connectFailed } });
   const { connector, connectorTo } = egress;
-  const pool = createRenewedPool({
+  const pool = createRotatingPool({
     ...options,
     connector,
     connections: options.admission.maxInFlight,
@@ -63,7 +63,7 @@ export async function openOutbound(
       close: latch.close,
       open() {
         // Connections that are kept were made from the strange address, and would go on leaving from there.
-        pool.renew();
+        pool.rotate();
         latch.open();
       },
     },

@@ -38,7 +38,7 @@ export interface Arguments {
 
 /**
  * A command's work. Resolves to the exit code.
- * @throws Failure or StoreError, which are told on standard error and end with their own exit codes
+ * @throws CommandError or StoreError, which are told on standard error and end with their own exit codes
  */
 export type Run = (args: Arguments, io: Io) => Promise<number>;
 

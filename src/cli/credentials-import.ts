@@ -1,5 +1,5 @@
 import { loadCredentialConfig } from "../config/load.ts";
-import { Failure } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import { aText, exactFields, RecordFormatError } from "../lib/json.ts";
 import type { Account } from "../presto/auth.ts";
 import { Secret } from "../secret.ts";
@@ -42,12 +42,12 @@ async function beside<T>(store: LockedPlace | undefined, io: Io, work: () => Pro
 /**
  * Stores the account that a person gives, by compare-and-set on what stands there.
  * @returns true if it took the place of another
- * @throws Failure `refused` while an unsettled password stands there, or where nothing can be written; `try-again` where somebody else wrote
+ * @throws CommandError `refused` while an unsettled password stands there, or where nothing can be written; `try-again` where somebody else wrote
  * @throws StoreError as the store does
  */
 export async function storeAccount(store: CredentialStore, account: Account): Promise<boolean> {
   if (store.write === undefined) {
-    throw new Failure("refused", "These credentials can't be written. Nothing was stored.");
+    throw new CommandError("refused", "These credentials can't be written. Nothing was stored.");
   }
   const current = await store.read();
   refuseWhilePending(current);
@@ -60,7 +60,7 @@ export async function storeAccount(store: CredentialStore, account: Account): Pr
     if (isAccount(found, account)) return current !== undefined;
     throw error;
   }
-  throw new Failure(
+  throw new CommandError(
     "try-again",
     "Somebody else changed the credentials at the same moment. Nothing was stored. Try again if it is still wanted.",
   );
@@ -69,7 +69,7 @@ export async function storeAccount(store: CredentialStore, account: Account): Pr
 /** A pending password may be the account's by now, and is known to nobody else: it is never dropped for another. */
 export function refuseWhilePending(current: StoredCredentials | undefined): void {
   if (current === undefined || current.credentials.pending === null) return;
-  throw new Failure(
+  throw new CommandError(
     "refused",
     "A password reset was begun whose end is not known: the new password, which stands only there, may be the account's by now. Nothing was stored. Settle it first with: presto-sidecar password reset. If Presto refuses both passwords, move the file of PRESTO_CREDENTIALS away, keep it, and import again.",
   );
@@ -86,7 +86,7 @@ function isAccount(found: StoredCredentials | undefined, { email, password }: Ac
 /**
  * The account's e-mail and password: from prompts where standard input is a terminal, or else
  * from standard input as `{"email": "…", "password": "…"}`.
- * @throws Failure `input-refused`, which shows nothing of what was given
+ * @throws CommandError `input-refused`, which shows nothing of what was given
  */
 export async function readAccount(io: Io): Promise<Account> {
   const { email, password } = io.stdin.isTTY === true ? await askAccount(io) : await readJson(io);
@@ -118,23 +118,23 @@ async function readJson(io: Io): Promise<AccountText> {
   } catch (error) {
     // The parser's own error quotes the text: it goes no further.
     const what = error instanceof RecordFormatError ? error.message : "it is not JSON";
-    throw new Failure(
+    throw new CommandError(
       "input-refused",
       `Standard input can't be used: ${what}. Give {"email": "…", "password": "…"} and nothing else. Nothing was stored.`,
     );
   }
 }
 
-/** @throws Failure `input-refused` for bytes that are not UTF-8 */
+/** @throws CommandError `input-refused` for bytes that are not UTF-8 */
 export function decodeUtf8(bytes: Buffer): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw new Failure("input-refused", "What was given is not UTF-8 text. Nothing was stored.");
+    throw new CommandError("input-refused", "What was given is not UTF-8 text. Nothing was stored.");
   }
 }
 
-/** @throws Failure `input-refused` where there is a fault */
+/** @throws CommandError `input-refused` where there is a fault */
 export function refuseFault(what: string, fault: string | undefined): void {
-  if (fault !== undefined) throw new Failure("input-refused", `${what} ${fault}. Nothing was stored.`);
+  if (fault !== undefined) throw new CommandError("input-refused", `${what} ${fault}. Nothing was stored.`);
 }

@@ -4,7 +4,7 @@ import type { Config } from "../config/sections.ts";
 import { faultOfContact } from "../doctor/check-registration.ts";
 import { type DoctorOptions, exitCodeOf, type Finding } from "../doctor/finding.ts";
 import { examine } from "../doctor/run.ts";
-import { Failure } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import type { Arguments, Io, Run } from "./command.ts";
 import { readDuration } from "./options.ts";
 import { printJson, printLine } from "./terminal.ts";
@@ -22,7 +22,7 @@ export const doctor: Run = async (args, io) => {
 function readContact(args: Arguments): string | undefined {
   const contact = args.text("contact");
   const fault = contact === undefined ? undefined : faultOfContact(contact);
-  if (fault !== undefined) throw new Failure("usage", `--contact ${fault}.`);
+  if (fault !== undefined) throw new CommandError("usage", `--contact ${fault}.`);
   return contact;
 }
 
@@ -69,7 +69,7 @@ function withoutConfig(io: Io, problems: readonly ConfigProblem[]): Omit<DoctorO
     const { store, upstream, probeReference } = loadStoreConfig(io.env, io.execArgv, "read");
     return { ...nothing, store, upstream, probeReference };
   } catch (error) {
-    if (error instanceof Failure) return nothing;
+    if (error instanceof CommandError) return nothing;
     throw error;
   }
 }

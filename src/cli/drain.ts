@@ -1,5 +1,5 @@
-import { loadConsole } from "../config/load-listeners.ts";
-import { Failure } from "../errors.ts";
+import { loadListeners } from "../config/load-listeners.ts";
+import { CommandError } from "../errors.ts";
 import type { ListenAddress } from "../listen/address.ts";
 import type { Io, Run } from "./command.ts";
 import { startTimeLimit } from "./options.ts";
@@ -8,14 +8,14 @@ import { askAdmin, askEveryMs, isNobodyThere, readStatus, tellSidecar } from "./
 /** Tells the sidecar to drain, and waits until nothing is in flight or queued. */
 export const drain: Run = async (args, io) => {
   const limit = startTimeLimit(args, io);
-  const { adminListen, controlListen } = loadConsole(io.env);
+  const { adminListen, controlListen } = loadListeners(io.env);
   await tellSidecar(io, controlListen, "/drain");
   for (;;) {
     const calls = await callsUnderWay(io, adminListen);
     if (calls === 0) return 0;
     const left = limit.left();
     if (left === 0)
-      throw new Failure(
+      throw new CommandError(
         "try-again",
         `The sidecar drains, but ${calls} calls were not done within ${limit.text}.`,
       );
@@ -32,7 +32,7 @@ async function callsUnderWay(io: Io, admin: ListenAddress): Promise<number> {
     if (isNobodyThere(error)) return 0;
     throw error;
   }
-  throw new Failure(
+  throw new CommandError(
     "unexpected",
     "The sidecar does not say how many calls are in flight: it is of another version than this command.",
   );
@@ -41,13 +41,16 @@ async function callsUnderWay(io: Io, admin: ListenAddress): Promise<number> {
 /** Tells the sidecar to drain and exit, and waits until it has gone. */
 export const quit: Run = async (args, io) => {
   const limit = startTimeLimit(args, io);
-  const { adminListen, controlListen } = loadConsole(io.env);
+  const { adminListen, controlListen } = loadListeners(io.env);
   await tellSidecar(io, controlListen, "/quit");
   for (;;) {
     if (await hasGone(io, adminListen)) return 0;
     const left = limit.left();
     if (left === 0)
-      throw new Failure("try-again", `The sidecar was told to quit, but had not gone within ${limit.text}.`);
+      throw new CommandError(
+        "try-again",
+        `The sidecar was told to quit, but had not gone within ${limit.text}.`,
+      );
     await io.clock.sleep(Math.min(askEveryMs, left), io.signal);
   }
 };
@@ -58,7 +61,7 @@ async function hasGone(io: Io, admin: ListenAddress): Promise<boolean> {
     await askAdmin(io, admin, "/livez");
     return false;
   } catch (error) {
-    if (error instanceof Failure && error.code === "unreachable") return isNobodyThere(error);
+    if (error instanceof CommandError && error.code === "unreachable") return isNobodyThere(error);
     throw error;
   }
 }

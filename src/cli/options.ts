@@ -1,5 +1,5 @@
-import { parseDuration, RefusedValue } from "../config/parse.ts";
-import { Failure } from "../errors.ts";
+import { parseDuration, InvalidValue } from "../config/parse.ts";
+import { CommandError } from "../errors.ts";
 import type { Arguments, Io } from "./command.ts";
 
 const unlessGiven = "60s";
@@ -14,7 +14,7 @@ export interface TimeLimit {
 
 /**
  * The limit of `--timeout`, or 60 s, counted from now.
- * @throws Failure `usage`
+ * @throws CommandError `usage`
  */
 export function startTimeLimit(args: Arguments, io: Io): TimeLimit {
   const { text, ms } = readDuration(args, "timeout", unlessGiven);
@@ -30,15 +30,15 @@ export interface WrittenDuration {
 
 /**
  * The value of an option that takes a duration.
- * @throws Failure `usage`
+ * @throws CommandError `usage`
  */
 export function readDuration(args: Arguments, option: string, unless: string): WrittenDuration {
   const text = args.text(option) ?? unless;
   try {
     return { text, ms: parseDuration(text) };
   } catch (error) {
-    if (!(error instanceof RefusedValue)) throw error;
-    throw new Failure("usage", `--${option}: ${error.message}. Write it like 30s.`, error);
+    if (!(error instanceof InvalidValue)) throw error;
+    throw new CommandError("usage", `--${option}: ${error.message}. Write it like 30s.`, error);
   }
 }
 
@@ -46,16 +46,17 @@ export function readDuration(args: Arguments, option: string, unless: string): W
  * The moment at which a token dies that Presto was asked for with this date: 00:00 UTC of
  * the day, not its end.
  * @param now milliseconds since 1970
- * @throws Failure `usage` if it is no date, or is past
+ * @throws CommandError `usage` if it is no date, or is past
  */
 export function parseExpiryDate(text: string, now: number): Date {
   const date = new Date(`${text}T00:00:00.000Z`);
   // A date that does not exist (31 June) becomes another one, or none.
   const exists =
     /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text);
-  if (!exists) throw new Failure("usage", "--expires is not a date that exists. Write it like 2027-02-22.");
+  if (!exists)
+    throw new CommandError("usage", "--expires is not a date that exists. Write it like 2027-02-22.");
   if (date.getTime() <= now) {
-    throw new Failure(
+    throw new CommandError(
       "usage",
       `--expires ${text} is past: a token stops working at 00:00 UTC of its day. Give the date that Presto named.`,
     );

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-import { Failure } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import type { Arguments, Command } from "./command.ts";
 
 /** How many letters may be wrong: one in three, and never more than three. */
@@ -60,7 +60,7 @@ export type Request =
 /**
  * Reads a command line. What was typed is repeated in a message only where it is nearly a
  * name that exists: anything else may be a secret in the wrong place.
- * @throws Failure `usage`
+ * @throws CommandError `usage`
  */
 export function parseCommandLine(argv: readonly string[], commands: readonly Command[]): Request {
   const [first, ...rest] = argv;
@@ -86,13 +86,13 @@ function findCommand(
   }
   const group = commands.filter((each) => each.name.startsWith(`${argv[0]} `));
   if (group.length > 0 && (argv[1] === undefined || argv[1].startsWith("-"))) {
-    throw new Failure(
+    throw new CommandError(
       "usage",
       `"${argv[0]}" is followed by one more word: ${group.map((each) => each.name).join(", ")}.`,
     );
   }
   const meant = nearestCommand(argv, commands);
-  throw new Failure("usage", `There is no such command${meant}. "presto-sidecar help" lists them.`);
+  throw new CommandError("usage", `There is no such command${meant}. "presto-sidecar help" lists them.`);
 }
 
 function nearestCommand(argv: readonly string[], commands: readonly Command[]): string {
@@ -162,10 +162,10 @@ function nearestOption(typed: string, command: Command): string {
   return near === undefined ? "" : ` as "${typed}"; there is "${near}"`;
 }
 
-function refusal(command: Command, what: string): Failure {
+function refusal(command: Command, what: string): CommandError {
   const instead = command.insteadOfArguments === undefined ? "" : ` ${command.insteadOfArguments}`;
   const help = `"presto-sidecar ${command.name} --help" tells more.`;
-  return new Failure("usage", `"${command.name}" ${what}.${instead} ${help}`);
+  return new CommandError("usage", `"${command.name}" ${what}.${instead} ${help}`);
 }
 
 const lineWidth = 80;

@@ -1,5 +1,5 @@
 import { type CredentialConfig, loadCredentialConfig } from "../config/load.ts";
-import { Failure } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";
 import { createIssuer } from "../presto/auth.ts";
 import { callTimeoutMs, noCredentials, type ResetOutcome, settleReset } from "../presto/password-reset.ts";
@@ -59,14 +59,14 @@ type CompleteConfig = CredentialConfig & {
 function completeConfig(config: CredentialConfig): CompleteConfig {
   const { store, upstream } = config;
   if (upstream === undefined) {
-    throw new Failure(
+    throw new CommandError(
       "configuration",
       "PRESTO_URL is not set, so there is nobody to ask. Set it as the sidecar has it.",
     );
   }
   // Without the token's store there is neither its lock nor its intent: a renewal could be under way.
   if (store === undefined) {
-    throw new Failure(
+    throw new CommandError(
       "configuration",
       "PRESTO_STORE is env:, and a password is changed under the lock of the token's store. Set it as the sidecar that renews has it, such as PRESTO_STORE=file:/var/lib/presto/token.",
     );
@@ -88,8 +88,8 @@ async function probeStored(
   }
 }
 
-function notUsed(): Failure {
-  return new Failure(
+function notUsed(): CommandError {
+  return new CommandError(
     "try-again",
     "The password that was given now was not used, because the one of an earlier reset had to be settled first. Run the command again to set it.",
   );
@@ -106,7 +106,7 @@ export interface NewPassword {
 /**
  * The password that a reset is to set: the pending one, if an earlier reset has left it; else
  * a new one, made, piped in, or asked for twice.
- * @throws Failure `input-refused` for one that can't be set; it names every rule that is broken
+ * @throws CommandError `input-refused` for one that can't be set; it names every rule that is broken
  */
 export async function newPassword(io: Io, stored: Credentials, generate: boolean): Promise<NewPassword> {
   const piped = !generate && io.stdin.isTTY !== true ? await readPiped(io) : undefined;
@@ -133,7 +133,7 @@ async function readPiped(io: Io): Promise<Secret | undefined> {
 
 async function askTwice(io: Io): Promise<Secret> {
   if (io.stdin.isTTY !== true) {
-    throw new Failure(
+    throw new CommandError(
       "input-refused",
       "No new password was given. Type it at the prompt, pipe it in, or have one made with --generate. Nothing was changed.",
     );
@@ -146,7 +146,7 @@ async function askTwice(io: Io): Promise<Secret> {
   } finally {
     await prompts.close();
   }
-  throw new Failure("input-refused", "The two that were typed are not the same. Nothing was changed.");
+  throw new CommandError("input-refused", "The two that were typed are not the same. Nothing was changed.");
 }
 
 function refuseBad(wanted: Secret, current: Secret): void {
@@ -157,7 +157,7 @@ function refuseBad(wanted: Secret, current: Secret): void {
     ...(wanted.fingerprint() === current.fingerprint() ? ["It is the present one."] : []),
   ];
   if (sentences.length === 0) return;
-  throw new Failure(
+  throw new CommandError(
     "input-refused",
     `This can't be the new password. ${sentences.join(" ")} Nothing was changed.`,
   );
@@ -198,24 +198,24 @@ const kept = "Both passwords are kept, and the new one is tried first at the nex
 const again = "Run the command again: it tries the same new password again.";
 
 /** The failure that a reset ended with, unless the password was changed and stored. */
-export function resetFailure(outcome: ResetOutcome): Failure | undefined {
+export function resetFailure(outcome: ResetOutcome): CommandError | undefined {
   switch (outcome.kind) {
     case "changed":
       if (outcome.stored) return undefined;
-      return new Failure(
+      return new CommandError(
         "unreachable",
         "Presto has the new password, but PRESTO_CREDENTIALS could not be written again. Nothing is lost: it stands there as the pending one, is tried first, and takes the old one's place at the next issue.",
       );
     case "refused":
       return refused(outcome);
     case "not-sent":
-      return new Failure(
+      return new CommandError(
         "unreachable",
         `Nothing was sent to Presto.${reasonOf(outcome.cause)} The new password stays in PRESTO_CREDENTIALS as the pending one. ${again}`,
         outcome.cause,
       );
     case "unclear":
-      return new Failure(
+      return new CommandError(
         "unreachable",
         `It is not known whether Presto changed the password: it gave no answer that tells.${reasonOf(outcome.cause)} ${kept} ${again}`,
         outcome.cause,
@@ -223,22 +223,22 @@ export function resetFailure(outcome: ResetOutcome): Failure | undefined {
   }
 }
 
-function refused(outcome: Extract<ResetOutcome, { readonly kind: "refused" }>): Failure {
+function refused(outcome: Extract<ResetOutcome, { readonly kind: "refused" }>): CommandError {
   const { status, detail, retryAfterMs, dropped } = outcome;
   switch (status) {
     case 401:
-      return new Failure(
+      return new CommandError(
         "refused",
         `${detail} ${kept} If neither works, move the file of PRESTO_CREDENTIALS away, keep it, and run: presto-sidecar credentials import`,
       );
     case 422:
-      return new Failure(
+      return new CommandError(
         "refused",
         `${detail} ${dropped ? "The new password was dropped, and the old one stays." : `The new password can't be one, but PRESTO_CREDENTIALS could not be written to drop it. ${again}`}`,
       );
     case 429: {
       const when = retryAfterMs === undefined ? "later" : `in ${Math.ceil(retryAfterMs / 1000)} s`;
-      return new Failure(
+      return new CommandError(
         "try-again",
         `${detail} The new password stays in PRESTO_CREDENTIALS as the pending one. Run the command again ${when}: it tries the same new password again.`,
       );

@@ -10,7 +10,7 @@ import type { Io } from "./command.ts";
 
 /**
  * Lets a command call Presto: each call of its own over a pool for it alone, the way out that is configured.
- * @throws Failure `configuration` if the CA file, the egress proxy's or the local address can't be used
+ * @throws CommandError `configuration` if the CA file, the egress proxy's or the local address can't be used
  */
 export async function withUpstream<T>(
   upstream: UpstreamConfig,

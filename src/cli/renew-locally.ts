@@ -1,9 +1,9 @@
 import { openRenewal, renewOnce } from "../app/issuing.ts";
 import { formatDuration } from "../config/parse.ts";
 import type { Config } from "../config/sections.ts";
-import { Failure } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import { noSignals, type Signals } from "../observe/events.ts";
-import type { RenewalParts } from "../renewal/run.ts";
+import type { RenewalDeps } from "../renewal/run.ts";
 import type { IssuingOptions, RenewalEnd } from "../renewal/types.ts";
 import { type HeldLock, type RenewalLock, StoreError, type TokenRecord } from "../store/contract.ts";
 import type { Io } from "./command.ts";
@@ -19,14 +19,14 @@ export interface RenewHere {
   readonly force: boolean;
   readonly asJson: boolean;
   /** Called before the lock is taken; whatever it throws ends the command with nothing done. */
-  readonly before?: (parts: RenewalParts) => Promise<void>;
+  readonly before?: (parts: RenewalDeps) => Promise<void>;
 }
 
-/** @throws Failure `refused` where the role can't issue */
+/** @throws CommandError `refused` where the role can't issue */
 export function issuingConfig(config: Config): IssuingConfig {
   const { issuing } = config;
   if (issuing !== undefined) return { ...config, issuing };
-  throw new Failure(
+  throw new CommandError(
     "refused",
     `PRESTO_ROLE is ${config.role}, which uses the token and can't issue one. Run this where the role is all or rotator, with the account's credentials.`,
   );
@@ -35,7 +35,7 @@ export function issuingConfig(config: Config): IssuingConfig {
 /**
  * Renews in this process, under the lock, as a running sidecar would; one that runs follows the store.
  * @returns the exit code 0
- * @throws Failure for every end that is not a good one; `try-again` where another process holds the lock
+ * @throws CommandError for every end that is not a good one; `try-again` where another process holds the lock
  */
 export async function renewHere(config: IssuingConfig, wish: RenewHere, io: Io): Promise<number> {
   const { parts, close } = await openRenewal(config, {
@@ -93,7 +93,7 @@ export function tellAlarm(reason: string): string {
  * Tells how a renewal of this command's own ended.
  * @param record what stands in the store now; undefined where it could not be read
  * @returns the exit code 0
- * @throws Failure for every end that is not a good one
+ * @throws CommandError for every end that is not a good one
  */
 export function tellRenewal(
   io: Io,
@@ -140,21 +140,21 @@ export function tellRenewal(
 
 function failureOf(
   end: Exclude<RenewalEnd, { readonly kind: "renewed" | "nothing-to-do" }>,
-): Failure | StoreError {
+): CommandError | StoreError {
   switch (end.kind) {
     case "stopped":
-      return new Failure("refused", `The alarm is on, and nothing was issued. ${tellAlarm(end.detail)}`);
+      return new CommandError("refused", `The alarm is on, and nothing was issued. ${tellAlarm(end.detail)}`);
     case "refused":
-      return new Failure("refused", `${end.detail}${mendOf(end)}`);
+      return new CommandError("refused", `${end.detail}${mendOf(end)}`);
     case "unreachable":
       return unreachable(end);
     case "lost":
-      return new Failure(
+      return new CommandError(
         "unreachable",
         `${end.detail} See what stands in the store (presto-sidecar token show), and run the command again if it does not live.`,
       );
     case "shut-down":
-      return new Failure(
+      return new CommandError(
         "try-again",
         "The renewal was stopped before its end. If it is not known whether Presto executed the call, that stands in the record, and the next process that renews settles it: run the command again, or start the sidecar.",
       );
@@ -171,13 +171,13 @@ function mendOf({ credentials, retryAfterMs }: Extract<RenewalEnd, { readonly ki
 function unreachable({
   detail,
   cause,
-}: Extract<RenewalEnd, { readonly kind: "unreachable" }>): Failure | StoreError {
-  if (cause instanceof Failure && cause.code === "configuration") return cause;
+}: Extract<RenewalEnd, { readonly kind: "unreachable" }>): CommandError | StoreError {
+  if (cause instanceof CommandError && cause.code === "configuration") return cause;
   if (cause instanceof StoreError && ["wrong-key", "damaged", "newer-schema"].includes(cause.code)) {
     return cause;
   }
   const reason = cause instanceof Error && detail.includes(cause.message) ? "" : reasonOf(cause);
-  return new Failure("unreachable", `${detail}${reason}`, cause);
+  return new CommandError("unreachable", `${detail}${reason}`, cause);
 }
 
 /** Milliseconds that a command waits for a lock that another process holds. */
@@ -185,7 +185,7 @@ export const lockWaitMs = 5_000;
 
 /**
  * Does what no renewal may happen beside.
- * @throws Failure `try-again`, which says who holds the lock
+ * @throws CommandError `try-again`, which says who holds the lock
  */
 export async function withRenewalLock<T>(
   lock: RenewalLock,
@@ -204,7 +204,7 @@ export async function withRenewalLock<T>(
 export function refuseKeyless(kind: "env" | "file"): (error: unknown) => never {
   return (error) => {
     if (kind !== "file" || !(error instanceof StoreError) || error.code !== "not-yet") throw error;
-    throw new Failure(
+    throw new CommandError(
       "configuration",
       `${error.message} Make a key with: presto-sidecar keygen, if the record was not sealed yet.`,
       error,

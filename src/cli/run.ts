@@ -1,6 +1,6 @@
 import { systemClock } from "../clock.ts";
 import { readEnvironment } from "../config/unsafe-environment.ts";
-import { exitCodes, Failure, systemCode } from "../errors.ts";
+import { exitCodes, CommandError, systemCode } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";
 import { version } from "../lib/version.ts";
 import { StoreError, type StoreErrorCode } from "../store/contract.ts";
@@ -114,7 +114,7 @@ const storeExits: Readonly<Record<StoreErrorCode, number>> = {
 
 /** The exit code and the message of an error that ended a command. */
 export function exitOf(error: unknown): Exit {
-  if (error instanceof Failure) return { code: error.exitCode, message: error.message };
+  if (error instanceof CommandError) return { code: error.exitCode, message: error.message };
   if (error instanceof StoreError) return { code: storeExits[error.code], message: error.message };
   if (error instanceof StopSignal) return { code: error.exitCode, message: undefined };
   return { code: exitCodes.unexpected, message: describeDefect(error) };

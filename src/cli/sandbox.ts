@@ -1,5 +1,5 @@
-import { parseCount, RefusedValue } from "../config/parse.ts";
-import { Failure, systemCode } from "../errors.ts";
+import { parseCount, InvalidValue } from "../config/parse.ts";
+import { CommandError, systemCode } from "../errors.ts";
 import { runSandbox } from "../sandbox/run.ts";
 import type { Arguments, Run } from "./command.ts";
 import { printLine } from "./terminal.ts";
@@ -22,7 +22,7 @@ export const sandbox: Run = async (args, io) => {
     const code = systemCode(error);
     // Nothing of a system's error is secret here: it names a port or a path.
     if (code === undefined || !/^E[A-Z0-9]+$/.test(code) || !(error instanceof Error)) throw error;
-    throw new Failure("system-refused", `The sandbox can't run: ${error.message}`, error);
+    throw new CommandError("system-refused", `The sandbox can't run: ${error.message}`, error);
   }
 };
 
@@ -32,7 +32,7 @@ function portOf(args: Arguments, name: string): number | undefined {
   try {
     return parseCount(text);
   } catch (error) {
-    if (!(error instanceof RefusedValue)) throw error;
-    throw new Failure("usage", `--${name}: ${error.message}. Write a port such as 7443.`, error);
+    if (!(error instanceof InvalidValue)) throw error;
+    throw new CommandError("usage", `--${name}: ${error.message}. Write a port such as 7443.`, error);
   }
 }

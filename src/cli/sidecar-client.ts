@@ -1,7 +1,7 @@
 import type { RequestOptions } from "node:http";
 
 import type { Clock } from "../clock.ts";
-import { Failure, systemCode } from "../errors.ts";
+import { CommandError, systemCode } from "../errors.ts";
 import { request } from "../lib/node-http.ts";
 import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
 import type { Io } from "./command.ts";
@@ -26,7 +26,7 @@ export interface Answer {
 
 /**
  * Asks a running sidecar over its admin or control listener.
- * @throws Failure `unreachable`, with the system's error as its cause, if no whole answer came in time
+ * @throws CommandError `unreachable`, with the system's error as its cause, if no whole answer came in time
  */
 export function askSidecar(listener: ListenAddress, question: Question): Promise<Answer> {
   return new Promise((resolve, reject) => {
@@ -65,7 +65,7 @@ export function askSidecar(listener: ListenAddress, question: Question): Promise
 
 /** True if the failure says that nobody listens there any more, rather than that somebody is slow. */
 export function isNobodyThere(error: unknown): boolean {
-  if (!(error instanceof Failure) || error.code !== "unreachable") return false;
+  if (!(error instanceof CommandError) || error.code !== "unreachable") return false;
   const code = systemCode(error.cause);
   return code === "ECONNREFUSED" || code === "ENOENT";
 }
@@ -81,9 +81,9 @@ function reachable(host: string): string {
   return host === "::" ? "::1" : host;
 }
 
-function unreachable(listener: ListenAddress, question: Question, error: unknown): Failure {
+function unreachable(listener: ListenAddress, question: Question, error: unknown): CommandError {
   const why = systemCode(error) ?? (error instanceof Error ? error.message : "no answer");
-  return new Failure(
+  return new CommandError(
     "unreachable",
     `No sidecar answers at ${formatListenAddress(listener)} (${why}). See that it runs, and that ${question.variable} is the same here as there.`,
     error,
@@ -98,7 +98,7 @@ export const askEveryMs = 200;
 
 /**
  * Asks the admin listener.
- * @throws Failure `unreachable`
+ * @throws CommandError `unreachable`
  */
 export function askAdmin(
   io: Io,
@@ -117,11 +117,11 @@ export function askAdmin(
 
 /**
  * Asks the control listener to act.
- * @throws Failure `configuration` if there is none, `unreachable` if nobody answers, `refused` if the sidecar would not
+ * @throws CommandError `configuration` if there is none, `unreachable` if nobody answers, `refused` if the sidecar would not
  */
 export async function tellSidecar(io: Io, control: ListenAddress | undefined, path: string): Promise<void> {
   if (control === undefined) {
-    throw new Failure(
+    throw new CommandError(
       "configuration",
       "PRESTO_CONTROL_LISTEN is off, so there is nobody to tell. Send the process SIGTERM instead, or name a control listener.",
     );
@@ -136,7 +136,7 @@ export async function tellSidecar(io: Io, control: ListenAddress | undefined, pa
   const answer = await askSidecar(control, question);
   if (answer.status >= 200 && answer.status < 300) return;
   const where = formatListenAddress(control);
-  throw new Failure(
+  throw new CommandError(
     "refused",
     `What listens at ${where} answered ${answer.status} to POST ${path}. See that PRESTO_CONTROL_LISTEN names a sidecar's control listener.`,
   );
@@ -144,13 +144,13 @@ export async function tellSidecar(io: Io, control: ListenAddress | undefined, pa
 
 /**
  * The status page of a sidecar, as JSON says it.
- * @throws Failure `unreachable` if nobody answers, or something that is no sidecar
+ * @throws CommandError `unreachable` if nobody answers, or something that is no sidecar
  */
 export async function readStatus(io: Io, admin: ListenAddress): Promise<Readonly<Record<string, unknown>>> {
   const answer = await askAdmin(io, admin, "/status");
   const status = answer.status === 200 ? parseObject(answer.body) : undefined;
   if (status !== undefined) return status;
-  throw new Failure(
+  throw new CommandError(
     "unreachable",
     `What answers at ${formatListenAddress(admin)} is no sidecar's admin listener (HTTP ${answer.status}). See that PRESTO_ADMIN_LISTEN is right.`,
   );

@@ -1,5 +1,5 @@
-import { loadConsole } from "../config/load-listeners.ts";
-import { Failure } from "../errors.ts";
+import { loadListeners } from "../config/load-listeners.ts";
+import { CommandError } from "../errors.ts";
 import type { Run } from "./command.ts";
 import { startTimeLimit } from "./options.ts";
 import { askAdmin, askEveryMs, isNobodyThere, isObject, readStatus } from "./sidecar-client.ts";
@@ -7,7 +7,7 @@ import { printError, printJson, printTable } from "./terminal.ts";
 
 /** Shows what the admin listener says of the sidecar. */
 export const status: Run = async (args, io) => {
-  const answer = await readStatus(io, loadConsole(io.env).adminListen);
+  const answer = await readStatus(io, loadListeners(io.env).adminListen);
   if (args.flag("json")) printJson(io, answer);
   else printTable(io, flatten(answer, ""));
   return 0;
@@ -34,11 +34,11 @@ const answerWithinMs = 3000;
 export const healthcheck: Run = async (args, io) => {
   const path = args.flag("live") ? "/livez" : "/readyz";
   try {
-    const answer = await askAdmin(io, loadConsole(io.env).adminListen, path, answerWithinMs);
+    const answer = await askAdmin(io, loadListeners(io.env).adminListen, path, answerWithinMs);
     if (answer.status === 200) return 0;
     printError(io, `not ${args.flag("live") ? "alive" : "ready"}: ${reasons(answer.body, answer.status)}`);
   } catch (error) {
-    if (!(error instanceof Failure)) throw error;
+    if (!(error instanceof CommandError)) throw error;
     printError(io, error.message);
   }
   return 1;
@@ -54,7 +54,7 @@ export function reasons(body: string, status: number): string {
 /** Asks until the sidecar is ready. */
 export const wait: Run = async (args, io) => {
   const limit = startTimeLimit(args, io);
-  const admin = loadConsole(io.env).adminListen;
+  const admin = loadListeners(io.env).adminListen;
   let reason: string | undefined;
   for (;;) {
     try {
@@ -63,12 +63,12 @@ export const wait: Run = async (args, io) => {
       reason = `It says: ${reasons(answer.body, answer.status)}`;
     } catch (error) {
       // It may not have been started yet.
-      if (!(error instanceof Failure) || error.code !== "unreachable") throw error;
+      if (!(error instanceof CommandError) || error.code !== "unreachable") throw error;
       // An answer that our own limit cut off tells less than what was told before.
       if (reason === undefined || isNobodyThere(error)) reason = error.message;
     }
     const left = limit.left();
-    if (left === 0) throw new Failure("try-again", `Not ready within ${limit.text}. ${reason}`);
+    if (left === 0) throw new CommandError("try-again", `Not ready within ${limit.text}. ${reason}`);
     await io.clock.sleep(Math.min(askEveryMs, left), io.signal);
   }
 };

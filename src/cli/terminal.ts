@@ -1,4 +1,4 @@
-import { Failure } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";
 import { describeError } from "../observe/describe-error.ts";
 import type { Io, Sink } from "./command.ts";
@@ -54,7 +54,7 @@ export interface Prompts {
 
 /**
  * Prompts on standard error, answers from standard input. What was typed ahead is kept for
- * the next question. Each rejects with `StopSignal` at Ctrl-C, and with `Failure`
+ * the next question. Each rejects with `StopSignal` at Ctrl-C, and with `CommandError`
  * `input-refused` beyond 64 KiB.
  */
 export function createPrompts(io: Io): Prompts {
@@ -127,7 +127,7 @@ const key = {
   delete: 0x7f,
 } as const;
 
-/** Standard input to its end. @throws Failure `input-refused` beyond 64 KiB */
+/** Standard input to its end. @throws CommandError `input-refused` beyond 64 KiB */
 export async function readToEnd(io: Io): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -146,21 +146,24 @@ function toBuffer(chunk: unknown): Buffer {
   throw new TypeError("standard input gave neither bytes nor text");
 }
 
-function tooMuch(): Failure {
-  return new Failure("input-refused", "More than 64 KiB were given. Give what was asked for, alone.");
+function tooMuch(): CommandError {
+  return new CommandError("input-refused", "More than 64 KiB were given. Give what was asked for, alone.");
 }
 
 /**
  * A secret from a hidden prompt, where standard input is a terminal, or else from
  * standard input to its end. One trailing line end is dropped. Every byte is one
  * character of the result (latin1), so that the caller can judge the bytes.
- * @throws Failure `input-refused` if there is nothing, or more than 64 KiB
+ * @throws CommandError `input-refused` if there is nothing, or more than 64 KiB
  */
 export async function readSecret(io: Io, prompt: string): Promise<string> {
   const bytes = io.stdin.isTTY === true ? await readHidden(io, prompt) : await readToEnd(io);
   const text = bytes.toString("latin1").replace(/\r?\n$/, "");
   if (text === "")
-    throw new Failure("input-refused", "Nothing was given. Type the secret at the prompt, or pipe it in.");
+    throw new CommandError(
+      "input-refused",
+      "Nothing was given. Type the secret at the prompt, or pipe it in.",
+    );
   return text;
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 
 import type { Clock } from "../clock.ts";
 import { loadStoreConfig } from "../config/load.ts";
-import { Failure } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import { Secret } from "../secret.ts";
 import type { StoredRecord, TokenRecord, TokenStore } from "../store/contract.ts";
@@ -39,7 +39,7 @@ export const tokenImport: Run = async (args, io) => {
 function readDescription(args: Arguments, io: Io): Omit<Import, "token"> {
   const name = args.text("name") ?? null;
   if (name !== null && !/^[\x20-\x7e]{1,255}$/.test(name)) {
-    throw new Failure("usage", "--name has more than 255 characters, or one that is not visible ASCII.");
+    throw new CommandError("usage", "--name has more than 255 characters, or one that is not visible ASCII.");
   }
   const expires = args.text("expires");
   return { name, expiresAt: expires === undefined ? null : parseExpiryDate(expires, io.clock.now()) };
@@ -48,7 +48,7 @@ function readDescription(args: Arguments, io: Io): Omit<Import, "token"> {
 async function readToken(io: Io): Promise<Secret> {
   const text = await readSecret(io, "Token");
   if (!isTokenText(text)) {
-    throw new Failure(
+    throw new CommandError(
       "input-refused",
       "This can't be a token: it holds a space, a line end or another character that is not visible ASCII. Nothing was stored.",
     );
@@ -97,7 +97,7 @@ export interface Import {
  * Stores a token as the next generation. The store compares and sets under its own lock: a
  * record that changed since it was read here is never overwritten.
  * @returns what stands in the store now
- * @throws Failure `try-again` if a renewal is under way, or somebody else wrote; `refused` if the store is read-only
+ * @throws CommandError `try-again` if a renewal is under way, or somebody else wrote; `refused` if the store is read-only
  * @throws StoreError as the store does
  */
 export async function storeImport(store: TokenStore, wanted: Import, clock: Clock): Promise<TokenRecord> {
@@ -105,7 +105,7 @@ export async function storeImport(store: TokenStore, wanted: Import, clock: Cloc
   refuseWhileRenewed(current);
   const record = nextRecord(current?.record, wanted, new Date(clock.now()));
   if (await write(store, record, current?.version)) return record;
-  throw new Failure(
+  throw new CommandError(
     "try-again",
     "Somebody else changed the record at the same moment. Nothing was stored. See what stands there now (presto-sidecar token show), and try again if it is still wanted.",
   );
@@ -114,7 +114,7 @@ export async function storeImport(store: TokenStore, wanted: Import, clock: Cloc
 /** True if the record stands in the store. A write that throws may have been applied: only a fresh read can tell. */
 async function write(store: TokenStore, record: TokenRecord, expected: string | undefined): Promise<boolean> {
   if (store.write === undefined)
-    throw new Failure("refused", "This store can't be written. Nothing was stored.");
+    throw new CommandError("refused", "This store can't be written. Nothing was stored.");
   try {
     return (await store.write(record, expected)).outcome === "written";
   } catch (error) {
@@ -124,11 +124,11 @@ async function write(store: TokenStore, record: TokenRecord, expected: string | 
   }
 }
 
-/** @throws Failure `try-again` where the record shows a renewal whose end is not known */
+/** @throws CommandError `try-again` where the record shows a renewal whose end is not known */
 export function refuseWhileRenewed(current: StoredRecord | undefined): void {
   const intent = current?.record.intent ?? null;
   if (intent === null) return;
-  throw new Failure(
+  throw new CommandError(
     "try-again",
     `A renewal is under way since ${intent.at.toISOString()}, and its end is not known yet. Nothing was stored. Try again when it has ended; where no sidecar runs that could end it: presto-sidecar token renew`,
   );

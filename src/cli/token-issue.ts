@@ -1,6 +1,6 @@
 import { loadConfig } from "../config/load.ts";
-import { exitCodes, Failure } from "../errors.ts";
-import type { RenewalParts } from "../renewal/run.ts";
+import { exitCodes, CommandError } from "../errors.ts";
+import type { RenewalDeps } from "../renewal/run.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import type { Io, Run } from "./command.ts";
 import { issuingConfig, refuseKeyless, renewHere, tellAlarm } from "./renew-locally.ts";
@@ -12,7 +12,7 @@ export const tokenIssue: Run = async (args, io) => {
   for (const warning of config.warnings) printNote(io, `Warning: ${warning}`);
   const agreed = args.flag("yes");
   if (!agreed && io.stdin.isTTY !== true) {
-    throw new Failure(
+    throw new CommandError(
       "usage",
       '"token issue" revokes every token of the account, and there is no terminal to ask at. Give --yes if that is wanted.',
     );
@@ -35,11 +35,11 @@ class Declined extends Error {
   override readonly name = "Declined";
 }
 
-async function ask({ store }: RenewalParts, agreed: boolean, io: Io): Promise<void> {
+async function ask({ store }: RenewalDeps, agreed: boolean, io: Io): Promise<void> {
   const record = (await store.read().catch(refuseKeyless("file")))?.record;
   const stopped = record?.stopped ?? null;
   if (stopped !== null) {
-    throw new Failure(
+    throw new CommandError(
       "refused",
       `The alarm is on since ${stopped.at.toISOString()}, and nothing was issued. ${tellAlarm(stopped.reason)}`,
     );

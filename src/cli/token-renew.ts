@@ -1,6 +1,6 @@
-import { loadConsole } from "../config/load-listeners.ts";
+import { loadListeners } from "../config/load-listeners.ts";
 import { loadConfig } from "../config/load.ts";
-import { Failure } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";
 import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
 import type { Arguments, Io, Run } from "./command.ts";
@@ -12,7 +12,7 @@ import { printJson, printLine, printNote } from "./terminal.ts";
 /** Renews the token: by the sidecar that runs here, or by itself where none does. */
 export const tokenRenew: Run = async (args, io) => {
   const wish = { force: args.flag("force"), wait: readWait(args) };
-  const { controlListen } = loadConsole(io.env);
+  const { controlListen } = loadListeners(io.env);
   if (controlListen !== undefined) {
     const renewed = await untilStopped(io.signal, askRenewal(io, controlListen, wish));
     if (renewed !== undefined) return report(io, renewed, args);
@@ -29,7 +29,7 @@ const longestWaitMs = 10 * 60_000;
 function readWait(args: Arguments): WrittenDuration {
   const wait = readDuration(args, "wait", "30s");
   if (wait.ms <= longestWaitMs) return wait;
-  throw new Failure("usage", "--wait: 10m is the most. The renewal goes on without it.");
+  throw new CommandError("usage", "--wait: 10m is the most. The renewal goes on without it.");
 }
 
 function report(io: Io, { generation, expiresAt }: RenewedThere, args: Arguments): number {
@@ -53,7 +53,7 @@ const moreMs = 5_000;
 /**
  * Asks a running sidecar to renew, and waits for the end.
  * @returns undefined where no sidecar listens there
- * @throws Failure: `try-again` if it takes longer, `refused`, `unreachable`
+ * @throws CommandError: `try-again` if it takes longer, `refused`, `unreachable`
  */
 export async function askRenewal(
   io: Io,
@@ -85,26 +85,26 @@ function understand({ status, body }: Answer, control: ListenAddress): RenewedTh
       throw stranger(status, control);
     }
     case 202:
-      throw new Failure(
+      throw new CommandError(
         "try-again",
         `The renewal is still under way in the sidecar (state ${textOf(reply["state"]) ?? "unknown"}), and stays due. See how it goes with: presto-sidecar status`,
       );
     case 400:
       if (reply["code"] === undefined) throw stranger(status, control);
-      throw new Failure(
+      throw new CommandError(
         "refused",
         `The sidecar did not understand the request: it is of another version. ${detail}`,
       );
     case 409:
       if (reply["code"] === undefined) throw stranger(status, control);
-      throw new Failure(
+      throw new CommandError(
         "refused",
         `The sidecar did not renew. ${reply["code"] === "role-cannot-issue" ? detail : tellAlarm(detail)}`,
       );
     case 502:
-      throw new Failure("refused", `The sidecar did not renew. ${detail}`);
+      throw new CommandError("refused", `The sidecar did not renew. ${detail}`);
     case 503:
-      throw new Failure("unreachable", `The sidecar did not renew. ${detail}`);
+      throw new CommandError("unreachable", `The sidecar did not renew. ${detail}`);
     default:
       throw stranger(status, control);
   }
@@ -115,8 +115,8 @@ function textOf(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value.replace(/\p{Cc}/gu, "?") : undefined;
 }
 
-function stranger(status: number, control: ListenAddress): Failure {
-  return new Failure(
+function stranger(status: number, control: ListenAddress): CommandError {
+  return new CommandError(
     "refused",
     `What listens at ${formatListenAddress(control)} answered ${status} to POST /renew. See that PRESTO_CONTROL_LISTEN names a sidecar's control listener.`,
   );

@@ -1,5 +1,5 @@
 import { loadStoreConfig } from "../config/load.ts";
-import { Failure } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import type { TokenRecord, TokenStore } from "../store/contract.ts";
 import { openStore } from "../store/open.ts";
 import type { Io, Run } from "./command.ts";
@@ -22,7 +22,7 @@ export const tokenShow: Run = async (args, io) => {
 async function readToken(store: TokenStore): Promise<TokenRecord> {
   const stored = await store.read().catch(refuseKeyless(store.kind));
   if (stored === undefined || stored.record.token === null) {
-    throw new Failure(
+    throw new CommandError(
       "no-token",
       "There is no token in the store. Put one there with: presto-sidecar token import",
     );

@@ -1,8 +1,8 @@
-import { Failure } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import { walletOperations } from "../policy/operations.ts";
 import type { FileCredentialOptions, StoreOptions } from "../store/open.ts";
-import { type ConfigProblem, configurationFailure, sound } from "./parse.ts";
-import { cleanVariables, type CleanVariables, findStrangeNames } from "./read.ts";
+import { type ConfigProblem, configurationError, required } from "./parse.ts";
+import { readVariables, type ReadVariables, findUnknownNames } from "./read.ts";
 import {
   credentialRules,
   formRules,
@@ -24,8 +24,8 @@ import {
   storeOptions,
   upstreamOptions,
 } from "./sections.ts";
-import { findDangers } from "./unsafe-environment.ts";
-import { oddities } from "./warnings.ts";
+import { findUnsafe } from "./unsafe-environment.ts";
+import { warnings } from "./warnings.ts";
 
 /** Either a configuration to run with, or everything that is wrong with it. */
 export type Examined =
@@ -37,11 +37,11 @@ export type Examined =
  * @param execArgv Node's own arguments, which can be as dangerous as NODE_OPTIONS
  */
 export function examineConfig(env: NodeJS.ProcessEnv, execArgv: readonly string[]): Examined {
-  const clean = cleanVariables(env);
-  const dangers = findDangers(env, execArgv);
+  const clean = readVariables(env);
+  const dangers = findUnsafe(env, execArgv);
   const problems = [
     ...dangers.problems,
-    ...findStrangeNames(env),
+    ...findUnknownNames(env),
     ...clean.problems,
     ...urlRules(clean),
     ...proxyRules(clean),
@@ -56,54 +56,54 @@ export function examineConfig(env: NodeJS.ProcessEnv, execArgv: readonly string[
     ...timeRules(clean),
   ];
   if (problems.length > 0) return { config: undefined, problems };
-  return { config: buildConfig(clean, [...dangers.warnings, ...oddities(clean)]), problems: [] };
+  return { config: buildConfig(clean, [...dangers.warnings, ...warnings(clean)]), problems: [] };
 }
 
 /**
  * The configuration to run with.
- * @throws Failure `configuration` that names every problem at once
+ * @throws CommandError `configuration` that names every problem at once
  */
 export function loadConfig(env: NodeJS.ProcessEnv, execArgv: readonly string[]): Config {
   const examined = examineConfig(env, execArgv);
-  if (examined.config === undefined) throw configurationFailure(examined.problems);
+  if (examined.config === undefined) throw configurationError(examined.problems);
   return examined.config;
 }
 
 const holdMaxMs = 5000;
 
-function buildConfig({ values }: CleanVariables, warnings: readonly string[]): Config {
-  const control = sound(values.PRESTO_CONTROL_LISTEN);
-  const timeoutMs = sound(values.PRESTO_TIMEOUT);
-  const role = sound(values.PRESTO_ROLE);
+function buildConfig({ values }: ReadVariables, warnings: readonly string[]): Config {
+  const control = required(values.PRESTO_CONTROL_LISTEN);
+  const timeoutMs = required(values.PRESTO_TIMEOUT);
+  const role = required(values.PRESTO_ROLE);
   return {
     role,
     issuing: issuingOptions(values),
-    probeReference: sound(values.PRESTO_PROBE_REFERENCE),
+    probeReference: required(values.PRESTO_PROBE_REFERENCE),
     ...upstreamOptions(values),
     egressCheck: egressCheckOptions(values),
     timeoutMs,
-    listen: role === "rotator" ? [] : sound(values.PRESTO_LISTEN),
+    listen: role === "rotator" ? [] : required(values.PRESTO_LISTEN),
     hosts: values.PRESTO_HOSTS ?? [],
-    adminListen: sound(values.PRESTO_ADMIN_LISTEN),
+    adminListen: required(values.PRESTO_ADMIN_LISTEN),
     controlListen: control === "off" ? undefined : control,
     store: storeOptions(values),
     operations: [...walletOperations, ...(values.PRESTO_OPERATIONS ?? [])],
-    maxBody: sound(values.PRESTO_MAX_BODY),
+    maxBody: required(values.PRESTO_MAX_BODY),
     admission: {
-      maxInFlight: sound(values.PRESTO_MAX_IN_FLIGHT),
-      maxQueue: sound(values.PRESTO_MAX_QUEUE),
-      maxBuffered: sound(values.PRESTO_MAX_BUFFERED),
+      maxInFlight: required(values.PRESTO_MAX_IN_FLIGHT),
+      maxQueue: required(values.PRESTO_MAX_QUEUE),
+      maxBuffered: required(values.PRESTO_MAX_BUFFERED),
     },
     holdMaxMs: values.PRESTO_HOLD_MAX ?? Math.min(holdMaxMs, Math.floor(timeoutMs / 2)),
-    drainMinMs: sound(values.PRESTO_DRAIN_MIN),
-    drainMaxMs: sound(values.PRESTO_DRAIN_MAX),
-    logLevel: sound(values.PRESTO_LOG_LEVEL),
+    drainMinMs: required(values.PRESTO_DRAIN_MIN),
+    drainMaxMs: required(values.PRESTO_DRAIN_MAX),
+    logLevel: required(values.PRESTO_LOG_LEVEL),
     warnings,
   };
 }
 
 /** What asking Presto whether a token lives needs. Durations are milliseconds. */
-export type UpstreamConfig = Pick<Config, "origin" | "trust" | "wayOut" | "connectTimeoutMs" | "timeoutMs">;
+export type UpstreamConfig = Pick<Config, "origin" | "trust" | "egress" | "connectTimeoutMs" | "timeoutMs">;
 
 /** What the commands about the stored token need. */
 export interface StoreConfig {
@@ -120,19 +120,19 @@ export interface StoreConfig {
  * The part of the configuration that is about the store. Every variable that is given must
  * be right all the same: one that is wrong here would stop the start later.
  * @param use `write` where the command stores a token
- * @throws Failure `configuration` that names every problem at once; `refused` where a token can't be stored in `env:`
+ * @throws CommandError `configuration` that names every problem at once; `refused` where a token can't be stored in `env:`
  */
 export function loadStoreConfig(
   env: NodeJS.ProcessEnv,
   execArgv: readonly string[],
   use: "read" | "write",
 ): StoreConfig {
-  const clean = cleanVariables(env);
-  const dangers = findDangers(env, execArgv);
+  const clean = readVariables(env);
+  const dangers = findUnsafe(env, execArgv);
   const toReadOnly = use === "write" && clean.values.PRESTO_STORE?.kind === "env";
   const problems = [
     ...dangers.problems,
-    ...findStrangeNames(env),
+    ...findUnknownNames(env),
     ...clean.problems,
     ...proxyRules(clean),
     ...formRules(clean),
@@ -141,9 +141,9 @@ export function loadStoreConfig(
     ...credentialRules(clean),
     ...trustRules(clean),
   ];
-  if (problems.length > 0) throw configurationFailure(problems);
+  if (problems.length > 0) throw configurationError(problems);
   if (toReadOnly) {
-    throw new Failure(
+    throw new CommandError(
       "refused",
       "PRESTO_STORE is env:, which no command can write. Set it to a store that can be written, such as PRESTO_STORE=file:/var/lib/presto/token.",
     );
@@ -155,12 +155,12 @@ export function loadStoreConfig(
 export function askingOptions({
   values,
   given,
-}: CleanVariables): Pick<StoreConfig, "upstream" | "probeReference"> {
+}: ReadVariables): Pick<StoreConfig, "upstream" | "probeReference"> {
   return {
     upstream: given.has("PRESTO_URL")
-      ? { ...upstreamOptions(values), timeoutMs: sound(values.PRESTO_TIMEOUT) }
+      ? { ...upstreamOptions(values), timeoutMs: required(values.PRESTO_TIMEOUT) }
       : undefined,
-    probeReference: sound(values.PRESTO_PROBE_REFERENCE),
+    probeReference: required(values.PRESTO_PROBE_REFERENCE),
   };
 }
 
@@ -182,15 +182,15 @@ export interface CredentialConfig {
  * The part of the configuration that is about the credentials. As for the store, every
  * variable that is given must be right; but whoever runs such a command by hand need not name
  * a role, and only one that is named can forbid credentials.
- * @throws Failure `configuration` that names every problem at once; `refused` without PRESTO_CREDENTIALS
+ * @throws CommandError `configuration` that names every problem at once; `refused` without PRESTO_CREDENTIALS
  */
 export function loadCredentialConfig(env: NodeJS.ProcessEnv, execArgv: readonly string[]): CredentialConfig {
-  const clean = cleanVariables(env);
+  const clean = readVariables(env);
   const { values, given } = clean;
-  const dangers = findDangers(env, execArgv);
+  const dangers = findUnsafe(env, execArgv);
   const problems = [
     ...dangers.problems,
-    ...findStrangeNames(env),
+    ...findUnknownNames(env),
     ...clean.problems,
     ...(given.has("PRESTO_ROLE") ? proxyRules(clean) : []),
     ...formRules(clean),
@@ -198,10 +198,10 @@ export function loadCredentialConfig(env: NodeJS.ProcessEnv, execArgv: readonly 
     ...credentialRules(clean),
     ...trustRules(clean),
   ];
-  if (problems.length > 0) throw configurationFailure(problems);
+  if (problems.length > 0) throw configurationError(problems);
   const address = values.PRESTO_CREDENTIALS;
   if (address === undefined) {
-    throw new Failure(
+    throw new CommandError(
       "refused",
       "PRESTO_CREDENTIALS is not set, and it is the only form of the credentials that a command can write. Set it, such as PRESTO_CREDENTIALS=file:/var/lib/presto/credentials.",
     );

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 
-import { type Gateway, parseGateway } from "../connect/proxy-url.ts";
+import { type EgressProxy, parseProxyUrl } from "../connect/proxy-url.ts";
 import { parseLocalAddress } from "../connect/tcp.ts";
 import type { CheckUrl } from "../egress-ip/check-url.ts";
 import { authorityOf, canonicalHost, isLoopbackHost, type Origin } from "../lib/host.ts";
@@ -8,7 +8,7 @@ import { type Network, parseNetwork } from "../lib/ip.ts";
 import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
 import { type Operation, readTemplate, walletOperations } from "../policy/operations.ts";
 import { withoutLineEnd } from "./parse-secrets.ts";
-import { parseList, quote, RefusedValue } from "./parse.ts";
+import { parseList, quote, InvalidValue } from "./parse.ts";
 
 const originText = /^https:\/\/(\[[^\]]*\]|[^:/[\]]*)(?::(\d{1,5}))?\/?$/i;
 
@@ -18,19 +18,19 @@ const originText = /^https:\/\/(\[[^\]]*\]|[^:/[\]]*)(?::(\d{1,5}))?\/?$/i;
  * @throws RefusedValue
  */
 export function parseOrigin(text: string): Origin {
-  if (/^http:/i.test(text)) throw new RefusedValue("is plain HTTP; it must begin with https://");
-  if (!/^https:\/\//i.test(text)) throw new RefusedValue("is not an https:// URL");
+  if (/^http:/i.test(text)) throw new InvalidValue("is plain HTTP; it must begin with https://");
+  if (!/^https:\/\//i.test(text)) throw new InvalidValue("is not an https:// URL");
   const rest = text.slice("https://".length);
-  if (rest.includes("@")) throw new RefusedValue("holds a user name or a password; give the origin alone");
-  if (/[?#]/.test(rest)) throw new RefusedValue("has a query or a fragment; give the origin alone");
-  if (/^[^/]*\/./.test(rest)) throw new RefusedValue("has a path; give the origin alone");
+  if (rest.includes("@")) throw new InvalidValue("holds a user name or a password; give the origin alone");
+  if (/[?#]/.test(rest)) throw new InvalidValue("has a query or a fragment; give the origin alone");
+  if (/^[^/]*\/./.test(rest)) throw new InvalidValue("has a path; give the origin alone");
   const [, hostText = "", portText] = originText.exec(text) ?? [];
   const host = canonicalHost(hostText);
-  if (host === undefined) throw new RefusedValue("has no valid host name (or has one that is written oddly)");
+  if (host === undefined) throw new InvalidValue("has no valid host name (or has one that is written oddly)");
   const port = portText === undefined ? 443 : Number(portText);
-  if (port < 1 || port > 65_535) throw new RefusedValue("has a port that does not exist");
+  if (port < 1 || port > 65_535) throw new InvalidValue("has a port that does not exist");
   if (port !== 443 && !isLoopbackHost(host)) {
-    throw new RefusedValue("has a port other than 443, which only a loopback host may have (the sandbox)");
+    throw new InvalidValue("has a port other than 443, which only a loopback host may have (the sandbox)");
   }
   const bracketed = host.includes(":") ? `[${host}]` : host;
   return { url: `https://${bracketed}${port === 443 ? "" : `:${port}`}`, host, port };
@@ -45,13 +45,13 @@ export function parseHosts(text: string): string[] {
 }
 
 function parseHost(text: string): string {
-  if (text.includes("*")) throw new RefusedValue(`${quote(text)} has a wildcard; name each host`);
+  if (text.includes("*")) throw new InvalidValue(`${quote(text)} has a wildcard; name each host`);
   if (text.includes("/"))
-    throw new RefusedValue(`${quote(text)} is not a host name; leave out the scheme and the path`);
+    throw new InvalidValue(`${quote(text)} is not a host name; leave out the scheme and the path`);
   if (/^(?:\[.*\]|[^:]*):\d*$/.test(text))
-    throw new RefusedValue(`${quote(text)} has a port; leave it out, any port is accepted`);
+    throw new InvalidValue(`${quote(text)} has a port; leave it out, any port is accepted`);
   const host = canonicalHost(text);
-  if (host === undefined) throw new RefusedValue(`${quote(text)} is not a host name`);
+  if (host === undefined) throw new InvalidValue(`${quote(text)} is not a host name`);
   return host;
 }
 
@@ -68,58 +68,58 @@ const longestSocketPath = 107;
  */
 export function parseListenAddress(text: string): ListenAddress {
   if (text.startsWith("unix:")) return parseUnix(text);
-  if (text === "off") throw new RefusedValue("can't be off; only PRESTO_CONTROL_LISTEN can");
+  if (text === "off") throw new InvalidValue("can't be off; only PRESTO_CONTROL_LISTEN can");
   const [, hostText, portText] = /^(.*):(\d{1,5})$/.exec(text) ?? [];
   if (hostText === undefined || portText === undefined) {
-    throw new RefusedValue(`${quote(text)} is not an address (host:port, [IPv6]:port or unix:/path)`);
+    throw new InvalidValue(`${quote(text)} is not an address (host:port, [IPv6]:port or unix:/path)`);
   }
   if (hostText === "" || hostText === "*") {
-    throw new RefusedValue(
+    throw new InvalidValue(
       `${quote(text)} names no address; write 0.0.0.0:${portText} if all of them are meant`,
     );
   }
   if (hostText.includes(":") && !hostText.startsWith("[")) {
-    throw new RefusedValue(
+    throw new InvalidValue(
       `${quote(text)} is ambiguous; an IPv6 address stands in brackets, [::1]:${portText}`,
     );
   }
   const host = canonicalHost(hostText);
   if (host === undefined)
-    throw new RefusedValue(`${quote(text)} has no valid host (or has one that is written oddly)`);
+    throw new InvalidValue(`${quote(text)} has no valid host (or has one that is written oddly)`);
   const port = Number(portText);
-  if (port > 65_535) throw new RefusedValue(`${quote(text)} has a port that does not exist`);
+  if (port > 65_535) throw new InvalidValue(`${quote(text)} has a port that does not exist`);
   return { kind: "tcp", host: host === "localhost" ? "127.0.0.1" : host, port };
 }
 
 function parseUnix(text: string): ListenAddress {
   const [path = "", query, more] = text.slice("unix:".length).split("?");
-  if (!path.startsWith("/")) throw new RefusedValue(`${quote(text)} has no absolute path; write unix:/path`);
+  if (!path.startsWith("/")) throw new InvalidValue(`${quote(text)} has no absolute path; write unix:/path`);
   // A path written in two ways would be one socket that two listeners take from each other.
   if (!/^[\x20-\x7e]+$/.test(path) || posix.normalize(path) !== path || path.endsWith("/")) {
-    throw new RefusedValue(
+    throw new InvalidValue(
       `${quote(text)} has an odd path; write it plainly, without //, . or .. in it and no / at its end`,
     );
   }
   if (path.length > longestSocketPath) {
-    throw new RefusedValue(
+    throw new InvalidValue(
       `a socket's path can have ${longestSocketPath} bytes at most, and this one has ${path.length}`,
     );
   }
   if (query === undefined) return { kind: "unix", path, mode: socketMode };
   const [, octal] = /^mode=0?([0-7]{3})$/.exec(query) ?? [];
   if (octal === undefined || more !== undefined) {
-    throw new RefusedValue(
+    throw new InvalidValue(
       `${quote(text)} has something other than a mode behind the question mark; write ?mode=0660`,
     );
   }
   const mode = Number.parseInt(octal, 8);
   if ((mode & 0o007) !== 0) {
-    throw new RefusedValue(
+    throw new InvalidValue(
       `${quote(text)} opens the socket to every user of the machine; the last digit of the mode must be 0`,
     );
   }
   if ((mode & 0o600) !== 0o600)
-    throw new RefusedValue(`${quote(text)} has a mode that locks out its owner; 0600 is the least`);
+    throw new InvalidValue(`${quote(text)} has a mode that locks out its owner; 0600 is the least`);
   return { kind: "unix", path, mode };
 }
 
@@ -160,7 +160,7 @@ export function parseEgressIps(text: string): Network[] {
     text,
     (entry) => {
       const { network, wrong } = parseNetwork(entry);
-      if (network === undefined) throw new RefusedValue(`${quote(entry)} ${wrong}`);
+      if (network === undefined) throw new InvalidValue(`${quote(entry)} ${wrong}`);
       return network;
     },
     (network) => network.text,
@@ -177,7 +177,7 @@ export function parseCheckUrls(text: string): CheckUrl[] {
   for (const [index, { name }] of urls.entries()) {
     const first = urls.findIndex((other) => other.name === name);
     if (first !== index)
-      throw new RefusedValue(`entry ${index + 1}: has the same server as entry ${first + 1}; give another`);
+      throw new InvalidValue(`entry ${index + 1}: has the same server as entry ${first + 1}; give another`);
   }
   return urls;
 }
@@ -186,22 +186,22 @@ const urlParts = /^https:\/\/(\[[^\]]*\]|[^:/?#[\]]*)(?::(\d{1,5}))?([/?].*)?$/i
 
 function parseCheckUrl(text: string): CheckUrl {
   if (/^http:/i.test(text)) {
-    throw new RefusedValue(
+    throw new InvalidValue(
       "is plain HTTP, where anybody on the way can change the answer; it must begin with https://",
     );
   }
-  if (!/^https:\/\//i.test(text)) throw new RefusedValue("is not an https:// URL");
+  if (!/^https:\/\//i.test(text)) throw new InvalidValue("is not an https:// URL");
   if (!/^[\x21-\x7e]+$/.test(text) || text.includes("\\"))
-    throw new RefusedValue("holds a character that no URL has");
-  if (text.includes("#")) throw new RefusedValue("has a fragment, which is never sent; leave it out");
+    throw new InvalidValue("holds a character that no URL has");
+  if (text.includes("#")) throw new InvalidValue("has a fragment, which is never sent; leave it out");
   if (/^https:\/\/[^/?]*@/i.test(text))
-    throw new RefusedValue("holds a user name or a password; give a URL that needs none");
+    throw new InvalidValue("holds a user name or a password; give a URL that needs none");
   const [, hostText = "", portText, rest = "/"] = urlParts.exec(text) ?? [];
-  if (hostText === "") throw new RefusedValue("has no host");
+  if (hostText === "") throw new InvalidValue("has no host");
   const host = canonicalHost(hostText);
-  if (host === undefined) throw new RefusedValue("has no valid host name (or has one that is written oddly)");
+  if (host === undefined) throw new InvalidValue("has no valid host name (or has one that is written oddly)");
   const port = portText === undefined ? 443 : Number(portText);
-  if (port < 1 || port > 65_535) throw new RefusedValue("has a port that does not exist");
+  if (port < 1 || port > 65_535) throw new InvalidValue("has a port that does not exist");
   const authority = authorityOf({ host, port });
   const name = port === 443 ? authority.slice(0, -":443".length) : authority;
   return {
@@ -219,15 +219,15 @@ function parseCheckUrl(text: string): CheckUrl {
  */
 export function parseEgressAddress(text: string): string {
   const { address, wrong } = parseLocalAddress(text);
-  if (address === undefined) throw new RefusedValue(`${quote(text)} ${wrong}`);
+  if (address === undefined) throw new InvalidValue(`${quote(text)} ${wrong}`);
   return address;
 }
 
 /** @throws RefusedValue that quotes nothing: the value may hold a password */
-export function parseEgressProxy(text: string): Gateway {
-  const { gateway, wrong } = parseGateway(withoutLineEnd(text));
-  if (gateway === undefined) throw new RefusedValue(wrong);
-  return gateway;
+export function parseEgressProxy(text: string): EgressProxy {
+  const { proxy, wrong } = parseProxyUrl(withoutLineEnd(text));
+  if (proxy === undefined) throw new InvalidValue(wrong);
+  return proxy;
 }
 
 /** What apps may be given: `HEAD` is not `GET` to the table, and the others ask for no operation (or, TRACE, would send the token back). */
@@ -252,15 +252,15 @@ function whatMatches(operation: Operation): string {
 function parseOperation(text: string): Operation {
   const [, method, template] = /^(\S+)[ \t]+(\S+)$/.exec(text) ?? [];
   if (method === undefined || template === undefined) {
-    throw new RefusedValue(`${quote(text)} is not a method and a path`);
+    throw new InvalidValue(`${quote(text)} is not a method and a path`);
   }
   if (!methods.includes(method))
-    throw new RefusedValue(`${quote(text)} has a method other than ${methods.join(", ")}`);
+    throw new InvalidValue(`${quote(text)} has a method other than ${methods.join(", ")}`);
   const read = readTemplate(template);
-  if (!read.ok) throw new RefusedValue(`${quote(text)} is refused: ${read.fault}`);
+  if (!read.ok) throw new InvalidValue(`${quote(text)} is refused: ${read.fault}`);
   const operation = { name: `${method} ${template}`, method, template, movesMoney: method !== "GET" };
   if (walletOperations.some((known) => whatMatches(known) === whatMatches(operation))) {
-    throw new RefusedValue(`${quote(text)} is allowed without being listed; remove it`);
+    throw new InvalidValue(`${quote(text)} is allowed without being listed; remove it`);
   }
   return operation;
 }

@@ -3,7 +3,7 @@ import { StoreError } from "../store/contract.ts";
 import { faultOfEmail, faultOfPassword } from "../store/credentials.ts";
 import { parseStoreKeys } from "../store/seal.ts";
 import { isTokenText } from "../token/token.ts";
-import { parseList, RefusedValue } from "./parse.ts";
+import { parseList, InvalidValue } from "./parse.ts";
 
 // None of these shows the value: each is a secret, or stands where one is easily pasted by mistake.
 
@@ -18,17 +18,17 @@ export function parseStoreAddress(text: string): StoreAddress {
   const [kind = ""] = text.split(":", 1);
   const rest = text.slice(kind.length + 1);
   if (laterStores.includes(kind)) {
-    throw new RefusedValue(
+    throw new InvalidValue(
       `is a ${kind}: store, which this version does not have yet; it has env: and file:/path`,
     );
   }
   if (text === "env:") return { kind: "env" };
   if (kind === "env")
-    throw new RefusedValue(
+    throw new InvalidValue(
       "is written env: with nothing behind it; the token itself stands in PRESTO_TOKEN or PRESTO_TOKEN_FILE",
     );
-  if (kind !== "file" || !text.includes(":")) throw new RefusedValue("is neither env: nor file:/path");
-  if (rest.startsWith("//")) throw new RefusedValue("has too many slashes; write file:/path, with one");
+  if (kind !== "file" || !text.includes(":")) throw new InvalidValue("is neither env: nor file:/path");
+  if (rest.startsWith("//")) throw new InvalidValue("has too many slashes; write file:/path, with one");
   return { kind: "file", path: parsePath(rest) };
 }
 
@@ -37,9 +37,9 @@ export function parseStoreAddress(text: string): StoreAddress {
  * @throws RefusedValue where it is not absolute: a sidecar's working folder is nobody's choice
  */
 export function parsePath(text: string): string {
-  if (!text.startsWith("/")) throw new RefusedValue("is not an absolute path; it must begin with /");
-  if (/\p{Cc}/u.test(text)) throw new RefusedValue("holds a control character");
-  if (text.endsWith("/")) throw new RefusedValue("is a folder; name a file in it");
+  if (!text.startsWith("/")) throw new InvalidValue("is not an absolute path; it must begin with /");
+  if (/\p{Cc}/u.test(text)) throw new InvalidValue("holds a control character");
+  if (text.endsWith("/")) throw new InvalidValue("is a folder; name a file in it");
   return text;
 }
 
@@ -51,9 +51,9 @@ export function withoutLineEnd(text: string): string {
 /** @throws RefusedValue where it can't stand in a header field */
 export function parseToken(text: string): Secret {
   const token = withoutLineEnd(text);
-  if (token === "") throw new RefusedValue("is empty");
+  if (token === "") throw new InvalidValue("is empty");
   if (!isTokenText(token)) {
-    throw new RefusedValue(
+    throw new InvalidValue(
       "holds a space, a line end or another character that a token can't have (visible ASCII only)",
     );
   }
@@ -69,7 +69,7 @@ export function parseKeys(text: string): Secret {
   try {
     parseStoreKeys(keys);
   } catch (error) {
-    if (error instanceof StoreError) throw new RefusedValue(error.message);
+    if (error instanceof StoreError) throw new InvalidValue(error.message);
     throw error;
   }
   return keys;
@@ -89,7 +89,7 @@ export function parsePins(text: string): string[] {
 function parsePin(entry: string): string {
   const pin = entry.slice(pinPrefix.length);
   if (!entry.startsWith(pinPrefix) || !isDigest(pin)) {
-    throw new RefusedValue(`is not ${pinPrefix} and the base64 of ${digestBytes} bytes`);
+    throw new InvalidValue(`is not ${pinPrefix} and the base64 of ${digestBytes} bytes`);
   }
   return pin;
 }
@@ -115,7 +115,7 @@ export function parsePassword(text: string): Secret {
 function parseAccountText(text: string, faultOf: (text: string) => string | undefined): Secret {
   const bare = withoutLineEnd(text);
   const fault = faultOf(bare);
-  if (fault !== undefined) throw new RefusedValue(fault);
+  if (fault !== undefined) throw new InvalidValue(fault);
   return new Secret(bare);
 }
 
@@ -129,16 +129,16 @@ export interface CredentialAddress {
 export function parseCredentialAddress(text: string): CredentialAddress {
   const [kind = ""] = text.split(":", 1);
   if (kind === "env") {
-    throw new RefusedValue(
+    throw new InvalidValue(
       "can't be env:; credentials in the environment stand in PRESTO_EMAIL and PRESTO_PASSWORD (or their _FILE forms), without this",
     );
   }
   if (laterStores.includes(kind)) {
-    throw new RefusedValue(
+    throw new InvalidValue(
       `is a ${kind}: store, which this version does not have yet; it has file:/path for credentials`,
     );
   }
   const address = text.startsWith("file:") ? parseStoreAddress(text) : undefined;
-  if (address?.kind !== "file") throw new RefusedValue("is not file:/path");
+  if (address?.kind !== "file") throw new InvalidValue("is not file:/path");
   return address;
 }

@@ -1,4 +1,4 @@
-import { Failure } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import { durationUnits, readQuantity } from "../lib/duration.ts";
 import type { DayWindow } from "../renewal/schedule.ts";
 
@@ -6,13 +6,13 @@ import type { DayWindow } from "../renewal/schedule.ts";
  * A value that the checks have made sure of.
  * @throws TypeError where it is missing all the same: a defect of theirs, not of the configuration
  */
-export function sound<T>(value: T | undefined): T {
+export function required<T>(value: T | undefined): T {
   if (value === undefined) throw new TypeError("a variable that was found sound has no value");
   return value;
 }
 
 /** A value that a variable can't have. The message goes on from the variable's name, and never holds a secret. */
-export class RefusedValue extends Error {
+export class InvalidValue extends Error {
   override readonly name = "RefusedValue";
 }
 
@@ -37,12 +37,12 @@ export interface ConfigProblem {
 }
 
 /** All problems in one failure (exit 78), one a line. */
-export function configurationFailure(problems: readonly ConfigProblem[]): Failure {
+export function configurationError(problems: readonly ConfigProblem[]): CommandError {
   const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
   const lines = problems.map(
     ({ variable, wrong, example }) => `  ${variable}: ${wrong}. Example: ${example}`,
   );
-  return new Failure("configuration", [`The configuration has ${count}:`, ...lines].join("\n"));
+  return new CommandError("configuration", [`The configuration has ${count}:`, ...lines].join("\n"));
 }
 
 /** ASCII white space alone: YAML's folded text puts it around entries; anything odder is a mistake to be told. */
@@ -60,20 +60,20 @@ export function parseList<T>(text: string, parse: (entry: string) => T, keyOf?: 
   const values = entries.flatMap((entry, index) => {
     const place = index + 1;
     try {
-      if (entry === "") throw new RefusedValue("it is empty; remove the comma too many");
+      if (entry === "") throw new InvalidValue("it is empty; remove the comma too many");
       const value = parse(entry);
       const key = keyOf?.(value);
       const same = key === undefined ? undefined : places.get(key);
-      if (same !== undefined) throw new RefusedValue(`it is the same as entry ${same}; remove one`);
+      if (same !== undefined) throw new InvalidValue(`it is the same as entry ${same}; remove one`);
       if (key !== undefined) places.set(key, place);
       return [value];
     } catch (error) {
-      if (!(error instanceof RefusedValue)) throw error;
+      if (!(error instanceof InvalidValue)) throw error;
       faults.push(entries.length === 1 ? error.message : `entry ${place}: ${error.message}`);
       return [];
     }
   });
-  if (faults.length > 0) throw new RefusedValue(faults.join("; "));
+  if (faults.length > 0) throw new InvalidValue(faults.join("; "));
   return values;
 }
 
@@ -96,13 +96,13 @@ const largestCount = 65_535;
 function measure(text: string, units: ReadonlyMap<string, number>, most: number, what: string): number {
   const read = readQuantity(text, units);
   if (read === undefined) {
-    throw new RefusedValue(
+    throw new InvalidValue(
       `${quote(text)} is not ${what} (a whole number and one of ${[...units.keys()].join(", ")})`,
     );
   }
   const { value, factor, unit } = read;
   if (value > most)
-    throw new RefusedValue(`${quote(text)} is too much; the most is ${Math.floor(most / factor)}${unit}`);
+    throw new InvalidValue(`${quote(text)} is too much; the most is ${Math.floor(most / factor)}${unit}`);
   return value;
 }
 
@@ -120,7 +120,7 @@ export function parseDurationOrZero(text: string): number {
  */
 export function parseDuration(text: string): number {
   const value = parseDurationOrZero(text);
-  if (value === 0) throw new RefusedValue("must be more than nothing");
+  if (value === 0) throw new InvalidValue("must be more than nothing");
   return value;
 }
 
@@ -130,22 +130,22 @@ export function parseDuration(text: string): number {
  */
 export function parseSize(text: string): number {
   const value = measure(text, bytes, largestSize, "a size");
-  if (value === 0) throw new RefusedValue("must be more than nothing");
+  if (value === 0) throw new InvalidValue("must be more than nothing");
   return value;
 }
 
 /** A whole number, 0 included. */
 export function parseCountOrZero(text: string): number {
-  if (!/^\d+$/.test(text)) throw new RefusedValue(`${quote(text)} is not a whole number`);
+  if (!/^\d+$/.test(text)) throw new InvalidValue(`${quote(text)} is not a whole number`);
   const value = Number(text);
-  if (value > largestCount) throw new RefusedValue(`${quote(text)} is too much; the most is ${largestCount}`);
+  if (value > largestCount) throw new InvalidValue(`${quote(text)} is too much; the most is ${largestCount}`);
   return value;
 }
 
 /** A whole number, 1 or more. */
 export function parseCount(text: string): number {
   const value = parseCountOrZero(text);
-  if (value === 0) throw new RefusedValue("must be at least 1");
+  if (value === 0) throw new InvalidValue("must be at least 1");
   return value;
 }
 
@@ -153,7 +153,7 @@ export function parseCount(text: string): number {
 export function parseYesNo(text: string): boolean {
   if (text === "yes") return true;
   if (text === "no") return false;
-  throw new RefusedValue(`${quote(text)} is neither yes nor no`);
+  throw new InvalidValue(`${quote(text)} is neither yes nor no`);
 }
 
 /** The shortest exact form of a duration: `5s`, `1500ms`. */
@@ -168,13 +168,13 @@ export function formatDuration(ms: number): string {
 /** @throws RefusedValue */
 export function parseRole(text: string): "proxy" | "rotator" | "all" {
   if (text === "proxy" || text === "rotator" || text === "all") return text;
-  throw new RefusedValue(`${quote(text)} is not a role (proxy, rotator, all)`);
+  throw new InvalidValue(`${quote(text)} is not a role (proxy, rotator, all)`);
 }
 
 /** @throws RefusedValue */
 export function parseRenew(text: string): "auto" | "manual" {
   if (text === "auto" || text === "manual") return text;
-  throw new RefusedValue(`${quote(text)} is neither auto nor manual`);
+  throw new InvalidValue(`${quote(text)} is neither auto nor manual`);
 }
 
 /**
@@ -183,9 +183,9 @@ export function parseRenew(text: string): "auto" | "manual" {
  */
 export function parseTokenName(text: string): string {
   if (!/^[\x20-\x7e]{1,255}$/.test(text)) {
-    throw new RefusedValue("has more than 255 characters, or one that is not visible ASCII");
+    throw new InvalidValue("has more than 255 characters, or one that is not visible ASCII");
   }
-  if (text.trim() !== text) throw new RefusedValue("has a space at one of its ends");
+  if (text.trim() !== text) throw new InvalidValue("has a space at one of its ends");
   return text;
 }
 
@@ -198,9 +198,9 @@ const mostDays = 3650;
  */
 export function parseDays(text: string): number {
   if (!/^\d+$/.test(text))
-    throw new RefusedValue(`${quote(text)} is not a whole number of days, without a unit`);
+    throw new InvalidValue(`${quote(text)} is not a whole number of days, without a unit`);
   const days = Number(text);
-  if (days < 1 || days > mostDays) throw new RefusedValue(`${quote(text)} is not from 1 to ${mostDays}`);
+  if (days < 1 || days > mostDays) throw new InvalidValue(`${quote(text)} is not from 1 to ${mostDays}`);
   return days;
 }
 
@@ -212,7 +212,7 @@ export function parseFraction(text: string): number {
   // Written out, as people write it: `Number` would take `1e-1`, `0x1` and an empty text as well.
   const value = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
   if (value > 0 && value <= 1) return value;
-  throw new RefusedValue(`${quote(text)} is not a fraction above 0 and at most 1, such as 0.67`);
+  throw new InvalidValue(`${quote(text)} is not a fraction above 0 and at most 1, such as 0.67`);
 }
 
 const minuteMs = 60_000;
@@ -225,20 +225,20 @@ const hourMs = 60 * minuteMs;
 export function parseDayWindow(text: string): DayWindow {
   const [, from, to] = /^(\d\d:\d\d)-(\d\d:\d\d)$/.exec(text) ?? [];
   if (from === undefined || to === undefined) {
-    throw new RefusedValue(`${quote(text)} is not two times of day in UTC with a dash between them`);
+    throw new InvalidValue(`${quote(text)} is not two times of day in UTC with a dash between them`);
   }
   const fromMs = parseTimeOfDay(from);
   // The end of the day is the beginning of the next, which a window over midnight ends at.
   const toMs = to === "24:00" ? 0 : parseTimeOfDay(to);
   if (fromMs === toMs) {
-    throw new RefusedValue(`${quote(text)} begins when it ends; leave it out if any time will do`);
+    throw new InvalidValue(`${quote(text)} begins when it ends; leave it out if any time will do`);
   }
   return { fromMs, toMs };
 }
 
 function parseTimeOfDay(text: string): number {
   const [hours = 0, minutes = 0] = text.split(":").map(Number);
-  if (hours > 23 || minutes > 59) throw new RefusedValue(`${quote(text)} is not a time of day`);
+  if (hours > 23 || minutes > 59) throw new InvalidValue(`${quote(text)} is not a time of day`);
   return hours * hourMs + minutes * minuteMs;
 }
 
@@ -248,7 +248,7 @@ function parseTimeOfDay(text: string): number {
  */
 export function parseReference(text: string): string {
   if (!/^[A-Za-z0-9._~-]{1,128}$/.test(text) || text === "." || text === "..") {
-    throw new RefusedValue(`${quote(text)} is not 1 to 128 of A-Z a-z 0-9 - . _ ~ (and not . or .. alone)`);
+    throw new InvalidValue(`${quote(text)} is not 1 to 128 of A-Z a-z 0-9 - . _ ~ (and not . or .. alone)`);
   }
   return text;
 }

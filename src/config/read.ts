@@ -1,6 +1,6 @@
 import { type CleanedEnv, type CleanedEnvAccessors, customCleanEnv } from "envalid";
 
-import { type ConfigProblem, RefusedValue } from "./parse.ts";
+import { type ConfigProblem, InvalidValue } from "./parse.ts";
 import { isVariableName, variableFacts, type VariableName, variableNames, variables } from "./variables.ts";
 
 /**
@@ -11,7 +11,7 @@ const serviceName =
   /^PRESTO_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
 
 /** Names in the environment that this version does not know. Their values are never looked at. */
-export function findStrangeNames(env: NodeJS.ProcessEnv): ConfigProblem[] {
+export function findUnknownNames(env: NodeJS.ProcessEnv): ConfigProblem[] {
   return Object.keys(env)
     .filter((name) => name.startsWith("PRESTO_") && !isVariableName(name) && !serviceName.test(name))
     .map(unknownName);
@@ -51,7 +51,7 @@ function distance(one: string, other: string): number {
 /** Each variable's parsed value; undefined where it has none, or a refused one. */
 export type Values = Omit<CleanedEnv<typeof variables>, keyof CleanedEnvAccessors>;
 
-export interface CleanVariables {
+export interface ReadVariables {
   readonly values: Values;
   /** Variables that the environment gives a value. An empty one counts as not given: manifests write `NAME=` for "none". */
   readonly given: ReadonlySet<VariableName>;
@@ -59,7 +59,7 @@ export interface CleanVariables {
 }
 
 /** Checks each variable by itself. Never throws for what a user wrote. */
-export function cleanVariables(env: NodeJS.ProcessEnv): CleanVariables {
+export function readVariables(env: NodeJS.ProcessEnv): ReadVariables {
   const texts: Partial<Record<VariableName, string>> = {};
   const given = new Set<VariableName>();
   for (const name of variableNames) {
@@ -77,7 +77,7 @@ export function cleanVariables(env: NodeJS.ProcessEnv): CleanVariables {
     reporter: ({ errors }) => {
       for (const [name, error] of Object.entries(errors)) {
         // Whatever else was thrown is a defect, and its text may hold the value (`new URL` does that).
-        if (!(error instanceof RefusedValue) || !isVariableName(name)) throw error;
+        if (!(error instanceof InvalidValue) || !isVariableName(name)) throw error;
         problems.push(problem(name, error.message));
       }
     },

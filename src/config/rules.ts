@@ -4,25 +4,25 @@ import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
 import { filesOf } from "../store/file/file.ts";
 import { isLocalAddress, isSameAddress } from "./parse-addresses.ts";
 import { type ConfigProblem, formatDuration } from "./parse.ts";
-import { type CleanVariables, problem } from "./read.ts";
+import { type ReadVariables, problem } from "./read.ts";
 import type { VariableName } from "./variables.ts";
 
 // Rules between variables. A variable that was refused by itself has no value here, and is
 // not told a second time; what can be judged without it is judged.
 
 /** The upstream must be named. */
-export function urlRules(clean: CleanVariables): ConfigProblem[] {
+export function urlRules(clean: ReadVariables): ConfigProblem[] {
   return clean.given.has("PRESTO_URL") ? [] : [problem("PRESTO_URL", "is required and not set")];
 }
 
 /** Trusting one file alone needs the file. */
-export function trustRules({ values, given }: CleanVariables): ConfigProblem[] {
+export function trustRules({ values, given }: ReadVariables): ConfigProblem[] {
   if (values.PRESTO_CA_ONLY !== true || given.has("PRESTO_CA_FILE")) return [];
   return [problem("PRESTO_CA_FILE", "PRESTO_CA_ONLY is yes, and this is not set; nobody could be trusted")];
 }
 
 /** Who can reach what, and no address twice. A role that serves nothing does not bind PRESTO_LISTEN. */
-export function listenRules({ values }: CleanVariables): ConfigProblem[] {
+export function listenRules({ values }: ReadVariables): ConfigProblem[] {
   const control = values.PRESTO_CONTROL_LISTEN;
   const listeners: readonly (readonly [VariableName, readonly ListenAddress[]])[] = [
     ["PRESTO_LISTEN", values.PRESTO_ROLE === "rotator" ? [] : (values.PRESTO_LISTEN ?? [])],
@@ -66,7 +66,7 @@ function twice(
 }
 
 /** Waits that must fit into one another. */
-export function timeRules({ values }: CleanVariables): ConfigProblem[] {
+export function timeRules({ values }: ReadVariables): ConfigProblem[] {
   const {
     PRESTO_TIMEOUT: timeout,
     PRESTO_HOLD_MAX: hold,
@@ -96,12 +96,12 @@ export function timeRules({ values }: CleanVariables): ConfigProblem[] {
 // What each role must have, and what it must not. A role that was refused is not judged by.
 
 /** Does the role issue tokens? */
-export function issues({ values }: CleanVariables): boolean {
+export function issues({ values }: ReadVariables): boolean {
   return values.PRESTO_ROLE === "rotator" || values.PRESTO_ROLE === "all";
 }
 
 /** The role that can't issue holds no credentials: whoever breaks into it can then make no token. */
-export function proxyRules({ values, given }: CleanVariables): ConfigProblem[] {
+export function proxyRules({ values, given }: ReadVariables): ConfigProblem[] {
   if (values.PRESTO_ROLE !== "proxy") return [];
   return credentialNames
     .filter((name) => given.has(name))
@@ -113,7 +113,7 @@ export function proxyRules({ values, given }: CleanVariables): ConfigProblem[] {
 }
 
 /** A role that issues needs an account to issue with, and a store that it can write to. */
-export function issuerRules(clean: CleanVariables): ConfigProblem[] {
+export function issuerRules(clean: ReadVariables): ConfigProblem[] {
   const role = clean.values.PRESTO_ROLE;
   if (role === undefined || !issues(clean)) return [];
   const problems = accountRules(clean, role);
@@ -127,7 +127,7 @@ export function issuerRules(clean: CleanVariables): ConfigProblem[] {
   ];
 }
 
-function accountRules({ given }: CleanVariables, role: string): ConfigProblem[] {
+function accountRules({ given }: ReadVariables, role: string): ConfigProblem[] {
   // Beside the two others it is refused by credentialRules, and nothing is missing.
   if (given.has("PRESTO_CREDENTIALS")) return [];
   const email = given.has("PRESTO_EMAIL") || given.has("PRESTO_EMAIL_FILE");
@@ -173,14 +173,14 @@ export const credentialNames = [
 ] as const;
 
 /** A secret comes by value or by file. */
-export function formRules({ given }: CleanVariables): ConfigProblem[] {
+export function formRules({ given }: ReadVariables): ConfigProblem[] {
   return twoForms
     .filter(([byValue, byFile]) => given.has(byValue) && given.has(byFile))
     .map(([byValue, byFile]) => problem(byFile, `is given beside ${byValue}; only one of the two can be`));
 }
 
 /** A token by `env:` must be given. */
-export function tokenRules({ values, given }: CleanVariables): ConfigProblem[] {
+export function tokenRules({ values, given }: ReadVariables): ConfigProblem[] {
   if (values.PRESTO_STORE?.kind !== "env" || given.has("PRESTO_TOKEN") || given.has("PRESTO_TOKEN_FILE")) {
     return [];
   }
@@ -193,12 +193,12 @@ export function tokenRules({ values, given }: CleanVariables): ConfigProblem[] {
 }
 
 /** A sealed store needs its key. */
-export function storeRules({ values, given }: CleanVariables): ConfigProblem[] {
+export function storeRules({ values, given }: ReadVariables): ConfigProblem[] {
   return values.PRESTO_STORE?.kind === "file" ? keyRules(given, "PRESTO_STORE") : [];
 }
 
 /** Where credentials may lie, and that they are not there twice. */
-export function credentialRules({ values, given }: CleanVariables): ConfigProblem[] {
+export function credentialRules({ values, given }: ReadVariables): ConfigProblem[] {
   const address = values.PRESTO_CREDENTIALS;
   const problems: ConfigProblem[] = [];
   if (given.has("PRESTO_CREDENTIALS")) {
@@ -229,10 +229,7 @@ export function credentialRules({ values, given }: CleanVariables): ConfigProble
   return address === undefined || asked ? problems : [...problems, ...keyRules(given, "PRESTO_CREDENTIALS")];
 }
 
-function keyRules(
-  given: CleanVariables["given"],
-  of: "PRESTO_STORE" | "PRESTO_CREDENTIALS",
-): ConfigProblem[] {
+function keyRules(given: ReadVariables["given"], of: "PRESTO_STORE" | "PRESTO_CREDENTIALS"): ConfigProblem[] {
   if (given.has("PRESTO_STORE_KEY") || given.has("PRESTO_STORE_KEY_FILE")) return [];
   return [
     problem(

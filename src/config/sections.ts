@@ -1,5 +1,5 @@
-import type { WayOut } from "../connect/open.ts";
-import type { GatewaySource } from "../connect/proxy-url.ts";
+import type { EgressRoute } from "../connect/open.ts";
+import type { ProxySource } from "../connect/proxy-url.ts";
 import type { Trust } from "../connect/tls.ts";
 import type { EgressCheckSettings } from "../egress-ip/open.ts";
 import type { Origin } from "../lib/host.ts";
@@ -10,9 +10,9 @@ import type { IssuingOptions } from "../renewal/types.ts";
 import type { Secret } from "../secret.ts";
 import type { CredentialOptions, FileCredentialOptions, StoreOptions } from "../store/open.ts";
 import type { SecretSource } from "../store/secret-source.ts";
-import type { AdmissionLimits } from "../upstream/limiter.ts";
+import type { Limits } from "../upstream/limiter.ts";
 import type { CredentialAddress } from "./parse-secrets.ts";
-import { sound } from "./parse.ts";
+import { required } from "./parse.ts";
 import type { Values } from "./read.ts";
 
 /** The whole configuration, checked: what the composition root builds the program from. Durations are milliseconds, sizes bytes. */
@@ -25,7 +25,7 @@ export interface Config {
   readonly probeReference: string;
   readonly origin: Origin;
   readonly trust: Trust;
-  readonly wayOut: WayOut;
+  readonly egress: EgressRoute;
   /** Which addresses are registered, and who is asked for ours. */
   readonly egressCheck: EgressCheckSettings;
   readonly connectTimeoutMs: number;
@@ -38,7 +38,7 @@ export interface Config {
   /** The three wallet calls and those of PRESTO_OPERATIONS. */
   readonly operations: readonly Operation[];
   readonly maxBody: number;
-  readonly admission: AdmissionLimits;
+  readonly admission: Limits;
   readonly timeoutMs: number;
   readonly holdMaxMs: number;
   readonly drainMinMs: number;
@@ -53,24 +53,24 @@ export interface Config {
 /** What speaking to Presto needs. */
 export function upstreamOptions(
   values: Values,
-): Pick<Config, "origin" | "trust" | "wayOut" | "connectTimeoutMs"> {
+): Pick<Config, "origin" | "trust" | "egress" | "connectTimeoutMs"> {
   return {
-    origin: sound(values.PRESTO_URL),
+    origin: required(values.PRESTO_URL),
     trust: {
       caFile: values.PRESTO_CA_FILE,
-      caOnly: sound(values.PRESTO_CA_ONLY),
+      caOnly: required(values.PRESTO_CA_ONLY),
       pins: values.PRESTO_TLS_PINS ?? [],
     },
-    wayOut: { localAddress: values.PRESTO_EGRESS_ADDRESS, gateway: gatewaySource(values) },
-    connectTimeoutMs: sound(values.PRESTO_CONNECT_TIMEOUT),
+    egress: { localAddress: values.PRESTO_EGRESS_ADDRESS, proxy: proxySource(values) },
+    connectTimeoutMs: required(values.PRESTO_CONNECT_TIMEOUT),
   };
 }
 
-function gatewaySource({
-  PRESTO_EGRESS_PROXY: gateway,
+function proxySource({
+  PRESTO_EGRESS_PROXY: proxy,
   PRESTO_EGRESS_PROXY_FILE: path,
-}: Values): GatewaySource | undefined {
-  if (gateway !== undefined) return { kind: "value", gateway };
+}: Values): ProxySource | undefined {
+  if (proxy !== undefined) return { kind: "value", proxy };
   return path === undefined ? undefined : { kind: "file", path };
 }
 
@@ -81,7 +81,7 @@ export function egressCheckOptions(values: Values): EgressCheckSettings {
 
 /** What the chosen store needs. */
 export function storeOptions(values: Values): StoreOptions {
-  const store = sound(values.PRESTO_STORE);
+  const store = required(values.PRESTO_STORE);
   if (store.kind === "env") {
     return { kind: "env", token: secretSource(values.PRESTO_TOKEN, values.PRESTO_TOKEN_FILE) };
   }
@@ -90,16 +90,16 @@ export function storeOptions(values: Values): StoreOptions {
 
 /** What a role that issues needs; undefined for the one that does not. */
 export function issuingOptions(values: Values): IssuingOptions | undefined {
-  if (sound(values.PRESTO_ROLE) === "proxy") return undefined;
+  if (required(values.PRESTO_ROLE) === "proxy") return undefined;
   return {
     credentials: credentialOptions(values),
-    tokenName: sound(values.PRESTO_TOKEN_NAME),
-    tokenDays: sound(values.PRESTO_TOKEN_DAYS),
-    automatic: sound(values.PRESTO_RENEW) === "auto",
-    renewAt: sound(values.PRESTO_RENEW_AT),
+    tokenName: required(values.PRESTO_TOKEN_NAME),
+    tokenDays: required(values.PRESTO_TOKEN_DAYS),
+    automatic: required(values.PRESTO_RENEW) === "auto",
+    renewAt: required(values.PRESTO_RENEW_AT),
     window: values.PRESTO_RENEW_WINDOW,
-    probeEveryMs: sound(values.PRESTO_PROBE_EVERY),
-    settleMs: sound(values.PRESTO_SETTLE),
+    probeEveryMs: required(values.PRESTO_PROBE_EVERY),
+    settleMs: required(values.PRESTO_SETTLE),
   };
 }
 
@@ -123,5 +123,5 @@ function keySource(values: Values): SecretSource {
 }
 
 function secretSource(secret: Secret | undefined, path: string | undefined): SecretSource {
-  return secret === undefined ? { kind: "file", path: sound(path) } : { kind: "value", secret };
+  return secret === undefined ? { kind: "file", path: required(path) } : { kind: "value", secret };
 }

@@ -13,7 +13,7 @@ export function readEnvironment(): Environment {
 }
 
 /** What the environment would do to the program's promises. */
-export interface Dangers {
+export interface UnsafeEnvironment {
   readonly problems: readonly ConfigProblem[];
   /** Sentences: allowed, but an operator should know. */
   readonly warnings: readonly string[];
@@ -32,7 +32,7 @@ interface DangerousVariable extends Danger {
   readonly exceptWith?: string;
 }
 
-export const dangerousVariables: readonly DangerousVariable[] = [
+export const unsafeVariables: readonly DangerousVariable[] = [
   {
     name: "NODE_TLS_REJECT_UNAUTHORIZED",
     // Node looks for exactly this value (lib/_tls_wrap.js).
@@ -57,7 +57,7 @@ export const dangerousVariables: readonly DangerousVariable[] = [
 ];
 
 /** In NODE_OPTIONS, or behind `node`. */
-export const dangerousFlags: readonly Danger[] = [
+export const unsafeFlags: readonly Danger[] = [
   { name: "--inspect*", reason: "opens a debugger, which can read the token out of memory" },
   { name: "--tls-keylog", reason: "writes the keys of TLS connections to a file" },
   { name: "--tls-min-v1.0", reason: "allows TLS versions that are broken" },
@@ -81,8 +81,8 @@ const loadingFlags =
  * Judges what Node was started under. A flag does the same in NODE_OPTIONS as behind `node`.
  * An empty variable counts as not set. No value is shown.
  */
-export function findDangers(env: NodeJS.ProcessEnv, execArgv: readonly string[]): Dangers {
-  const problems = dangerousVariables
+export function findUnsafe(env: NodeJS.ProcessEnv, execArgv: readonly string[]): UnsafeEnvironment {
+  const problems = unsafeVariables
     .filter((danger) => isSetTo(danger, env[danger.name]))
     .map(({ name, reason }): ConfigProblem => ({ variable: name, wrong: reason, example: `unset ${name}` }));
   const warnings: string[] = [];
@@ -94,7 +94,7 @@ export function findDangers(env: NodeJS.ProcessEnv, execArgv: readonly string[])
     ...flagNames(execArgv).map((flag) => ({ flag, where: "node" })),
   ];
   for (const { flag, where } of flags) {
-    const danger = dangerousFlags.find(({ name }) => isFlag(name, flag));
+    const danger = unsafeFlags.find(({ name }) => isFlag(name, flag));
     if (danger !== undefined) {
       problems.push({
         variable: `${where} ${flag}`,

@@ -38,7 +38,7 @@ import {
   parseTokenName,
   parseYesNo,
   quote,
-  RefusedValue,
+  InvalidValue,
 } from "./parse.ts";
 
 // The parsers themselves know nothing of envalid: a health check reads two addresses, and must start fast.
@@ -79,6 +79,6 @@ const levels: readonly LogLevel[] = ["trace", "debug", "info", "warn", "error", 
 
 export const logLevel = makeExactValidator((text): LogLevel => {
   const level = levels.find((known) => known === text);
-  if (level === undefined) throw new RefusedValue(`${quote(text)} is not a log level (${levels.join(", ")})`);
+  if (level === undefined) throw new InvalidValue(`${quote(text)} is not a log level (${levels.join(", ")})`);
   return level;
 });

@@ -1,10 +1,10 @@
 import { formatListenAddress } from "../listen/address.ts";
 import { isLocalAddress } from "./parse-addresses.ts";
-import type { CleanVariables, Values } from "./read.ts";
+import type { ReadVariables, Values } from "./read.ts";
 import type { VariableName } from "./variables.ts";
 
 /** Sentences about what is allowed but odd. */
-export function oddities({ values, given }: CleanVariables): string[] {
+export function warnings({ values, given }: ReadVariables): string[] {
   return [
     ...(values.PRESTO_ROLE === "rotator" ? [] : servingOddities(values)),
     ...(values.PRESTO_ROLE === "proxy" ? [] : issuingOddities(values, given)),

@@ -86,17 +86,17 @@ export function onAbort(signal: AbortSignal, run: (reason: Error) => void): () =
 }
 
 /** Reads an answer out of all bytes that came so far: undefined while it is not whole. Throws a `ConnectError` for one that it does not accept. */
-export type ReadAnswer<T> = (bytes: Buffer) => T | undefined;
+export type ReadReply<T> = (bytes: Buffer) => T | undefined;
 
 /**
  * Says something on a connection and waits for what is said back. The connection goes on to
  * be whoever opened it's to close.
  * @returns a rejection with a `ConnectError`, or with what the attempt was aborted for
  */
-export function ask<T>(
+export function request<T>(
   socket: Socket,
   say: string | Buffer,
-  read: ReadAnswer<T>,
+  read: ReadReply<T>,
   { signal }: Attempt,
 ): Promise<T> {
   return new Promise((resolve, reject) => {

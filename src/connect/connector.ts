@@ -33,7 +33,7 @@ export interface Connector {
   connect(done: Connected): Writable;
   /**
    * Reads the CA file again and forgets all sessions; connections that are up stay.
-   * @throws Failure `configuration` if the file can't be used; what was trusted stays trusted
+   * @throws CommandError `configuration` if the file can't be used; what was trusted stays trusted
    */
   reload(): void;
 }
@@ -48,14 +48,14 @@ interface RememberedSession {
   readonly context: SecureContext;
 }
 
-/** @throws Failure `configuration` if the CA file can't be used */
+/** @throws CommandError `configuration` if the CA file can't be used */
 export function createConnector(options: ConnectOptions): Connector {
   const { origin, trust, clock, signals } = options;
   const anchors = options.anchors ?? createTrustAnchors(trust);
   let session: RememberedSession | undefined;
   const { context } = anchors;
   const route =
-    options.route ?? createRoute({ localAddress: undefined, gateway: () => undefined, context, clock });
+    options.route ?? createRoute({ localAddress: undefined, proxy: () => undefined, context, clock });
   const seeCertificate = createCertificateWatch({ host: origin.host, clock, signals });
 
   function resumable(): RememberedSession | undefined {

@@ -1,9 +1,9 @@
 import type { Socket } from "node:net";
 
 import { authorityOf, type Endpoint } from "../lib/host.ts";
-import { ask, type Attempt } from "./attempt.ts";
+import { request, type Attempt } from "./attempt.ts";
 import { ConnectError } from "./errors.ts";
-import type { GatewayLogin } from "./proxy-url.ts";
+import type { ProxyLogin } from "./proxy-url.ts";
 
 /** Bytes of an answer's head, interim answers included. */
 const largestHead = 8 * 1024;
@@ -16,7 +16,7 @@ const largestHead = 8 * 1024;
 export async function openHttpTunnel(
   socket: Socket,
   target: Endpoint,
-  login: GatewayLogin | undefined,
+  login: ProxyLogin | undefined,
   attempt: Attempt,
 ): Promise<void> {
   attempt.stage = {
@@ -27,12 +27,12 @@ export async function openHttpTunnel(
   const authority = authorityOf(target);
   const lines = [`CONNECT ${authority} HTTP/1.1`, `Host: ${authority}`];
   if (login !== undefined) lines.push(`Proxy-Authorization: Basic ${basicCredentials(login)}`);
-  const status = await ask(socket, `${lines.join("\r\n")}\r\n\r\n`, readStatus, attempt);
+  const status = await request(socket, `${lines.join("\r\n")}\r\n\r\n`, readStatus, attempt);
   if (status < 200 || status > 299) throw refusal(status, login !== undefined);
 }
 
 /** RFC 7617 section 2, in UTF-8. */
-function basicCredentials({ user, password }: GatewayLogin): string {
+function basicCredentials({ user, password }: ProxyLogin): string {
   return Buffer.from(`${user.reveal()}:${password.reveal()}`, "utf8").toString("base64");
 }
 

@@ -3,24 +3,24 @@ import { createWatchedFile } from "../files/watch.ts";
 import type { Origin } from "../lib/host.ts";
 import { noSignals, type Signals } from "../observe/events.ts";
 import { type Connector, createConnector, watchTrust } from "./connector.ts";
-import { type GatewaySource, readGateway } from "./proxy-url.ts";
+import { type ProxySource, readProxy } from "./proxy-url.ts";
 import { createRoute } from "./route.ts";
 import { ensureLocalAddress } from "./tcp.ts";
 import { createTrustAnchors, type Trust } from "./tls.ts";
 
 /** How this process is told to leave its machine. */
-export interface WayOut {
+export interface EgressRoute {
   /** Address of this machine (PRESTO_EGRESS_ADDRESS); undefined: as the system chooses. */
   readonly localAddress: string | undefined;
   /** Egress proxy (PRESTO_EGRESS_PROXY); undefined: straight. */
-  readonly gateway: GatewaySource | undefined;
+  readonly proxy: ProxySource | undefined;
 }
 
 export interface EgressOptions {
   readonly origin: Origin;
   readonly trust: Trust;
   /** Undefined: straight, from the address that the system chooses. */
-  readonly wayOut?: WayOut | undefined;
+  readonly egress?: EgressRoute | undefined;
   /** Everything until TLS is up, milliseconds. */
   readonly connectTimeoutMs: number;
 }
@@ -35,7 +35,7 @@ export interface Egress {
   describeRoute(): string;
   /**
    * Reads the CA file and the egress proxy's file again. Connections that are up stay.
-   * @throws Failure `configuration` if one can't be used; what was in use stays in use
+   * @throws CommandError `configuration` if one can't be used; what was in use stays in use
    */
   reload(): Promise<void>;
   /** Ends the watching of files. Connections that are up stay. */
@@ -44,32 +44,32 @@ export interface Egress {
 
 /**
  * Makes ready to leave this machine: reads what has to be read, and follows the files' changes.
- * @throws Failure `configuration`: a local address that this machine does not have, a CA file or egress proxy's file that can't be used
+ * @throws CommandError `configuration`: a local address that this machine does not have, a CA file or egress proxy's file that can't be used
  */
 export async function openEgress(
   options: EgressOptions,
   { clock, signals }: { readonly clock: Clock; readonly signals: Signals },
 ): Promise<Egress> {
-  const { origin, trust, wayOut, connectTimeoutMs: timeoutMs } = options;
-  const { localAddress, gateway: source } = wayOut ?? { localAddress: undefined, gateway: undefined };
+  const { origin, trust, egress: configured, connectTimeoutMs: timeoutMs } = options;
+  const { localAddress, proxy: source } = configured ?? { localAddress: undefined, proxy: undefined };
   const anchors = createTrustAnchors(trust);
   if (localAddress !== undefined) await ensureLocalAddress(localAddress);
-  let gateway = source === undefined ? undefined : await readGateway(source);
-  const route = createRoute({ localAddress, gateway: () => gateway, context: anchors.context, clock });
+  let proxy = source === undefined ? undefined : await readProxy(source);
+  const route = createRoute({ localAddress, proxy: () => proxy, context: anchors.context, clock });
   const connector = createConnector({ origin, trust, anchors, route, timeoutMs, clock, signals });
   const trustWatch = watchTrust({ connector, trust, clock, signals });
-  const gatewayWatch =
+  const proxyWatch =
     source?.kind !== "file"
       ? undefined
-      : createWatchedFile({ path: source.path, clock, onChange: () => void followGateway() });
+      : createWatchedFile({ path: source.path, clock, onChange: () => void followProxy() });
 
-  async function reloadGateway(): Promise<void> {
-    if (source !== undefined) gateway = await readGateway(source);
+  async function reloadProxy(): Promise<void> {
+    if (source !== undefined) proxy = await readProxy(source);
   }
 
-  async function followGateway(): Promise<void> {
+  async function followProxy(): Promise<void> {
     try {
-      await reloadGateway();
+      await reloadProxy();
     } catch (error) {
       signals.warned(
         "The egress proxy's file has changed and can't be used; the proxy that was in use stays in use.",
@@ -92,12 +92,12 @@ export async function openEgress(
       }),
     describeRoute: () => route.describe(),
     async reload() {
-      const ends = await Promise.allSettled([Promise.try(anchors.reload), reloadGateway()]);
+      const ends = await Promise.allSettled([Promise.try(anchors.reload), reloadProxy()]);
       for (const end of ends) if (end.status === "rejected") throw end.reason;
     },
     close() {
       trustWatch.close();
-      gatewayWatch?.close();
+      proxyWatch?.close();
     },
   };
 }

@@ -1,28 +1,32 @@
-import { Failure, systemCode } from "../errors.ts";
+import { CommandError, systemCode } from "../errors.ts";
 import { type BoundedRead, readBounded } from "../files/io.ts";
 import { authorityOf, canonicalHost, type Endpoint } from "../lib/host.ts";
 import { Secret } from "../secret.ts";
 
 /** Whom an egress proxy lets through. Both are secrets: the user's name is often half of the password. */
-export interface GatewayLogin {
+export interface ProxyLogin {
   readonly user: Secret;
   readonly password: Secret;
 }
 
 /** An egress proxy: `http` and `https` speak CONNECT (RFC 9110 section 9.3.6), the latter over TLS of its own; `socks5` is RFC 1928. */
-export interface Gateway extends Endpoint {
+export interface EgressProxy extends Endpoint {
   readonly kind: "http" | "https" | "socks5";
-  readonly login: GatewayLogin | undefined;
+  readonly login: ProxyLogin | undefined;
 }
 
-/** Either a gateway, or what is wrong with its text, as the rest of a sentence that begins with the text's name. It never quotes the text, which holds a password. */
-export type ParsedGateway =
-  | { readonly gateway: Gateway; readonly wrong?: undefined }
-  | { readonly gateway?: undefined; readonly wrong: string };
+/** Either a proxy, or what is wrong with its text, as the rest of a sentence that begins with the text's name. It never quotes the text, which holds a password. */
+export type ParsedProxy =
+  | { readonly proxy: EgressProxy; readonly wrong?: undefined }
+  | { readonly proxy?: undefined; readonly wrong: string };
 
-const kinds: Readonly<Record<string, Gateway["kind"]>> = { http: "http", https: "https", socks5: "socks5" };
+const kinds: Readonly<Record<string, EgressProxy["kind"]>> = {
+  http: "http",
+  https: "https",
+  socks5: "socks5",
+};
 
-const gatewayText = /^([^/@]*):\/\/(?:(.*)@)?(\[[^\]]*\]|[^:@[\]]*)(?::(\d*))?\/?$/s;
+const proxyText = /^([^/@]*):\/\/(?:(.*)@)?(\[[^\]]*\]|[^:@[\]]*)(?::(\d*))?\/?$/s;
 
 /**
  * Reads `http://[user:password@]host:port`, `https://…` or `socks5://…`. The port must be
@@ -31,8 +35,8 @@ const gatewayText = /^([^/@]*):\/\/(?:(.*)@)?(\[[^\]]*\]|[^:@[\]]*)(?::(\d*))?\/
  *
  * Not by `new URL`, which drops a port that is the scheme's own and takes much for a host.
  */
-export function parseGateway(text: string): ParsedGateway {
-  const [, scheme = "", userInfo, hostText = "", portText] = gatewayText.exec(text) ?? [];
+export function parseProxyUrl(text: string): ParsedProxy {
+  const [, scheme = "", userInfo, hostText = "", portText] = proxyText.exec(text) ?? [];
   const kind = Object.hasOwn(kinds, scheme.toLowerCase()) ? kinds[scheme.toLowerCase()] : undefined;
   if (kind === undefined) return { wrong: schemeFault(text) };
   if (userInfo !== undefined && /[/?#\s]/.test(userInfo))
@@ -49,9 +53,9 @@ export function parseGateway(text: string): ParsedGateway {
     return { wrong: "has no port; write it after the host, as :3128" };
   const port = Number(portText);
   if (port < 1 || port > 65_535) return { wrong: "has a port that does not exist" };
-  if (userInfo === undefined) return { gateway: { kind, host, port, login: undefined } };
+  if (userInfo === undefined) return { proxy: { kind, host, port, login: undefined } };
   const login = parseLogin(userInfo, kind);
-  return typeof login === "string" ? { wrong: login } : { gateway: { kind, host, port, login } };
+  return typeof login === "string" ? { wrong: login } : { proxy: { kind, host, port, login } };
 }
 
 function schemeFault(text: string): string {
@@ -66,7 +70,7 @@ function schemeFault(text: string): string {
 const longest = 255;
 
 /** @returns what is wrong, where something is */
-function parseLogin(userInfo: string, kind: Gateway["kind"]): GatewayLogin | string {
+function parseLogin(userInfo: string, kind: EgressProxy["kind"]): ProxyLogin | string {
   const colon = userInfo.indexOf(":");
   const user = percentDecoded(colon === -1 ? userInfo : userInfo.slice(0, colon));
   const password = percentDecoded(colon === -1 ? "" : userInfo.slice(colon + 1));
@@ -91,13 +95,13 @@ function percentDecoded(text: string): string | undefined {
 }
 
 /** For people: `http://gateway.example:3128`, without user and password. */
-export function describeGateway(gateway: Gateway): string {
-  return `${gateway.kind}://${authorityOf(gateway)}`;
+export function describeProxy(proxy: EgressProxy): string {
+  return `${proxy.kind}://${authorityOf(proxy)}`;
 }
 
 /** An egress proxy given by value, or by the path of a file that is read again when it changes. */
-export type GatewaySource =
-  | { readonly kind: "value"; readonly gateway: Gateway }
+export type ProxySource =
+  | { readonly kind: "value"; readonly proxy: EgressProxy }
   | { readonly kind: "file"; readonly path: string };
 
 /** Bytes. A path given by mistake is not read whole. */
@@ -105,10 +109,10 @@ const maxBytes = 8 * 1024;
 
 /**
  * Reads the egress proxy afresh.
- * @throws Failure `configuration` that says what is wrong with the file, and quotes nothing of it
+ * @throws CommandError `configuration` that says what is wrong with the file, and quotes nothing of it
  */
-export async function readGateway(source: GatewaySource): Promise<Gateway> {
-  if (source.kind === "value") return source.gateway;
+export async function readProxy(source: ProxySource): Promise<EgressProxy> {
+  if (source.kind === "value") return source.proxy;
   const { path } = source;
   let read: BoundedRead;
   try {
@@ -133,13 +137,13 @@ export async function readGateway(source: GatewaySource): Promise<Gateway> {
       // Such files may be mounts, owned and readable as the platform likes. But who may write it chooses the way out.
       if ((read.mode & 0o022) !== 0)
         throw refused(`${path} may be written by its group or by others; run: chmod go-w ${path}`);
-      const { gateway, wrong } = parseGateway(read.bytes.toString("utf8").replace(/\r?\n$/, ""));
-      if (gateway === undefined) throw refused(`what ${path} holds ${wrong}`);
-      return gateway;
+      const { proxy, wrong } = parseProxyUrl(read.bytes.toString("utf8").replace(/\r?\n$/, ""));
+      if (proxy === undefined) throw refused(`what ${path} holds ${wrong}`);
+      return proxy;
     }
   }
 }
 
-function refused(what: string, cause?: unknown): Failure {
-  return new Failure("configuration", `PRESTO_EGRESS_PROXY_FILE: ${what}`, cause);
+function refused(what: string, cause?: unknown): CommandError {
+  return new CommandError("configuration", `PRESTO_EGRESS_PROXY_FILE: ${what}`, cause);
 }

@@ -5,14 +5,14 @@ import type { Endpoint } from "../lib/host.ts";
 import type { Attempt } from "./attempt.ts";
 import { ConnectError, onTheWayToProxy } from "./errors.ts";
 import { openHttpTunnel } from "./http-connect.ts";
-import { describeGateway, type Gateway } from "./proxy-url.ts";
+import { describeProxy, type EgressProxy } from "./proxy-url.ts";
 import { openSocksTunnel } from "./socks5.ts";
 import { openTcp, type TcpOptions } from "./tcp.ts";
 import { startTls } from "./tls.ts";
 
 export interface RouteOptions extends TcpOptions {
   /** The egress proxy in force, asked for each connection; answers undefined where there is none. */
-  readonly gateway: () => Gateway | undefined;
+  readonly proxy: () => EgressProxy | undefined;
   /** Whom a proxy's own certificate must come from; asked only for one that is reached over TLS. */
   readonly context: () => SecureContext;
 }
@@ -31,30 +31,30 @@ export interface Route {
 export function createRoute(options: RouteOptions): Route {
   return {
     open(target, attempt) {
-      const gateway = options.gateway();
-      return gateway === undefined
+      const proxy = options.proxy();
+      return proxy === undefined
         ? openTcp(target, options, attempt)
-        : openThrough(gateway, target, options, attempt);
+        : openThrough(proxy, target, options, attempt);
     },
     describe() {
-      const gateway = options.gateway();
-      const way = gateway === undefined ? "direct" : describeGateway(gateway);
+      const proxy = options.proxy();
+      const way = proxy === undefined ? "direct" : describeProxy(proxy);
       return options.localAddress === undefined ? way : `${way} from ${options.localAddress}`;
     },
   };
 }
 
 async function openThrough(
-  gateway: Gateway,
+  proxy: EgressProxy,
   target: Endpoint,
   options: RouteOptions,
   attempt: Attempt,
 ): Promise<Socket> {
   try {
-    const socket = await reach(gateway, options, attempt);
-    const openTunnel = gateway.kind === "socks5" ? openSocksTunnel : openHttpTunnel;
+    const socket = await reach(proxy, options, attempt);
+    const openTunnel = proxy.kind === "socks5" ? openSocksTunnel : openHttpTunnel;
     try {
-      await openTunnel(socket, target, gateway.login, attempt);
+      await openTunnel(socket, target, proxy.login, attempt);
     } catch (error) {
       socket.destroy();
       throw error;
@@ -65,10 +65,10 @@ async function openThrough(
   }
 }
 
-async function reach(gateway: Gateway, options: RouteOptions, attempt: Attempt): Promise<Socket> {
-  const socket = await openTcp(gateway, options, attempt);
-  if (gateway.kind !== "https") return socket;
-  const { host } = gateway;
+async function reach(proxy: EgressProxy, options: RouteOptions, attempt: Attempt): Promise<Socket> {
+  const socket = await openTcp(proxy, options, attempt);
+  if (proxy.kind !== "https") return socket;
+  const { host } = proxy;
   attempt.stage = { waitsFor: "no TLS", place: "presto", proxyStatus: "connection_timeout" };
   return startTls(
     {

@@ -2,9 +2,9 @@ import { isIP, type Socket } from "node:net";
 
 import type { Endpoint } from "../lib/host.ts";
 import { addressBytes } from "../lib/ip.ts";
-import { ask, type Attempt } from "./attempt.ts";
+import { request, type Attempt } from "./attempt.ts";
 import { ConnectError } from "./errors.ts";
-import type { GatewayLogin } from "./proxy-url.ts";
+import type { ProxyLogin } from "./proxy-url.ts";
 
 const version = 5;
 const methods = { none: 0, password: 2, noneAcceptable: 0xff } as const;
@@ -18,15 +18,20 @@ const addressTypes = { ipv4: 1, name: 3, ipv6: 4 } as const;
 export async function openSocksTunnel(
   socket: Socket,
   target: Endpoint,
-  login: GatewayLogin | undefined,
+  login: ProxyLogin | undefined,
   attempt: Attempt,
 ): Promise<void> {
   attempt.stage = waitingFor("its choice of a method");
   const offered: number[] = login === undefined ? [methods.none] : [methods.none, methods.password];
-  const method = await ask(socket, Buffer.from([version, offered.length, ...offered]), readMethod, attempt);
+  const method = await request(
+    socket,
+    Buffer.from([version, offered.length, ...offered]),
+    readMethod,
+    attempt,
+  );
   if (method === methods.password && login !== undefined) {
     attempt.stage = waitingFor("its word on user and password");
-    const status = await ask(socket, loginRequest(login), readLoginStatus, attempt);
+    const status = await request(socket, loginRequest(login), readLoginStatus, attempt);
     if (status !== 0)
       throw refused("refused the user and password of PRESTO_EGRESS_PROXY", "proxy_configuration_error");
   } else if (method !== methods.none) {
@@ -38,7 +43,7 @@ export async function openSocksTunnel(
     );
   }
   attempt.stage = waitingFor("its reply to the request");
-  const reply = await ask(socket, connectRequest(target), readReply, attempt);
+  const reply = await request(socket, connectRequest(target), readReply, attempt);
   if (reply !== 0) throw replyError(reply);
 }
 
@@ -51,7 +56,7 @@ function waitingFor(what: string): Attempt["stage"] {
 }
 
 /** RFC 1929 section 2. */
-function loginRequest({ user, password }: GatewayLogin): Buffer {
+function loginRequest({ user, password }: ProxyLogin): Buffer {
   return Buffer.concat([Buffer.from([1]), counted(user.reveal()), counted(password.reveal())]);
 }
 

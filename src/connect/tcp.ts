@@ -4,7 +4,7 @@ import { connect, isIP, isIPv4, type Socket } from "node:net";
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 
 import type { Clock, Timer } from "../clock.ts";
-import { Failure, systemCode } from "../errors.ts";
+import { CommandError, systemCode } from "../errors.ts";
 import type { Endpoint } from "../lib/host.ts";
 import { type Attempt, onAbort, type Stage } from "./attempt.ts";
 import { ConnectError, toConnectError } from "./errors.ts";
@@ -215,7 +215,7 @@ export function parseLocalAddress(text: string): ParsedLocalAddress {
  * Makes sure that this machine has the address: by taking it for a moment, because what a
  * machine may leave from is more than what its interfaces list (all of 127.0.0.0/8, routes of
  * type `local`). A datagram socket, since nobody can connect to it meanwhile.
- * @throws Failure `configuration` that lists the addresses that it has
+ * @throws CommandError `configuration` that lists the addresses that it has
  */
 export function ensureLocalAddress(address: string): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -223,7 +223,7 @@ export function ensureLocalAddress(address: string): Promise<void> {
     socket.once("error", (error) => {
       socket.close();
       reject(
-        new Failure(
+        new CommandError(
           "configuration",
           `PRESTO_EGRESS_ADDRESS: ${address} is not an address of this machine (${systemCode(error) ?? "unknown cause"}); it has ${listAddresses(networkInterfaces())}`,
           error,

@@ -11,7 +11,7 @@ import {
   type TLSSocket,
 } from "node:tls";
 
-import { Failure, systemCode } from "../errors.ts";
+import { CommandError, systemCode } from "../errors.ts";
 import { type Attempt, onAbort } from "./attempt.ts";
 import { ConnectError, toConnectError } from "./errors.ts";
 
@@ -32,7 +32,7 @@ function readCertificates(path: string): string[] {
   try {
     text = readFileSync(path, "latin1");
   } catch (error) {
-    throw new Failure(
+    throw new CommandError(
       "configuration",
       `PRESTO_CA_FILE: ${path} can't be read (${systemCode(error) ?? "unknown cause"}); give the path of a PEM file that this user may read`,
       error,
@@ -40,7 +40,7 @@ function readCertificates(path: string): string[] {
   }
   const blocks = text.match(pemBlock) ?? [];
   if (blocks.length === 0) {
-    throw new Failure(
+    throw new CommandError(
       "configuration",
       `PRESTO_CA_FILE: ${path} holds no PEM certificate; it must have at least one "BEGIN CERTIFICATE" block`,
     );
@@ -49,7 +49,7 @@ function readCertificates(path: string): string[] {
     try {
       return new X509Certificate(block);
     } catch (error) {
-      throw new Failure(
+      throw new CommandError(
         "configuration",
         `PRESTO_CA_FILE: certificate ${index + 1} of ${path} can't be parsed; replace that block`,
         error,
@@ -65,7 +65,7 @@ function readCertificates(path: string): string[] {
  *
  * Node's bundled roots are named outright, so nothing in the environment can add a trust
  * anchor: `tls.getCACertificates()` would obey NODE_EXTRA_CA_CERTS and SSL_CERT_FILE.
- * @throws Failure `configuration` if the CA file can't be used
+ * @throws CommandError `configuration` if the CA file can't be used
  */
 export function createTrustContext(trust: Pick<Trust, "caFile" | "caOnly">): SecureContext {
   const own = trust.caFile === undefined ? [] : readCertificates(trust.caFile);
@@ -103,11 +103,11 @@ export function verifyPeer(
 export interface TrustAnchors {
   /** Another object after each reload. */
   context(): SecureContext;
-  /** Reads the CA file again. @throws Failure `configuration` if it can't be used; what was trusted stays trusted */
+  /** Reads the CA file again. @throws CommandError `configuration` if it can't be used; what was trusted stays trusted */
   reload(): void;
 }
 
-/** @throws Failure `configuration` if the CA file can't be used */
+/** @throws CommandError `configuration` if the CA file can't be used */
 export function createTrustAnchors(trust: Pick<Trust, "caFile" | "caOnly">): TrustAnchors {
   let context = createTrustContext(trust);
   return {

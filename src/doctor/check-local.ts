@@ -22,13 +22,13 @@ import {
   ok,
   sentenceOf,
   skip,
-  spanOf,
-  type Tried,
+  durationText,
+  type Attempted,
   warn,
 } from "./finding.ts";
 
 /** All that is wrong with the configuration, in one line. */
-export function judgeConfiguration({ problems, warnings }: ConfigurationFacts): Finding {
+export function checkConfiguration({ problems, warnings }: ConfigurationFacts): Finding {
   if (problems.length > 0) {
     const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
     const wrong = problems.map(({ variable, wrong: what }) => `${variable}: ${what}`).join("; ");
@@ -54,7 +54,7 @@ export const storeMends: Readonly<Record<StoreErrorCode, string>> = {
 };
 
 /** Does the store open, with this key and these modes; and can a role that issues write it? */
-export function judgeStore(tried: Tried<ReadStore>, options: StoreOptions, mustWrite: boolean): Finding {
+export function checkStore(tried: Attempted<ReadStore>, options: StoreOptions, mustWrite: boolean): Finding {
   const { kind } = options;
   if (tried.kind === "late") return fail("store", "unreachable", lateDetail, lateMend);
   if (tried.kind === "failed") return unreadable(tried.error, kind);
@@ -111,7 +111,7 @@ export interface TokenFacts {
 const warnFromDays = 7;
 
 /** Is a token there, how long does it live, and does anything stand in the way of the next one? */
-export function judgeToken(facts: TokenFacts): Finding[] {
+export function checkToken(facts: TokenFacts): Finding[] {
   return [judgePresence(facts), judgeLife(facts), judgeRenewal(facts)];
 }
 
@@ -153,7 +153,7 @@ function judgeLife({ record, store, issuing, now }: TokenFacts): Finding {
       ? warn("token-life", detail, "Start the sidecar, which renews it at once; where one runs, see its log.")
       : fail("token-life", "refused", detail, "Have the role that issues renew it, or import a live one.");
   }
-  const detail = `The token lives for ${spanOf(left)}, until ${expiresAt.toISOString()}.`;
+  const detail = `The token lives for ${durationText(left)}, until ${expiresAt.toISOString()}.`;
   if (issuing?.automatic !== true) {
     return daysLeft(left) < warnFromDays
       ? warn("token-life", detail, "See that the role that issues runs, or put a newer one there in time.")
@@ -196,8 +196,8 @@ function judgeRenewal({ record, store, issuing }: TokenFacts): Finding {
 }
 
 /** Can the account's e-mail and password be read, and is the password settled? Neither is ever shown. */
-export function judgeCredentials(
-  tried: Tried<StoredCredentials | undefined>,
+export function checkCredentials(
+  tried: Attempted<StoredCredentials | undefined>,
   kind: CredentialOptions["kind"],
 ): Finding {
   if (tried.kind === "late") return fail("credentials", "unreachable", lateDetail, lateMend);
@@ -240,7 +240,7 @@ export interface ReadStore {
   readonly folderFault: string | undefined;
 }
 
-/** Reads the store as `start` does, and writes nothing. @throws StoreError or Failure as the store does */
+/** Reads the store as `start` does, and writes nothing. @throws StoreError or CommandError as the store does */
 export async function readRecord(options: StoreOptions, clock: Clock): Promise<ReadStore> {
   const store = await openStore(options, { clock });
   try {

@@ -1,7 +1,7 @@
 import { ConnectError } from "../connect/errors.ts";
-import { describeGateway } from "../connect/proxy-url.ts";
+import { describeProxy } from "../connect/proxy-url.ts";
 import { systemCode } from "../errors.ts";
-import type { SeenCertificate, TriedTls, WayOutFacts } from "./dial.ts";
+import type { SeenCertificate, TriedTls, RouteFacts } from "./dial.ts";
 import {
   daysLeft,
   fail,
@@ -11,29 +11,29 @@ import {
   ok,
   sentenceOf,
   skip,
-  spanOf,
+  durationText,
   warn,
 } from "./finding.ts";
 
 /** The name, the address left from, the egress proxy, and the way to Presto's door. */
-export function judgeWayOut(facts: WayOutFacts): Finding[] {
-  return [judgeName(facts), judgeSource(facts), judgeGateway(facts), judgeRoute(facts)];
+export function checkRoute(facts: RouteFacts): Finding[] {
+  return [judgeName(facts), judgeSource(facts), checkProxy(facts), judgeRoute(facts)];
 }
 
 /** Why no connection was had, and whose part it was. */
 function faultOf({
   connection,
-}: WayOutFacts): { readonly error: unknown; readonly place: string } | undefined {
+}: RouteFacts): { readonly error: unknown; readonly place: string } | undefined {
   if (connection?.kind === "failed") return { error: connection.error, place: "presto" };
   if (connection?.kind !== "done" || connection.value.kind !== "no-route") return undefined;
   const { error } = connection.value;
   return { error, place: error instanceof ConnectError ? error.place : "presto" };
 }
 
-function judgeName({ upstream, gateway, addresses }: WayOutFacts): Finding {
+function judgeName({ upstream, proxy, addresses }: RouteFacts): Finding {
   const { host } = upstream.origin;
   if (addresses === undefined) {
-    return gateway === undefined
+    return proxy === undefined
       ? skip("dns", `${host} is an address, so there is no name to resolve.`)
       : skip("dns", `The egress proxy resolves ${host}.`);
   }
@@ -51,9 +51,9 @@ function judgeName({ upstream, gateway, addresses }: WayOutFacts): Finding {
   return fail("dns", "unreachable", detail, mend);
 }
 
-function judgeSource(facts: WayOutFacts): Finding {
+function judgeSource(facts: RouteFacts): Finding {
   const { upstream, localAddress: taken, connection } = facts;
-  const configured = upstream.wayOut.localAddress;
+  const configured = upstream.egress.localAddress;
   const mend = "Set PRESTO_EGRESS_ADDRESS to an address that this machine has, or give it that address.";
   if (taken?.kind === "failed") return fail("source-address", "configuration", sentenceOf(taken.error), mend);
   if (taken?.kind === "late") return fail("source-address", "unreachable", lateDetail, lateMend);
@@ -89,19 +89,19 @@ function withoutZone(address: string): string {
   return address.replace(/%.*$/, "");
 }
 
-function judgeGateway(facts: WayOutFacts): Finding {
-  const { gateway, connection } = facts;
-  if (gateway === undefined) return skip("egress-proxy", "PRESTO_EGRESS_PROXY is not set.");
-  if (gateway.kind === "late") return fail("egress-proxy", "unreachable", lateDetail, lateMend);
-  if (gateway.kind === "failed") {
+function checkProxy(facts: RouteFacts): Finding {
+  const { proxy, connection } = facts;
+  if (proxy === undefined) return skip("egress-proxy", "PRESTO_EGRESS_PROXY is not set.");
+  if (proxy.kind === "late") return fail("egress-proxy", "unreachable", lateDetail, lateMend);
+  if (proxy.kind === "failed") {
     return fail(
       "egress-proxy",
       "configuration",
-      sentenceOf(gateway.error),
+      sentenceOf(proxy.error),
       "Put the egress proxy's URL there, such as http://gateway.example:3128.",
     );
   }
-  const name = `${describeGateway(gateway.value)}${gateway.value.login === undefined ? "" : " (with user and password)"}`;
+  const name = `${describeProxy(proxy.value)}${proxy.value.login === undefined ? "" : " (with user and password)"}`;
   const fault = faultOf(facts);
   if (fault?.place === "egress-proxy") {
     return fail(
@@ -117,8 +117,8 @@ function judgeGateway(facts: WayOutFacts): Finding {
   return skip("egress-proxy", `${name} is configured; no connection was had that would show it in use.`);
 }
 
-function judgeRoute(facts: WayOutFacts): Finding {
-  const { upstream, connection, gateway } = facts;
+function judgeRoute(facts: RouteFacts): Finding {
+  const { upstream, connection, proxy } = facts;
   const { host, port } = upstream.origin;
   if (connection === undefined) {
     return skip("route", `Nothing was tried: first mend ${unusable(facts)}.`);
@@ -127,7 +127,7 @@ function judgeRoute(facts: WayOutFacts): Finding {
   if (connection.kind === "late") return fail("route", "unreachable", lateDetail, lateMend);
   const fault = faultOf(facts);
   if (fault === undefined) {
-    const way = gateway === undefined ? "directly" : "through the egress proxy";
+    const way = proxy === undefined ? "directly" : "through the egress proxy";
     return ok("route", `Port ${port} of ${host} was reached ${way}.`);
   }
   if (fault.place === "here") return skip("route", "No connection could be begun; see source-address.");
@@ -139,9 +139,9 @@ function judgeRoute(facts: WayOutFacts): Finding {
   return fail("route", "unreachable", sentenceOf(fault.error), mend);
 }
 
-function unusable({ localAddress, gateway }: WayOutFacts): string {
+function unusable({ localAddress, proxy }: RouteFacts): string {
   if (localAddress !== undefined && localAddress.kind !== "done") return "source-address";
-  return gateway !== undefined && gateway.kind !== "done" ? "egress-proxy" : "tls";
+  return proxy !== undefined && proxy.kind !== "done" ? "egress-proxy" : "tls";
 }
 
 const warnFromDays = 21;
@@ -149,7 +149,7 @@ const warnFromDays = 21;
 const failBelowDays = 3;
 
 /** Presto's proof that it is Presto: chain and name, pins, and how long it stands. @param now wall clock, milliseconds since 1970 */
-export function judgeTls(facts: WayOutFacts, now: number): Finding[] {
+export function checkTls(facts: RouteFacts, now: number): Finding[] {
   const { anchors, connection, upstream } = facts;
   const tls =
     connection?.kind === "done" && connection.value.kind === "routed" ? connection.value.tls : undefined;
@@ -229,7 +229,7 @@ function judgeCertificateLife(
     return skip("certificate-life", "There is no certificate to look at; see tls.");
   }
   const left = certificate.validTo.getTime() - now;
-  const detail = `The certificate ${left > 0 ? `ends in ${spanOf(left)}, at` : "has ended at"} ${certificate.validTo.toISOString()}.`;
+  const detail = `The certificate ${left > 0 ? `ends in ${durationText(left)}, at` : "has ended at"} ${certificate.validTo.toISOString()}.`;
   if (daysLeft(left) < failBelowDays) return fail("certificate-life", "unreachable", detail, mend);
   return daysLeft(left) <= warnFromDays
     ? warn("certificate-life", detail, mend)

@@ -2,11 +2,11 @@ import type { Dispatcher } from "undici";
 
 import type { Clock } from "../clock.ts";
 import { ConnectError } from "../connect/errors.ts";
-import { kindOfOwnAnswer, type OutcomeKind } from "../egress-ip/outcomes.ts";
+import { kindOfOwnResponse, type OutcomeKind } from "../egress-ip/outcomes.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import { fieldOf } from "../upstream/call.ts";
-import { callOnce } from "../upstream/request-once.ts";
+import { requestOnce } from "../upstream/request-once.ts";
 import type { TokenFacts } from "./check-local.ts";
 import {
   fail,
@@ -16,26 +16,26 @@ import {
   ok,
   sentenceOf,
   skip,
-  type Tried,
+  type Attempted,
   warn,
 } from "./finding.ts";
 
 /** What was heard at Presto's door; undefined where no connection could be had to ask over. */
-export type DoorFacts = Tried<DoorAnswer> | undefined;
+export type ReachedResult = Attempted<ProbeResponse> | undefined;
 
 /** Has Presto's own application answered, so that this address is let in? */
-export function wasLetIn(door: DoorFacts): boolean {
+export function wasLetIn(door: ReachedResult): boolean {
   return outcomeOf(door) === "app-refused";
 }
 
-function outcomeOf(door: DoorFacts): OutcomeKind | undefined {
+function outcomeOf(door: ReachedResult): OutcomeKind | undefined {
   return door?.kind === "done" && door.value.kind === "answered" ? door.value.outcome : undefined;
 }
 
 const noConnection = "No connection was had to ask over; see above.";
 
 /** Does Presto's application answer? */
-export function judgeDoor(door: DoorFacts): Finding {
+export function checkReached(door: ReachedResult): Finding {
   if (door === undefined) return skip("presto", noConnection);
   if (door.kind === "late") return fail("presto", "unreachable", lateDetail, lateMend);
   if (door.kind === "failed") {
@@ -53,7 +53,7 @@ export function judgeDoor(door: DoorFacts): Finding {
   return judgeAnswer(answer.status, answer.outcome);
 }
 
-function noAnswer({ late, error }: Extract<DoorAnswer, { kind: "no-answer" }>): string {
+function noAnswer({ late, error }: Extract<ProbeResponse, { kind: "no-answer" }>): string {
   if (late) return "Nothing was answered in time, though a connection was had.";
   // Other messages of a call warn that Presto may have acted, which it can't on this question.
   return error instanceof ConnectError
@@ -101,7 +101,7 @@ const warnAboveS = 5;
 const failAboveS = 60;
 
 /** How far this machine's clock is from Presto's. */
-export function judgeClock(door: DoorFacts): Finding {
+export function checkClock(door: ReachedResult): Finding {
   if (door?.kind !== "done" || door.value.kind !== "answered") {
     return skip("clock", "There was no answer of Presto's whose Date could be read.");
   }
@@ -123,10 +123,10 @@ function skewOf(at: number, sentAt: number, receivedAt: number): number {
 }
 
 /** Undefined where the token could not be asked about: Presto's application did not answer. */
-export type ProbeFacts = Tried<ProbeVerdict> | undefined;
+export type ProbeResult = Attempted<ProbeVerdict> | undefined;
 
 /** Does Presto accept the stored token? */
-export function judgeAccepted(facts: TokenFacts, probed: ProbeFacts): Finding {
+export function checkAccepted(facts: TokenFacts, probed: ProbeResult): Finding {
   const { record, issuing, store } = facts;
   if (record === undefined || record.token === null)
     return skip("token-accepted", "There is no token to ask about.");
@@ -177,7 +177,7 @@ function hasExpired({ expiresAt }: TokenRecord, now: number): boolean {
 }
 
 /** What a question without a token met at Presto's door. Times are wall clock, milliseconds since 1970. */
-export type DoorAnswer =
+export type ProbeResponse =
   | {
       readonly kind: "answered";
       readonly status: number;
@@ -207,7 +207,7 @@ export interface AskPrestoOptions {
  * Asks for a transaction that does not exist, without a token: Presto's application refuses
  * that, and whoever keeps strangers out answers something else. Acts on nothing. Never rejects.
  */
-export async function askPresto(options: AskPrestoOptions): Promise<DoorAnswer> {
+export async function askPresto(options: AskPrestoOptions): Promise<ProbeResponse> {
   const { openPool, reference, timeoutMs, clock, stop } = options;
   const late = new AbortController();
   const timer = clock.after(timeoutMs, () => late.abort());
@@ -221,7 +221,7 @@ export async function askPresto(options: AskPrestoOptions): Promise<DoorAnswer> 
   };
   const path = `/api/institutions/v1/wallet/transaction/${reference}`;
   const headers = ["accept", "application/json", "accept-encoding", "identity"];
-  const end = await callOnce(openPool, { method: "GET", path, headers }, control);
+  const end = await requestOnce(openPool, { method: "GET", path, headers }, control);
   const receivedAt = clock.now();
   timer.cancel();
   if (end.kind !== "answered") return { kind: "no-answer", late: control.signal.aborted, error: end.cause };
@@ -229,7 +229,7 @@ export async function askPresto(options: AskPrestoOptions): Promise<DoorAnswer> 
   return {
     kind: "answered",
     status: answer.status,
-    outcome: kindOfOwnAnswer(answer),
+    outcome: kindOfOwnResponse(answer),
     date: fieldOf(answer, "date"),
     sentAt,
     receivedAt,

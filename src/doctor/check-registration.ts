@@ -10,7 +10,7 @@ import {
   ok,
   sentenceOf,
   skip,
-  type Tried,
+  type Attempted,
   warn,
 } from "./finding.ts";
 
@@ -18,7 +18,7 @@ import {
 export interface RegisteredFacts {
   readonly settings: EgressCheckSettings;
   /** What the check URLs said; undefined where there is no way out to ask them by. */
-  readonly answers: Tried<readonly CheckAnswer[]> | undefined;
+  readonly answers: Attempted<readonly CheckAnswer[]> | undefined;
   /** Presto's own application has answered from here. */
   readonly letIn: boolean;
   /** Origin of the API. */
@@ -32,7 +32,7 @@ export interface RegisteredFacts {
 export const noContact = "(your e-mail address; give it with --contact)";
 
 /** Do calls leave from an address that is registered with Presto? Where not, with the letter that tells Presto. */
-export function judgeRegistered(facts: RegisteredFacts): Finding {
+export function checkRegistered(facts: RegisteredFacts): Finding {
   const { settings, answers: tried } = facts;
   if (settings.urls.length === 0) {
     return skip(

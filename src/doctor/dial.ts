@@ -5,29 +5,29 @@ import type { Clock } from "../clock.ts";
 import { type Attempt, onAbort, startAttempt } from "../connect/attempt.ts";
 import { ConnectError } from "../connect/errors.ts";
 import { type Egress, openEgress } from "../connect/open.ts";
-import { type Gateway, readGateway } from "../connect/proxy-url.ts";
+import { type EgressProxy, readProxy } from "../connect/proxy-url.ts";
 import { createRoute, type Route } from "../connect/route.ts";
 import { ensureLocalAddress, resolveName } from "../connect/tcp.ts";
 import { createTrustAnchors, spkiPin, startTls, type TrustAnchors, verifyPeer } from "../connect/tls.ts";
 import type { Origin } from "../lib/host.ts";
 import { noSignals } from "../observe/events.ts";
-import { type Tried, tryUntil, type UpstreamFacts } from "./finding.ts";
+import { type Attempted, attempt, type UpstreamFacts } from "./finding.ts";
 
 /** What was found out about the way to Presto. What was not tried is undefined. */
-export interface WayOutFacts {
+export interface RouteFacts {
   readonly upstream: UpstreamFacts;
   /** Undefined: PRESTO_EGRESS_ADDRESS is not set. */
-  readonly localAddress: Tried<void> | undefined;
+  readonly localAddress: Attempted<void> | undefined;
   /** Undefined: there is no egress proxy. */
-  readonly gateway: Tried<Gateway> | undefined;
-  readonly anchors: Tried<TrustAnchors>;
+  readonly proxy: Attempted<EgressProxy> | undefined;
+  readonly anchors: Attempted<TrustAnchors>;
   /** Undefined: it is a literal address, or resolved by the egress proxy. */
-  readonly addresses: Tried<readonly string[]> | undefined;
+  readonly addresses: Attempted<readonly string[]> | undefined;
   /** Undefined where the local address, the egress proxy, or the CAs to judge the latter by can't be used. */
-  readonly connection: Tried<TriedConnection> | undefined;
+  readonly connection: Attempted<TriedConnection> | undefined;
 }
 
-export interface WayOptions {
+export interface DialOptions {
   readonly upstream: UpstreamFacts;
   readonly clock: Clock;
   /** Aborted when time is over. */
@@ -35,18 +35,18 @@ export interface WayOptions {
 }
 
 /** What the way out is made of, each part as far as it can be used. */
-export type WayParts = Pick<WayOutFacts, "localAddress" | "gateway" | "anchors">;
+export type DialDeps = Pick<RouteFacts, "localAddress" | "proxy" | "anchors">;
 
 /** Reads what the way out is made of: each part by itself, so that each fault is found. Never rejects. */
-export async function readWayParts({ upstream, stop }: WayOptions): Promise<WayParts> {
-  const { trust, wayOut } = upstream;
-  const { localAddress: local, gateway: source } = wayOut;
-  const [localAddress, gateway, anchors] = await Promise.all([
-    local === undefined ? undefined : tryUntil(stop, () => ensureLocalAddress(local)),
-    source === undefined ? undefined : tryUntil(stop, () => readGateway(source)),
-    tryUntil(stop, () => createTrustAnchors(trust)),
+export async function readDialDeps({ upstream, stop }: DialOptions): Promise<DialDeps> {
+  const { trust, egress } = upstream;
+  const { localAddress: local, proxy: source } = egress;
+  const [localAddress, proxy, anchors] = await Promise.all([
+    local === undefined ? undefined : attempt(stop, () => ensureLocalAddress(local)),
+    source === undefined ? undefined : attempt(stop, () => readProxy(source)),
+    attempt(stop, () => createTrustAnchors(trust)),
   ]);
-  return { localAddress, gateway, anchors };
+  return { localAddress, proxy, anchors };
 }
 
 /** Looks Presto's name up, where this machine does that. @returns undefined where there is none to look up */
@@ -54,54 +54,57 @@ export async function tryName({
   upstream,
   clock,
   stop,
-}: WayOptions): Promise<Tried<readonly string[]> | undefined> {
-  const { origin, wayOut, connectTimeoutMs } = upstream;
-  if (wayOut.gateway !== undefined || isIP(origin.host) !== 0) return undefined;
+}: DialOptions): Promise<Attempted<readonly string[]> | undefined> {
+  const { origin, egress, connectTimeoutMs } = upstream;
+  if (egress.proxy !== undefined || isIP(origin.host) !== 0) return undefined;
   const late = new AbortController();
   const timer = clock.after(connectTimeoutMs, () => late.abort());
-  const tried = await tryUntil(AbortSignal.any([stop, late.signal]), () =>
-    resolveName(origin.host, wayOut.localAddress),
+  const tried = await attempt(AbortSignal.any([stop, late.signal]), () =>
+    resolveName(origin.host, egress.localAddress),
   );
   timer.cancel();
   return tried;
 }
 
 /** Makes a connection step by step. @returns undefined where what it begins with can't be used */
-export async function tryWay(
-  { localAddress, gateway, anchors }: WayParts,
-  { upstream, clock, stop }: WayOptions,
-): Promise<Tried<TriedConnection> | undefined> {
-  if (!isUsable(localAddress) || !isUsable(gateway)) return undefined;
+export async function dialRoute(
+  { localAddress, proxy, anchors }: DialDeps,
+  { upstream, clock, stop }: DialOptions,
+): Promise<Attempted<TriedConnection> | undefined> {
+  if (!isUsable(localAddress) || !isUsable(proxy)) return undefined;
   // A proxy's own certificate is judged by the same CAs as Presto's.
-  const overTls = gateway?.kind === "done" && gateway.value.kind === "https";
+  const overTls = proxy?.kind === "done" && proxy.value.kind === "https";
   if (overTls && !isUsable(anchors)) return undefined;
-  const { origin, trust, wayOut, connectTimeoutMs: timeoutMs } = upstream;
+  const { origin, trust, egress, connectTimeoutMs: timeoutMs } = upstream;
   const trusted = anchors.kind === "done" ? anchors.value : undefined;
   const route = createRoute({
-    localAddress: wayOut.localAddress,
-    gateway: () => (gateway?.kind === "done" ? gateway.value : undefined),
+    localAddress: egress.localAddress,
+    proxy: () => (proxy?.kind === "done" ? proxy.value : undefined),
     context: () => (trusted ?? createTrustAnchors(trust)).context(),
     clock,
   });
-  return tryUntil(stop, () => tryConnection({ origin, route, anchors: trusted, timeoutMs, clock, stop }));
+  return attempt(stop, () => tryConnection({ origin, route, anchors: trusted, timeoutMs, clock, stop }));
 }
 
 /** The way out as the sidecar opens it; undefined where a part of it can't be used, which is told of that part. */
-export async function openWholeWay(
-  { localAddress, gateway, anchors }: WayParts,
-  { upstream, clock, stop }: WayOptions,
+export async function dialThrough(
+  { localAddress, proxy, anchors }: DialDeps,
+  { upstream, clock, stop }: DialOptions,
 ): Promise<Egress | undefined> {
-  if (![localAddress, gateway, anchors].every(isUsable)) return undefined;
-  const tried = await tryUntil(stop, () => openEgress(upstream, { clock, signals: noSignals }));
+  if (![localAddress, proxy, anchors].every(isUsable)) return undefined;
+  const tried = await attempt(stop, () => openEgress(upstream, { clock, signals: noSignals }));
   return tried.kind === "done" ? tried.value : undefined;
 }
 
-function isUsable(tried: Tried<unknown> | undefined): boolean {
+function isUsable(tried: Attempted<unknown> | undefined): boolean {
   return tried === undefined || tried.kind === "done";
 }
 
 /** Would the sidecar send over such a connection? */
-export function isTrusted(connection: Tried<TriedConnection> | undefined, pins: readonly string[]): boolean {
+export function isTrusted(
+  connection: Attempted<TriedConnection> | undefined,
+  pins: readonly string[],
+): boolean {
   if (connection?.kind !== "done" || connection.value.kind !== "routed") return false;
   const { tls } = connection.value;
   return tls.kind === "up" && (pins.length === 0 || pins.includes(tls.certificate?.pin ?? ""));

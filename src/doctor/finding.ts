@@ -1,7 +1,7 @@
-import type { WayOut } from "../connect/open.ts";
+import type { EgressRoute } from "../connect/open.ts";
 import type { Trust } from "../connect/tls.ts";
 import type { EgressCheckSettings } from "../egress-ip/open.ts";
-import { exitCodes, type FailureCode, systemCode } from "../errors.ts";
+import { exitCodes, type CommandErrorCode, systemCode } from "../errors.ts";
 import { untilAborted } from "../lib/async.ts";
 import type { Origin } from "../lib/host.ts";
 import { describeError } from "../observe/describe-error.ts";
@@ -32,7 +32,7 @@ export interface IssuingFacts {
 export interface UpstreamFacts {
   readonly origin: Origin;
   readonly trust: Trust;
-  readonly wayOut: WayOut;
+  readonly egress: EgressRoute;
   readonly connectTimeoutMs: number;
   readonly timeoutMs: number;
 }
@@ -79,7 +79,7 @@ export const checks = [
 export type Check = (typeof checks)[number];
 
 /** What a failure means to whoever runs the command in a script. */
-export type FailMeaning = Extract<FailureCode, "configuration" | "refused" | "unreachable" | "no-token">;
+export type FailMeaning = Extract<CommandErrorCode, "configuration" | "refused" | "unreachable" | "no-token">;
 
 /**
  * What was found of one thing. `detail` and `mend` are whole sentences for people, and hold no
@@ -136,16 +136,16 @@ export function exitCodeOf(findings: readonly Finding[]): number {
 }
 
 /** What came of a question. `late`: time was over first. */
-export type Tried<T> =
+export type Attempted<T> =
   | { readonly kind: "done"; readonly value: T }
   | { readonly kind: "failed"; readonly error: unknown }
   | { readonly kind: "late" };
 
 /** Asks until the signal is aborted. Never rejects: one question that fails must not keep the others from being asked. */
-export async function tryUntil<T>(stop: AbortSignal, ask: () => Promise<T> | T): Promise<Tried<T>> {
+export async function attempt<T>(stop: AbortSignal, ask: () => Promise<T> | T): Promise<Attempted<T>> {
   const asked = Promise.try(ask).then(
-    (value): Tried<T> => ({ kind: "done", value }),
-    (error: unknown): Tried<T> => ({ kind: "failed", error }),
+    (value): Attempted<T> => ({ kind: "done", value }),
+    (error: unknown): Attempted<T> => ({ kind: "failed", error }),
   );
   return (await untilAborted(stop, asked)) ?? { kind: "late" };
 }
@@ -177,7 +177,7 @@ export function daysLeft(ms: number): number {
 }
 
 /** A span as people say it, rounded down: `61 days`, `5 hours`, `1 minute`. @param ms not negative */
-export function spanOf(ms: number): string {
+export function durationText(ms: number): string {
   if (ms >= 2 * dayMs) return counted(ms / dayMs, "day");
   if (ms >= 2 * hourMs) return counted(ms / hourMs, "hour");
   return counted(ms / minuteMs, "minute");

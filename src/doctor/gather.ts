@@ -6,19 +6,19 @@ import { askedUrls, type EgressCheckSettings } from "../egress-ip/open.ts";
 import { createAsk, createProbe } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
 import { createPool } from "../upstream/pool.ts";
-import { askPresto, type DoorFacts, type ProbeFacts, wasLetIn } from "./check-presto.ts";
+import { askPresto, type ReachedResult, type ProbeResult, wasLetIn } from "./check-presto.ts";
 import {
   isTrusted,
-  openWholeWay,
-  readWayParts,
+  dialThrough,
+  readDialDeps,
   tryName,
-  tryWay,
-  type WayOptions,
-  type WayOutFacts,
+  dialRoute,
+  type DialOptions,
+  type RouteFacts,
 } from "./dial.ts";
-import { type Tried, tryUntil } from "./finding.ts";
+import { type Attempted, attempt } from "./finding.ts";
 
-export interface AskUpstreamOptions extends WayOptions {
+export interface AskUpstreamOptions extends DialOptions {
   /** Made-up transaction reference. */
   readonly reference: string;
   readonly urls: EgressCheckSettings["urls"];
@@ -28,22 +28,22 @@ export interface AskUpstreamOptions extends WayOptions {
 
 /** All that was heard from outside this machine. */
 export interface UpstreamAnswers {
-  readonly way: WayOutFacts;
-  readonly door: DoorFacts;
-  readonly probed: ProbeFacts;
+  readonly way: RouteFacts;
+  readonly door: ReachedResult;
+  readonly probed: ProbeResult;
   /** Undefined where there is no way out to ask by. */
-  readonly seenFrom: Tried<readonly CheckAnswer[]> | undefined;
+  readonly seenFrom: Attempted<readonly CheckAnswer[]> | undefined;
 }
 
 /** Asks everybody outside: at the same time, unless one answer is needed for the next question. Never rejects. */
 export async function askUpstream(options: AskUpstreamOptions): Promise<UpstreamAnswers> {
   const { upstream } = options;
   const resolving = tryName(options);
-  const parts = await readWayParts(options);
-  const egress = await openWholeWay(parts, options);
+  const parts = await readDialDeps(options);
+  const egress = await dialThrough(parts, options);
   try {
     const askingUrls = askCheckUrls(egress, options);
-    const connection = await tryWay(parts, options);
+    const connection = await dialRoute(parts, options);
     const asked =
       egress !== undefined && isTrusted(connection, upstream.trust.pins)
         ? await askDoor(egress, options)
@@ -64,7 +64,7 @@ async function askCheckUrls(
 ): Promise<UpstreamAnswers["seenFrom"]> {
   if (egress === undefined) return undefined;
   const { connectorTo } = egress;
-  return tryUntil(stop, () => Promise.all(askedUrls(urls, { connectorTo, clock }).map(({ ask }) => ask())));
+  return attempt(stop, () => Promise.all(askedUrls(urls, { connectorTo, clock }).map(({ ask }) => ask())));
 }
 
 /** First without the token, which is shown to nobody but Presto's own application. */
@@ -82,11 +82,11 @@ async function askDoor(
     return pool;
   };
   try {
-    const door = await tryUntil(stop, () => askPresto({ openPool, reference, timeoutMs, clock, stop }));
+    const door = await attempt(stop, () => askPresto({ openPool, reference, timeoutMs, clock, stop }));
     const stored = wasLetIn(door) ? await token : undefined;
     if (stored === undefined) return { door, probed: undefined };
     const ask = createAsk({ openPool, reference, timeoutMs, clock });
-    return { door, probed: await tryUntil(stop, () => createProbe({ ask, clock })(stored)) };
+    return { door, probed: await attempt(stop, () => createProbe({ ask, clock })(stored)) };
   } finally {
     over = true;
     // A question that is still under way when time is over is given up.

@@ -2,16 +2,16 @@ import type { Clock } from "../clock.ts";
 import type { StoredCredentials } from "../store/contract.ts";
 import { type CredentialOptions, openCredentials } from "../store/open.ts";
 import {
-  judgeConfiguration,
-  judgeCredentials,
-  judgeStore,
-  judgeToken,
+  checkConfiguration,
+  checkCredentials,
+  checkStore,
+  checkToken,
   readRecord,
   type TokenFacts,
 } from "./check-local.ts";
-import { judgeTls, judgeWayOut } from "./check-network.ts";
-import { judgeAccepted, judgeClock, judgeDoor, wasLetIn } from "./check-presto.ts";
-import { judgeRegistered } from "./check-registration.ts";
+import { checkTls, checkRoute } from "./check-network.ts";
+import { checkAccepted, checkClock, checkReached, wasLetIn } from "./check-presto.ts";
+import { checkRegistered } from "./check-registration.ts";
 import {
   type Check,
   checks,
@@ -19,12 +19,12 @@ import {
   type Finding,
   needsConfiguration,
   skip,
-  tryUntil,
+  attempt,
 } from "./finding.ts";
 import { askUpstream } from "./gather.ts";
 
 /** What the examination is made with. */
-export interface DoctorParts {
+export interface DoctorDeps {
   readonly clock: Clock;
   /** Milliseconds for all of it. */
   readonly limitMs: number;
@@ -36,7 +36,7 @@ export interface DoctorParts {
  * skipped, with the reason.
  * @returns one finding for each check, in their order
  */
-export async function examine(options: DoctorOptions, parts: DoctorParts): Promise<readonly Finding[]> {
+export async function examine(options: DoctorOptions, parts: DoctorDeps): Promise<readonly Finding[]> {
   const stop = new AbortController();
   const timer = parts.clock.after(parts.limitMs, () => stop.abort());
   try {
@@ -51,7 +51,7 @@ export async function examine(options: DoctorOptions, parts: DoctorParts): Promi
 
 async function lookAtAll(options: DoctorOptions, clock: Clock, stop: AbortSignal): Promise<Finding[]> {
   const { store, issuing, upstream, probeReference: reference, egressCheck, contact } = options;
-  const read = store === undefined ? undefined : tryUntil(stop, () => readRecord(store, clock));
+  const read = store === undefined ? undefined : attempt(stop, () => readRecord(store, clock));
   const token = Promise.resolve(read).then((tried) =>
     tried?.kind === "done" ? (tried.value.stored?.record.token ?? undefined) : undefined,
   );
@@ -60,34 +60,34 @@ async function lookAtAll(options: DoctorOptions, clock: Clock, stop: AbortSignal
     read,
     issuing === undefined || issuing === "not-issuing"
       ? undefined
-      : tryUntil(stop, () => readCredentials(issuing.credentials, clock)),
+      : attempt(stop, () => readCredentials(issuing.credentials, clock)),
     upstream === undefined || reference === undefined
       ? undefined
       : askUpstream({ upstream, reference, urls, token, clock, stop }),
   ]);
 
-  const findings: Finding[] = [judgeConfiguration(options.configuration)];
+  const findings: Finding[] = [checkConfiguration(options.configuration)];
   const roleThatIssues = issuing === "not-issuing" ? undefined : issuing;
   const facts: TokenFacts | undefined =
     store === undefined || tried?.kind !== "done"
       ? undefined
       : { record: tried.value.stored?.record, store: store.kind, issuing: roleThatIssues, now: clock.now() };
   if (store !== undefined && tried !== undefined) {
-    findings.push(judgeStore(tried, store, roleThatIssues !== undefined));
-    findings.push(...(facts === undefined ? unread(["token", "token-life", "renewal"]) : judgeToken(facts)));
+    findings.push(checkStore(tried, store, roleThatIssues !== undefined));
+    findings.push(...(facts === undefined ? unread(["token", "token-life", "renewal"]) : checkToken(facts)));
   }
   if (issuing === "not-issuing") {
     findings.push(skip("credentials", "The role proxy holds none, as it should."));
   } else if (issuing !== undefined && credentials !== undefined) {
-    findings.push(judgeCredentials(credentials, issuing.credentials.kind));
+    findings.push(checkCredentials(credentials, issuing.credentials.kind));
   }
   if (upstream === undefined || answers === undefined) return findings;
   const { way, door, probed, seenFrom } = answers;
-  findings.push(...judgeWayOut(way), ...judgeTls(way, clock.now()), judgeDoor(door), judgeClock(door));
-  findings.push(...(facts === undefined ? unread(["token-accepted"]) : [judgeAccepted(facts, probed)]));
+  findings.push(...checkRoute(way), ...checkTls(way, clock.now()), checkReached(door), checkClock(door));
+  findings.push(...(facts === undefined ? unread(["token-accepted"]) : [checkAccepted(facts, probed)]));
   if (egressCheck !== undefined) {
     findings.push(
-      judgeRegistered({
+      checkRegistered({
         settings: egressCheck,
         answers: seenFrom,
         letIn: wasLetIn(door),

@@ -6,7 +6,7 @@ import type { Origin } from "../lib/host.ts";
 import { type Address, parseAddress } from "../lib/ip.ts";
 import { parseObject } from "../presto/answers.ts";
 import { fieldOf } from "../upstream/call.ts";
-import { type CallEnd, callOnce, PrestoCallError, type WholeAnswer } from "../upstream/request-once.ts";
+import { type RequestEnd, requestOnce, OwnRequestError, type OwnResponse } from "../upstream/request-once.ts";
 
 /**
  * - `no-connection`: not a byte was sent.
@@ -81,7 +81,7 @@ export function createAskAddress(options: AskAddressOptions): () => Promise<Chec
     const stop = new AbortController();
     const timer = clock.after(timeoutMs, () => stop.abort());
     const control = { mayBegin: () => true, signal: stop.signal };
-    const end = await callOnce(openPool, { method: "GET", path: target, headers }, control);
+    const end = await requestOnce(openPool, { method: "GET", path: target, headers }, control);
     timer.cancel();
     try {
       if (end.kind === "answered") return { name, address: readAddress(end.answer) };
@@ -94,12 +94,12 @@ export function createAskAddress(options: AskAddressOptions): () => Promise<Chec
 }
 
 /** Why there is no answer. The messages of `callOnce` speak of Presto, which has no part in this. */
-function toError(end: Exclude<CallEnd, { kind: "answered" }>, timeoutMs: number): AddressAnswerError {
+function toError(end: Exclude<RequestEnd, { kind: "answered" }>, timeoutMs: number): AddressAnswerError {
   const { cause } = end;
   if (cause instanceof ConnectError) {
     return new AddressAnswerError("no-connection", `it could not be reached: ${cause.message}`, cause);
   }
-  const code = cause instanceof PrestoCallError ? cause.code : undefined;
+  const code = cause instanceof OwnRequestError ? cause.code : undefined;
   if (code === "too-large")
     return new AddressAnswerError("too-large", "it answered with far more than an address");
   if (code === "given-up")
@@ -117,7 +117,7 @@ const largestBody = 4 * 1024;
  * object. Strict, since payments may stop for it: whatever is not plainly an address is an error.
  * @throws AddressAnswerError
  */
-export function readAddress(answer: WholeAnswer): Address {
+export function readAddress(answer: OwnResponse): Address {
   const { status, body } = answer;
   if (status !== 200) throw new AddressAnswerError("status", statusSentence(status));
   if (body.length > largestBody) {

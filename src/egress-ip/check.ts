@@ -10,18 +10,18 @@ import { createAddressWatch, type EgressReport } from "./observed.ts";
 import {
   createRecentOutcomes,
   describeTally,
-  kindOfAnswer,
+  kindOfResponse,
   kindOfFailure,
-  kindOfOwnAnswer,
+  kindOfOwnResponse,
   meanings,
   type OutcomeKind,
   recentMs,
-  type SeenAnswer,
+  type SeenResponse,
 } from "./outcomes.ts";
 import { createCheckSchedule, type RoundEnd } from "./schedule.ts";
 
 /** What the latch is judged by. */
-export interface LatchFacts {
+export interface LatchInputs {
   readonly closed: boolean;
   /** What the last round of questions showed; a check URL that did not answer is in neither count. */
   readonly addresses: AddressCounts;
@@ -39,7 +39,7 @@ const signsAgainstPresto = 5;
  * stop payments: it takes two that agree, or one and Presto's own behaviour; and what Presto's
  * application answers after that counts more than all of them. One that is down closes nothing.
  */
-export function mustBeClosed({ closed, addresses, letInSince, signs }: LatchFacts): boolean {
+export function mustBeClosed({ closed, addresses, letInSince, signs }: LatchInputs): boolean {
   const { registered, notRegistered } = addresses;
   if (letInSince && signs < signsAgainstPresto) return false;
   if (notRegistered >= 2) return true;
@@ -61,7 +61,7 @@ export interface EgressCheckOptions {
   /** Empty: nothing is asked, and calls are never kept back. */
   readonly urls: readonly AskedUrl[];
   /** Calls at Presto's door without a token, and says how it was answered. Never rejects. */
-  readonly knock: () => Promise<OutcomeKind>;
+  readonly unauthenticatedProbe: () => Promise<OutcomeKind>;
   /** Keeps readiness in step. */
   readonly latch: { close(reason: string): void; open(): void };
   readonly clock: Clock;
@@ -82,15 +82,15 @@ export interface EgressCheck {
   /** False while calls must be kept back. */
   mayLeave(): boolean;
   /** Why they are, in one sentence; undefined while they are not. */
-  reason(): string | undefined;
+  blockedReason(): string | undefined;
   /** Presto answered a call that carried the token. @param sentAt monotonic time of its sending, or of something before that */
-  answered(answer: SeenAnswer, sentAt: number): void;
+  answered(answer: SeenResponse, sentAt: number): void;
   /** A call ended without an answer. A failure to connect is passed over: `connectFailed` tells of it. */
   failed(error: unknown): void;
   /** A connection to Presto could not be made, whatever it was wanted for. */
   connectFailed(error: unknown): void;
   /** Presto answered a call of this process's own, such as issuing or a probe. A 401 to it tells nothing of the token in use. */
-  ownCallAnswered(answer: SeenAnswer, sentAt: number): void;
+  ownCallAnswered(answer: SeenResponse, sentAt: number): void;
   /** What a probe of the token in use has found. */
   probed(verdict: ProbeVerdict): void;
   report(): EgressReport;
@@ -102,7 +102,7 @@ const enoughInARow = 3;
 const quietMs = 10_000;
 
 export function createEgressCheck(options: EgressCheckOptions): EgressCheck {
-  const { registered, urls, knock, latch, clock, random, signals } = options;
+  const { registered, urls, unauthenticatedProbe: knock, latch, clock, random, signals } = options;
   const recent = createRecentOutcomes();
   const watch = createAddressWatch({ registered, names: urls.map(({ name }) => name), clock, signals });
   const schedule = createCheckSchedule({ round, clock, random });
@@ -227,14 +227,14 @@ export function createEgressCheck(options: EgressCheckOptions): EgressCheck {
   return {
     start: () => (urls.length === 0 ? Promise.resolve() : schedule.now()),
     mayLeave: () => closed === undefined,
-    reason: () => closed,
-    answered: (answer, sentAt) => note(kindOfAnswer(answer), sentAt),
+    blockedReason: () => closed,
+    answered: (answer, sentAt) => note(kindOfResponse(answer), sentAt),
     failed(error) {
       const cause = error instanceof Problem ? error.cause : error;
       if (!(cause instanceof ConnectError)) note(kindOfFailure(error), clock.monotonic());
     },
     connectFailed: (error) => note(kindOfFailure(error), clock.monotonic()),
-    ownCallAnswered: (answer, sentAt) => note(kindOfOwnAnswer(answer), sentAt),
+    ownCallAnswered: (answer, sentAt) => note(kindOfOwnResponse(answer), sentAt),
     probed(found) {
       if (found === "dead") note("token-dead", Number.NEGATIVE_INFINITY);
     },

@@ -6,10 +6,10 @@ import type { Origin } from "../lib/host.ts";
 import type { Network } from "../lib/ip.ts";
 import type { EgressSignals } from "../observe/events.ts";
 import { createPool } from "../upstream/pool.ts";
-import { type CallEnd, callOnce, PrestoCallError } from "../upstream/request-once.ts";
+import { type RequestEnd, requestOnce, OwnRequestError } from "../upstream/request-once.ts";
 import { type CheckUrl, createAskAddress } from "./check-url.ts";
 import { type AskedUrl, createEgressCheck, type EgressCheck, type EgressCheckOptions } from "./check.ts";
-import { kindOfOwnAnswer, type OutcomeKind } from "./outcomes.ts";
+import { kindOfOwnResponse, type OutcomeKind } from "./outcomes.ts";
 
 /** What is configured. */
 export interface EgressCheckSettings {
@@ -44,7 +44,7 @@ export function openEgressCheck(options: OpenEgressCheckOptions): EgressCheck {
     ...options,
     registered: egressCheck.registered,
     urls: askedUrls(egressCheck.urls, options),
-    knock: createKnock({
+    unauthenticatedProbe: createUnauthenticatedProbe({
       openPool: () => createPool({ origin, connector, connections: 1, timeoutMs: askMs }),
       reference: probeReference,
       timeoutMs: askMs,
@@ -65,7 +65,7 @@ export function askedUrls(
   });
 }
 
-export interface KnockOptions {
+export interface UnauthenticatedProbeOptions {
   /** A pool for one call to Presto, closed after it: only a new connection shows the way that calls go now. */
   readonly openPool: () => Dispatcher;
   /** Made-up transaction reference that is asked for. */
@@ -82,7 +82,7 @@ export interface KnockOptions {
  * may be sent.
  * @returns never rejects; `unclear` where no connection was had, since the connector tells of that by itself
  */
-export function createKnock(options: KnockOptions): () => Promise<OutcomeKind> {
+export function createUnauthenticatedProbe(options: UnauthenticatedProbeOptions): () => Promise<OutcomeKind> {
   const { openPool, reference, timeoutMs, clock } = options;
   const path = `/api/institutions/v1/wallet/transaction/${reference}`;
   return async () => {
@@ -90,14 +90,14 @@ export function createKnock(options: KnockOptions): () => Promise<OutcomeKind> {
     const timer = clock.after(timeoutMs, () => stop.abort());
     const headers = ["accept", "application/json", "accept-encoding", "identity"];
     const control = { mayBegin: () => true, signal: stop.signal };
-    const end = await callOnce(openPool, { method: "GET", path, headers }, control);
+    const end = await requestOnce(openPool, { method: "GET", path, headers }, control);
     timer.cancel();
     return kindOf(end);
   };
 }
 
-function kindOf(end: CallEnd): OutcomeKind {
-  if (end.kind === "answered") return kindOfOwnAnswer(end.answer);
+function kindOf(end: RequestEnd): OutcomeKind {
+  if (end.kind === "answered") return kindOfOwnResponse(end.answer);
   if (end.kind === "not-sent") return "unclear";
-  return end.cause instanceof PrestoCallError && end.cause.code === "given-up" ? "timed-out" : "failing";
+  return end.cause instanceof OwnRequestError && end.cause.code === "given-up" ? "timed-out" : "failing";
 }

@@ -86,7 +86,7 @@ export const meanings: Readonly<Record<OutcomeKind, OutcomeMeaning>> = {
 };
 
 /** An answer, as far as it is looked at. */
-export interface SeenAnswer {
+export interface SeenResponse {
   readonly status: number;
   /** Name, value, name, value…, as they came. */
   readonly headers: string[];
@@ -95,7 +95,7 @@ export interface SeenAnswer {
 }
 
 /** Sorts an answer to a call that was made with the token. */
-export function kindOfAnswer(answer: SeenAnswer): OutcomeKind {
+export function kindOfResponse(answer: SeenResponse): OutcomeKind {
   const { status, body } = answer;
   // Nearly every call: settled without a look at the fields, for it costs on the request path.
   if (status >= 200 && status < 300 && Buffer.isBuffer(body) && beginsAsJson(body[0])) return "accepted";
@@ -117,8 +117,8 @@ export function kindOfAnswer(answer: SeenAnswer): OutcomeKind {
  * Sorts the end of a call of this process's own that carried no token in use (or none at all):
  * a 401 to it proves that Presto's application was reached, and says nothing of the token.
  */
-export function kindOfOwnAnswer(answer: SeenAnswer): OutcomeKind {
-  const kind = kindOfAnswer(answer);
+export function kindOfOwnResponse(answer: SeenResponse): OutcomeKind {
+  const kind = kindOfResponse(answer);
   return kind === "token-refused" ? "app-refused" : kind;
 }
 
@@ -145,7 +145,7 @@ function kindOfConnectError({ kind, place, proxyStatus }: ConnectError): Outcome
 }
 
 /** By its type, or, without one, by its first byte. */
-function shapeOf({ headers, body }: SeenAnswer): "json" | "page" | "other" {
+function shapeOf({ headers, body }: SeenResponse): "json" | "page" | "other" {
   const type = fieldOf({ headers }, "content-type")?.trim();
   if (type !== undefined && type !== "") {
     if (/^application\/(?:[a-z0-9.-]+\+)?json\s*(?:;|$)/i.test(type)) return "json";

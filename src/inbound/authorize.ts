@@ -10,7 +10,7 @@ import { createOperations, isAuthPath, type Operation } from "../policy/operatio
 import { judgeTarget } from "../policy/target.ts";
 import type { AcceptedRequest } from "./request.ts";
 
-export interface JudgeOptions {
+export interface AuthorizeOptions {
   readonly upstream: Upstream;
   /** Further names accepted in Host. */
   readonly hosts: readonly string[];
@@ -18,16 +18,16 @@ export interface JudgeOptions {
 }
 
 /** A request that is refused, with the id that its reply carries. */
-export interface RefusedRequest {
+export interface RejectedRequest {
   readonly requestId: string;
   readonly problem: Problem;
 }
 
 /** Judges a request's head, in the order of the design: caller, framing, target, operation; then picks what is forwarded of its fields. */
-export type JudgeRequest = (
+export type AuthorizeRequest = (
   request: IncomingMessage,
   unixSocket: boolean,
-) => AcceptedRequest | RefusedRequest;
+) => AcceptedRequest | RejectedRequest;
 
 /** More than any app sends. Each costs memory beyond its bytes, so that the size of the head alone is no bound. */
 const mostFields = 256;
@@ -35,7 +35,7 @@ const mostFields = 256;
 /** Node's parser also takes others, and a request line without one. */
 const versions: ReadonlySet<string> = new Set(["1.0", "1.1"]);
 
-export function createJudge(options: JudgeOptions): JudgeRequest {
+export function createAuthorize(options: AuthorizeOptions): AuthorizeRequest {
   const names = hostNames(options.upstream.host, options.hosts);
   const isOwnAuthority = createOwnAuthority(options.upstream);
   const operations = createOperations(options.operations);
@@ -46,7 +46,7 @@ export function createJudge(options: JudgeOptions): JudgeRequest {
     const { rawHeaders } = request;
     const method = request.method ?? "";
     const requestId = readRequestId(rawHeaders) ?? randomUUID();
-    const refuse = (problem: Problem): RefusedRequest => ({ requestId, problem });
+    const refuse = (problem: Problem): RejectedRequest => ({ requestId, problem });
 
     if (!versions.has(request.httpVersion)) {
       return refuse(

@@ -8,12 +8,12 @@ import type { BoundListener, ListenAddress } from "../listen/address.ts";
 import { bindServer } from "../listen/bind.ts";
 import type { Signals } from "../observe/events.ts";
 import type { Operation } from "../policy/operations.ts";
-import { type Admission, overloaded } from "../upstream/limiter.ts";
-import type { AskTransaction } from "../upstream/reconcile.ts";
+import { type Limiter, overloaded } from "../upstream/limiter.ts";
+import type { Reconcile } from "../upstream/reconcile.ts";
 import type { Perform } from "../upstream/with-token.ts";
-import { createJudge } from "./authorize.ts";
+import { createAuthorize } from "./authorize.ts";
 import { closeAfterLast, type Connection } from "./connection.ts";
-import { createRefuseRequest, toClientProblem } from "./reject.ts";
+import { createRejectRequest, toClientProblem } from "./reject.ts";
 import { type CallerRequest, InboundCall, readBody } from "./request.ts";
 import { createProxyRoute } from "./route.ts";
 import { createServeCall } from "./serve.ts";
@@ -26,16 +26,16 @@ export interface ProxyListenerOptions {
   readonly operations: readonly Operation[];
   readonly maxBody: number;
   readonly timeoutMs: number;
-  readonly admission: Admission;
+  readonly admission: Limiter;
   readonly perform: Perform;
-  readonly askTransaction: AskTransaction;
+  readonly askTransaction: Reconcile;
   readonly clock: Clock;
   readonly signals: Signals;
 }
 
 /** The listeners that apps talk to. */
 export interface ProxyListener {
-  /** Binds every address. @throws Failure `system-refused` */
+  /** Binds every address. @throws CommandError `system-refused` */
   start(): Promise<readonly ListenAddress[]>;
   /** From now on new calls get 503 `draining`, and connections close after their last reply. */
   refuseNew(): void;
@@ -53,12 +53,12 @@ const reserveMaxMs = 2_000;
 
 export async function createProxyListener(options: ProxyListenerOptions): Promise<ProxyListener> {
   const { admission, clock, signals } = options;
-  const judge = createJudge({
+  const judge = createAuthorize({
     upstream: options.origin,
     hosts: options.hosts,
     operations: options.operations,
   });
-  const refuse = createRefuseRequest({ clock, signals });
+  const refuse = createRejectRequest({ clock, signals });
   const connections = new Set<Connection>();
   let underWay = 0;
   let whenIdle: (() => void) | undefined;
@@ -96,7 +96,7 @@ export async function createProxyListener(options: ProxyListenerOptions): Promis
         detail: "this sidecar is shutting down; send to another, or again soon",
         retryAfter: 1,
       });
-    return admission.full(underWay) ? overloaded() : undefined;
+    return admission.isFull(underWay) ? overloaded() : undefined;
   }
 
   function onRequest(connection: Connection, request: CallerRequest, response: ServerResponse): void {

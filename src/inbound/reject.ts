@@ -3,32 +3,32 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../clock.ts";
 import { Problem, systemCode } from "../errors.ts";
 import type { Signals } from "../observe/events.ts";
-import type { RefusedRequest } from "./authorize.ts";
+import type { RejectedRequest } from "./authorize.ts";
 import { type Connection, endLingering } from "./connection.ts";
 import { renderProblem, renderRawProblem, writeProblem } from "./response.ts";
 
-export interface RefuseOptions {
+export interface RejectOptions {
   readonly clock: Clock;
   readonly signals: Pick<Signals, "callFinished">;
 }
 
 /** Answers requests that never became a call: nothing of them was or will be sent. */
-export interface RefuseRequest {
+export interface RejectRequest {
   /** With Node's response, if the request is complete or others are answered before it; else on the bare socket. */
   withResponse(
     connection: Connection,
     request: IncomingMessage,
     response: ServerResponse,
-    refused: RefusedRequest,
+    refused: RejectedRequest,
   ): void;
   /** On the bare socket, which is closed after it. */
-  onSocket(connection: Connection, refused: RefusedRequest): void;
+  onSocket(connection: Connection, refused: RejectedRequest): void;
 }
 
-export function createRefuseRequest(options: RefuseOptions): RefuseRequest {
+export function createRejectRequest(options: RejectOptions): RejectRequest {
   const { clock, signals } = options;
 
-  function tell(connection: Connection, { requestId, problem }: RefusedRequest, startedAt: number): void {
+  function tell(connection: Connection, { requestId, problem }: RejectedRequest, startedAt: number): void {
     signals.callFinished({
       requestId,
       operation: "none",
@@ -46,7 +46,7 @@ export function createRefuseRequest(options: RefuseOptions): RefuseRequest {
     });
   }
 
-  function onSocket(connection: Connection, refused: RefusedRequest, toHead = false): void {
+  function onSocket(connection: Connection, refused: RejectedRequest, toHead = false): void {
     const startedAt = clock.monotonic();
     endLingering(
       connection,
@@ -83,7 +83,7 @@ export function createRefuseRequest(options: RefuseOptions): RefuseRequest {
   };
 }
 
-function contextOf(refused: RefusedRequest): { requestId: string; actsTwice: boolean } {
+function contextOf(refused: RejectedRequest): { requestId: string; actsTwice: boolean } {
   return { requestId: refused.requestId, actsTwice: false };
 }
 

@@ -2,13 +2,13 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { Clock, Timer } from "../clock.ts";
 import { type Outcome, Problem } from "../errors.ts";
-import { interrupt, type Interruption, type Waiting } from "../lib/async.ts";
+import { cancel, type CancelReason, type Waiting } from "../lib/async.ts";
 import { ByteList } from "../lib/buffers.ts";
 import { IncomingMessage as NodeRequest } from "../lib/node-http.ts";
 import type { Signals } from "../observe/events.ts";
 import type { Operation } from "../policy/operations.ts";
 import { type Call, CallerGone } from "../upstream/call.ts";
-import { type Admission, overloaded } from "../upstream/limiter.ts";
+import { type Limiter, overloaded } from "../upstream/limiter.ts";
 import type { CallOnConnection, Connection } from "./connection.ts";
 
 /**
@@ -37,9 +37,9 @@ export interface CallTimes {
   readonly reserveMs: number;
 }
 
-export interface CallParts {
+export interface CallDeps {
   readonly clock: Clock;
-  readonly admission: Pick<Admission, "hold" | "drop">;
+  readonly admission: Pick<Limiter, "reserve" | "free">;
   readonly signals: Pick<Signals, "callFinished">;
   /** The call has ended in every way: answered or given up, and its connection let go. */
   readonly onOver: () => void;
@@ -54,10 +54,10 @@ export class InboundCall implements Call, CallOnConnection {
   readonly arrivedAt: number;
   readonly deadlineAt: number;
   body: Buffer | undefined;
-  interruption: Interruption | undefined;
+  cancelReason: CancelReason | undefined;
   waiting: Waiting | undefined;
-  written = false;
-  sends = 0;
+  requestWritten = false;
+  attempts = 0;
   upstreamMs = 0;
   generation: number | undefined;
 
@@ -66,7 +66,7 @@ export class InboundCall implements Call, CallOnConnection {
   phase: Phase = "receiving";
   readonly connection: Connection;
   readonly response: ServerResponse;
-  readonly #parts: CallParts;
+  readonly #parts: CallDeps;
   #lastAt: number;
   #timer: Timer;
   #held = 0;
@@ -80,7 +80,7 @@ export class InboundCall implements Call, CallOnConnection {
     connection: Connection,
     response: ServerResponse,
     times: CallTimes,
-    parts: CallParts,
+    parts: CallDeps,
   ) {
     this.requestId = request.requestId;
     this.operation = request.operation;
@@ -101,8 +101,8 @@ export class InboundCall implements Call, CallOnConnection {
     return this.operation.method;
   }
 
-  hold(bytes: number): boolean {
-    if (!this.#parts.admission.hold(bytes)) return false;
+  reserve(bytes: number): boolean {
+    if (!this.#parts.admission.reserve(bytes)) return false;
     this.#held += bytes;
     return true;
   }
@@ -114,7 +114,7 @@ export class InboundCall implements Call, CallOnConnection {
 
   /** Before anything was sent, a caller that closed its side has gone. */
   halfClosed(): void {
-    if (!this.written && this.sends === 0 && this.phase !== "replying") this.#callerGone();
+    if (!this.requestWritten && this.attempts === 0 && this.phase !== "replying") this.#callerGone();
   }
 
   failBody(problem: Problem): boolean {
@@ -129,7 +129,7 @@ export class InboundCall implements Call, CallOnConnection {
       detail: "the sidecar has shut down; send to another, or again soon",
       retryAfter: 1,
     });
-    if (!this.failBody(draining)) interrupt(this, "deadline");
+    if (!this.failBody(draining)) cancel(this, "deadline");
   }
 
   /** What the call ends with; told once its response has been written or its connection closed. */
@@ -153,7 +153,7 @@ export class InboundCall implements Call, CallOnConnection {
   }
 
   #callerGone(): void {
-    interrupt(this, "caller-gone");
+    cancel(this, "caller-gone");
   }
 
   #responseClosed(): void {
@@ -174,7 +174,7 @@ export class InboundCall implements Call, CallOnConnection {
         );
         break;
       case "performing":
-        interrupt(this, "deadline");
+        cancel(this, "deadline");
         break;
       case "replying":
         if (left > 0) break;
@@ -197,7 +197,7 @@ export class InboundCall implements Call, CallOnConnection {
     this.#timer.cancel();
     const { calls } = this.connection;
     calls.splice(calls.indexOf(this), 1);
-    this.#parts.admission.drop(this.#held);
+    this.#parts.admission.free(this.#held);
     this.#parts.signals.callFinished({
       requestId: this.requestId,
       operation: this.operation.name,
@@ -205,7 +205,7 @@ export class InboundCall implements Call, CallOnConnection {
       ...this.#settled,
       upstreamMs: this.upstreamMs,
       totalMs: this.#parts.clock.monotonic() - this.arrivedAt,
-      sends: this.sends,
+      sends: this.attempts,
       generation: this.generation,
       peer: this.connection.peer,
       callerGone: !this.response.writableFinished && !this.#repliedOnSocket && !this.#cut,
@@ -236,7 +236,7 @@ export function readBody(
   request.on("data", (chunk: Buffer) => body.add(chunk));
   request.on("end", () => body.complete());
   // Before the end this means that the caller has gone; after it nothing any more.
-  request.on("close", () => body.interrupted());
+  request.on("close", () => body.cancelled());
 }
 
 /** A body that is still coming. What comes after its end was told is thrown away. */
@@ -258,7 +258,7 @@ class IncomingBody implements Waiting {
     if (this.#over) return;
     this.#length += chunk.length;
     if (this.#length > this.#maxBytes) this.fail(tooLarge(this.#maxBytes));
-    else if (this.#call.hold(chunk.length)) this.#bytes.add(chunk);
+    else if (this.#call.reserve(chunk.length)) this.#bytes.add(chunk);
     else this.fail(overloaded("the memory for bodies and replies is full; nothing was sent"));
   }
 
@@ -274,7 +274,7 @@ class IncomingBody implements Waiting {
     this.#done(error);
   }
 
-  interrupted(): void {
+  cancelled(): void {
     this.fail(new CallerGone());
   }
 

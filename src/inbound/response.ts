@@ -4,7 +4,7 @@ import { isRetryable, type Problem, problems } from "../errors.ts";
 import { STATUS_CODES } from "../lib/node-http.ts";
 import type { Upstream } from "../policy/authority.ts";
 import { selectReplyHeaders } from "../policy/headers.ts";
-import { type Answer, fieldOf } from "../upstream/call.ts";
+import { type Response, fieldOf } from "../upstream/call.ts";
 import type { TransactionView } from "../upstream/reconcile.ts";
 
 /** RFC 9110 sections 15.3.5 and 15.4.5: these have no content, and so no length. */
@@ -14,9 +14,9 @@ const hasNoContent = (status: number): boolean => status === 204 || status === 3
 const largestJoined = 16 * 1024;
 
 /** Writes Presto's answer: a whole one, head and body, in one go; a larger one as it comes, cutting the connection if it is cut. */
-export function writeAnswer(
+export function writeResponse(
   response: ServerResponse,
-  answer: Answer,
+  answer: Response,
   requestId: string,
   upstream: Upstream,
   onCut: (error: Error) => void,
@@ -42,7 +42,7 @@ export function writeAnswer(
 }
 
 /** Writes a reply of the sidecar's own. */
-export function writeProblem(response: ServerResponse, reply: ProblemReply): void {
+export function writeProblem(response: ServerResponse, reply: ProblemResponse): void {
   response.writeHead(reply.status, reply.headers);
   response.end(reply.body);
 }
@@ -57,7 +57,7 @@ export interface ProblemContext {
 }
 
 /** A reply of the sidecar's own, ready to be written. */
-export interface ProblemReply {
+export interface ProblemResponse {
   readonly status: number;
   /** Name, value, name, value… */
   readonly headers: string[];
@@ -65,7 +65,7 @@ export interface ProblemReply {
 }
 
 /** RFC 9457 document with the fields that go beside it; text only, all of it ASCII. */
-export function renderProblem(problem: Problem, context: ProblemContext): ProblemReply {
+export function renderProblem(problem: Problem, context: ProblemContext): ProblemResponse {
   const { transaction } = context;
   const body = JSON.stringify({
     type: `urn:presto-sidecar:problem:${problem.code}`,

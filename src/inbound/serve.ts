@@ -1,16 +1,16 @@
 import type { Clock } from "../clock.ts";
 import { Problem } from "../errors.ts";
 import type { Upstream } from "../policy/authority.ts";
-import { type Answer, CallerGone, discard } from "../upstream/call.ts";
-import type { AskTransaction } from "../upstream/reconcile.ts";
+import { type Response, CallerGone, discard } from "../upstream/call.ts";
+import type { Reconcile } from "../upstream/reconcile.ts";
 import type { Perform } from "../upstream/with-token.ts";
 import { endLingering } from "./connection.ts";
 import type { InboundCall } from "./request.ts";
-import { renderProblem, renderRawProblem, writeAnswer, writeProblem } from "./response.ts";
+import { renderProblem, renderRawProblem, writeResponse, writeProblem } from "./response.ts";
 
 export interface ServeOptions {
   readonly perform: Perform;
-  readonly askTransaction: AskTransaction;
+  readonly askTransaction: Reconcile;
   readonly upstream: Upstream;
   readonly clock: Clock;
   /** True once the sidecar drains: a connection then ends with the reply that is written. */
@@ -27,7 +27,7 @@ export interface ServeCall {
 export function createServeCall(options: ServeOptions): ServeCall {
   const { clock, upstream } = options;
 
-  function answered(call: InboundCall, answer: Answer): void {
+  function answered(call: InboundCall, answer: Response): void {
     call.phase = "replying";
     call.settle("answered", answer.status);
     if (call.response.destroyed) {
@@ -35,7 +35,7 @@ export function createServeCall(options: ServeOptions): ServeCall {
       return;
     }
     closeIfLast(call);
-    writeAnswer(call.response, answer, call.requestId, upstream, (error) => call.cut(error));
+    writeResponse(call.response, answer, call.requestId, upstream, (error) => call.cut(error));
   }
 
   /** Behind it nothing is due any more: replies to calls that were taken are all written. */
@@ -49,14 +49,10 @@ export function createServeCall(options: ServeOptions): ServeCall {
     refuse(call, error, transaction);
   }
 
-  function refuse(
-    call: InboundCall,
-    error: unknown,
-    transaction?: Awaited<ReturnType<AskTransaction>>,
-  ): void {
+  function refuse(call: InboundCall, error: unknown, transaction?: Awaited<ReturnType<Reconcile>>): void {
     call.phase = "replying";
     if (error instanceof CallerGone) {
-      call.settle(call.sends > 0 ? "unknown" : "not-sent", 0);
+      call.settle(call.attempts > 0 ? "unknown" : "not-sent", 0);
       // A half-closed caller is told nothing either: what it asked for was not begun.
       if (call.response.destroyed) return;
       const { calls, socket } = call.connection;
@@ -106,7 +102,7 @@ function toProblem(error: unknown, call: InboundCall): Problem {
   if (error instanceof Problem) return error;
   return new Problem("internal-error", {
     detail: "the sidecar failed; its log has the cause",
-    outcome: call.sends > 0 ? "unknown" : "not-sent",
+    outcome: call.attempts > 0 ? "unknown" : "not-sent",
     cause: error,
   });
 }

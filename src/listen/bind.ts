@@ -2,13 +2,13 @@ import { chmodSync, lstatSync, type Stats, statSync, unlinkSync } from "node:fs"
 import { connect, type Server } from "node:net";
 import { dirname } from "node:path";
 
-import { Failure, systemCode } from "../errors.ts";
+import { CommandError, systemCode } from "../errors.ts";
 import { type BoundListener, formatListenAddress, type ListenAddress, listening } from "./address.ts";
 
 /**
  * Makes a server listen at an address. TCP and Unix sockets alike; an existing socket
  * file is replaced only when nobody answers at it.
- * @throws Failure `system-refused`, whose message names the address and says what to do
+ * @throws CommandError `system-refused`, whose message names the address and says what to do
  */
 export async function bindServer(server: Server, address: ListenAddress): Promise<BoundListener> {
   if (address.kind === "unix") return bindUnix(server, address);
@@ -22,9 +22,9 @@ export async function bindServer(server: Server, address: ListenAddress): Promis
   return { address: { ...address, port }, release: () => {} };
 }
 
-function refusal(address: ListenAddress, error: unknown): Failure {
+function refusal(address: ListenAddress, error: unknown): CommandError {
   const where = formatListenAddress(address);
-  return new Failure("system-refused", `Cannot listen on ${where}: ${reason(systemCode(error))}`, error);
+  return new CommandError("system-refused", `Cannot listen on ${where}: ${reason(systemCode(error))}`, error);
 }
 
 function reason(code: string | undefined): string {
@@ -63,7 +63,7 @@ const attempts = 5;
 /**
  * Makes a server listen on a Unix socket whose file has exactly the mode asked for from
  * its first moment.
- * @throws Failure `system-refused`: a live listener, a file that is no socket, no folder, a path too long
+ * @throws CommandError `system-refused`: a live listener, a file that is no socket, no folder, a path too long
  */
 export async function bindUnix(server: Server, address: UnixAddress): Promise<BoundListener> {
   checkPlace(address.path);
@@ -194,10 +194,10 @@ function ownedSocket(address: UnixAddress): () => void {
   };
 }
 
-function refused(path: string, why: string, cause?: unknown): Failure {
-  return new Failure("system-refused", `Cannot listen on unix:${path}: ${why}`, cause);
+function refused(path: string, why: string, cause?: unknown): CommandError {
+  return new CommandError("system-refused", `Cannot listen on unix:${path}: ${why}`, cause);
 }
 
-function inUse(path: string): Failure {
+function inUse(path: string): CommandError {
   return refused(path, "another process listens there. Stop it, or choose another path.");
 }

@@ -1,10 +1,10 @@
 import { ConnectError } from "../connect/errors.ts";
 import { AddressAnswerError } from "../egress-ip/check-url.ts";
-import { Failure, Problem } from "../errors.ts";
+import { CommandError, Problem } from "../errors.ts";
 import { RecordFormatError } from "../lib/json.ts";
 import { StoreError } from "../store/contract.ts";
 import { CallerGone } from "../upstream/call.ts";
-import { PrestoCallError } from "../upstream/request-once.ts";
+import { OwnRequestError } from "../upstream/request-once.ts";
 
 /** What may be told of an error. */
 export interface DescribedError {
@@ -21,12 +21,12 @@ export interface DescribedError {
 /** Their messages are written here, for people, and hold nothing that came in from outside. */
 const ownErrors = [
   Problem,
-  Failure,
+  CommandError,
   StoreError,
   ConnectError,
   CallerGone,
   RecordFormatError,
-  PrestoCallError,
+  OwnRequestError,
   AddressAnswerError,
 ] as const;
 

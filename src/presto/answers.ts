@@ -1,5 +1,5 @@
 import { fieldOf, isJson } from "../upstream/call.ts";
-import type { WholeAnswer } from "../upstream/request-once.ts";
+import type { OwnResponse } from "../upstream/request-once.ts";
 
 /** A JSON object with whatever is in it; only its own members count. */
 export type JsonObject = ReadonlyMap<string, unknown>;
@@ -24,7 +24,7 @@ export function toObject(value: unknown): JsonObject | undefined {
 }
 
 /** The JSON object of an answer of the API's own: one that says it is JSON, or says nothing and is. A page of a gateway is none. */
-export function readJson(answer: WholeAnswer): JsonObject | undefined {
+export function readJson(answer: OwnResponse): JsonObject | undefined {
   const typed = (fieldOf(answer, "content-type") ?? "").trim() !== "";
   return typed && !isJson(answer) ? undefined : parseObject(answer.body);
 }

@@ -5,11 +5,11 @@ import { Secret } from "../secret.ts";
 import { isTokenText } from "../token/token.ts";
 import { fieldOf } from "../upstream/call.ts";
 import {
-  type CallControl,
-  type CallEnd,
-  callOnce,
-  PrestoCallError,
-  type WholeAnswer,
+  type RequestControl,
+  type RequestEnd,
+  requestOnce,
+  OwnRequestError,
+  type OwnResponse,
 } from "../upstream/request-once.ts";
 import {
   isErrorShape,
@@ -54,7 +54,7 @@ export function resetBody({ email, password }: Account, newPassword: Secret): Bu
  * without a token that can be used nothing is known, since the old one may be dead by now.
  * @param now milliseconds since 1970, when the answer came
  */
-export function readIssueAnswer(answer: WholeAnswer, asked: IssueRequest, now: number): IssueEnd {
+export function readIssueAnswer(answer: OwnResponse, asked: IssueRequest, now: number): IssueEnd {
   if (!isSuccess(answer)) {
     return readRefusal(answer, "the e-mail or the password", now) ?? unexpectedStatus(answer);
   }
@@ -76,7 +76,7 @@ export function readIssueAnswer(answer: WholeAnswer, asked: IssueRequest, now: n
 }
 
 /** What an answer to a reset says. */
-export function readResetAnswer(answer: WholeAnswer, now: number): ResetEnd {
+export function readResetAnswer(answer: OwnResponse, now: number): ResetEnd {
   if (!isSuccess(answer)) {
     return readRefusal(answer, "the e-mail or the current password", now) ?? unexpectedStatus(answer);
   }
@@ -103,22 +103,22 @@ function readName(value: unknown): string | undefined {
   return typeof value === "string" && /^[^\p{C}]{1,255}$/u.test(value) ? value : undefined;
 }
 
-function isSuccess({ status }: WholeAnswer): boolean {
+function isSuccess({ status }: OwnResponse): boolean {
   return status >= 200 && status < 300;
 }
 
 type Unclear = Extract<IssueEnd, { kind: "unclear" }>;
 
-function unclear(code: PrestoCallError["code"], message: string): Unclear {
-  return { kind: "unclear", cause: new PrestoCallError(code, message) };
+function unclear(code: OwnRequestError["code"], message: string): Unclear {
+  return { kind: "unclear", cause: new OwnRequestError(code, message) };
 }
 
-function notJson({ status, body }: WholeAnswer): Unclear {
+function notJson({ status, body }: OwnResponse): Unclear {
   const what = body.length === 0 ? "an empty body" : "something that is not a JSON object";
   return unclear("not-json", `Presto answered ${status} with ${what}; it may have acted`);
 }
 
-function unexpectedStatus({ status }: WholeAnswer): Unclear {
+function unexpectedStatus({ status }: OwnResponse): Unclear {
   const reason =
     status === 401 || status === 422 || status === 429
       ? `Presto, or a gateway before it, answered ${status}, but not in Presto's own shape`
@@ -147,7 +147,7 @@ function startOfDay(time: Date): Date {
  * @param now milliseconds since 1970
  */
 export function readRefusal(
-  answer: WholeAnswer,
+  answer: OwnResponse,
   whatFor401: string,
   now: number,
 ): RefusedByPresto | undefined {
@@ -195,7 +195,7 @@ export interface IssuerOptions {
   readonly openPool: () => Dispatcher;
   readonly clock: Pick<Clock, "now" | "monotonic">;
   /** Told each answer that came, and when its call was begun (monotonic). */
-  readonly onAnswer?: (answer: WholeAnswer, begunAt: number) => void;
+  readonly onAnswer?: (answer: OwnResponse, begunAt: number) => void;
 }
 
 /**
@@ -203,7 +203,7 @@ export interface IssuerOptions {
  * that only an answer that says so clearly is anything but `unclear`. Nothing is sent twice.
  */
 export function createIssuer({ openPool, clock, onAnswer }: IssuerOptions): Issuer {
-  async function post(path: string, body: Buffer, control: CallControl): Promise<CallEnd> {
+  async function post(path: string, body: Buffer, control: RequestControl): Promise<RequestEnd> {
     const headers = [
       ["content-type", "application/json"],
       ["accept", "application/json"],
@@ -211,7 +211,7 @@ export function createIssuer({ openPool, clock, onAnswer }: IssuerOptions): Issu
       ["accept-encoding", "identity"],
     ].flat();
     const begunAt = clock.monotonic();
-    const end = await callOnce(openPool, { method: "POST", path, headers, body }, control);
+    const end = await requestOnce(openPool, { method: "POST", path, headers, body }, control);
     if (end.kind === "answered") onAnswer?.(end.answer, begunAt);
     return end;
   }
@@ -284,6 +284,6 @@ export type ResetEnd =
  * answer still counts, and whoever called decides how long to listen for it.
  */
 export interface Issuer {
-  issueToken(request: IssueRequest, control: CallControl): Promise<IssueEnd>;
-  resetPassword(account: Account, newPassword: Secret, control: CallControl): Promise<ResetEnd>;
+  issueToken(request: IssueRequest, control: RequestControl): Promise<IssueEnd>;
+  resetPassword(account: Account, newPassword: Secret, control: RequestControl): Promise<ResetEnd>;
 }

@@ -1,11 +1,11 @@
 import type { Clock } from "../clock.ts";
-import { Failure } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import type { Secret } from "../secret.ts";
 import type { CredentialStore, Credentials } from "../store/contract.ts";
 import type { Issuer, RefusedByPresto, ResetEnd } from "./auth.ts";
 
 /** What a password reset needs. The renewal lock is held by whoever calls, and no intent stands. */
-export interface ResetParts {
+export interface ResetDeps {
   readonly store: Required<Pick<CredentialStore, "read" | "write">>;
   readonly issuer: Pick<Issuer, "resetPassword">;
   readonly clock: Clock;
@@ -35,10 +35,10 @@ const mostWrites = 3;
  * same one is tried again. Only a 422 proves that it never can be.
  *
  * @param wanted the new password; undefined where an earlier one stands pending and is to be settled
- * @throws Failure `configuration` without credentials; `try-again` where the pending one is not as the caller saw it, or somebody else wrote: nothing was sent
+ * @throws CommandError `configuration` without credentials; `try-again` where the pending one is not as the caller saw it, or somebody else wrote: nothing was sent
  * @throws what the store throws, before anything was sent
  */
-export async function settleReset(parts: ResetParts, wanted: Secret | undefined): Promise<ResetOutcome> {
+export async function settleReset(parts: ResetDeps, wanted: Secret | undefined): Promise<ResetOutcome> {
   const { email, password, pending } = await beginReset(parts, wanted);
   const end = await callWithin(parts, (signal) =>
     parts.issuer.resetPassword({ email, password }, pending, { mayBegin: parts.mayBegin, signal }),
@@ -65,7 +65,7 @@ interface BegunReset extends Credentials {
 }
 
 /** Has a pending password in the store: the earlier one, or the wanted one by compare-and-set. */
-async function beginReset({ store }: ResetParts, wanted: Secret | undefined): Promise<BegunReset> {
+async function beginReset({ store }: ResetDeps, wanted: Secret | undefined): Promise<BegunReset> {
   const stored = await store.read();
   if (stored === undefined) throw noCredentials();
   const { credentials, version } = stored;
@@ -87,7 +87,7 @@ async function beginReset({ store }: ResetParts, wanted: Secret | undefined): Pr
 }
 
 async function callWithin(
-  { clock, signal }: ResetParts,
+  { clock, signal }: ResetDeps,
   call: (signal: AbortSignal) => Promise<ResetEnd>,
 ): Promise<ResetEnd> {
   const late = new AbortController();
@@ -106,7 +106,7 @@ async function callWithin(
  * @returns true if it stands in the store
  */
 async function replacePending(
-  store: ResetParts["store"],
+  store: ResetDeps["store"],
   pending: Secret,
   next: (stored: Credentials) => Credentials,
 ): Promise<boolean> {
@@ -131,13 +131,13 @@ function isSame(one: Secret | null | undefined, other: Secret): boolean {
 }
 
 /** The failure of a command that needs credentials where there are none. */
-export function noCredentials(): Failure {
-  return new Failure(
+export function noCredentials(): CommandError {
+  return new CommandError(
     "configuration",
     "There are no credentials in PRESTO_CREDENTIALS. Put them there with: presto-sidecar credentials import",
   );
 }
 
-function changedMeanwhile(what: string): Failure {
-  return new Failure("try-again", `${what}. Nothing was sent to Presto. Run the command again.`);
+function changedMeanwhile(what: string): CommandError {
+  return new CommandError("try-again", `${what}. Nothing was sent to Presto. Run the command again.`);
 }

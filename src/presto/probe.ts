@@ -4,8 +4,8 @@ import type { Dispatcher } from "undici";
 
 import type { Clock } from "../clock.ts";
 import { Secret } from "../secret.ts";
-import type { Evidence } from "../token/health.ts";
-import { callOnce, type WholeAnswer } from "../upstream/request-once.ts";
+import type { TokenHealth } from "../token/health.ts";
+import { requestOnce, type OwnResponse } from "../upstream/request-once.ts";
 import { isErrorShape, readJson } from "./answers.ts";
 
 export interface AskOptions {
@@ -17,7 +17,7 @@ export interface AskOptions {
   readonly timeoutMs: number;
   readonly clock: Clock;
   /** Told each answer that came, and when its question was begun (monotonic). */
-  readonly onAnswer?: (answer: WholeAnswer, begunAt: number) => void;
+  readonly onAnswer?: (answer: OwnResponse, begunAt: number) => void;
 }
 
 /** Asks Presto for a transaction that does not exist, with a token: harmless, and the answer shows whether the token lives. */
@@ -33,7 +33,7 @@ export function createAsk(options: AskOptions): (token: Secret) => Promise<Probe
     ].flat();
     const control = { mayBegin: () => true, signal: stop.signal };
     const begunAt = options.clock.monotonic();
-    const end = await callOnce(options.openPool, { method: "GET", path, headers }, control);
+    const end = await requestOnce(options.openPool, { method: "GET", path, headers }, control);
     timer.cancel();
     if (end.kind !== "answered") return "other";
     options.onAnswer?.(end.answer, begunAt);
@@ -42,7 +42,7 @@ export function createAsk(options: AskOptions): (token: Secret) => Promise<Probe
 }
 
 /** Only what is in Presto's own JSON shape counts: a page of a gateway says nothing about a token. */
-function judge(answer: WholeAnswer): ProbeAnswer {
+function judge(answer: OwnResponse): ProbeAnswer {
   const { status } = answer;
   const body = readJson(answer);
   if (body === undefined) return "other";
@@ -65,7 +65,7 @@ export interface ProbeOptions {
   readonly ask: (token: Secret) => Promise<ProbeAnswer>;
   readonly clock: Clock;
   /** What this process's own calls have shown; without it the probe has nothing but its own questions. */
-  readonly evidence?: Evidence;
+  readonly evidence?: TokenHealth;
   /** Called once, if it turns out that Presto looks for the record before the token: then most probes stay unclear. */
   readonly onBlind?: () => void;
 }

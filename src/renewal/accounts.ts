@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { Failure } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import type { Account } from "../presto/auth.ts";
 import type { CredentialStore, Credentials } from "../store/contract.ts";
 
@@ -38,7 +38,7 @@ export function createAccounts(store: CredentialStore, { clock, settleMs }: Acco
   async function read(): Promise<Credentials> {
     const stored = await store.read();
     if (stored === undefined) {
-      throw new Failure(
+      throw new CommandError(
         "configuration",
         "There are no credentials in PRESTO_CREDENTIALS. Put them there with: presto-sidecar credentials import",
       );

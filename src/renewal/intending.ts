@@ -38,7 +38,7 @@ export async function intending(run: RenewalRun, state: Intending): Promise<Next
   if (end.kind === "refused") return { to: "reading" };
   if (end.kind === "written") {
     tellDeath(run, state);
-    await parts.users.noticeRecord();
+    await parts.consumer.noticeRecord();
     const standing = { intent, record, version: end.version };
     if (state.takenOver === undefined) return { to: "checking", standing };
     const call = { soleCall: state.takenOver.soleCall, givenUpAt: clock.monotonic() };
@@ -53,7 +53,7 @@ export async function intending(run: RenewalRun, state: Intending): Promise<Next
     return { to, end: unreachable("The token store could not be written, so nothing was begun.", end.cause) };
   }
   tellDeath(run, state);
-  await parts.users.noticeRecord();
+  await parts.consumer.noticeRecord();
   const standing: Standing = { intent, record: found.record, version: found.version };
   // When it was applied is not known, so nothing is concluded from a dead token.
   const call = { soleCall: false, givenUpAt: clock.monotonic() };

@@ -12,7 +12,7 @@ type Checking = Extract<NextState, { to: "checking" }>;
 export async function checking(run: RenewalRun, { standing }: Checking): Promise<NextState> {
   const { parts, held } = run;
   const { clock, times } = parts;
-  await parts.users.quiet(times.graceMs);
+  await parts.consumer.quiet(times.graceMs);
   if (run.draining.aborted) return { to: "clearing", end: { kind: "shut-down" } };
 
   const chosen = await chooseAccount(run);

@@ -1,15 +1,15 @@
 import type { Timer } from "../clock.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import type { Renewal } from "./machine.ts";
-import { createLifeProbe } from "./probe-loop.ts";
+import { createProbeLoop } from "./probe-loop.ts";
 import { recentDeaths } from "./probing.ts";
-import { createWishes } from "./renew-requests.ts";
+import { createRenewRequests } from "./renew-requests.ts";
 import { createRetry } from "./retry.ts";
-import type { Occasion, RenewalParts } from "./run.ts";
+import type { Trigger, RenewalDeps } from "./run.ts";
 import { type Renew, type RenewalEnd, type RenewalReport, unreachable } from "./types.ts";
 
 export interface LifecycleOptions {
-  readonly parts: RenewalParts;
+  readonly parts: RenewalDeps;
   readonly renewal: Renewal;
   /** The record in hand, as the store was last read. */
   readonly current: () => TokenRecord | undefined;
@@ -19,7 +19,7 @@ export interface LifecycleOptions {
   readonly acceptedSince: (tokenId: string, monotonic: number) => boolean;
 }
 
-/** When a token is issued, and who may wish for one (R0 of the protocol). */
+/** When a token is issued, and who may ask for one (R0 of the protocol). */
 export interface Lifecycle {
   /** Begins: probes the stored token, settles what an earlier process left, and keeps the schedule. */
   start(): void;
@@ -51,8 +51,8 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   const draining = new AbortController();
   const closing = new AbortController();
   const retry = createRetry(parts);
-  const wishes = createWishes({ clock, state: renewal.state });
-  const lifeProbe = createLifeProbe({
+  const requests = createRenewRequests({ clock, state: renewal.state });
+  const lifeProbe = createProbeLoop({
     parts,
     token: () => current()?.token ?? null,
     acceptedSince: options.acceptedSince,
@@ -80,11 +80,11 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   }
 
   /** What there is to do now, by what is known; R1 reads afresh and decides. */
-  function occasion(): Occasion | undefined {
+  function occasion(): Trigger | undefined {
     const record = current();
-    const wish = wishes.pending();
-    const found = { wish, rejected: new Set(parts.automatic ? rejected : []) };
-    if (wish !== undefined && credentialsRefused === undefined) return found;
+    const request = requests.pending();
+    const found = { request, rejected: new Set(parts.automatic ? rejected : []) };
+    if (request !== undefined && credentialsRefused === undefined) return found;
     if (retry.isPutOff()) return undefined;
     if (!begun) return found;
     if (record !== undefined && record.stopped !== null) return undefined;
@@ -102,7 +102,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     if (found !== undefined) {
       running = runOnce(found).finally(() => {
         running = undefined;
-        // A wish that came meanwhile, or a time that has come.
+        // A request that came meanwhile, or a time that has come.
         look();
       });
     }
@@ -123,14 +123,14 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     timer = clock.after(ms, look);
   }
 
-  async function runOnce(found: Occasion): Promise<void> {
+  async function runOnce(found: Trigger): Promise<void> {
     const changesBefore = changes;
     const end = await endOf(found);
     begun = true;
     settleWith(end, found, changes === changesBefore);
   }
 
-  async function endOf(found: Occasion): Promise<RenewalEnd> {
+  async function endOf(found: Trigger): Promise<RenewalEnd> {
     try {
       return await renewal.run({
         occasion: found,
@@ -144,7 +144,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     }
   }
 
-  function settleWith(end: RenewalEnd, found: Occasion, sameCredentials: boolean): void {
+  function settleWith(end: RenewalEnd, found: Trigger, sameCredentials: boolean): void {
     lastEnd = { kind: end.kind, detail: "detail" in end ? end.detail : null, at: new Date(clock.now()) };
     if (end.kind === "renewed") credentialsRefused = undefined;
     if (end.kind === "refused" && end.credentials && sameCredentials) credentialsRefused = end.detail;
@@ -152,7 +152,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     if (end.kind === "renewed" || end.kind === "nothing-to-do")
       for (const id of found.rejected) rejected.delete(id);
     retry.ended(end, end.kind === "renewed" && end.tokenId === idInHand() && parts.isDue(current()));
-    wishes.ended(end, found.wish, current());
+    requests.ended(end, found.request, current());
     signals.renewalEnded(end, retry.nextTryAt() ?? undefined);
   }
 
@@ -169,14 +169,14 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       started = true;
       look();
     },
-    async renew(wish) {
+    async renew(request) {
       const record = current();
-      if (record !== undefined && record.stopped !== null && !wish.force)
+      if (record !== undefined && record.stopped !== null && !request.force)
         return { kind: "stopped", detail: record.stopped.reason };
       if (credentialsRefused !== undefined) return { kind: "refused", detail: credentialsRefused };
       if (draining.signal.aborted)
         return { kind: "unreachable", detail: "This process is ending.", retryAfterMs: 5_000 };
-      const reply = wishes.add(wish, record);
+      const reply = requests.add(request, record);
       look();
       return reply;
     },
@@ -208,7 +208,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       draining.abort();
       timer?.cancel();
       await running;
-      wishes.ended({ kind: "shut-down" }, undefined, current());
+      requests.ended({ kind: "shut-down" }, undefined, current());
     },
     close() {
       draining.abort();

@@ -4,13 +4,13 @@ import { intending } from "./intending.ts";
 import { checking, issuing } from "./issuing.ts";
 import { probing } from "./probing.ts";
 import { reading } from "./reading.ts";
-import type { NextState, Occasion, RenewalMemory, RenewalParts, RenewalRun } from "./run.ts";
+import type { NextState, Trigger, RenewalMemory, RenewalDeps, RenewalRun } from "./run.ts";
 import { settling } from "./settling.ts";
 import { clearing, reconciling, storing } from "./storing.ts";
 import type { RenewalEnd, RenewalState } from "./types.ts";
 
 export interface RunOptions {
-  readonly occasion: Occasion;
+  readonly occasion: Trigger;
   /** Milliseconds to wait for the lock. */
   readonly lockWaitMs: number;
   /** Nothing new is begun; what was sent is seen to its end. */
@@ -23,7 +23,7 @@ export interface RunOptions {
 export interface Renewal {
   /**
    * Takes the lock, goes through the states, gives the lock back.
-   * @throws Failure of the lock: `try-again` names its holder, `system-refused` says why it can't be had
+   * @throws CommandError of the lock: `try-again` names its holder, `system-refused` says why it can't be had
    */
   run(options: RunOptions): Promise<RenewalEnd>;
   state(): RenewalState;
@@ -32,7 +32,7 @@ export interface Renewal {
 /** Between two readings in a run: whoever refuses our writes needs time, too. */
 const rereadings = { firstMs: 100, mostMs: 5_000 };
 
-export function createRenewal(parts: RenewalParts): Renewal {
+export function createRenewal(parts: RenewalDeps): Renewal {
   const memory: RenewalMemory = { accountedFor: undefined };
   let state: RenewalState = "idle";
 

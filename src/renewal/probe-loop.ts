@@ -1,9 +1,9 @@
 import { backOffMs } from "../lib/backoff.ts";
 import type { Secret } from "../secret.ts";
-import type { RenewalParts } from "./run.ts";
+import type { RenewalDeps } from "./run.ts";
 
-export interface LifeProbeOptions {
-  readonly parts: Pick<RenewalParts, "clock" | "random" | "times" | "probe" | "users" | "mayLeave">;
+export interface ProbeLoopOptions {
+  readonly parts: Pick<RenewalDeps, "clock" | "random" | "times" | "probe" | "consumer" | "mayLeave">;
   /** The stored token. */
   readonly token: () => Secret | null;
   /** Has Presto accepted it in a call of our own since then (monotonic)? */
@@ -14,7 +14,7 @@ export interface LifeProbeOptions {
 }
 
 /** Makes sure, at the start and every PROBE_EVERY, that the stored token lives: without it a dead one goes unnoticed until somebody calls. */
-export interface LifeProbe {
+export interface ProbeLoop {
   /** Probes if it is time. A renewal under way probes by itself. */
   look(renewing: boolean): void;
   /** Milliseconds until it is time; `Infinity` where only something else can make it so. */
@@ -24,8 +24,8 @@ export interface LifeProbe {
 /** After an answer that tells nothing. */
 const unclear = { firstMs: 5_000, mostMs: 60_000 };
 
-export function createLifeProbe(options: LifeProbeOptions): LifeProbe {
-  const { clock, random, times, probe, users, mayLeave } = options.parts;
+export function createProbeLoop(options: ProbeLoopOptions): ProbeLoop {
+  const { clock, random, times, probe, consumer: users, mayLeave } = options.parts;
   let nextAt = clock.monotonic();
   let under = false;
   let unclearTries = 0;

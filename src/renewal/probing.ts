@@ -73,7 +73,7 @@ async function probeStored(run: RenewalRun, found: Found): Promise<ProbeVerdict 
   if (token === null) return "absent";
   if (!parts.mayLeave()) return "unclear";
   const verdict = await untilAborted(run.draining, parts.probe(token));
-  if (verdict !== undefined) parts.users.probed(token, verdict);
+  if (verdict !== undefined) parts.consumer.probed(token, verdict);
   return verdict;
 }
 
@@ -96,7 +96,7 @@ async function latchAlarm(run: RenewalRun, found: Found, list: readonly Date[]):
   if (token !== null)
     parts.signals.unexplainedDeath({ generation, id: token.fingerprint(), count: list.length });
   parts.signals.alarmChanged({ reason, at });
-  await parts.users.noticeRecord();
+  await parts.consumer.noticeRecord();
   return { to: "stopped", end: { kind: "stopped", detail: reason } };
 }
 

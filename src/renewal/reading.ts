@@ -1,6 +1,6 @@
 import {
   type Found,
-  isWished,
+  isRequested,
   type NextState,
   type RenewalRun,
   storedId,
@@ -27,8 +27,8 @@ export async function reading(run: RenewalRun): Promise<NextState> {
   }
   const record = found?.record;
   if (record !== undefined && record.stopped !== null) {
-    if (occasion.wish?.force !== true) {
-      await parts.users.noticeRecord();
+    if (occasion.request?.force !== true) {
+      await parts.consumer.noticeRecord();
       return { to: "stopped", end: { kind: "stopped", detail: record.stopped.reason } };
     }
     return clearAlarm(run, found);
@@ -37,12 +37,12 @@ export async function reading(run: RenewalRun): Promise<NextState> {
     const { soleCall } = record.intent;
     return { to: "intending", found, reason: "takeover", soleCall: false, takenOver: { soleCall } };
   }
-  if (isWished(run, found)) return { to: "probing", found, reason: "manual" };
+  if (isRequested(run, found)) return { to: "probing", found, reason: "manual" };
   const id = storedId(found);
   if (id !== undefined && occasion.rejected.has(id)) return { to: "probing", found, reason: "rejected" };
   if (parts.isDue(record)) return { to: "probing", found, reason: "scheduled" };
   // Whoever thought that there was something to do has not seen this record yet.
-  await parts.users.noticeRecord();
+  await parts.consumer.noticeRecord();
   return { to: "idle", end: { kind: "nothing-to-do", detail: "The stored token is not due for renewal." } };
 }
 

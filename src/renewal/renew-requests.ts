@@ -1,26 +1,29 @@
 import type { Clock } from "../clock.ts";
 import type { TokenRecord } from "../store/contract.ts";
-import type { Occasion } from "./run.ts";
-import type { RenewReply, RenewWish, RenewalEnd, RenewalState } from "./types.ts";
+import type { Trigger } from "./run.ts";
+import type { RenewReply, RenewRequest, RenewalEnd, RenewalState } from "./types.ts";
 
-type Wish = NonNullable<Occasion["wish"]>;
+type Request = NonNullable<Trigger["request"]>;
 
 /** People who want a new token: all who ask at the same time share one, and each waits for as long as it likes. */
-export interface Wishes {
+export interface RenewRequests {
   /** What the next run is to do; undefined if nobody wants anything. */
-  pending(): Wish | undefined;
-  add(wish: RenewWish, record: TokenRecord | undefined): Promise<RenewReply>;
-  /** A run ended; `of` is the wish that it was begun with, `record` what stands in the store now. */
-  ended(end: RenewalEnd, of: Wish | undefined, record: TokenRecord | undefined): void;
+  pending(): Request | undefined;
+  add(request: RenewRequest, record: TokenRecord | undefined): Promise<RenewReply>;
+  /** A run ended; `of` is the request that it was begun with, `record` what stands in the store now. */
+  ended(end: RenewalEnd, of: Request | undefined, record: TokenRecord | undefined): void;
 }
 
 const retryAfterMs = 5_000;
 
-export function createWishes(options: { readonly clock: Clock; readonly state: () => RenewalState }): Wishes {
-  let pending: Wish | undefined;
+export function createRenewRequests(options: {
+  readonly clock: Clock;
+  readonly state: () => RenewalState;
+}): RenewRequests {
+  let pending: Request | undefined;
   let waiting = new Set<(reply: RenewReply) => void>();
 
-  /** The wish is answered, and over. */
+  /** The request is answered, and over. */
   function answer(reply: RenewReply): void {
     const all = waiting;
     waiting = new Set();
@@ -30,17 +33,17 @@ export function createWishes(options: { readonly clock: Clock; readonly state: (
 
   return {
     pending: () => pending,
-    add(wish, record) {
-      if (pending === undefined) pending = { beyond: record?.token?.fingerprint(), force: wish.force };
-      else if (wish.force && !pending.force) pending = { ...pending, force: true };
+    add(request, record) {
+      if (pending === undefined) pending = { beyond: record?.token?.fingerprint(), force: request.force };
+      else if (request.force && !pending.force) pending = { ...pending, force: true };
       return new Promise((resolve) => {
         const reply = (given: RenewReply): void => {
           timer.cancel();
           waiting.delete(reply);
           resolve(given);
         };
-        // The wish stays due: only this wait for it is over.
-        const timer = options.clock.after(wish.waitMs, () =>
+        // The request stays due: only this wait for it is over.
+        const timer = options.clock.after(request.waitMs, () =>
           reply({ kind: "under-way", state: options.state() }),
         );
         waiting.add(reply);

@@ -19,21 +19,21 @@ import { type RenewalEnd, type RenewalTimes, unreachable } from "./types.ts";
 export type WritableStore = Required<Pick<TokenStore, "read" | "write">>;
 
 /** Those who use the token in this process, if any do. */
-export interface TokenUsers {
+export interface TokenConsumer {
   /** What stands in the store may have changed by our own hand: look, and then resolve. Never rejects. */
   noticeRecord(): Promise<void>;
   /** Resolves when none of the calls that are being sent is left, or after `maxMs`. */
   quiet(maxMs: number): Promise<void>;
   /** A new token that works and is not stored yet: use it from now on. */
-  serve(candidate: IssuedToken, generation: number): void;
+  setPending(candidate: IssuedToken, generation: number): void;
   /** That token has turned out dead: forget it. */
-  withdraw(candidate: IssuedToken): void;
+  discardPending(candidate: IssuedToken): void;
   /** What a probe said of a token. */
   probed(token: Secret, verdict: ProbeVerdict): void;
 }
 
 /** What a renewal needs. Everything that waits, chances or talks is passed in. */
-export interface RenewalParts {
+export interface RenewalDeps {
   readonly store: WritableStore;
   readonly lock: RenewalLock;
   readonly issuer: Pick<Issuer, "issueToken">;
@@ -42,7 +42,7 @@ export interface RenewalParts {
   readonly probe: (token: Secret) => Promise<ProbeVerdict>;
   /** False while this process would leave from an address that is not registered: no renewal is begun then. */
   readonly mayLeave: () => boolean;
-  readonly users: TokenUsers;
+  readonly consumer: TokenConsumer;
   readonly clock: Clock;
   readonly signals: Signals;
   readonly times: RenewalTimes;
@@ -64,9 +64,9 @@ export interface RenewalParts {
 export type Found = StoredRecord | undefined;
 
 /** Why a run was begun, besides the clock and what stands in the record: both are read afresh. */
-export interface Occasion {
+export interface Trigger {
   /** A person wants another token than this one (undefined: than none), and with `force` clears the alarm. */
-  readonly wish: { readonly beyond: string | undefined; readonly force: boolean } | undefined;
+  readonly request: { readonly beyond: string | undefined; readonly force: boolean } | undefined;
   /** Ids of tokens that were reported or found dead. */
   readonly rejected: ReadonlySet<string>;
 }
@@ -79,9 +79,9 @@ export interface RenewalMemory {
 
 /** What one run through the states has in hand. */
 export interface RenewalRun {
-  readonly parts: RenewalParts;
+  readonly parts: RenewalDeps;
   readonly held: HeldLock;
-  readonly occasion: Occasion;
+  readonly occasion: Trigger;
   readonly memory: RenewalMemory;
   /** The process is asked to end: nothing new is begun. */
   readonly draining: AbortSignal;
@@ -94,19 +94,19 @@ export function storedId(found: Found): string | undefined {
   return found?.record.token?.fingerprint();
 }
 
-/** Is the person's wish still unfulfilled by what is stored? */
-export function isWished({ occasion }: RenewalRun, found: Found): boolean {
-  return occasion.wish !== undefined && occasion.wish.beyond === storedId(found);
+/** Is the person's request still unfulfilled by what is stored? */
+export function isRequested({ occasion }: RenewalRun, found: Found): boolean {
+  return occasion.request !== undefined && occasion.request.beyond === storedId(found);
 }
 
 /** May a token be issued in this run, if the stored one is dead? */
 export function mayIssue(run: RenewalRun, found: Found): boolean {
-  return run.parts.automatic || isWished(run, found);
+  return run.parts.automatic || isRequested(run, found);
 }
 
 /** Has the stored token's time come, or does a person want another one? */
 export function isDue(run: RenewalRun, found: Found): boolean {
-  return isWished(run, found) || run.parts.isDue(found?.record);
+  return isRequested(run, found) || run.parts.isDue(found?.record);
 }
 
 const dayMs = 24 * 60 * 60 * 1000;

@@ -55,7 +55,7 @@ async function conclude(
       const verdict = await untilAborted(signal, probeStored(run, state));
       if (verdict === undefined || signal.aborted) return undefined;
       const { token } = standing.record;
-      if (token !== null) run.parts.users.probed(token, verdict);
+      if (token !== null) run.parts.consumer.probed(token, verdict);
       if (verdict === "dead") {
         run.memory.accountedFor = token?.fingerprint();
         return renew(run, state);

@@ -19,7 +19,7 @@ type Reconciling = Extract<NextState, { to: "reconciling" }>;
 export async function storing(run: RenewalRun, { standing, candidate }: Storing): Promise<NextState> {
   const { parts } = run;
   const record = withCandidate(run, standing.record, candidate);
-  parts.users.serve(candidate.issued, record.generation);
+  parts.consumer.setPending(candidate.issued, record.generation);
   const end = await writeRecord(parts.store, record, standing.version);
   if (end.kind === "written") return finish(run, candidate, record);
   if (end.kind === "unclear") {
@@ -50,9 +50,9 @@ export async function reconciling(run: RenewalRun, { candidate }: Reconciling): 
         return finish(run, candidate, found?.record ?? emptyRecord);
       const young = clock.monotonic() - candidate.since < youngMs;
       const verdict = await parts.probe(token);
-      if (verdict === "alive" || !young) parts.users.probed(token, verdict);
+      if (verdict === "alive" || !young) parts.consumer.probed(token, verdict);
       if (verdict === "dead" && !young) {
-        parts.users.withdraw(candidate.issued);
+        parts.consumer.discardPending(candidate.issued);
         return {
           to: "clearing",
           end: { kind: "lost", detail: "The token that was issued died before it could be stored." },
@@ -99,7 +99,7 @@ async function finish(
   record: TokenRecord,
 ): Promise<NextState> {
   const { parts } = run;
-  await parts.users.noticeRecord();
+  await parts.consumer.noticeRecord();
   try {
     await parts.accounts.proved(account);
   } catch (cause) {
@@ -129,7 +129,7 @@ export async function clearing(run: RenewalRun, { end }: Clearing): Promise<Next
   const { clock, random } = run.parts;
   for (let count = 1; !run.closing.aborted; count += 1) {
     if (await isCleared(run)) {
-      await run.parts.users.noticeRecord();
+      await run.parts.consumer.noticeRecord();
       return { to: "idle", end };
     }
     await clock.sleep(backOffMs(tries, count, random()), run.closing).catch(() => {});

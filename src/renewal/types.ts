@@ -1,4 +1,4 @@
-import { Failure } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import { StoreError } from "../store/contract.ts";
 import type { CredentialOptions } from "../store/open.ts";
 import type { DayWindow } from "./schedule.ts";
@@ -52,7 +52,7 @@ export type RenewalEnd =
 
 /** What could not be had, with the cause's own words where they are made for people. */
 export function unreachable(what: string, cause?: unknown): RenewalEnd {
-  const words = cause instanceof StoreError || cause instanceof Failure ? ` ${cause.message}` : "";
+  const words = cause instanceof StoreError || cause instanceof CommandError ? ` ${cause.message}` : "";
   return { kind: "unreachable", detail: `${what}${words}`, cause };
 }
 
@@ -120,7 +120,7 @@ export interface RenewalReport {
   readonly credentialsRefused: string | null;
 }
 
-/** What became of a person's wish for a new token, for `POST /renew`. */
+/** What became of a person's request for a new token, for `POST /renew`. */
 export type RenewReply =
   | { readonly kind: "renewed"; readonly generation: number; readonly expiresAt: Date | null }
   /** Not done within the time given; it stays due. */
@@ -129,12 +129,12 @@ export type RenewReply =
   | { readonly kind: "refused"; readonly detail: string }
   | { readonly kind: "unreachable"; readonly detail: string; readonly retryAfterMs: number };
 
-export interface RenewWish {
+export interface RenewRequest {
   /** Clears the alarm first. */
   readonly force: boolean;
   /** Milliseconds to wait for the end. */
   readonly waitMs: number;
 }
 
-/** A person's wish, as the control listener hands it on. */
-export type Renew = (wish: RenewWish) => Promise<RenewReply>;
+/** A person's request, as the control listener hands it on. */
+export type Renew = (request: RenewRequest) => Promise<RenewReply>;

@@ -77,7 +77,7 @@ export type WriteResult =
  *   there but can't be read, opened or understood. It never guesses.
  * - `write` is a compare-and-set on the version last read (`undefined`: create only if absent).
  *   It is durable once it has answered `written`. Where another process writes for too long it
- *   throws a `Failure` `try-again`, and where its lock can't be made, `system-refused`: in
+ *   throws a `CommandError` `try-again`, and where its lock can't be made, `system-refused`: in
  *   both cases nothing was written.
  * - Nothing is ever overwritten that this process could not read.
  * - No error holds the token, or bytes of the record.
@@ -184,6 +184,6 @@ export interface HeldLock {
  * it can still send. Not re-entrant: whoever holds it and asks again waits for itself.
  */
 export interface RenewalLock {
-  /** Throws `Failure` `try-again`, which says who holds it, when the time is up. */
+  /** Throws `CommandError` `try-again`, which says who holds it, when the time is up. */
   acquire(options: AcquireOptions): Promise<HeldLock>;
 }

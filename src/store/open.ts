@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { Failure } from "../errors.ts";
+import { CommandError } from "../errors.ts";
 import type { CredentialStore, RenewalLock, TokenStore } from "./contract.ts";
 import { renewalLockPath } from "./file/file.ts";
 import { createSingleHostLock } from "./file/lock.ts";
@@ -11,15 +11,15 @@ export type StoreOptions =
   | { readonly kind: "file"; readonly path: string; readonly keys: SecretSource };
 
 /** What every store is given by the program. */
-export interface StoreSurroundings {
+export interface StoreDeps {
   readonly clock: Clock;
 }
 
 /**
  * Makes the store's adapter; reads and writes nothing yet. Only the adapter that is used
- * is loaded. Throws `Failure` `configuration` where this system can't have that store.
+ * is loaded. Throws `CommandError` `configuration` where this system can't have that store.
  */
-export async function openStore(options: StoreOptions, { clock }: StoreSurroundings): Promise<TokenStore> {
+export async function openStore(options: StoreOptions, { clock }: StoreDeps): Promise<TokenStore> {
   switch (options.kind) {
     case "env": {
       const { createEnvStore } = await import("./env.ts");
@@ -45,25 +45,25 @@ export interface FileCredentialOptions {
 }
 
 /** What every source is given by the program. */
-export interface CredentialSurroundings {
+export interface CredentialDeps {
   readonly clock: Clock;
 }
 
 /**
  * Makes the adapter; reads and writes nothing yet. Only the one that is used is loaded. One in
- * a file can be written. Throws `Failure` `configuration` where this system can't have it.
+ * a file can be written. Throws `CommandError` `configuration` where this system can't have it.
  */
 export async function openCredentials(
   options: FileCredentialOptions,
-  surroundings: CredentialSurroundings,
+  surroundings: CredentialDeps,
 ): Promise<Required<CredentialStore>>;
 export async function openCredentials(
   options: CredentialOptions,
-  surroundings: CredentialSurroundings,
+  surroundings: CredentialDeps,
 ): Promise<CredentialStore>;
 export async function openCredentials(
   options: CredentialOptions,
-  { clock }: CredentialSurroundings,
+  { clock }: CredentialDeps,
 ): Promise<CredentialStore> {
   switch (options.kind) {
     case "env": {
@@ -83,12 +83,12 @@ export type LockedPlace = { readonly kind: "env" } | { readonly kind: "file"; re
 /**
  * The lock of a store, under which its token is renewed, its record is imported, its account's
  * password is changed. Takes nothing yet.
- * @throws Failure `refused` for a store that can only be read
+ * @throws CommandError `refused` for a store that can only be read
  */
 export function openRenewalLock(place: LockedPlace, { clock }: { readonly clock: Clock }): RenewalLock {
   switch (place.kind) {
     case "env":
-      throw new Failure(
+      throw new CommandError(
         "refused",
         "PRESTO_STORE is env:, which can only be read: its token is looked after by somebody else. Name a store that can be written, such as PRESTO_STORE=file:/var/lib/presto/token.",
       );

@@ -5,22 +5,22 @@ import type { TokenRecord } from "../store/contract.ts";
 import { createToken, type Token } from "./token.ts";
 
 /** A token that was issued and may not be stored yet. */
-export interface Offer {
+export interface PendingToken {
   readonly token: Secret;
   readonly generation: number;
   readonly expiresAt: Date | null;
 }
 
 /** The one token that requests use: the stored one, or one that is offered before it is stored. */
-export interface TokenInHand {
+export interface ActiveToken {
   current(): Token | undefined;
   /** Is the one in hand an offered one? Then no renewal is to be waited for. */
-  isOffered(): boolean;
+  isPending(): boolean;
   /** What stands in the store now. A record without a token takes none away. */
   stored(record: TokenRecord): void;
-  offer(offer: Offer): void;
+  setPending(offer: PendingToken): void;
   /** An offered token is dead. */
-  withdraw(tokenId: string): void;
+  discardPending(tokenId: string): void;
   /** What is held against tokens has changed. */
   chooseAgain(): void;
 }
@@ -30,10 +30,10 @@ interface HeldToken {
   readonly expiresAt: Date | null;
 }
 
-export function createTokenInHand(options: {
+export function createActiveToken(options: {
   readonly signals: Pick<Signals, "tokenChanged">;
   readonly rejections: Pick<Rejections, "has">;
-}): TokenInHand {
+}): ActiveToken {
   const { signals, rejections } = options;
   let stored: HeldToken | undefined;
   /** `over`: what was stored when it came, and is dead for certain. */
@@ -58,18 +58,18 @@ export function createTokenInHand(options: {
 
   return {
     current: () => token,
-    isOffered: () => offered !== undefined && offered.token.id === token?.id,
+    isPending: () => offered !== undefined && offered.token.id === token?.id,
     stored({ token: secret, generation, expiresAt }) {
       if (secret !== null && secret.fingerprint() !== stored?.token.id)
         stored = { token: createToken(secret, generation), expiresAt };
       if (offered !== undefined && offered.token.id === stored?.token.id) offered = undefined;
       chooseAgain();
     },
-    offer({ token: secret, generation, expiresAt }) {
+    setPending({ token: secret, generation, expiresAt }) {
       offered = { token: createToken(secret, generation), expiresAt, over: stored?.token.id };
       chooseAgain();
     },
-    withdraw(tokenId) {
+    discardPending(tokenId) {
       if (offered?.token.id !== tokenId) return;
       offered = undefined;
       chooseAgain();

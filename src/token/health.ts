@@ -5,7 +5,7 @@ import { youngMs } from "../renewal/types.ts";
  * What Presto's answers to this process's own calls say of the tokens that they were made
  * with. It is kept in memory, of the few tokens that were spoken of last.
  */
-export interface Evidence {
+export interface TokenHealth {
   /**
    * Presto answered 2xx with JSON to a call with this token. Cheap: for every call.
    * @param sentAt monotonic time at which that call was sent. Without it the answer counts from now on, and one
@@ -42,7 +42,7 @@ interface Known {
   youngUntil: number;
 }
 
-export function createEvidence(clock: Pick<Clock, "monotonic">): Evidence {
+export function createTokenHealth(clock: Pick<Clock, "monotonic">): TokenHealth {
   const known = new Map<string, Known>();
   let last: Known | undefined;
 

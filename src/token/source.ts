@@ -1,9 +1,9 @@
 import type { Clock } from "../clock.ts";
-import type { Interruptible, Interruption } from "../lib/async.ts";
+import type { Cancellable, CancelReason } from "../lib/async.ts";
 import type { Signals } from "../observe/events.ts";
 import type { Secret } from "../secret.ts";
 import type { StoredRecord, TokenRecord, TokenStore } from "../store/contract.ts";
-import { createRejections, createTokenInHand, type Offer } from "./active.ts";
+import { createRejections, createActiveToken, type PendingToken } from "./active.ts";
 import type { Token } from "./token.ts";
 import { createRecordWatch, createTokenWaits, type Verdict } from "./watch.ts";
 
@@ -20,11 +20,11 @@ export interface TokenSourceOptions {
   /** Called each time that a token is refused, by an answer to a call or to a probe. */
   readonly onRejected?: (tokenId: string) => void;
   /** Told what Presto's answers say of tokens. */
-  readonly evidence?: TokenEvidence;
+  readonly health?: TokenHealthReport;
 }
 
 /** Whoever wants to know how Presto answered to tokens. */
-export interface TokenEvidence {
+export interface TokenHealthReport {
   /** @param sentAt monotonic time at which the call was sent, or before */
   accepted(tokenId: string, sentAt: number): void;
   refused(tokenId: string): void;
@@ -33,7 +33,7 @@ export interface TokenEvidence {
 /** The wait for a token ended without one. */
 export type NoToken =
   | { readonly kind: "none"; readonly renewing: boolean }
-  | { readonly kind: "interrupted"; readonly why: Interruption; readonly renewing: boolean };
+  | { readonly kind: "interrupted"; readonly why: CancelReason; readonly renewing: boolean };
 
 export type TokenOrNone = { readonly kind: "token"; readonly token: Token } | NoToken;
 
@@ -47,16 +47,16 @@ export interface TokenSource {
   /** The token to send a new request with right now, or undefined if it has to `hold` first. */
   ready(): Token | undefined;
   /** Waits for a token to send a new request with (P1, P3, P4, P9). */
-  hold(call: Interruptible): Promise<TokenOrNone>;
+  waitForToken(call: Cancellable): Promise<TokenOrNone>;
   /** After a wait for something else: may this call still go with this token, or has the state changed under it? */
-  stands(call: Interruptible, token: Token): boolean;
+  isCurrent(call: Cancellable, token: Token): boolean;
   /**
    * Presto answered 401 to this token (P5). If it is not the one in hand, the one in hand is not touched (P10).
    * @param certain the answer was in Presto's own shape; a page of some gateway is evidence of nothing
    */
   reject(token: Token, certain: boolean): void;
   /** Waits for a token that is not in `refused` (P5, P6, P9). */
-  afterRejection(call: Interruptible, refused: ReadonlySet<string>): Promise<TokenOrNone>;
+  afterRejection(call: Cancellable, refused: ReadonlySet<string>): Promise<TokenOrNone>;
   /**
    * Presto's answer proved the token alive: clears what was held against it.
    * @param sentAt monotonic time at which the call was sent, or before
@@ -65,11 +65,11 @@ export interface TokenSource {
   /** What a probe of this process said of a token: counts as an answer to a call. */
   probed(token: Secret, verdict: "alive" | "dead"): void;
   /** Serves from a token that works and is not stored yet; every other is dead. Nothing is held for its renewal any more. */
-  offer(offer: Offer): void;
+  setPending(offer: PendingToken): void;
   /** That token is dead: what the store holds is served again. */
-  withdraw(offer: Pick<Offer, "token">): void;
+  discardPending(offer: Pick<PendingToken, "token">): void;
   /** The call is over, however it ended: a claim to try a rejected token goes back (P9). */
-  release(call: Interruptible, token: Token): void;
+  release(call: Cancellable, token: Token): void;
   /** Reads the store now. */
   refresh(): Promise<void>;
   /** The record in hand; undefined before the first. */
@@ -84,7 +84,7 @@ const urgentPollMs = 1_000;
 export function createTokenSource(options: TokenSourceOptions): TokenSource {
   const { clock, store, signals, holdMaxMs } = options;
   const rejections = createRejections(clock);
-  const hand = createTokenInHand({ signals, rejections });
+  const hand = createActiveToken({ signals, rejections });
   const waits = createTokenWaits(clock, (any) => watch.setUrgent(any));
   const watch = createRecordWatch({
     store,
@@ -111,7 +111,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
 
   /** Until when P3 holds new requests; 0 if nothing holds them. A token that was offered is the live one, whatever the record says. */
   function heldUntil(): number {
-    return intentSeenAt === undefined || hand.isOffered() ? 0 : intentSeenAt + holdMaxMs;
+    return intentSeenAt === undefined || hand.isPending() ? 0 : intentSeenAt + holdMaxMs;
   }
 
   function ready(): Token | undefined {
@@ -121,7 +121,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   }
 
   /** P9: one request at a time tries a rejected token; the others wait until `limit`. */
-  function judgeKnown(call: Interruptible, known: Token, limit: number): Verdict<Token> {
+  function judgeKnown(call: Cancellable, known: Token, limit: number): Verdict<Token> {
     if (!rejections.has(known.id) || rejections.claim(known.id, call)) return { kind: "take", value: known };
     if (!store.canChange || clock.monotonic() >= limit) return { kind: "give-up" };
     return { kind: "wait", until: Math.min(limit, rejections.nextTryAt(known.id)) };
@@ -142,7 +142,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     waits.wake();
   }
 
-  async function settle(call: Interruptible, judge: () => Verdict<Token>): Promise<TokenOrNone> {
+  async function settle(call: Cancellable, judge: () => Verdict<Token>): Promise<TokenOrNone> {
     const end = await waits.wait(call, judge);
     const renewing = intentSeenAt !== undefined;
     if (end.kind === "taken") return { kind: "token", token: end.value };
@@ -159,7 +159,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       }
     },
     ready,
-    hold(call) {
+    waitForToken(call) {
       return settle(call, () => {
         const held = heldUntil();
         if (clock.monotonic() < held) return { kind: "wait", until: held };
@@ -172,12 +172,12 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
         );
       });
     },
-    stands(call, held) {
+    isCurrent(call, held) {
       if (held.id !== hand.current()?.id || clock.monotonic() < heldUntil()) return false;
       return !rejections.has(held.id) || rejections.isClaimedBy(held.id, call);
     },
     reject(rejected, certain) {
-      if (certain) options.evidence?.refused(rejected.id);
+      if (certain) options.health?.refused(rejected.id);
       mark(rejected);
     },
     afterRejection(call, refused) {
@@ -193,7 +193,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       });
     },
     proveAlive(alive, sentAt) {
-      options.evidence?.accepted(alive.id, sentAt);
+      options.health?.accepted(alive.id, sentAt);
       unmark(alive);
     },
     probed(secret, verdict) {
@@ -203,12 +203,12 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       if (verdict === "alive") unmark({ id, generation });
       else mark({ id, generation });
     },
-    offer(offer) {
-      hand.offer(offer);
+    setPending(offer) {
+      hand.setPending(offer);
       waits.wake();
     },
-    withdraw({ token }) {
-      hand.withdraw(token.fingerprint());
+    discardPending({ token }) {
+      hand.discardPending(token.fingerprint());
       waits.wake();
     },
     release(call, used) {

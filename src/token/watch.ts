@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "../clock.ts";
-import type { Interruptible, Interruption } from "../lib/async.ts";
+import type { Cancellable, CancelReason } from "../lib/async.ts";
 import type { Signals } from "../observe/events.ts";
 import type { StoredRecord, TokenStore } from "../store/contract.ts";
 
@@ -112,12 +112,12 @@ export type Verdict<T> =
 export type WaitEnd<T> =
   | { readonly kind: "taken"; readonly value: T }
   | { readonly kind: "gave-up" }
-  | { readonly kind: "interrupted"; readonly why: Interruption };
+  | { readonly kind: "interrupted"; readonly why: CancelReason };
 
 /** Calls that wait for the token path's state to change. */
 export interface TokenWaits {
   /** Waits until `judge` takes something or gives up, or the call is interrupted. */
-  wait<T>(call: Interruptible, judge: () => Verdict<T>): Promise<WaitEnd<T>>;
+  wait<T>(call: Cancellable, judge: () => Verdict<T>): Promise<WaitEnd<T>>;
   /** The state has changed: every waiting call looks again, in the order of their coming. */
   wake(): void;
 }
@@ -127,7 +127,7 @@ export function createTokenWaits(clock: Clock, onAny: (any: boolean) => void): T
   const looks = new Set<() => void>();
 
   return {
-    wait<T>(call: Interruptible, judge: () => Verdict<T>) {
+    wait<T>(call: Cancellable, judge: () => Verdict<T>) {
       return new Promise<WaitEnd<T>>((resolve) => {
         let timer: Timer | undefined;
         let over = false;
@@ -146,11 +146,11 @@ export function createTokenWaits(clock: Clock, onAny: (any: boolean) => void): T
           else if (Number.isFinite(verdict.until))
             timer = clock.after(verdict.until - clock.monotonic(), look);
         };
-        if (call.interruption !== undefined) {
-          end({ kind: "interrupted", why: call.interruption });
+        if (call.cancelReason !== undefined) {
+          end({ kind: "interrupted", why: call.cancelReason });
           return;
         }
-        call.waiting = { interrupted: (why) => end({ kind: "interrupted", why }) };
+        call.waiting = { cancelled: (why) => end({ kind: "interrupted", why }) };
         look();
         if (over) return;
         looks.add(look);

@@ -1,13 +1,13 @@
 import type { Readable } from "node:stream";
 
-import type { Interruptible } from "../lib/async.ts";
+import type { Cancellable } from "../lib/async.ts";
 import type { Operation } from "../policy/operations.ts";
 
 /**
  * One accepted call on its way to Presto: what is sent, how long it may take, and what
  * has happened to it so far. The inbound side makes it; each step on the way reads it.
  */
-export interface Call extends Interruptible {
+export interface Call extends Cancellable {
   readonly requestId: string;
   readonly operation: Operation;
   readonly method: string;
@@ -20,12 +20,12 @@ export interface Call extends Interruptible {
    * Counts bytes of this call's body or answer as held in memory until the call ends.
    * Answers false, and counts nothing, where the bound for all calls together is reached.
    */
-  hold(bytes: number): boolean;
+  reserve(bytes: number): boolean;
 
   /** A byte of the present send may have reached Presto. */
-  written: boolean;
+  requestWritten: boolean;
   /** How many times a byte of it was written. */
-  sends: number;
+  attempts: number;
   /** Milliseconds spent in exchanges with Presto. */
   upstreamMs: number;
   /** Generation of the token last sent. */
@@ -41,7 +41,7 @@ export class CallerGone extends Error {
 }
 
 /** Presto's answer to one send. */
-export interface Answer {
+export interface Response {
   readonly status: number;
   /** Name, value, name, value…, as they came. */
   readonly headers: string[];
@@ -50,12 +50,12 @@ export interface Answer {
 }
 
 /** Lets go of an answer that nobody will read, so that its connection is freed. */
-export function discard(answer: Answer): void {
+export function discard(answer: Response): void {
   if (!Buffer.isBuffer(answer.body)) answer.body.destroy();
 }
 
 /** The value of an answer's first field of that name (in lower case), or undefined. */
-export function fieldOf(answer: Pick<Answer, "headers">, name: string): string | undefined {
+export function fieldOf(answer: Pick<Response, "headers">, name: string): string | undefined {
   const { headers } = answer;
   for (let index = 0; index < headers.length; index += 2) {
     if (headers[index]?.toLowerCase() === name) return headers[index + 1];
@@ -64,7 +64,7 @@ export function fieldOf(answer: Pick<Answer, "headers">, name: string): string |
 }
 
 /** Is this an answer of the API itself, and not a page of some gateway in front of it? Judged by the type, or, without one, by the first byte. */
-export function isJson(answer: Answer): boolean {
+export function isJson(answer: Response): boolean {
   const type = fieldOf(answer, "content-type");
   if (type !== undefined) return /^\s*application\/([a-z0-9.-]+\+)?json\s*(;|$)/i.test(type);
   return Buffer.isBuffer(answer.body) && (answer.body[0] === 0x7b || answer.body[0] === 0x5b);

@@ -7,16 +7,16 @@ import type { Clock } from "../clock.ts";
 import { ConnectError } from "../connect/errors.ts";
 import type { EgressCheck } from "../egress-ip/check.ts";
 import { Problem, systemCode } from "../errors.ts";
-import { type Interruption, pause, type Waiting } from "../lib/async.ts";
+import { type CancelReason, pause, type Waiting } from "../lib/async.ts";
 import { ByteList } from "../lib/buffers.ts";
 import type { Token } from "../token/token.ts";
-import { type Answer, type Call, CallerGone } from "./call.ts";
+import { type Response, type Call, CallerGone } from "./call.ts";
 
 /**
  * Sends the call once with this token. Rejects with a `Problem` whose outcome says whether
  * a byte of it can have reached Presto, or with `CallerGone`.
  */
-export type Send = (call: Call, token: Token) => Promise<Answer>;
+export type Send = (call: Call, token: Token) => Promise<Response>;
 
 export interface SendOptions {
   readonly dispatcher: Pick<Dispatcher, "dispatch">;
@@ -29,8 +29,8 @@ const { kQueuedAbort } = undiciSymbols;
 export function createSend(options: SendOptions): Send {
   const { dispatcher, clock } = options;
   return (call, token) => {
-    call.written = false;
-    if (call.interruption !== undefined) return Promise.reject(stopped(call.interruption));
+    call.requestWritten = false;
+    if (call.cancelReason !== undefined) return Promise.reject(stopped(call.cancelReason));
     const { handler, answer } = createExchange(call, clock);
     call.generation = token.generation;
     const request = {
@@ -52,12 +52,12 @@ export const largestWholeAnswer = 1024 * 1024;
 
 interface Exchange {
   readonly handler: ExchangeHandler;
-  readonly answer: Promise<Answer>;
+  readonly answer: Promise<Response>;
 }
 
 /** Makes the handler for one send of a call, and the promise of its answer. */
 export function createExchange(call: Call, clock: Clock): Exchange {
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const { promise, resolve, reject } = Promise.withResolvers<Response>();
   return { handler: new ExchangeHandler(call, clock, resolve, reject), answer: promise };
 }
 
@@ -65,7 +65,7 @@ export function createExchange(call: Call, clock: Clock): Exchange {
 class ExchangeHandler implements Dispatcher.DispatchHandler, Waiting {
   readonly #call: Call;
   readonly #clock: Clock;
-  readonly #resolve: (answer: Answer) => void;
+  readonly #resolve: (answer: Response) => void;
   readonly #reject: (error: Error) => void;
   readonly #startedAt: number;
   #controller: Dispatcher.DispatchController | undefined;
@@ -77,7 +77,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Waiting {
   #leaveQueue: ((reason: Error) => void) | undefined;
   #stream: Readable | undefined;
 
-  constructor(call: Call, clock: Clock, resolve: (answer: Answer) => void, reject: (error: Error) => void) {
+  constructor(call: Call, clock: Clock, resolve: (answer: Response) => void, reject: (error: Error) => void) {
     this.#call = call;
     this.#clock = clock;
     this.#resolve = resolve;
@@ -86,7 +86,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Waiting {
     call.waiting = this;
   }
 
-  interrupted(why: Interruption): void {
+  cancelled(why: CancelReason): void {
     if (this.#stream !== undefined) {
       this.#stream.destroy(
         new Problem("upstream-timeout", { detail: "time ran out while the answer was passed on" }),
@@ -94,9 +94,9 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Waiting {
       return;
     }
     // Money first: what may have reached Presto is seen to its end, so that its outcome is known.
-    if (why === "caller-gone" && this.#call.written && this.#call.operation.movesMoney) return;
+    if (why === "caller-gone" && this.#call.requestWritten && this.#call.operation.movesMoney) return;
     if (!this.#settle()) return;
-    this.#reject(this.#call.written && why === "deadline" ? answerLate() : stopped(why));
+    this.#reject(this.#call.requestWritten && why === "deadline" ? answerLate() : stopped(why));
     if (this.#controller !== undefined) this.#controller.abort(new CallerGone());
     else this.#leaveQueue?.(new CallerGone());
   }
@@ -114,8 +114,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Waiting {
     }
     this.#controller = controller;
     // undici writes right after this returns: from here on Presto may have seen it.
-    this.#call.written = true;
-    this.#call.sends += 1;
+    this.#call.requestWritten = true;
+    this.#call.attempts += 1;
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
@@ -133,7 +133,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Waiting {
       return;
     }
     this.#bytes.add(chunk);
-    if (this.#held + chunk.length <= largestWholeAnswer && this.#call.hold(chunk.length)) {
+    if (this.#held + chunk.length <= largestWholeAnswer && this.#call.reserve(chunk.length)) {
       this.#held += chunk.length;
     } else {
       this.#startStreaming(controller);
@@ -185,7 +185,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Waiting {
 
   #toProblem(error: Error): Problem {
     if (error instanceof ConnectError) return fromConnectError(error);
-    if (!this.#call.written) {
+    if (!this.#call.requestWritten) {
       return new Problem("upstream-unreachable", {
         detail: "the connection to Presto was lost before anything was sent",
         cause: error,
@@ -203,7 +203,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Waiting {
 }
 
 /** What a call ends with that was stopped before a byte of it was written. */
-export function stopped(why: Interruption): Error {
+export function stopped(why: CancelReason): Error {
   if (why === "caller-gone") return new CallerGone();
   return new Problem("upstream-timeout", {
     detail: "no connection to Presto was had in time; nothing was sent",
@@ -248,7 +248,7 @@ const pauses = [50, 250] as const;
  * proves by itself that Presto did nothing. Nothing else is ever sent again here.
  */
 export function withReconnect(send: Send, clock: Clock): Send {
-  async function again(call: Call, token: Token, problem: unknown, tries: number): Promise<Answer> {
+  async function again(call: Call, token: Token, problem: unknown, tries: number): Promise<Response> {
     const wait = pauses[tries];
     if (wait === undefined || !mayTryAgain(call, problem)) throw problem;
     if ((await pause(call, clock, wait)) !== "elapsed") throw problem;
@@ -259,12 +259,12 @@ export function withReconnect(send: Send, clock: Clock): Send {
 
 /** Where an egress proxy refuses the login, the next try would be refused as well, and may lock it out. */
 function mayTryAgain(call: Call, problem: unknown): boolean {
-  if (!(problem instanceof Problem) || call.written) return false;
+  if (!(problem instanceof Problem) || call.requestWritten) return false;
   return problem.code === "upstream-unreachable" && problem.proxyStatus !== "proxy_configuration_error";
 }
 
 export interface WithEgressCheckOptions {
-  readonly check: Pick<EgressCheck, "mayLeave" | "reason" | "answered" | "failed">;
+  readonly check: Pick<EgressCheck, "mayLeave" | "blockedReason" | "answered" | "failed">;
   /** The reply to a call that is kept back. */
   readonly refuse: (reason: string) => Error;
 }
@@ -276,10 +276,10 @@ export interface WithEgressCheckOptions {
  */
 export function withEgressCheck(send: Send, { check, refuse }: WithEgressCheckOptions): Send {
   return (call, token) => {
-    const reason = check.reason();
+    const reason = check.blockedReason();
     if (reason !== undefined) {
       // What was written before was another send.
-      call.written = false;
+      call.requestWritten = false;
       return Promise.reject(refuse(reason));
     }
     return send(call, token).then(

@@ -1,10 +1,10 @@
 import { Problem } from "../errors.ts";
-import type { Interruption } from "../lib/async.ts";
+import type { CancelReason } from "../lib/async.ts";
 import { type Call, CallerGone } from "./call.ts";
-import type { Turns } from "./with-token.ts";
+import type { SendLimiter } from "./with-token.ts";
 
 /** How much may be under way at once. */
-export interface AdmissionLimits {
+export interface Limits {
   /** Calls being sent. */
   readonly maxInFlight: number;
   /** Calls waiting, held ones too. */
@@ -14,15 +14,15 @@ export interface AdmissionLimits {
 }
 
 /** Bounds what is under way: turns to send, places to wait, and memory. */
-export interface Admission extends Turns {
+export interface Limiter extends SendLimiter {
   /**
    * True if a new call could only be refused.
    * @param underWay calls that have begun and not ended, those whose body still comes included
    */
-  full(underWay: number): boolean;
+  isFull(underWay: number): boolean;
   /** Takes `bytes` of the memory for bodies and replies; false, and takes none, if there is not that much left. */
-  hold(bytes: number): boolean;
-  drop(bytes: number): void;
+  reserve(bytes: number): boolean;
+  free(bytes: number): void;
   /** Calls `run` once no call is being sent; answers what calls that off. */
   whenQuiet(run: () => void): () => void;
   /** Calls being sent, calls waiting, bytes held. */
@@ -36,12 +36,12 @@ export function overloaded(
   return new Problem("overloaded", { detail, retryAfter: 1 });
 }
 
-function whyStopped(why: Interruption): Error {
+function whyStopped(why: CancelReason): Error {
   if (why === "caller-gone") return new CallerGone();
   return overloaded("time ran out before this call's turn came; nothing was sent");
 }
 
-export function createAdmission(limits: AdmissionLimits): Admission {
+export function createLimiter(limits: Limits): Limiter {
   /** In the order of their coming; each takes the turn that it is handed. */
   const queue = new Set<() => void>();
   /** Twice what may be sent and wait: as many again may still be sending their bodies. */
@@ -55,8 +55,8 @@ export function createAdmission(limits: AdmissionLimits): Admission {
 
   function queueUp(call: Call): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (call.interruption !== undefined) {
-        reject(whyStopped(call.interruption));
+      if (call.cancelReason !== undefined) {
+        reject(whyStopped(call.cancelReason));
         return;
       }
       const leave = (): void => {
@@ -68,7 +68,7 @@ export function createAdmission(limits: AdmissionLimits): Admission {
         resolve();
       };
       call.waiting = {
-        interrupted(why) {
+        cancelled(why) {
           leave();
           reject(whyStopped(why));
         },
@@ -78,16 +78,16 @@ export function createAdmission(limits: AdmissionLimits): Admission {
   }
 
   return {
-    tryTake() {
+    tryAcquire() {
       if (inFlight >= limits.maxInFlight) return false;
       inFlight += 1;
       return true;
     },
-    async take(call) {
+    async acquire(call) {
       if (waiting() >= limits.maxQueue) throw overloaded();
       await queueUp(call);
     },
-    give() {
+    release() {
       const [first] = queue;
       if (first !== undefined) {
         first();
@@ -98,25 +98,25 @@ export function createAdmission(limits: AdmissionLimits): Admission {
       for (const run of listeners) run();
       listeners.clear();
     },
-    tryEnter() {
+    tryEnqueue() {
       if (waiting() >= limits.maxQueue) return false;
       heldElsewhere += 1;
       return true;
     },
-    enter() {
+    enqueue() {
       heldElsewhere += 1;
     },
-    leave() {
+    dequeue() {
       heldElsewhere -= 1;
     },
-    full: (underWay) =>
+    isFull: (underWay) =>
       underWay >= mostUnderWay || (inFlight >= limits.maxInFlight && waiting() >= limits.maxQueue),
-    hold(bytes) {
+    reserve(bytes) {
       if (buffered + bytes > limits.maxBuffered) return false;
       buffered += bytes;
       return true;
     },
-    drop(bytes) {
+    free(bytes) {
       buffered -= bytes;
     },
     whenQuiet(run) {

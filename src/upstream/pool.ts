@@ -41,13 +41,13 @@ export function createPool(options: PoolOptions): Pool {
   });
 }
 
-export interface RenewedPoolOptions extends PoolOptions {
+export interface RotatingPoolOptions extends PoolOptions {
   readonly clock: Clock;
 }
 
-export interface RenewedPool extends Pick<Dispatcher, "dispatch"> {
+export interface RotatingPool extends Pick<Dispatcher, "dispatch"> {
   /** What is sent from now on goes over new connections; calls under way end on theirs. */
-  renew(): void;
+  rotate(): void;
   /** Cuts off all that is under way. */
   destroy(): Promise<void>;
 }
@@ -59,7 +59,7 @@ const lifeMs = 5 * 60_000;
  * A pool for a process that runs for months: after five minutes the next call finds a new
  * one, and the old one is closed once the calls that it has are over.
  */
-export function createRenewedPool(options: RenewedPoolOptions): RenewedPool {
+export function createRotatingPool(options: RotatingPoolOptions): RotatingPool {
   const { clock } = options;
   let current = createPool(options);
   let bornAt = clock.monotonic();
@@ -75,7 +75,7 @@ export function createRenewedPool(options: RenewedPoolOptions): RenewedPool {
   }
 
   return {
-    renew,
+    rotate: renew,
     dispatch(request, handler) {
       if (clock.monotonic() - bornAt >= lifeMs) renew();
       return current.dispatch(request, handler);

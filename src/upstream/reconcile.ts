@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
-import { interrupt } from "../lib/async.ts";
+import { cancel } from "../lib/async.ts";
 import type { Operation } from "../policy/operations.ts";
-import { type Answer, type Call, discard } from "./call.ts";
+import { type Response, type Call, discard } from "./call.ts";
 import type { Perform } from "./with-token.ts";
 
 /** What Presto says of a transaction at one moment. */
@@ -12,16 +12,16 @@ export interface TransactionView {
   readonly askedAt: Date;
 }
 
-export interface AskTransactionOptions {
+export interface ReconcileOptions {
   readonly perform: Perform;
   readonly clock: Clock;
 }
 
 /** Asks what became of a call with an unknown outcome, until `lastAt` (monotonic milliseconds). Undefined where the call names no transaction. Never rejects. */
-export type AskTransaction = (call: Call, lastAt: number) => Promise<TransactionView | undefined>;
+export type Reconcile = (call: Call, lastAt: number) => Promise<TransactionView | undefined>;
 
 /** The documented remedy for a confirm whose answer was lost; a GET, so asking moves nothing. */
-export function createAskTransaction(options: AskTransactionOptions): AskTransaction {
+export function createReconcile(options: ReconcileOptions): Reconcile {
   const { perform, clock } = options;
   return async (call, lastAt) => {
     const { reconcile } = call.operation;
@@ -29,7 +29,7 @@ export function createAskTransaction(options: AskTransactionOptions): AskTransac
     if (reconcile === undefined || reference === undefined) return undefined;
     const path = reconcile.path.replace("{reference}", reference);
     const question = createQuestion(call, path, clock.monotonic(), lastAt);
-    const timer = clock.after(lastAt - clock.monotonic(), () => interrupt(question, "deadline"));
+    const timer = clock.after(lastAt - clock.monotonic(), () => cancel(question, "deadline"));
     const askedAt = new Date(clock.now());
     try {
       return { reference, status: readStatus(await perform(question)), askedAt };
@@ -54,7 +54,7 @@ function readReference(body: Buffer | undefined, member: string): string | undef
     : undefined;
 }
 
-function readStatus(answer: Answer): TransactionView["status"] {
+function readStatus(answer: Response): TransactionView["status"] {
   if (!Buffer.isBuffer(answer.body)) {
     discard(answer);
     return "not-known";
@@ -87,11 +87,11 @@ function createQuestion(call: Call, target: string, now: number, lastAt: number)
     body: undefined,
     arrivedAt: now,
     deadlineAt: lastAt,
-    hold: (bytes) => call.hold(bytes),
-    interruption: undefined,
+    reserve: (bytes) => call.reserve(bytes),
+    cancelReason: undefined,
     waiting: undefined,
-    written: false,
-    sends: 0,
+    requestWritten: false,
+    attempts: 0,
     upstreamMs: 0,
     generation: undefined,
   };

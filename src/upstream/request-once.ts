@@ -16,7 +16,7 @@ import { ByteList } from "../lib/buffers.ts";
  * - `no-token`: a success that holds no token.
  * - `unusable-token`: a success whose token can't be sent.
  */
-export type PrestoCallErrorCode =
+export type OwnRequestErrorCode =
   | "called-off"
   | "given-up"
   | "no-connection"
@@ -33,11 +33,11 @@ export type PrestoCallErrorCode =
  * of Presto's can repeat the e-mail. Errors of undici are not kept as its cause, since they
  * may carry the bytes that came.
  */
-export class PrestoCallError extends Error {
+export class OwnRequestError extends Error {
   override readonly name = "PrestoCallError";
-  readonly code: PrestoCallErrorCode;
+  readonly code: OwnRequestErrorCode;
 
-  constructor(code: PrestoCallErrorCode, message: string) {
+  constructor(code: OwnRequestErrorCode, message: string) {
     super(message);
     this.code = code;
   }
@@ -56,15 +56,15 @@ export interface OwnRequest {
 }
 
 /** An answer that came whole. */
-export interface WholeAnswer {
+export interface OwnResponse {
   readonly status: number;
   /** Name, value, name, value…, as they came. */
   readonly headers: string[];
   readonly body: Buffer;
 }
 
-export type CallEnd =
-  | { readonly kind: "answered"; readonly answer: WholeAnswer }
+export type RequestEnd =
+  | { readonly kind: "answered"; readonly answer: OwnResponse }
   /** No byte was written. */
   | { readonly kind: "not-sent"; readonly cause: unknown }
   /** Presto may have seen it. */
@@ -73,7 +73,7 @@ export type CallEnd =
 const { kQueuedAbort } = undiciSymbols;
 
 /** How a call to an auth endpoint is kept in check. */
-export interface CallControl {
+export interface RequestControl {
   /** Asked right before the first byte; false ends the call as `not-sent`. */
   readonly mayBegin: () => boolean;
   /** Gives the call up: its connection is closed. Its end is then `unclear`, or `not-sent`. */
@@ -85,11 +85,11 @@ export interface CallControl {
  * was kept alive, the server's close could cross the request, and its end would be unclear.
  * undici's limits on time are turned off for it: only the signal ends it. Never rejects.
  */
-export async function callOnce(
+export async function requestOnce(
   openPool: () => Dispatcher,
   request: OwnRequest,
-  control: CallControl,
-): Promise<CallEnd> {
+  control: RequestControl,
+): Promise<RequestEnd> {
   if (control.signal.aborted) return { kind: "not-sent", cause: givenUp(false) };
   let pool: Dispatcher;
   try {
@@ -106,8 +106,8 @@ export async function callOnce(
 
 /** undici calls these methods as the exchange goes on. */
 class OneCall implements Dispatcher.DispatchHandler {
-  readonly #control: CallControl;
-  readonly #end = Promise.withResolvers<CallEnd>();
+  readonly #control: RequestControl;
+  readonly #end = Promise.withResolvers<RequestEnd>();
   #controller: Dispatcher.DispatchController | undefined;
   #leaveQueue: ((reason: Error) => void) | undefined;
   #written = false;
@@ -117,11 +117,11 @@ class OneCall implements Dispatcher.DispatchHandler {
   readonly #bytes = new ByteList();
   #size = 0;
 
-  constructor(control: CallControl) {
+  constructor(control: RequestControl) {
     this.#control = control;
   }
 
-  over(pool: Dispatcher, request: OwnRequest): Promise<CallEnd> {
+  over(pool: Dispatcher, request: OwnRequest): Promise<RequestEnd> {
     this.#control.signal.addEventListener("abort", this.#giveUp, { once: true });
     const options = {
       method: request.method,
@@ -142,11 +142,11 @@ class OneCall implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     // A second start would be a second send.
     if (this.#settled || this.#written) {
-      controller.abort(new PrestoCallError("broken", "undici began to send a request again"));
+      controller.abort(new OwnRequestError("broken", "undici began to send a request again"));
       return;
     }
     if (!this.#control.mayBegin()) {
-      const cause = new PrestoCallError("called-off", "the call was called off before its first byte");
+      const cause = new OwnRequestError("called-off", "the call was called off before its first byte");
       this.#settle({ kind: "not-sent", cause });
       controller.abort(cause);
       return;
@@ -171,7 +171,7 @@ class OneCall implements Dispatcher.DispatchHandler {
       this.#bytes.add(chunk);
       return;
     }
-    const cause = new PrestoCallError(
+    const cause = new OwnRequestError(
       "too-large",
       `Presto answered ${this.#status} with more than ${largestAnswer} bytes, which no answer of its own has`,
     );
@@ -197,7 +197,7 @@ class OneCall implements Dispatcher.DispatchHandler {
   };
 
   /** The first end counts. */
-  #settle(end: CallEnd): void {
+  #settle(end: RequestEnd): void {
     if (this.#settled) return;
     this.#settled = true;
     this.#control.signal.removeEventListener("abort", this.#giveUp);
@@ -205,8 +205,8 @@ class OneCall implements Dispatcher.DispatchHandler {
   }
 }
 
-function givenUp(written: boolean): PrestoCallError {
-  return new PrestoCallError(
+function givenUp(written: boolean): OwnRequestError {
+  return new OwnRequestError(
     "given-up",
     written
       ? "no answer came before the call was given up; Presto may have acted"
@@ -214,15 +214,15 @@ function givenUp(written: boolean): PrestoCallError {
   );
 }
 
-function lost(error: Error): PrestoCallError {
-  return new PrestoCallError(
+function lost(error: Error): OwnRequestError {
+  return new OwnRequestError(
     "no-connection",
     `the connection to Presto was lost before anything was sent${inBrackets(error)}`,
   );
 }
 
-function broken(error: Error): PrestoCallError {
-  return new PrestoCallError(
+function broken(error: Error): OwnRequestError {
+  return new OwnRequestError(
     "broken",
     `the connection broke, or the answer was malformed, after the request was sent${inBrackets(error)}; Presto may have acted`,
   );

@@ -1,36 +1,36 @@
 import { Problem } from "../errors.ts";
 import type { TokenOrNone, TokenSource } from "../token/source.ts";
 import type { Token } from "../token/token.ts";
-import { type Answer, type Call, CallerGone, discard, isJson } from "./call.ts";
+import { type Response, type Call, CallerGone, discard, isJson } from "./call.ts";
 import type { Send } from "./dispatch.ts";
 
 /** Who may send, and who has to wait: a bounded number of calls each. */
-export interface Turns {
+export interface SendLimiter {
   /** Takes a turn to send, if one is free. */
-  tryTake(): boolean;
+  tryAcquire(): boolean;
   /** Waits for a turn, and takes it. Rejects with a `Problem` or `CallerGone`. */
-  take(call: Call): Promise<void>;
+  acquire(call: Call): Promise<void>;
   /** The turn is over. */
-  give(): void;
+  release(): void;
   /** Counts a call as waiting, unless as many wait as may: then answers false. */
-  tryEnter(): boolean;
+  tryEnqueue(): boolean;
   /** Counts a call as waiting that was admitted before. */
-  enter(): void;
-  leave(): void;
+  enqueue(): void;
+  dequeue(): void;
 }
 
 export interface WithTokenOptions {
   readonly tokens: TokenSource;
-  readonly turns: Turns;
+  readonly limiter: SendLimiter;
   /** Most sends of one call (ATTEMPTS). */
   readonly attempts?: number;
 }
 
 /** Brings one call to its end: an answer of Presto's, or a rejection with a `Problem` or `CallerGone`. */
-export type Perform = (call: Call) => Promise<Answer>;
+export type Perform = (call: Call) => Promise<Response>;
 
 /** A 401 that is too large to hold would keep its connection, and its turn, while another token is waited for: it goes on without its content. */
-function withoutLarge401(answer: Answer): Answer {
+function withoutLarge401(answer: Response): Response {
   if (answer.status !== 401 || Buffer.isBuffer(answer.body)) return answer;
   discard(answer);
   return {
@@ -56,24 +56,24 @@ const retryAfterSeconds = 5;
  * protocol). Every other end, known or unknown, is the call's end.
  */
 export function withToken(send: Send, options: WithTokenOptions): Perform {
-  const { tokens, turns } = options;
+  const { tokens, limiter: turns } = options;
   const attempts = options.attempts ?? 5;
 
   /** A token and a turn, both at once: while a call waits for the one, the other may change. */
   async function begin(call: Call): Promise<Token> {
     for (;;) {
       const token = tokens.ready() ?? (await held(call));
-      if (turns.tryTake()) return token;
+      if (turns.tryAcquire()) return token;
       await takeTurn(call, token);
-      if (tokens.stands(call, token)) return token;
+      if (tokens.isCurrent(call, token)) return token;
       tokens.release(call, token);
-      turns.give();
+      turns.release();
     }
   }
 
   async function takeTurn(call: Call, token: Token): Promise<void> {
     try {
-      await turns.take(call);
+      await turns.acquire(call);
     } catch (error) {
       tokens.release(call, token);
       throw error;
@@ -81,13 +81,13 @@ export function withToken(send: Send, options: WithTokenOptions): Perform {
   }
 
   async function held(call: Call): Promise<Token> {
-    if (!turns.tryEnter())
+    if (!turns.tryEnqueue())
       throw new Problem("overloaded", { detail: "as many calls wait as may", retryAfter: 1 });
     let end: TokenOrNone;
     try {
-      end = await tokens.hold(call);
+      end = await tokens.waitForToken(call);
     } finally {
-      turns.leave();
+      turns.dequeue();
     }
     if (end.kind === "token") return end.token;
     if (end.kind === "interrupted" && end.why === "caller-gone") throw new CallerGone();
@@ -101,36 +101,36 @@ export function withToken(send: Send, options: WithTokenOptions): Perform {
 
   /** Another token and a turn, or undefined: then the 401 in hand is the answer. */
   async function next(call: Call, refused: ReadonlySet<string>): Promise<Token | undefined> {
-    turns.enter();
+    turns.enqueue();
     let end: TokenOrNone;
     try {
       end = await tokens.afterRejection(call, refused);
     } finally {
-      turns.leave();
+      turns.dequeue();
     }
     if (end.kind !== "token") return undefined;
     const { token } = end;
-    if (turns.tryTake()) return token;
+    if (turns.tryAcquire()) return token;
     return takeTurn(call, token).then(
       () => token,
       () => undefined,
     );
   }
 
-  async function sendOnce(call: Call, token: Token): Promise<Answer> {
+  async function sendOnce(call: Call, token: Token): Promise<Response> {
     let turnKept = false;
     try {
       const answer = withoutLarge401(await send(call, token));
       if (!Buffer.isBuffer(answer.body)) {
         turnKept = true;
-        answer.body.once("close", () => turns.give());
+        answer.body.once("close", () => turns.release());
       }
       if (answer.status === 401) tokens.reject(token, isJson(answer));
       else if (answer.status >= 200 && answer.status < 300 && isJson(answer))
         tokens.proveAlive(token, call.arrivedAt);
       return answer;
     } finally {
-      if (!turnKept) turns.give();
+      if (!turnKept) turns.release();
       tokens.release(call, token);
     }
   }
@@ -141,7 +141,7 @@ export function withToken(send: Send, options: WithTokenOptions): Perform {
     if (answer.status !== 401) return answer;
 
     const refused = new Set<string>();
-    while (answer.status === 401 && call.sends < attempts) {
+    while (answer.status === 401 && call.attempts < attempts) {
       refused.add(token.id);
       const another = await next(call, refused);
       if (another === undefined) break;
@@ -152,7 +152,7 @@ export function withToken(send: Send, options: WithTokenOptions): Perform {
         answer = again;
       } catch (error) {
         // Nothing of this send got out, so what Presto said to the last one stands.
-        if (!call.written) break;
+        if (!call.requestWritten) break;
         throw error;
       }
     }

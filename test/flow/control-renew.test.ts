@@ -6,14 +6,14 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createControlServer } from "../../src/admin/control.ts";
 import type { BoundableServer } from "../../src/admin/server.ts";
 import { bindServer } from "../../src/listen/bind.ts";
-import type { RenewReply, RenewWish } from "../../src/renewal/types.ts";
+import type { RenewReply, RenewRequest } from "../../src/renewal/types.ts";
 import { rawRequest, statusOf } from "../support/raw-exchange.ts";
 
 const renewed: RenewReply = { kind: "renewed", generation: 8, expiresAt: new Date("2027-02-22T00:00:00Z") };
 
 let bound: BoundableServer;
 let port: number;
-let wishes: RenewWish[];
+let wishes: RenewRequest[];
 let warnings: unknown[];
 let end: PromiseWithResolvers<RenewReply>;
 /** Server's side of the connections. */

@@ -73,7 +73,11 @@ it.each([
   const failure: unknown = await openWay({ port: 443, caPem: authority.certPem, proxyFile }).catch(
     (error: unknown) => error,
   );
-  expect(failure).toMatchObject({ name: "Failure", exitCode: 78, message: expect.stringMatching(message) });
+  expect(failure).toMatchObject({
+    name: "CommandError",
+    exitCode: 78,
+    message: expect.stringMatching(message),
+  });
   expect(failure).toMatchObject({ message: expect.stringMatching(/^PRESTO_EGRESS_PROXY_FILE: /) });
   expect(failure).toMatchObject({ message: expect.not.stringContaining("MARKED") });
 });

@@ -62,7 +62,7 @@ describe("the address to leave from", () => {
   it("stops the start where this machine does not have it, and those that it has are named", async () => {
     for (const localAddress of ["192.0.2.77", "2001:db8::77", "fe80::77%lo"]) {
       await expect(openWay({ port: 443, caPem: authority.certPem, localAddress })).rejects.toMatchObject({
-        name: "Failure",
+        name: "CommandError",
         exitCode: 78,
         message: expect.stringMatching(
           /^PRESTO_EGRESS_ADDRESS: \S+ is not an address of this machine \(\w+\); it has .*127\.0\.0\.1 \(\w+\)/,

@@ -17,7 +17,7 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { Failure } from "../../src/errors.ts";
+import { CommandError } from "../../src/errors.ts";
 import type { ListenAddress } from "../../src/listen/address.ts";
 import { bindServer } from "../../src/listen/bind.ts";
 
@@ -49,13 +49,13 @@ function unix(name: string, mode = 0o600): ListenAddress {
   return { kind: "unix", path: join(folder, name), mode };
 }
 
-async function refusal(binding: Promise<unknown>): Promise<Failure> {
+async function refusal(binding: Promise<unknown>): Promise<CommandError> {
   const error: unknown = await binding.then(
     () => undefined,
     (reason: unknown) => reason,
   );
-  expect(error).toBeInstanceOf(Failure);
-  return error as Failure;
+  expect(error).toBeInstanceOf(CommandError);
+  return error as CommandError;
 }
 
 async function greeting(path: string): Promise<string> {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 
 import { loadConfig } from "../../src/config/load.ts";
 import { readEnvironment } from "../../src/config/unsafe-environment.ts";
-import { Failure } from "../../src/errors.ts";
+import { CommandError } from "../../src/errors.ts";
 
 // Invariant 12: it refuses to start under an environment that would break its promises,
 // and says which variable, and why.
@@ -16,7 +16,7 @@ function refusal(env: NodeJS.ProcessEnv, execArgv: readonly string[] = []): stri
     loadConfig({ ...sound, ...env }, execArgv);
     return undefined;
   } catch (error) {
-    if (!(error instanceof Failure) || error.exitCode !== 78) throw error;
+    if (!(error instanceof CommandError) || error.exitCode !== 78) throw error;
     return error.message;
   }
 }

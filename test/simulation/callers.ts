@@ -1,5 +1,5 @@
 import { isRetryable, Problem } from "../../src/errors.ts";
-import { interrupt } from "../../src/lib/async.ts";
+import { cancel } from "../../src/lib/async.ts";
 import { type Operation, walletOperations } from "../../src/policy/operations.ts";
 import { type Call, CallerGone } from "../../src/upstream/call.ts";
 import type { Perform } from "../../src/upstream/with-token.ts";
@@ -88,13 +88,13 @@ export function createCallers({
       if (record.end === undefined)
         end(process, record, { outcome: "connection-closed", status: 0, code: "-" });
     });
-    const deadline = clock.after(scenario.callDeadlineMs, () => interrupt(call, "deadline"));
+    const deadline = clock.after(scenario.callDeadlineMs, () => cancel(call, "deadline"));
     const last = clock.after(scenario.callDeadlineMs + slackMs, () => {
       throw new Violation("L2", `${record.id} has not ended ${slackMs} ms after its deadline`);
     });
     const hangUp = (): void => {
       record.callerGone = true;
-      interrupt(call, "caller-gone");
+      cancel(call, "caller-gone");
     };
     if (random.chance(0.03)) clock.after(random.between(0, 3_000), hangUp);
     perform(call)
@@ -159,11 +159,11 @@ function createCall(id: string, operation: Operation, now: number, timeoutMs: nu
     body: undefined,
     arrivedAt: now,
     deadlineAt: now + timeoutMs,
-    hold: () => true,
-    interruption: undefined,
+    reserve: () => true,
+    cancelReason: undefined,
     waiting: undefined,
-    written: false,
-    sends: 0,
+    requestWritten: false,
+    attempts: 0,
     upstreamMs: 0,
     generation: undefined,
   };

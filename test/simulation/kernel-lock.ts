@@ -1,4 +1,4 @@
-import { Failure } from "../../src/errors.ts";
+import { CommandError } from "../../src/errors.ts";
 import type { HeldLock } from "../../src/store/contract.ts";
 import type { Operate } from "./operate.ts";
 import type { OnTaken, SimLocks } from "./sim-locks.ts";
@@ -48,11 +48,11 @@ export function createKernelLock({ operate, story, onTaken }: KernelLockOptions)
       async acquire({ waitMs, signal }) {
         const deadline = process.clock.monotonic() + waitMs;
         const lost = (): Error =>
-          new Failure("system-refused", "The simulated lock file could not be locked.");
+          new CommandError("system-refused", "The simulated lock file could not be locked.");
         await operate({ process, kind: "take the lock", effect: () => {}, lost });
         while (!tryTake(process)) {
           const left = deadline - process.clock.monotonic();
-          if (left <= 0) throw new Failure("try-again", "Another simulated process holds the lock.");
+          if (left <= 0) throw new CommandError("try-again", "Another simulated process holds the lock.");
           await process.clock.sleep(Math.min(retryMs * 25, left), signal);
         }
         return hold(process);

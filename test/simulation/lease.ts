@@ -1,4 +1,4 @@
-import { Failure } from "../../src/errors.ts";
+import { CommandError } from "../../src/errors.ts";
 import type { HeldLock } from "../../src/store/contract.ts";
 import type { Operate } from "./operate.ts";
 import type { Random } from "./random.ts";
@@ -31,7 +31,7 @@ export function createLease(options: LeaseOptions): SimLocks {
   let until = 0;
   /** Those whose wish to take it is on its way. */
   const asking = new Set<SimProcess>();
-  const lost = (): Error => new Failure("try-again", "The simulated lease did not answer.");
+  const lost = (): Error => new CommandError("try-again", "The simulated lease did not answer.");
 
   function take(process: SimProcess): boolean {
     if (options.isDown()) throw lost();
@@ -101,7 +101,7 @@ export function createLease(options: LeaseOptions): SimLocks {
         const taken = await operate({ process, kind: "take the lock", effect: () => take(process), lost });
         if (taken) return hold(process, askedAt + leaseMs);
         const left = deadline - clock.monotonic();
-        if (left <= 0) throw new Failure("try-again", "Another simulated process holds the lease.");
+        if (left <= 0) throw new CommandError("try-again", "Another simulated process holds the lease.");
         await clock.sleep(Math.min(random.between(1_000, 3_000), left), signal);
       }
     } finally {

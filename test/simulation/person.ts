@@ -1,4 +1,4 @@
-import { Failure } from "../../src/errors.ts";
+import { CommandError } from "../../src/errors.ts";
 import type { Issuer } from "../../src/presto/auth.ts";
 import { callTimeoutMs, settleReset } from "../../src/presto/password-reset.ts";
 import type { WritableStore } from "../../src/renewal/run.ts";
@@ -28,7 +28,7 @@ export async function resetOnce(surroundings: ResetSurroundings, newPassword: st
     return await reset(surroundings, newPassword);
   } catch (error) {
     // What a command ends with that can be run again.
-    if (error instanceof Failure || error instanceof StoreError) return false;
+    if (error instanceof CommandError || error instanceof StoreError) return false;
     throw error;
   }
 }

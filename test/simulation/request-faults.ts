@@ -8,10 +8,10 @@ export const requestFaults: readonly DeliberateFault[] = [
     patches: [
       {
         file: "upstream/dispatch.ts",
-        from: "if (!(problem instanceof Problem) || call.written) return false;",
+        from: "if (!(problem instanceof Problem) || call.requestWritten) return false;",
         to: `if (!(problem instanceof Problem)) return false;
              if (problem.code === "upstream-broken") return true;
-             if (call.written) return false;`,
+             if (call.requestWritten) return false;`,
       },
     ],
   },

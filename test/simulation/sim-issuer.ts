@@ -1,5 +1,5 @@
 import type { IssueEnd, IssueRequest, Issuer } from "../../src/presto/auth.ts";
-import type { CallControl } from "../../src/upstream/request-once.ts";
+import type { RequestControl } from "../../src/upstream/request-once.ts";
 import type { Fate, Faults } from "./faults.ts";
 import type { IssueCall } from "./issue-call.ts";
 import type { Presto } from "./presto.ts";
@@ -78,7 +78,7 @@ export function createSimIssuer(options: SimIssuerOptions, process: SimProcess):
   interface Travel {
     readonly call: IssueCall;
     readonly request: IssueRequest;
-    readonly signal: CallControl["signal"];
+    readonly signal: RequestControl["signal"];
     readonly fate: Fate;
     /** Undefined once its client has heard something else. */
     readonly answer: ((end: IssueEnd) => void) | undefined;

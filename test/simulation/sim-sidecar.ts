@@ -1,18 +1,18 @@
-import { usersHere } from "../../src/app/issuing.ts";
+import { localConsumer } from "../../src/app/issuing.ts";
 import { noSignals, type Signals } from "../../src/observe/events.ts";
 import type { Issuer } from "../../src/presto/auth.ts";
 import { createProbe, type ProbeAnswer } from "../../src/presto/probe.ts";
 import { createAccounts } from "../../src/renewal/accounts.ts";
 import { createLifecycle, type Lifecycle } from "../../src/renewal/lifecycle.ts";
 import { createRenewal } from "../../src/renewal/machine.ts";
-import type { RenewalParts, TokenUsers, WritableStore } from "../../src/renewal/run.ts";
+import type { RenewalDeps, TokenConsumer, WritableStore } from "../../src/renewal/run.ts";
 import { dueAt, isDueAt } from "../../src/renewal/schedule.ts";
 import type { Secret } from "../../src/secret.ts";
 import type { CredentialStore, RenewalLock, TokenStore } from "../../src/store/contract.ts";
-import { createEvidence, type Evidence } from "../../src/token/health.ts";
+import { createTokenHealth, type TokenHealth } from "../../src/token/health.ts";
 import { createTokenSource, type TokenSource } from "../../src/token/source.ts";
 import { createSend, withReconnect } from "../../src/upstream/dispatch.ts";
-import { createAdmission } from "../../src/upstream/limiter.ts";
+import { createLimiter } from "../../src/upstream/limiter.ts";
 import { type Perform, withToken } from "../../src/upstream/with-token.ts";
 import type { Random } from "./random.ts";
 import type { Scenario } from "./scenario.ts";
@@ -28,7 +28,7 @@ export interface SimSidecar {
   readonly perform: Perform | undefined;
   /** Undefined in a process that does not issue. */
   readonly lifecycle: Lifecycle | undefined;
-  readonly parts: RenewalParts | undefined;
+  readonly parts: RenewalDeps | undefined;
 }
 
 /** What surrounds one process. */
@@ -57,7 +57,7 @@ export interface IssuingSurroundings {
 export function createSimSidecar(surroundings: Surroundings): SimSidecar {
   const { scenario, process, serves, issuing, requestStore, dispatcher } = surroundings;
   const { clock } = process;
-  const evidence = createEvidence(clock);
+  const evidence = createTokenHealth(clock);
   const signals = createSignals(surroundings);
   const tokens = createTokenSource({
     store: requestStore,
@@ -67,18 +67,18 @@ export function createSimSidecar(surroundings: Surroundings): SimSidecar {
     pollMs: scenario.pollMs,
     onRecord: () => lifecycle?.recordChanged(),
     onRejected: (id) => lifecycle?.tokenRejected(id),
-    evidence,
+    health: evidence,
   });
-  const admission = createAdmission({ maxInFlight: 16, maxQueue: 200, maxBuffered: 1_000_000 });
+  const admission = createLimiter({ maxInFlight: 16, maxQueue: 200, maxBuffered: 1_000_000 });
   const whenQuiet = serves ? admission.whenQuiet : undefined;
-  const users = usersHere({ tokens, evidence, whenQuiet, clock });
+  const users = localConsumer({ tokens, evidence, whenQuiet, clock });
   const issues =
     issuing === undefined
       ? undefined
       : createIssues({ surroundings, issuing, signals, users, tokens, evidence });
   const lifecycle = issues?.lifecycle;
   const perform = serves
-    ? withToken(withReconnect(createSend({ dispatcher, clock }), clock), { tokens, turns: admission })
+    ? withToken(withReconnect(createSend({ dispatcher, clock }), clock), { tokens, limiter: admission })
     : undefined;
   return { process, tokens, perform, lifecycle, parts: issues?.parts };
 }
@@ -87,26 +87,26 @@ interface IssuesOptions {
   readonly surroundings: Surroundings;
   readonly issuing: IssuingSurroundings;
   readonly signals: Signals;
-  readonly users: TokenUsers;
+  readonly users: TokenConsumer;
   readonly tokens: TokenSource;
-  readonly evidence: Evidence;
+  readonly evidence: TokenHealth;
 }
 
 /** The part of a process that issues. */
-function createIssues(options: IssuesOptions): { parts: RenewalParts; lifecycle: Lifecycle } {
+function createIssues(options: IssuesOptions): { parts: RenewalDeps; lifecycle: Lifecycle } {
   const { issuing, signals, users, tokens, evidence } = options;
   const { scenario, process, random } = options.surroundings;
   const { clock } = process;
   const automatic = scenario.kind !== "manual";
   const schedule = { renewAt: scenario.renewAt, window: undefined, jitter: random.next() };
-  const parts: RenewalParts = {
+  const parts: RenewalDeps = {
     store: issuing.store,
     lock: issuing.lock,
     issuer: issuing.issuer,
     accounts: createAccounts(issuing.credentials, { clock, settleMs: scenario.times.settleMs }),
     probe: createProbe({ ask: issuing.ask, clock, evidence }),
     mayLeave: () => true,
-    users,
+    consumer: users,
     clock,
     signals,
     times: scenario.times,

@@ -69,7 +69,7 @@ export function createEgressBench(options: EgressBenchOptions = {}): EgressBench
         return { name, error: new AddressAnswerError("no-answer", "it is down") };
       },
     })),
-    async knock() {
+    async unauthenticatedProbe() {
       asked.knocks += 1;
       if (options.askMs !== undefined) await clock.sleep(options.askMs);
       return bench.door;

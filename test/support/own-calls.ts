@@ -10,7 +10,7 @@ import { noSignals } from "../../src/observe/events.ts";
 import { createIssuer, type Issuer, type IssueRequest } from "../../src/presto/auth.ts";
 import { Secret } from "../../src/secret.ts";
 import { createPool } from "../../src/upstream/pool.ts";
-import type { CallControl } from "../../src/upstream/request-once.ts";
+import type { RequestControl } from "../../src/upstream/request-once.ts";
 
 export interface OwnCallOptions {
   readonly port: number;
@@ -55,7 +55,7 @@ export function requestFor(account: { readonly email: string; readonly password:
 }
 
 /** A control that lets everything happen, and a way to give the call up. */
-export function freeControl(): CallControl & { giveUp(): void } {
+export function freeControl(): RequestControl & { giveUp(): void } {
   const call = new AbortController();
   return { mayBegin: () => true, signal: call.signal, giveUp: () => call.abort() };
 }

@@ -1,7 +1,7 @@
 import { noSignals, type Signals } from "../../src/observe/events.ts";
 import { createAccounts } from "../../src/renewal/accounts.ts";
 import { createRenewal, type Renewal } from "../../src/renewal/machine.ts";
-import type { Occasion, RenewalMemory, RenewalParts, RenewalRun } from "../../src/renewal/run.ts";
+import type { Trigger, RenewalMemory, RenewalDeps, RenewalRun } from "../../src/renewal/run.ts";
 import { defaultTimes, type RenewalEnd, type RenewalState } from "../../src/renewal/types.ts";
 import { Secret } from "../../src/secret.ts";
 import type { HeldLock, TokenRecord } from "../../src/store/contract.ts";
@@ -43,7 +43,7 @@ export interface RenewalBench {
   readonly presto: ScriptedPresto;
   readonly credentials: MemoryCredentials;
   readonly knobs: BenchKnobs;
-  readonly parts: RenewalParts;
+  readonly parts: RenewalDeps;
   readonly renewal: Renewal;
   readonly draining: AbortController;
   readonly closing: AbortController;
@@ -52,9 +52,9 @@ export interface RenewalBench {
   /** Names of the other signals, with what tells them apart. */
   readonly told: string[];
   /** What one state begins with; the lock is held, and what is remembered is the same each time. */
-  at(occasion?: Partial<Occasion>): Promise<RenewalRun>;
+  at(occasion?: Partial<Trigger>): Promise<RenewalRun>;
   /** Goes through the states from R1 on. */
-  begin(occasion?: Partial<Occasion>): Followed<RenewalEnd>;
+  begin(occasion?: Partial<Trigger>): Followed<RenewalEnd>;
 }
 
 /** A promise that a test looks at without waiting for it. */
@@ -114,7 +114,7 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
       trail.push("unlock");
     },
   };
-  const parts: RenewalParts = {
+  const parts: RenewalDeps = {
     store,
     lock: {
       async acquire({ signal }) {
@@ -128,7 +128,7 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
     accounts: createAccounts(credentials, { clock, settleMs: defaultTimes.settleMs }),
     probe: presto.probe,
     mayLeave: () => knobs.mayLeave,
-    users: {
+    consumer: {
       async noticeRecord() {
         trail.push("notice");
       },
@@ -136,8 +136,8 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
         trail.push(`quiet ${maxMs}`);
         await knobs.quiet;
       },
-      serve: ({ token }, generation) => void trail.push(`serve ${token.reveal()} as ${generation}`),
-      withdraw: ({ token }) => void trail.push(`withdraw ${token.reveal()}`),
+      setPending: ({ token }, generation) => void trail.push(`serve ${token.reveal()} as ${generation}`),
+      discardPending: ({ token }) => void trail.push(`withdraw ${token.reveal()}`),
       probed: (token, verdict) => void told.push(`probed ${token.reveal()} ${verdict}`),
     },
     clock,
@@ -156,8 +156,8 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
   const memory: RenewalMemory = { accountedFor: undefined };
   const draining = new AbortController();
   const closing = new AbortController();
-  const occasionOf = (differences: Partial<Occasion> = {}): Occasion => ({
-    wish: undefined,
+  const occasionOf = (differences: Partial<Trigger> = {}): Trigger => ({
+    request: undefined,
     rejected: new Set<string>(),
     ...differences,
   });

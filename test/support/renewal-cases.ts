@@ -1,4 +1,4 @@
-import type { NextState, Occasion, Standing } from "../../src/renewal/run.ts";
+import type { NextState, Trigger, Standing } from "../../src/renewal/run.ts";
 import type { RenewalEnd } from "../../src/renewal/types.ts";
 import { Secret } from "../../src/secret.ts";
 import type { Intent } from "../../src/store/contract.ts";
@@ -10,12 +10,12 @@ export function idOf(token: string): string {
 }
 
 /** A person wants another token than this one. */
-export function wishBeyond(token: string | undefined, force = false): Pick<Occasion, "wish"> {
-  return { wish: { beyond: token === undefined ? undefined : idOf(token), force } };
+export function wishBeyond(token: string | undefined, force = false): Pick<Trigger, "request"> {
+  return { request: { beyond: token === undefined ? undefined : idOf(token), force } };
 }
 
 /** These tokens were reported or found dead. */
-export function rejected(...tokens: readonly string[]): Pick<Occasion, "rejected"> {
+export function rejected(...tokens: readonly string[]): Pick<Trigger, "rejected"> {
   return { rejected: new Set(tokens.map(idOf)) };
 }
 

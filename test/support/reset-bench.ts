@@ -1,8 +1,8 @@
 import type { Account, ResetEnd } from "../../src/presto/auth.ts";
-import { type ResetOutcome, type ResetParts, settleReset } from "../../src/presto/password-reset.ts";
+import { type ResetOutcome, type ResetDeps, settleReset } from "../../src/presto/password-reset.ts";
 import type { Secret } from "../../src/secret.ts";
 import { type Credentials, type StoredCredentials, StoreError } from "../../src/store/contract.ts";
-import type { CallControl } from "../../src/upstream/request-once.ts";
+import type { RequestControl } from "../../src/upstream/request-once.ts";
 import { createHandClock, type HandClock } from "./hand-clock.ts";
 import { plain, type PlainCredentials } from "./plain-credentials.ts";
 
@@ -19,7 +19,7 @@ export interface ResetBench {
   }[];
   /** What is stored now, in the open. */
   readonly now: () => PlainCredentials | undefined;
-  readonly reset: (wanted: Secret | undefined, more?: Partial<ResetParts>) => Promise<ResetOutcome>;
+  readonly reset: (wanted: Secret | undefined, more?: Partial<ResetDeps>) => Promise<ResetOutcome>;
   /** Reads of the store fail from now on. */
   failReads: boolean;
 }
@@ -27,7 +27,7 @@ export interface ResetBench {
 /** Credentials in memory whose writes go as the test says, and a Presto that answers as it says. */
 export function createResetBench(
   first: Credentials | undefined,
-  answer: ResetEnd | ((control: CallControl) => Promise<ResetEnd>),
+  answer: ResetEnd | ((control: RequestControl) => Promise<ResetEnd>),
   fates: WriteFate[] = [],
 ): ResetBench {
   const clock = createHandClock();

@@ -1,12 +1,12 @@
 import type { IssueEnd, IssueRequest, IssuedToken, Issuer } from "../../src/presto/auth.ts";
 import type { ProbeVerdict } from "../../src/presto/probe.ts";
 import { Secret } from "../../src/secret.ts";
-import type { CallControl } from "../../src/upstream/request-once.ts";
+import type { RequestControl } from "../../src/upstream/request-once.ts";
 
 /** An issue call that was begun. */
 export interface ScriptedCall {
   readonly request: IssueRequest;
-  readonly control: CallControl;
+  readonly control: RequestControl;
   /** Presto answers now. */
   answer(end: IssueEnd): void;
 }

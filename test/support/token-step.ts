@@ -1,9 +1,9 @@
 import { Problem } from "../../src/errors.ts";
 import { noSignals } from "../../src/observe/events.ts";
 import { createTokenSource } from "../../src/token/source.ts";
-import type { Answer, Call } from "../../src/upstream/call.ts";
+import type { Response, Call } from "../../src/upstream/call.ts";
 import type { Send } from "../../src/upstream/dispatch.ts";
-import { type Admission, createAdmission } from "../../src/upstream/limiter.ts";
+import { type Limiter, createLimiter } from "../../src/upstream/limiter.ts";
 import { type Perform, withToken } from "../../src/upstream/with-token.ts";
 import { createHandClock, type HandClock } from "./hand-clock.ts";
 import { createMemoryStore, type MemoryStore } from "./memory-store.ts";
@@ -13,7 +13,7 @@ import { plainCall } from "./plain-call.ts";
 export interface TokenStep {
   readonly clock: HandClock;
   readonly store: MemoryStore;
-  readonly admission: Admission;
+  readonly admission: Limiter;
   readonly perform: Perform;
   /** Tokens in the order in which they were sent. */
   readonly sent: string[];
@@ -21,11 +21,11 @@ export interface TokenStep {
 }
 
 export const json = ["content-type", "application/json"];
-export const answer = (status: number): Answer => ({ status, headers: json, body: Buffer.from("{}") });
+export const answer = (status: number): Response => ({ status, headers: json, body: Buffer.from("{}") });
 
 /** @param presto what it says to a send with that token */
 export async function openTokenStep(
-  presto: (token: string, call: Call) => Answer | Problem | Promise<Answer>,
+  presto: (token: string, call: Call) => Response | Problem | Promise<Response>,
   limits: { maxInFlight?: number; maxQueue?: number } = {},
 ): Promise<TokenStep> {
   const clock = createHandClock();
@@ -35,20 +35,20 @@ export async function openTokenStep(
   await tokens.start();
   const sent: string[] = [];
   const send: Send = async (call, token) => {
-    call.written = false;
+    call.requestWritten = false;
     const said = presto(token.secret.reveal(), call);
     if (said instanceof Problem) {
-      if (said.outcome === "unknown") call.written = true;
+      if (said.outcome === "unknown") call.requestWritten = true;
       throw said;
     }
-    call.written = true;
-    call.sends += 1;
+    call.requestWritten = true;
+    call.attempts += 1;
     call.generation = token.generation;
     sent.push(token.secret.reveal());
     return said;
   };
-  const admission = createAdmission({ maxInFlight: 2, maxQueue: 2, maxBuffered: 1_000, ...limits });
-  const perform = withToken(send, { tokens, turns: admission });
+  const admission = createLimiter({ maxInFlight: 2, maxQueue: 2, maxBuffered: 1_000, ...limits });
+  const perform = withToken(send, { tokens, limiter: admission });
   return {
     clock,
     store,
@@ -60,7 +60,7 @@ export async function openTokenStep(
 }
 
 /** Follows a promise: what became of it so far. */
-export function follow(promise: Promise<Answer>): { now(): number | string } {
+export function follow(promise: Promise<Response>): { now(): number | string } {
   let state: number | string = "waits";
   promise.then(
     (done) => (state = done.status),
@@ -71,11 +71,11 @@ export function follow(promise: Promise<Answer>): { now(): number | string } {
 }
 
 /** Sends that are answered one after the other, when a test says so. */
-export function createGates(): { wait(): Promise<Answer>; open(): void } {
-  const waiting: PromiseWithResolvers<Answer>[] = [];
+export function createGates(): { wait(): Promise<Response>; open(): void } {
+  const waiting: PromiseWithResolvers<Response>[] = [];
   return {
     wait() {
-      const gate = Promise.withResolvers<Answer>();
+      const gate = Promise.withResolvers<Response>();
       waiting.push(gate);
       return gate.promise;
     },

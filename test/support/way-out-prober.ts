@@ -3,9 +3,9 @@ import { createInterface } from "node:readline";
 import { systemClock } from "../../src/clock.ts";
 import { ConnectError } from "../../src/connect/errors.ts";
 import { openEgress } from "../../src/connect/open.ts";
-import { parseGateway } from "../../src/connect/proxy-url.ts";
+import { parseProxyUrl } from "../../src/connect/proxy-url.ts";
 import { noSignals } from "../../src/observe/events.ts";
-import { createRenewedPool } from "../../src/upstream/pool.ts";
+import { createRotatingPool } from "../../src/upstream/pool.ts";
 
 // A program: opens the way out as the sidecar does, and says what came of it. A line of JSON in, a line of JSON out.
 /** What is asked of it. */
@@ -30,21 +30,27 @@ async function probe(request: ProbeRequest): Promise<Outcome> {
   const { hostname, port } = new URL(request.url);
   const host = hostname.replace(/^\[|\]$/g, "");
   const origin = { url: request.url, host, port: port === "" ? 443 : Number(port) };
-  const { gateway } = request.proxy === undefined ? { gateway: undefined } : parseGateway(request.proxy);
+  const { proxy } = request.proxy === undefined ? { proxy: undefined } : parseProxyUrl(request.proxy);
   const egress = await openEgress(
     {
       origin,
       trust: { caFile: request.caFile, caOnly: true, pins: [] },
-      wayOut: {
+      egress: {
         localAddress: request.address,
-        gateway: gateway === undefined ? undefined : { kind: "value", gateway },
+        proxy: proxy === undefined ? undefined : { kind: "value", proxy },
       },
       connectTimeoutMs: request.timeoutMs ?? 3_000,
     },
     { clock: systemClock, signals: noSignals },
   );
   const { connector } = egress;
-  const pool = createRenewedPool({ origin, connector, connections: 1, timeoutMs: 5_000, clock: systemClock });
+  const pool = createRotatingPool({
+    origin,
+    connector,
+    connections: 1,
+    timeoutMs: 5_000,
+    clock: systemClock,
+  });
   try {
     return await new Promise((resolve, reject) => {
       let body = "";

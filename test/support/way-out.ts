@@ -9,7 +9,7 @@ import { type Clock, systemClock } from "../../src/clock.ts";
 import type { Connector } from "../../src/connect/connector.ts";
 import { ConnectError } from "../../src/connect/errors.ts";
 import { type Egress, openEgress } from "../../src/connect/open.ts";
-import { parseGateway } from "../../src/connect/proxy-url.ts";
+import { parseProxyUrl } from "../../src/connect/proxy-url.ts";
 import { noSignals, type Signals } from "../../src/observe/events.ts";
 
 export interface WayOutOptions {
@@ -38,14 +38,14 @@ export async function openWay(options: WayOutOptions): Promise<Egress> {
     {
       origin: { url: `https://${host}:${port}`, host, port },
       trust: { caFile, caOnly: true, pins },
-      wayOut: {
+      egress: {
         localAddress,
-        gateway:
+        proxy:
           proxyFile !== undefined
             ? { kind: "file", path: proxyFile }
             : proxy === undefined
               ? undefined
-              : { kind: "value", gateway: gatewayOf(proxy) },
+              : { kind: "value", proxy: gatewayOf(proxy) },
       },
       connectTimeoutMs: options.timeoutMs ?? 5_000,
     },
@@ -59,7 +59,7 @@ export async function openWay(options: WayOutOptions): Promise<Egress> {
 }
 
 function gatewayOf(text: string) {
-  const { gateway, wrong } = parseGateway(text);
+  const { proxy: gateway, wrong } = parseProxyUrl(text);
   if (gateway === undefined) throw new Error(wrong);
   return gateway;
 }

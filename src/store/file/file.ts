@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { dirname } from "node:path";
 
 import type { Clock } from "../../clock.ts";
-import { Failure, systemCode } from "../../errors.ts";
+import { CommandError, systemCode } from "../../errors.ts";
 import { type BoundedRead, readBounded, removeLeftovers, writeDurably } from "../../files/io.ts";
 import { createWatchedFile } from "../../files/watch.ts";
 import { type CredentialStore, StoreError, type TokenStore, type WriteResult } from "../contract.ts";
@@ -71,12 +71,12 @@ const lockWaitMs = 5_000;
  * A sealed file of this host, mode 0600. Keys are read afresh each time, so that a rotation
  * needs no restart. `rename` replaces the file whole but compares nothing, so a write
  * compares under a lock between processes; readers need none.
- * @throws Failure `configuration` on a system without owners and modes, on which its safety rests
+ * @throws CommandError `configuration` on a system without owners and modes, on which its safety rests
  */
 export function createSealedFile<T>(options: SealedFileOptions<T>): SealedFile<T> {
   const { path, where, keys: source, clock } = options;
   if (process.geteuid === undefined) {
-    throw new Failure(
+    throw new CommandError(
       "configuration",
       "A file: store needs a POSIX system. Use another store, or run in a container.",
     );

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 
 import type { Clock } from "../../clock.ts";
-import { Failure, systemCode } from "../../errors.ts";
+import { CommandError, systemCode } from "../../errors.ts";
 import { readBounded } from "../../files/io.ts";
 import type { HeldLock, RenewalLock } from "../contract.ts";
 
@@ -51,7 +51,7 @@ export function createSingleHostLock(options: SingleHostLockOptions): RenewalLoc
         while (!tryLock(database, path)) {
           const waited = clock.monotonic() - begun;
           if (waited >= waitMs) {
-            throw new Failure(
+            throw new CommandError(
               "try-again",
               `${await describeHolder(holderPath)} holds the lock of ${what}. Nothing was changed. Try again when it is done.`,
             );
@@ -104,9 +104,9 @@ function openDatabase(open: () => DatabaseSync, path: string): DatabaseSync {
   }
 }
 
-function lockRefused(path: string, error: unknown): Failure {
+function lockRefused(path: string, error: unknown): CommandError {
   const code = primaryCode(error);
-  return new Failure(
+  return new CommandError(
     "system-refused",
     `The lock file ${path} could not be locked (SQLite's code ${code ?? "unknown"}). See that its folder is on a local disk and can be written; if the file is not empty, this program did not make it: move it away.`,
     error,
@@ -121,7 +121,7 @@ function primaryCode(error: unknown): number | undefined {
 
 /**
  * Makes the lock's file with mode 0600, because SQLite would make it 0644, or sees that
- * the one there is ours alone. Throws `Failure` `system-refused`.
+ * the one there is ours alone. Throws `CommandError` `system-refused`.
  *
  * An existing file must not be opened here, and a new one is opened and closed in one
  * step: closing *any* descriptor of a file drops every POSIX lock that the process has on
@@ -142,7 +142,7 @@ function refuseForeignFile(path: string): void {
   const stats = lstatSync(path);
   const ours = stats.isFile() && stats.uid === process.geteuid?.() && (stats.mode & 0o077) === 0;
   if (ours) return;
-  throw new Failure(
+  throw new CommandError(
     "system-refused",
     `The lock file ${path} is not a regular file of this user with mode 0600. See who made it, and move it away.`,
   );
@@ -154,7 +154,7 @@ function refuseReadOnly(path: string): void {
     accessSync(path, constants.W_OK);
   } catch (error) {
     const code = systemCode(error) ?? "unknown";
-    throw new Failure(
+    throw new CommandError(
       "system-refused",
       `The lock file ${path} can't be written (${code}), so it locks nothing. See that its mode is 0600 and that its disk is not read-only.`,
       error,
@@ -162,12 +162,12 @@ function refuseReadOnly(path: string): void {
   }
 }
 
-function notMade(path: string, code: string | undefined, error: unknown): Failure {
+function notMade(path: string, code: string | undefined, error: unknown): CommandError {
   const mend =
     code === "ENOENT"
       ? `Make the folder ${dirname(path)}, owned by the user of this process, with mode 0700.`
       : `See that the user of this process may write to the folder ${dirname(path)}, and that its disk is neither full nor read-only.`;
-  return new Failure(
+  return new CommandError(
     "system-refused",
     `The lock file ${path} could not be made (${code ?? "unknown"}). ${mend}`,
     error,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { readRenewWish } from "../../../src/admin/control.ts";
+import { readRenewRequest } from "../../../src/admin/control.ts";
 
 describe("a wish for a new token", () => {
   it.each([
@@ -14,7 +14,7 @@ describe("a wish for a new token", () => {
     ["/renew?wait=1s&force=1", true, 1000],
     ["/renew?force=1&wait=1s&", true, 1000],
   ])("%s is read", (target, force, waitMs) => {
-    expect(readRenewWish(target)).toEqual({ ok: true, wish: { force, waitMs } });
+    expect(readRenewRequest(target)).toEqual({ ok: true, wish: { force, waitMs } });
   });
 
   it.each([
@@ -40,7 +40,7 @@ describe("a wish for a new token", () => {
     ["/renew?=", /force=1 and wait=30s/],
     ["/renew?MARKED-77=1", /force=1 and wait=30s/],
   ])("%s is refused, with what to do and without its words", (target, detail) => {
-    const reading = readRenewWish(target);
+    const reading = readRenewRequest(target);
     expect(reading).toEqual({ ok: false, detail: expect.stringMatching(detail) });
     expect(JSON.stringify(reading)).not.toContain("MARKED");
   });

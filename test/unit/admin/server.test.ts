@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { type BoundableServer, createSmallServer } from "../../../src/admin/server.ts";
+import { type BoundableServer, createServer } from "../../../src/admin/server.ts";
 import { bindServer } from "../../../src/listen/bind.ts";
 import { noSignals } from "../../../src/observe/events.ts";
 import { rawExchange, rawRequest, statusOf } from "../../support/raw-exchange.ts";
@@ -16,7 +16,7 @@ const sockets: Socket[] = [];
 
 beforeEach(async () => {
   asked = Promise.withResolvers();
-  bound = await createSmallServer({
+  bound = await createServer({
     signals: noSignals,
     methods: ["GET", "HEAD"],
     objection: ({ headers }) => (headers["x-refuse"] === undefined ? undefined : "Refused."),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { usersElsewhere, usersHere } from "../../../src/app/issuing.ts";
+import { remoteConsumer, localConsumer } from "../../../src/app/issuing.ts";
 import { Secret } from "../../../src/secret.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 import { follow } from "../../support/renewal-bench.ts";
@@ -13,14 +13,14 @@ function openUsers(options: { readonly sends?: boolean; readonly isQuiet?: boole
   const trail: string[] = [];
   const listeners = new Set<() => void>();
   let readable = true;
-  const users = usersHere({
+  const users = localConsumer({
     tokens: {
       async refresh() {
         trail.push("refresh");
         if (!readable) throw new Error("the store is away");
       },
-      offer: ({ token, generation }) => void trail.push(`offer ${token.reveal()} as ${generation}`),
-      withdraw: ({ token }) => void trail.push(`withdraw ${token.reveal()}`),
+      setPending: ({ token, generation }) => void trail.push(`offer ${token.reveal()} as ${generation}`),
+      discardPending: ({ token }) => void trail.push(`withdraw ${token.reveal()}`),
       probed: (token, verdict) => void trail.push(`probed ${token.reveal()} ${verdict}`),
     },
     evidence: { issued: (id) => void trail.push(`issued ${id}`) },
@@ -56,7 +56,7 @@ describe("the users of the token in this process", () => {
 
   it("are given a new token together with the news that it is young", () => {
     const { users, trail, clock } = openUsers();
-    users.serve(issuedToken("token-2", clock.now()), 2);
+    users.setPending(issuedToken("token-2", clock.now()), 2);
     expect(trail).toEqual([`issued ${idOf("token-2")}`, "offer token-2 as 2"]);
   });
 
@@ -68,7 +68,7 @@ describe("the users of the token in this process", () => {
 
   it("give up a token that is dead", () => {
     const { users, trail, clock } = openUsers();
-    users.withdraw(issuedToken("token-2", clock.now()));
+    users.discardPending(issuedToken("token-2", clock.now()));
     expect(trail).toEqual(["withdraw token-2"]);
   });
 });
@@ -105,7 +105,7 @@ describe("the wait for calls that are being sent", () => {
       name: "a command",
       users: () => {
         const clock = createHandClock();
-        return { clock, users: usersElsewhere(clock) };
+        return { clock, users: remoteConsumer(clock) };
       },
     },
   ])("is the whole time for $name: the others are elsewhere", async ({ users: open }) => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { commands } from "../../../src/cli/commands.ts";
 import { parseCommandLine } from "../../../src/cli/parse.ts";
-import { Failure } from "../../../src/errors.ts";
+import { CommandError } from "../../../src/errors.ts";
 
 function parse(line: string): ReturnType<typeof parseCommandLine> {
   return parseCommandLine(line === "" ? [] : line.split(" "), commands);
@@ -12,7 +12,7 @@ function refusal(argv: readonly string[]): string {
   try {
     parseCommandLine(argv, commands);
   } catch (error) {
-    if (error instanceof Failure && error.exitCode === 64) return error.message;
+    if (error instanceof CommandError && error.exitCode === 64) return error.message;
     throw error;
   }
   throw new Error(`not refused: ${argv.join(" ")}`);

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { renewalNotes, tellAlarm, tellRenewal } from "../../../src/cli/renew-locally.ts";
 import { exitOf } from "../../../src/cli/run.ts";
 import { ConnectError } from "../../../src/connect/errors.ts";
-import { Failure } from "../../../src/errors.ts";
+import { CommandError } from "../../../src/errors.ts";
 import type { RenewalEnd } from "../../../src/renewal/types.ts";
 import { Secret } from "../../../src/secret.ts";
 import { StoreError, type TokenRecord } from "../../../src/store/contract.ts";
@@ -79,12 +79,12 @@ describe("a renewal that did not work out", () => {
       /^This is why\. Reason: connection refused\.$/,
       { kind: "unreachable", detail, cause: notConnected },
     ],
-    [69, /^This is why\.$/, { kind: "unreachable", detail, cause: new Failure("unreachable", detail) }],
+    [69, /^This is why\.$/, { kind: "unreachable", detail, cause: new CommandError("unreachable", detail) }],
     [69, /^This is why\.$/, { kind: "unreachable", detail, cause: new Error("MARKED") }],
     [
       78,
       /^There are none\.$/,
-      { kind: "unreachable", detail, cause: new Failure("configuration", "There are none.") },
+      { kind: "unreachable", detail, cause: new CommandError("configuration", "There are none.") },
     ],
     [
       78,

@@ -2,14 +2,14 @@ import { describe, expect, it } from "vitest";
 
 import { describeDefect, exitOf } from "../../../src/cli/run.ts";
 import { StopSignal } from "../../../src/cli/signals.ts";
-import { exitCodes, Failure, type FailureCode } from "../../../src/errors.ts";
+import { exitCodes, CommandError, type CommandErrorCode } from "../../../src/errors.ts";
 import { StoreError } from "../../../src/store/contract.ts";
 
 describe("the exit code", () => {
   it("of each failure is the promised one", () => {
-    const codes = (Object.keys(exitCodes) as FailureCode[]).map((code) => [
+    const codes = (Object.keys(exitCodes) as CommandErrorCode[]).map((code) => [
       code,
-      exitOf(new Failure(code, "x")).code,
+      exitOf(new CommandError(code, "x")).code,
     ]);
     expect(Object.fromEntries(codes)).toEqual({
       unexpected: 1,

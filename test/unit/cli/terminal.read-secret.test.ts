@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 
 import { StopSignal } from "../../../src/cli/signals.ts";
 import { readSecret } from "../../../src/cli/terminal.ts";
-import { Failure } from "../../../src/errors.ts";
+import { CommandError } from "../../../src/errors.ts";
 import { createTestIo } from "../../support/command-io.ts";
 import { typedInput } from "../../support/typed-input.ts";
 
@@ -51,8 +51,8 @@ describe("from standard input", () => {
       { highWaterMark: 1 },
     );
     const error = await failureOf(readSecret(createTestIo({ stdin: endless }).io, "Token"));
-    expect(error).toBeInstanceOf(Failure);
-    expect((error as Failure).exitCode).toBe(65);
+    expect(error).toBeInstanceOf(CommandError);
+    expect((error as CommandError).exitCode).toBe(65);
     expect(asked).toBeLessThan(10);
   });
 });

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 
 import { describe, expect, it } from "vitest";
 
-import { loadConsole } from "../../../src/config/load-listeners.ts";
+import { loadListeners } from "../../../src/config/load-listeners.ts";
 import { variableFacts } from "../../../src/config/variables.ts";
-import { Failure } from "../../../src/errors.ts";
+import { CommandError } from "../../../src/errors.ts";
 
 describe("the addresses that the looking commands need", () => {
   it("are the table's defaults", () => {
@@ -12,10 +12,10 @@ describe("the addresses that the looking commands need", () => {
       PRESTO_ADMIN_LISTEN: variableFacts("PRESTO_ADMIN_LISTEN").fallback,
       PRESTO_CONTROL_LISTEN: variableFacts("PRESTO_CONTROL_LISTEN").fallback,
     };
-    expect(loadConsole({})).toEqual(loadConsole({ PRESTO_ADMIN_LISTEN, PRESTO_CONTROL_LISTEN }));
-    expect(loadConsole({ PRESTO_ADMIN_LISTEN: "" })).toEqual(loadConsole({}));
-    expect(loadConsole({}).adminListen).toEqual({ kind: "tcp", host: "127.0.0.1", port: 7381 });
-    expect(loadConsole({}).controlListen).toEqual({ kind: "tcp", host: "127.0.0.1", port: 7382 });
+    expect(loadListeners({})).toEqual(loadListeners({ PRESTO_ADMIN_LISTEN, PRESTO_CONTROL_LISTEN }));
+    expect(loadListeners({ PRESTO_ADMIN_LISTEN: "" })).toEqual(loadListeners({}));
+    expect(loadListeners({}).adminListen).toEqual({ kind: "tcp", host: "127.0.0.1", port: 7381 });
+    expect(loadListeners({}).controlListen).toEqual({ kind: "tcp", host: "127.0.0.1", port: 7382 });
   });
 
   it("are read whatever else is wrong", () => {
@@ -26,15 +26,15 @@ describe("the addresses that the looking commands need", () => {
       PRESTO_ADMIN_LISTEN: "0.0.0.0:81",
       PRESTO_CONTROL_LISTEN: "off",
     };
-    expect(loadConsole(env)).toEqual({
+    expect(loadListeners(env)).toEqual({
       adminListen: { kind: "tcp", host: "0.0.0.0", port: 81 },
       controlListen: undefined,
     });
   });
 
   it("are both told when both are wrong, with exit code 78", () => {
-    const load = () => loadConsole({ PRESTO_ADMIN_LISTEN: "off", PRESTO_CONTROL_LISTEN: "127.0.0.1:0" });
-    expect(load).toThrow(Failure);
+    const load = () => loadListeners({ PRESTO_ADMIN_LISTEN: "off", PRESTO_CONTROL_LISTEN: "127.0.0.1:0" });
+    expect(load).toThrow(CommandError);
     expect(load).toThrow(
       expect.objectContaining({
         exitCode: 78,

@@ -26,7 +26,7 @@ describe("what the commands about the stored token need", () => {
     expect(loadStoreConfig(env, [], "read").upstream).toEqual({
       origin: { url: "https://presto.example", host: "presto.example", port: 443 },
       trust: { caFile: "/ca", caOnly: false, pins: [] },
-      wayOut: { localAddress: undefined, gateway: undefined },
+      egress: { localAddress: undefined, proxy: undefined },
       connectTimeoutMs: 1000,
       timeoutMs: 20_000,
     });

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 
 import { examineConfig, loadConfig } from "../../../src/config/load.ts";
 import { variableFacts, variableNames } from "../../../src/config/variables.ts";
-import { Failure } from "../../../src/errors.ts";
+import { CommandError } from "../../../src/errors.ts";
 import { walletOperations } from "../../../src/policy/operations.ts";
 
 const token = "1111|MARKED-TOKEN";
@@ -12,11 +12,11 @@ const key = Buffer.alloc(32, 7).toString("base64");
 const least = { PRESTO_URL: "https://presto.example", PRESTO_TOKEN: token };
 
 /** The failure of an environment that must be refused. */
-function refusal(env: NodeJS.ProcessEnv): Failure {
+function refusal(env: NodeJS.ProcessEnv): CommandError {
   try {
     loadConfig(env, []);
   } catch (error) {
-    if (error instanceof Failure) return error;
+    if (error instanceof CommandError) return error;
     throw error;
   }
   throw new Error("the environment was accepted");
@@ -31,7 +31,7 @@ describe("the configuration", () => {
       probeReference: "TRX000000000",
       origin: { url: "https://presto.example", host: "presto.example", port: 443 },
       trust: { caFile: undefined, caOnly: false, pins: [] },
-      wayOut: { localAddress: undefined, gateway: undefined },
+      egress: { localAddress: undefined, proxy: undefined },
       connectTimeoutMs: 5000,
       listen: [{ kind: "tcp", host: "127.0.0.1", port: 7380 }],
       hosts: [],

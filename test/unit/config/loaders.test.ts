@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 
 import { loadConfig, loadCredentialConfig, loadStoreConfig } from "../../../src/config/load.ts";
 import { variableFacts, variableNames } from "../../../src/config/variables.ts";
-import { Failure } from "../../../src/errors.ts";
+import { CommandError } from "../../../src/errors.ts";
 
 const key = Buffer.alloc(32, 7).toString("base64");
 
@@ -39,7 +39,7 @@ describe("whatever variables go together", () => {
           load(env);
           loaded += 1;
         } catch (error) {
-          expect(error).toBeInstanceOf(Failure);
+          expect(error).toBeInstanceOf(CommandError);
           refused += 1;
         }
       }),

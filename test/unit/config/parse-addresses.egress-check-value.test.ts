@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { loadConfig } from "../../../src/config/load.ts";
 import { parseCheckUrls, parseEgressIps } from "../../../src/config/parse-addresses.ts";
-import { RefusedValue } from "../../../src/config/parse.ts";
+import { InvalidValue } from "../../../src/config/parse.ts";
 
 describe("PRESTO_EGRESS_IPS", () => {
   it("is a list of addresses and CIDRs", () => {
@@ -19,7 +19,7 @@ describe("PRESTO_EGRESS_IPS", () => {
     ["203.0.113.7,203.0.113.7/32", "entry 2: it is the same as entry 1"],
     ["203.0.113.7,x,10.0.0.0/x", "entry 2"],
   ])("%j is refused: %s", (text, why) => {
-    expect(() => parseEgressIps(text)).toThrow(RefusedValue);
+    expect(() => parseEgressIps(text)).toThrow(InvalidValue);
     expect(() => parseEgressIps(text)).toThrow(why);
   });
 });
@@ -60,7 +60,7 @@ describe("PRESTO_EGRESS_CHECK_URL", () => {
       "entry 3: has the same server as entry 1",
     ],
   ])("%j is refused: %s", (text, why) => {
-    expect(() => parseCheckUrls(text)).toThrow(RefusedValue);
+    expect(() => parseCheckUrls(text)).toThrow(InvalidValue);
     expect(() => parseCheckUrls(text)).toThrow(why);
   });
 });

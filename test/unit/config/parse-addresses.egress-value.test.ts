@@ -19,7 +19,7 @@ describe("PRESTO_EGRESS_ADDRESS", () => {
     ["2001:DB8:0:0::7", "2001:db8::7"],
     ["FE80::1%eth0", "fe80::1%eth0"],
   ])("%s is taken, in its one form", (text, localAddress) => {
-    expect(loadConfig({ ...least, PRESTO_EGRESS_ADDRESS: text }, []).wayOut.localAddress).toBe(localAddress);
+    expect(loadConfig({ ...least, PRESTO_EGRESS_ADDRESS: text }, []).egress.localAddress).toBe(localAddress);
   });
 
   it.each([
@@ -39,15 +39,15 @@ describe("PRESTO_EGRESS_ADDRESS", () => {
 describe("PRESTO_EGRESS_PROXY", () => {
   const text = "http://MARKED-user:MARKED%40word@gateway.example:3128";
 
-  it("is read into a gateway, by value or from a file's path", () => {
+  it("is read into a proxy, by value or from a file's path", () => {
     const gateway = { kind: "socks5", host: "gateway.example", port: 1080, login: undefined };
     expect(
-      loadConfig({ ...least, PRESTO_EGRESS_PROXY: "socks5://gateway.example:1080" }, []).wayOut.gateway,
+      loadConfig({ ...least, PRESTO_EGRESS_PROXY: "socks5://gateway.example:1080" }, []).egress.proxy,
     ).toEqual({
       kind: "value",
-      gateway,
+      proxy: gateway,
     });
-    expect(loadConfig({ ...least, PRESTO_EGRESS_PROXY_FILE: "/p" }, []).wayOut.gateway).toEqual({
+    expect(loadConfig({ ...least, PRESTO_EGRESS_PROXY_FILE: "/p" }, []).egress.proxy).toEqual({
       kind: "file",
       path: "/p",
     });

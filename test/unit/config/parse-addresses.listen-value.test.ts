@@ -7,7 +7,7 @@ import {
   parseListenAddresses,
   parseListenAddressOrOff,
 } from "../../../src/config/parse-addresses.ts";
-import { RefusedValue } from "../../../src/config/parse.ts";
+import { InvalidValue } from "../../../src/config/parse.ts";
 
 describe("an address to listen on", () => {
   it.each([
@@ -68,7 +68,7 @@ describe("an address to listen on", () => {
     ["unix:/run/presto.sock?mode=0660?mode=0666", "mode"],
     ["unix:/run/presto.sock?mode=0060", "locks out its owner"],
   ])("%j is refused: %s", (text, why) => {
-    expect(() => parseListenAddress(text)).toThrow(RefusedValue);
+    expect(() => parseListenAddress(text)).toThrow(InvalidValue);
     expect(() => parseListenAddress(text)).toThrow(why);
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { parseOperations } from "../../../src/config/parse-addresses.ts";
-import { RefusedValue } from "../../../src/config/parse.ts";
+import { InvalidValue } from "../../../src/config/parse.ts";
 import { createOperations } from "../../../src/policy/operations.ts";
 
 const wallet = "/api/institutions/v1/wallet";
@@ -71,7 +71,7 @@ describe("configured operations", () => {
     ",GET /a",
     "GET /a\\b",
   ])("%j is refused", (text) => {
-    expect(() => parseOperations(text)).toThrow(RefusedValue);
+    expect(() => parseOperations(text)).toThrow(InvalidValue);
   });
 
   it.each(["GET /a,GET /a", "GET /a/{b},GET /a/{c}", "GET /a, POST /a, GET /a"])(

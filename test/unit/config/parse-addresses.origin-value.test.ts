@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { parseHosts, parseOrigin } from "../../../src/config/parse-addresses.ts";
-import { RefusedValue } from "../../../src/config/parse.ts";
+import { InvalidValue } from "../../../src/config/parse.ts";
 
 describe("the origin", () => {
   it.each([
@@ -60,7 +60,7 @@ describe("the origin", () => {
     ["https://presto.example\n", "host name"],
     ["https://pre\tsto.example", "host name"],
   ])("%j is refused: %s", (text, why) => {
-    expect(() => parseOrigin(text)).toThrow(RefusedValue);
+    expect(() => parseOrigin(text)).toThrow(InvalidValue);
     expect(() => parseOrigin(text)).toThrow(why);
   });
 

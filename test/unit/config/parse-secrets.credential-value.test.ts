@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { parseCredentialAddress, parseEmail, parsePassword } from "../../../src/config/parse-secrets.ts";
-import { RefusedValue } from "../../../src/config/parse.ts";
+import { InvalidValue } from "../../../src/config/parse.ts";
 
 describe("an e-mail address and a password by value", () => {
   it("lose the line end of a file or a shell, and stay in their box", () => {
@@ -11,7 +11,7 @@ describe("an e-mail address and a password by value", () => {
   });
 
   it.each(["MARKED", "MARKED@", "MARKED @b", "\n"])("%j is no address, and not shown", (text) => {
-    expect(() => parseEmail(text)).toThrow(RefusedValue);
+    expect(() => parseEmail(text)).toThrow(InvalidValue);
     expect(() => parseEmail(text)).toThrow(
       expect.not.objectContaining({ message: expect.stringContaining("MARKED") }),
     );
@@ -38,7 +38,7 @@ describe("where the credentials lie", () => {
     ["file", "not file:/path"],
     ["MARKED", "not file:/path"],
   ])("%j is refused: %s", (text, why) => {
-    expect(() => parseCredentialAddress(text)).toThrow(RefusedValue);
+    expect(() => parseCredentialAddress(text)).toThrow(InvalidValue);
     expect(() => parseCredentialAddress(text)).toThrow(why);
     expect(() => parseCredentialAddress(text)).toThrow(
       expect.not.objectContaining({ message: expect.stringContaining("MARKED") }),

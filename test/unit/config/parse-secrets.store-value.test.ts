@@ -7,7 +7,7 @@ import {
   parseStoreAddress,
   parseToken,
 } from "../../../src/config/parse-secrets.ts";
-import { RefusedValue } from "../../../src/config/parse.ts";
+import { InvalidValue } from "../../../src/config/parse.ts";
 
 const key = Buffer.alloc(32, 7).toString("base64");
 const otherKey = Buffer.alloc(32, 8).toString("base64");
@@ -45,7 +45,7 @@ describe("where the token lives", () => {
     ["/var/token", "neither"],
     ["", "neither"],
   ])("%j is refused: %s", (text, why) => {
-    expect(() => parseStoreAddress(text)).toThrow(RefusedValue);
+    expect(() => parseStoreAddress(text)).toThrow(InvalidValue);
     expect(() => parseStoreAddress(text)).toThrow(why);
   });
 });
@@ -54,7 +54,7 @@ describe("paths", () => {
   it.each(["token", "./token", "../token", "~/token", " /token", "/folder/", "/a\0b", "/a\nb", "/a\u009bb"])(
     "%j is refused",
     (text) => {
-      expect(() => parsePath(text)).toThrow(RefusedValue);
+      expect(() => parsePath(text)).toThrow(InvalidValue);
     },
   );
 
@@ -87,7 +87,7 @@ describe("a token by value", () => {
     "a\x7f",
     "\ufeffabc",
   ])("%j is refused", (text) => {
-    expect(() => parseToken(text)).toThrow(RefusedValue);
+    expect(() => parseToken(text)).toThrow(InvalidValue);
   });
 
   it("is not in the message that refuses it", () => {
@@ -112,7 +112,7 @@ describe("store keys by value", () => {
     `${key};${otherKey}`,
     "7".repeat(64),
   ])("%j is refused", (text) => {
-    expect(() => parseKeys(text)).toThrow(RefusedValue);
+    expect(() => parseKeys(text)).toThrow(InvalidValue);
   });
 
   it("are named by their place, never shown", () => {
@@ -138,7 +138,7 @@ describe("pins", () => {
     [`sha256/${key},sha256/${key}`, "same as entry 1"],
     [`sha256/${key},sha256/x,y`, "entry 3"],
   ])("%j is refused: %s", (text, why) => {
-    expect(() => parsePins(text)).toThrow(RefusedValue);
+    expect(() => parsePins(text)).toThrow(InvalidValue);
     expect(() => parsePins(text)).toThrow(why);
   });
 });

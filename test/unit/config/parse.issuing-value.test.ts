@@ -8,7 +8,7 @@ import {
   parseRenew,
   parseRole,
   parseTokenName,
-  RefusedValue,
+  InvalidValue,
 } from "../../../src/config/parse.ts";
 
 const hour = 3_600_000;
@@ -16,14 +16,14 @@ const hour = 3_600_000;
 describe("the role", () => {
   it("is one of three, written so", () => {
     expect(["proxy", "rotator", "all"].map(parseRole)).toEqual(["proxy", "rotator", "all"]);
-    for (const text of ["", "Proxy", "both", "all "]) expect(() => parseRole(text)).toThrow(RefusedValue);
+    for (const text of ["", "Proxy", "both", "all "]) expect(() => parseRole(text)).toThrow(InvalidValue);
   });
 });
 
 describe("whether tokens are renewed by themselves", () => {
   it("is auto or manual", () => {
     expect(["auto", "manual"].map(parseRenew)).toEqual(["auto", "manual"]);
-    for (const text of ["", "yes", "AUTO"]) expect(() => parseRenew(text)).toThrow(RefusedValue);
+    for (const text of ["", "yes", "AUTO"]) expect(() => parseRenew(text)).toThrow(InvalidValue);
   });
 });
 
@@ -35,7 +35,7 @@ describe("a token's name", () => {
   it.each(["", "x".repeat(256), "näme", "a\tb", "a\nb", " a", "a ", " ", "a\x7f"])(
     "%j is refused",
     (text) => {
-      expect(() => parseTokenName(text)).toThrow(RefusedValue);
+      expect(() => parseTokenName(text)).toThrow(InvalidValue);
     },
   );
 });
@@ -53,7 +53,7 @@ describe("days of life", () => {
   it.each(["", "0", "3651", "-1", "1.5", "90d", "1e2", " 1", "٩", "9".repeat(400)])(
     "%j is refused",
     (text) => {
-      expect(() => parseDays(text)).toThrow(RefusedValue);
+      expect(() => parseDays(text)).toThrow(InvalidValue);
     },
   );
 });
@@ -71,12 +71,12 @@ describe("a fraction of the life", () => {
   it.each(["", "0", "0.0", "1.01", "2", "-0.5", ".5", "1.", "67%", "1e-1", "0x1", "Infinity", "0,5", " 1"])(
     "%j is refused",
     (text) => {
-      expect(() => parseFraction(text)).toThrow(RefusedValue);
+      expect(() => parseFraction(text)).toThrow(InvalidValue);
     },
   );
 
   it("of nothing, though it be written with a digit somewhere, is refused", () => {
-    expect(() => parseFraction(`0.${"0".repeat(400)}1`)).toThrow(RefusedValue);
+    expect(() => parseFraction(`0.${"0".repeat(400)}1`)).toThrow(InvalidValue);
   });
 });
 
@@ -105,7 +105,7 @@ describe("hours of the day", () => {
     ["04:00-04:00", "begins when it ends"],
     ["00:00-24:00", "begins when it ends"],
   ])("%j is refused: %s", (text, why) => {
-    expect(() => parseDayWindow(text)).toThrow(RefusedValue);
+    expect(() => parseDayWindow(text)).toThrow(InvalidValue);
     expect(() => parseDayWindow(text)).toThrow(why);
   });
 });
@@ -118,7 +118,7 @@ describe("a made-up reference", () => {
   it.each(["", ".", "..", "a/b", "a%20b", "a b", "a?b", "é", "x".repeat(129), "a\n"])(
     "%j is refused",
     (text) => {
-      expect(() => parseReference(text)).toThrow(RefusedValue);
+      expect(() => parseReference(text)).toThrow(InvalidValue);
     },
   );
 });

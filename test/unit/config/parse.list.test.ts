@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 
-import { parseList, RefusedValue } from "../../../src/config/parse.ts";
+import { parseList, InvalidValue } from "../../../src/config/parse.ts";
 
 function short(entry: string): string {
-  if (entry.length > 3) throw new RefusedValue("is too long");
+  if (entry.length > 3) throw new InvalidValue("is too long");
   return entry;
 }
 

@@ -9,7 +9,7 @@ import {
   parseDurationOrZero,
   parseSize,
   parseYesNo,
-  RefusedValue,
+  InvalidValue,
 } from "../../../src/config/parse.ts";
 
 const oddNumbers = [
@@ -45,8 +45,8 @@ describe("durations", () => {
   });
 
   it.each([...oddNumbers, "10", "0", "10sec", "10S", "10d", "1h30m"])("refuses %j", (text) => {
-    expect(() => parseDuration(text)).toThrow(RefusedValue);
-    expect(() => parseDurationOrZero(text)).toThrow(RefusedValue);
+    expect(() => parseDuration(text)).toThrow(InvalidValue);
+    expect(() => parseDurationOrZero(text)).toThrow(InvalidValue);
   });
 
   it("refuses what timers can't count, and says the most", () => {
@@ -80,7 +80,7 @@ describe("sizes", () => {
   it.each([...oddNumbers, "10", "0B", "1MB", "1kib", "1KIB", "1Mib", "65GiB", `${"9".repeat(400)}B`])(
     "refuses %j",
     (text) => {
-      expect(() => parseSize(text)).toThrow(RefusedValue);
+      expect(() => parseSize(text)).toThrow(InvalidValue);
     },
   );
 });
@@ -94,7 +94,7 @@ describe("counts", () => {
   it.each(["", " 1", "1 ", "-1", "1.0", "1e3", "0x1", "NaN", "65536", "9".repeat(400), "١"])(
     "refuses %j",
     (text) => {
-      expect(() => parseCountOrZero(text)).toThrow(RefusedValue);
+      expect(() => parseCountOrZero(text)).toThrow(InvalidValue);
     },
   );
 
@@ -108,6 +108,6 @@ describe("yes and no", () => {
     expect(parseYesNo("yes")).toBe(true);
     expect(parseYesNo("no")).toBe(false);
     for (const text of ["true", "1", "YES", "yes ", "on", ""])
-      expect(() => parseYesNo(text)).toThrow(RefusedValue);
+      expect(() => parseYesNo(text)).toThrow(InvalidValue);
   });
 });

@@ -5,18 +5,18 @@ import { describe, expect, it } from "vitest";
 
 import { examineConfig, loadConfig } from "../../../src/config/load.ts";
 import { variableNames } from "../../../src/config/variables.ts";
-import { Failure } from "../../../src/errors.ts";
+import { CommandError } from "../../../src/errors.ts";
 
 const token = "1111|MARKED-TOKEN";
 const key = Buffer.alloc(32, 7).toString("base64");
 const least = { PRESTO_URL: "https://presto.example", PRESTO_TOKEN: token };
 
 /** The failure of an environment that must be refused. */
-function refusal(env: NodeJS.ProcessEnv): Failure {
+function refusal(env: NodeJS.ProcessEnv): CommandError {
   try {
     loadConfig(env, []);
   } catch (error) {
-    if (error instanceof Failure) return error;
+    if (error instanceof CommandError) return error;
     throw error;
   }
   throw new Error("the environment was accepted");

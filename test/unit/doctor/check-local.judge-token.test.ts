@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { judgeToken, type TokenFacts } from "../../../src/doctor/check-local.ts";
-import { judgeAccepted } from "../../../src/doctor/check-presto.ts";
+import { checkToken, type TokenFacts } from "../../../src/doctor/check-local.ts";
+import { checkAccepted } from "../../../src/doctor/check-presto.ts";
 import { Secret } from "../../../src/secret.ts";
 import type { TokenRecord } from "../../../src/store/contract.ts";
 
@@ -34,7 +34,7 @@ const stopped = { reason: "others issue tokens", at: at(-1) };
 
 function results(facts: Partial<TokenFacts>): string {
   const whole: TokenFacts = { record, store: "file", issuing: undefined, now, ...facts };
-  return judgeToken(whole)
+  return checkToken(whole)
     .map((found) => (found.result === "FAIL" ? `FAIL ${found.meaning}` : found.result))
     .join(", ");
 }
@@ -92,7 +92,7 @@ describe("the token, its life and its renewal", () => {
 
   it("are told without the token", () => {
     const whole: TokenFacts = { record, store: "file", issuing: undefined, now };
-    expect(JSON.stringify(judgeToken(whole))).not.toContain("marked-token");
+    expect(JSON.stringify(checkToken(whole))).not.toContain("marked-token");
   });
 
   it("keep the alarm's reason on one line", () => {
@@ -102,7 +102,7 @@ describe("the token, its life and its renewal", () => {
       issuing: undefined,
       now,
     };
-    expect(judgeToken(facts)[2]?.detail).not.toMatch(/\p{Cc}/u);
+    expect(checkToken(facts)[2]?.detail).not.toMatch(/\p{Cc}/u);
   });
 });
 
@@ -121,6 +121,6 @@ describe("whether Presto accepts it", () => {
     ["not asked", { record }, undefined, "SKIP"],
     ["none", { record: undefined }, undefined, "SKIP"],
   ] as const)("is judged: %s", (_what, facts, probed, expected) => {
-    expect(judgeAccepted({ store: "file", issuing: undefined, now, ...facts }, probed).result).toBe(expected);
+    expect(checkAccepted({ store: "file", issuing: undefined, now, ...facts }, probed).result).toBe(expected);
   });
 });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 
 import { ConnectError } from "../../../src/connect/errors.ts";
-import { judgeTls, judgeWayOut } from "../../../src/doctor/check-network.ts";
-import type { TriedConnection, WayOutFacts } from "../../../src/doctor/dial.ts";
-import { Failure } from "../../../src/errors.ts";
+import { checkTls, checkRoute } from "../../../src/doctor/check-network.ts";
+import type { TriedConnection, RouteFacts } from "../../../src/doctor/dial.ts";
+import { CommandError } from "../../../src/errors.ts";
 
 const now = Date.UTC(2026, 10, 24);
 const dayMs = 86_400_000;
@@ -12,13 +12,13 @@ const pin = "AAAA";
 const upstream = {
   origin: { url: "https://presto.example", host: "presto.example", port: 443 },
   trust: { caFile: undefined, caOnly: false, pins: [] },
-  wayOut: { localAddress: undefined, gateway: undefined },
+  egress: { localAddress: undefined, proxy: undefined },
   connectTimeoutMs: 5_000,
   timeoutMs: 20_000,
 };
-const boundUpstream = { ...upstream, wayOut: { ...upstream.wayOut, localAddress: "10.0.0.2" } };
+const boundUpstream = { ...upstream, egress: { ...upstream.egress, localAddress: "10.0.0.2" } };
 
-function routed(localAddress: string, validTo = new Date(now + 90 * dayMs)): WayOutFacts["connection"] {
+function routed(localAddress: string, validTo = new Date(now + 90 * dayMs)): RouteFacts["connection"] {
   return done({
     kind: "routed",
     localAddress,
@@ -26,25 +26,25 @@ function routed(localAddress: string, validTo = new Date(now + 90 * dayMs)): Way
   });
 }
 
-function done(value: TriedConnection): WayOutFacts["connection"] {
+function done(value: TriedConnection): RouteFacts["connection"] {
   return { kind: "done", value };
 }
 
-function noRoute(error: ConnectError): WayOutFacts["connection"] {
+function noRoute(error: ConnectError): RouteFacts["connection"] {
   return done({ kind: "no-route", error });
 }
 
-const base: WayOutFacts = {
+const base: RouteFacts = {
   upstream,
   localAddress: undefined,
-  gateway: undefined,
+  proxy: undefined,
   anchors: { kind: "done", value: { context: () => ({ context: undefined }), reload() {} } },
   addresses: { kind: "done", value: ["203.0.113.1"] },
   connection: routed("10.0.0.2"),
 };
 
-function results(facts: Partial<WayOutFacts>): string {
-  return judgeWayOut({ ...base, ...facts })
+function results(facts: Partial<RouteFacts>): string {
+  return checkRoute({ ...base, ...facts })
     .map(({ result }) => result)
     .join(" ");
 }
@@ -57,7 +57,7 @@ const connectError = (place: "here" | "egress-proxy" | "presto", status = "conne
   new ConnectError("unreachable", "connection refused", status, undefined, place);
 
 describe("name, source address, egress proxy and route", () => {
-  const cases: readonly (readonly [string, Partial<WayOutFacts>, string])[] = [
+  const cases: readonly (readonly [string, Partial<RouteFacts>, string])[] = [
     ["in order", {}, "OK OK SKIP OK"],
     [
       "the name is late",
@@ -82,7 +82,7 @@ describe("name, source address, egress proxy and route", () => {
     [
       "bound with an interface that the system does not name",
       {
-        upstream: { ...upstream, wayOut: { ...upstream.wayOut, localAddress: "fe80::1%eth0" } },
+        upstream: { ...upstream, egress: { ...upstream.egress, localAddress: "fe80::1%eth0" } },
         localAddress: { kind: "done", value: undefined },
         connection: routed("fe80::1"),
       },
@@ -101,21 +101,21 @@ describe("name, source address, egress proxy and route", () => {
       "not this machine's",
       {
         upstream: boundUpstream,
-        localAddress: { kind: "failed", error: new Failure("configuration", "x") },
+        localAddress: { kind: "failed", error: new CommandError("configuration", "x") },
         connection: undefined,
       },
       "OK FAIL SKIP SKIP",
     ],
-    ["through a proxy", { gateway, addresses: undefined }, "SKIP OK OK OK"],
+    ["through a proxy", { proxy: gateway, addresses: undefined }, "SKIP OK OK OK"],
     [
       "a proxy that is down",
-      { gateway, addresses: undefined, connection: noRoute(connectError("egress-proxy")) },
+      { proxy: gateway, addresses: undefined, connection: noRoute(connectError("egress-proxy")) },
       "SKIP SKIP FAIL SKIP",
     ],
     [
       "a proxy's file that can't be used",
       {
-        gateway: { kind: "failed", error: new Failure("configuration", "x") },
+        proxy: { kind: "failed", error: new CommandError("configuration", "x") },
         addresses: undefined,
         connection: undefined,
       },
@@ -130,11 +130,11 @@ describe("name, source address, egress proxy and route", () => {
   });
 
   it("name what to mend first where nothing was tried", () => {
-    const route = (facts: Partial<WayOutFacts>) =>
-      judgeWayOut({ ...base, connection: undefined, ...facts })[3]?.detail;
+    const route = (facts: Partial<RouteFacts>) =>
+      checkRoute({ ...base, connection: undefined, ...facts })[3]?.detail;
     expect(route({ localAddress: { kind: "late" } })).toContain("first mend source-address");
-    expect(route({ gateway: { kind: "late" } })).toContain("first mend egress-proxy");
-    expect(route({ gateway })).toContain("first mend tls");
+    expect(route({ proxy: { kind: "late" } })).toContain("first mend egress-proxy");
+    expect(route({ proxy: gateway })).toContain("first mend tls");
   });
 });
 
@@ -147,11 +147,11 @@ describe("the certificate's life", () => {
     [-1, "FAIL"],
   ])("of %d days is judged %s", (days, result) => {
     const facts = { ...base, connection: routed("10.0.0.2", new Date(now + days * dayMs)) };
-    expect(judgeTls(facts, now)[2]?.result).toBe(result);
+    expect(checkTls(facts, now)[2]?.result).toBe(result);
   });
 
   it("is not guessed from a date that can't be read", () => {
     const facts = { ...base, connection: routed("10.0.0.2", new Date("never")) };
-    expect(judgeTls(facts, now)[2]?.result).toBe("SKIP");
+    expect(checkTls(facts, now)[2]?.result).toBe("SKIP");
   });
 });

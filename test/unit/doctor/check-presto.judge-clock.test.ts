@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 
-import { judgeClock } from "../../../src/doctor/check-presto.ts";
+import { checkClock } from "../../../src/doctor/check-presto.ts";
 
 const sentAt = Date.UTC(2026, 10, 24, 12, 0, 0, 500);
 const receivedAt = sentAt + 2_000;
 
 /** @param aheadS seconds that Presto's clock is ahead of ours at the moment of sending */
 function judged(aheadS: number, date = new Date(sentAt + aheadS * 1_000).toUTCString()) {
-  return judgeClock({
+  return checkClock({
     kind: "done",
     value: { kind: "answered", status: 401, outcome: "app-refused", date, sentAt, receivedAt },
   });
@@ -36,11 +36,11 @@ describe("the clock's skew", () => {
 
   it.each([undefined, "", "yesterday"])("is not guessed from the Date %j", (date) => {
     const door = { kind: "answered", status: 401, outcome: "app-refused", date, sentAt, receivedAt } as const;
-    expect(judgeClock({ kind: "done", value: door }).result).toBe("SKIP");
+    expect(checkClock({ kind: "done", value: door }).result).toBe("SKIP");
   });
 
   it("is not judged without an answer", () => {
-    expect(judgeClock(undefined).result).toBe("SKIP");
-    expect(judgeClock({ kind: "late" }).result).toBe("SKIP");
+    expect(checkClock(undefined).result).toBe("SKIP");
+    expect(checkClock({ kind: "late" }).result).toBe("SKIP");
   });
 });

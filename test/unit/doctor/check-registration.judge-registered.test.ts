@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { judgeRegistered, noContact, type RegisteredFacts } from "../../../src/doctor/check-registration.ts";
+import { checkRegistered, noContact, type RegisteredFacts } from "../../../src/doctor/check-registration.ts";
 import { AddressAnswerError, type CheckAnswer } from "../../../src/egress-ip/check-url.ts";
 import { parseAddress } from "../../../src/lib/ip.ts";
 import { home, networksOf, strange } from "../../support/egress-bench.ts";
@@ -20,7 +20,7 @@ function answerOf(text: string | undefined, index: number): CheckAnswer {
 }
 
 function judged(said: readonly (string | undefined)[], facts: Partial<RegisteredFacts> = {}) {
-  return judgeRegistered({
+  return checkRegistered({
     settings: { registered: networksOf([home]), urls: [url] },
     answers: { kind: "done", value: said.map(answerOf) },
     letIn: false,

@@ -72,8 +72,8 @@ describe("two check URLs that agree on a strange address", () => {
     const bench = createEgressBench({ says: [strange, strange] });
     await bench.check.start();
     expect(bench.check.mayLeave()).toBe(false);
-    expect(bench.check.reason()).toContain(`leave from ${strange}, which is not in PRESTO_EGRESS_IPS`);
-    expect(bench.latch).toEqual([bench.check.reason()]);
+    expect(bench.check.blockedReason()).toContain(`leave from ${strange}, which is not in PRESTO_EGRESS_IPS`);
+    expect(bench.latch).toEqual([bench.check.blockedReason()]);
     expect(bench.check.report()).toMatchObject({ registered: false, verdict: "not-registered" });
   });
 
@@ -154,7 +154,7 @@ describe("calls that are kept back", () => {
     bench.says = [undefined, undefined];
     await bench.clock.advance(120_000);
     expect(bench.check.mayLeave()).toBe(false);
-    expect(bench.check.reason()).toContain(strange);
+    expect(bench.check.blockedReason()).toContain(strange);
     bench.door = "app-refused";
     await bench.clock.advance(30_000);
     expect(bench.check.mayLeave()).toBe(true);
@@ -166,7 +166,7 @@ describe("calls that are kept back", () => {
     await bench.check.start();
     bench.says = ["198.51.100.10", "198.51.100.10"];
     await bench.clock.advance(16_000);
-    expect(bench.check.reason()).toContain("198.51.100.10");
+    expect(bench.check.blockedReason()).toContain("198.51.100.10");
     expect(bench.latch.at(-1)).toContain("198.51.100.10");
   });
 });

@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { describe, expect, it } from "vitest";
 
 import { ConnectError, toConnectError } from "../../../src/connect/errors.ts";
-import { kindOfAnswer, kindOfFailure, kindOfOwnAnswer } from "../../../src/egress-ip/outcomes.ts";
+import { kindOfResponse, kindOfFailure, kindOfOwnResponse } from "../../../src/egress-ip/outcomes.ts";
 import { Problem } from "../../../src/errors.ts";
 
 const json = ["Content-Type", "application/json"];
@@ -45,18 +45,18 @@ describe("an answer of Presto's", () => {
     [503, json, "{}", "failing"],
     [504, [], "", "failing"],
   ])("%i with %j and %j is %s", (status, headers, body, kind) => {
-    expect(kindOfAnswer({ status, headers, body: Buffer.from(body) })).toBe(kind);
+    expect(kindOfResponse({ status, headers, body: Buffer.from(body) })).toBe(kind);
   });
 
   it("that is streamed is judged by its type", () => {
-    expect(kindOfAnswer({ status: 200, headers: html, body: Readable.from([]) })).toBe("block-page");
-    expect(kindOfAnswer({ status: 200, headers: json, body: Readable.from([]) })).toBe("accepted");
-    expect(kindOfAnswer({ status: 403, headers: [], body: Readable.from([]) })).toBe("forbidden");
+    expect(kindOfResponse({ status: 200, headers: html, body: Readable.from([]) })).toBe("block-page");
+    expect(kindOfResponse({ status: 200, headers: json, body: Readable.from([]) })).toBe("accepted");
+    expect(kindOfResponse({ status: 403, headers: [], body: Readable.from([]) })).toBe("forbidden");
   });
 
   it("to a call without the token in use tells nothing of that token", () => {
-    expect(kindOfOwnAnswer({ status: 401, headers: json, body: Buffer.from("{}") })).toBe("app-refused");
-    expect(kindOfOwnAnswer({ status: 403, headers: json, body: Buffer.from("{}") })).toBe("forbidden");
+    expect(kindOfOwnResponse({ status: 401, headers: json, body: Buffer.from("{}") })).toBe("app-refused");
+    expect(kindOfOwnResponse({ status: 403, headers: json, body: Buffer.from("{}") })).toBe("forbidden");
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { Failure, Problem } from "../../../src/errors.ts";
+import { CommandError, Problem } from "../../../src/errors.ts";
 import { describeError } from "../../../src/observe/describe-error.ts";
 import { StoreError } from "../../../src/store/contract.ts";
 
@@ -33,7 +33,7 @@ describe("describeError", () => {
       code: "damaged",
       message: "It was cut short.",
     });
-    expect(describeError(new Failure("no-token", "There is none."))).toMatchObject({
+    expect(describeError(new CommandError("no-token", "There is none."))).toMatchObject({
       code: "no-token",
       message: "There is none.",
     });

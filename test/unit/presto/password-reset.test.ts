@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { ResetEnd } from "../../../src/presto/auth.ts";
 import { Secret } from "../../../src/secret.ts";
 import type { Credentials } from "../../../src/store/contract.ts";
-import type { CallControl } from "../../../src/upstream/request-once.ts";
+import type { RequestControl } from "../../../src/upstream/request-once.ts";
 import { plain } from "../../support/plain-credentials.ts";
 import { createResetBench as bench, type WriteFate } from "../../support/reset-bench.ts";
 
@@ -135,7 +135,7 @@ it("a drop that can't be written is told as not done, and the pending password s
 
 describe("the call", () => {
   /** Never answers by itself. */
-  const silent = (control: CallControl): Promise<ResetEnd> =>
+  const silent = (control: RequestControl): Promise<ResetEnd> =>
     new Promise((resolve) => {
       control.signal.addEventListener("abort", () => resolve(unclear));
     });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { createProbe, type ProbeAnswer } from "../../../src/presto/probe.ts";
 import { Secret } from "../../../src/secret.ts";
-import { createEvidence, type Evidence } from "../../../src/token/health.ts";
+import { createTokenHealth, type TokenHealth } from "../../../src/token/health.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 
 const token = new Secret("the-token");
@@ -12,20 +12,20 @@ interface ProbeRun {
   readonly verdict: string;
   readonly asked: string[];
   readonly took: number;
-  readonly evidence: Evidence;
+  readonly evidence: TokenHealth;
 }
 
 interface RunOptions {
   readonly madeUp?: ProbeAnswer;
   /** What was known an hour before the probe. */
-  readonly before?: (evidence: Evidence) => void;
+  readonly before?: (evidence: TokenHealth) => void;
   /** What comes to be known while the first question is asked, 1 s later. */
-  readonly meanwhile?: (evidence: Evidence) => void;
+  readonly meanwhile?: (evidence: TokenHealth) => void;
 }
 
 async function probing(forToken: ProbeAnswer[], options: RunOptions = {}): Promise<ProbeRun> {
   const clock = createHandClock();
-  const evidence = createEvidence(clock);
+  const evidence = createTokenHealth(clock);
   options.before?.(evidence);
   await clock.advance(3_600_000);
   const asked: string[] = [];
@@ -56,7 +56,7 @@ async function probing(forToken: ProbeAnswer[], options: RunOptions = {}): Promi
 describe("a probe", () => {
   it("concludes nothing from two 401s to a token that was just made: Presto's replicas may not know it yet", async () => {
     const clock = createHandClock();
-    const evidence = createEvidence(clock);
+    const evidence = createTokenHealth(clock);
     const probe = createProbe({ clock, evidence, ask: async () => "unauthorized" });
     evidence.issued(token.fingerprint());
     const verdicts: string[] = [];
@@ -130,7 +130,7 @@ describe("a probe's own answers", () => {
   it.each<[ProbeAnswer[]]>([[["success"]], [["not-found"]], [["unauthorized", "success"]]])(
     "%j take the refusals back that own calls have met",
     async (answers) => {
-      const before = (own: Evidence): void => own.refused(id);
+      const before = (own: TokenHealth): void => own.refused(id);
       const { evidence } = await probing(answers, { before });
       evidence.refused(id);
       expect(evidence.refusedTwice(id)).toBe(false);

@@ -1,6 +1,6 @@
 import type { IssueRequest } from "../../../src/presto/auth.ts";
 import { Secret } from "../../../src/secret.ts";
-import type { WholeAnswer } from "../../../src/upstream/request-once.ts";
+import type { OwnResponse } from "../../../src/upstream/request-once.ts";
 
 /** The moment at which the answers of these tests come. */
 export const now = Date.UTC(2026, 10, 24, 12, 30);
@@ -20,7 +20,7 @@ export interface AnswerOptions {
 }
 
 /** An answer with this body: text as it is, anything else as JSON. */
-export function answerOf(body: unknown, options: AnswerOptions = {}): WholeAnswer {
+export function answerOf(body: unknown, options: AnswerOptions = {}): OwnResponse {
   const { status = 200, type = "application/json", headers = [] } = options;
   const bytes = Buffer.isBuffer(body)
     ? body

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { Failure } from "../../../src/errors.ts";
+import { CommandError } from "../../../src/errors.ts";
 import {
   createLifecycleBench,
   nothing,
@@ -194,7 +194,7 @@ describe("a run that did not work out", () => {
   it("tells the lock's own words", async () => {
     const bench = createLifecycleBench();
     bench.lifecycle.start();
-    await bench.last().fail(new Failure("system-refused", "The lock file could not be made."));
+    await bench.last().fail(new CommandError("system-refused", "The lock file could not be made."));
     expect(bench.lifecycle.report().lastEnd).toMatchObject({
       kind: "unreachable",
       detail: expect.stringContaining("The lock file could not be made."),

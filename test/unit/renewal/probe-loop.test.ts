@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { createLifeProbe } from "../../../src/renewal/probe-loop.ts";
+import { createProbeLoop } from "../../../src/renewal/probe-loop.ts";
 import type { Secret } from "../../../src/secret.ts";
 import { createRenewalBench } from "../../support/renewal-bench.ts";
 import { idOf } from "../../support/renewal-cases.ts";
@@ -14,7 +14,7 @@ function openProbe() {
   const dead: string[] = [];
   const state = { acceptedAt: Number.NEGATIVE_INFINITY, done: 0 };
   const token = (): Secret | null => bench.store.current()?.record.token ?? null;
-  const lifeProbe = createLifeProbe({
+  const lifeProbe = createProbeLoop({
     parts: bench.parts,
     token,
     acceptedSince: (_id, monotonic) => state.acceptedAt >= monotonic,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { createWishes } from "../../../src/renewal/renew-requests.ts";
+import { createRenewRequests } from "../../../src/renewal/renew-requests.ts";
 import { emptyRecord } from "../../../src/renewal/run.ts";
 import type { RenewReply, RenewalEnd } from "../../../src/renewal/types.ts";
 import { Secret } from "../../../src/secret.ts";
@@ -18,7 +18,7 @@ function holding(token: string | null, generation = 1): TokenRecord {
 
 function openWishes() {
   const clock = createHandClock();
-  return { clock, wishes: createWishes({ clock, state: () => "settling" }) };
+  return { clock, wishes: createRenewRequests({ clock, state: () => "settling" }) };
 }
 
 const renewed: RenewalEnd = { kind: "renewed", tokenId: idOf("token-2"), generation: 2, expiresAt };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import type { CallInQuestion, Occasion } from "../../../src/renewal/run.ts";
+import type { CallInQuestion, Trigger } from "../../../src/renewal/run.ts";
 import { settling } from "../../../src/renewal/settling.ts";
 import { defaultTimes } from "../../../src/renewal/types.ts";
 import { createRenewalBench, dayMs, follow, type RenewalBench } from "../../support/renewal-bench.ts";
@@ -11,7 +11,7 @@ const { settleMs } = defaultTimes;
 interface Settled {
   readonly soleCall?: boolean;
   readonly underThisIntent?: boolean;
-  readonly occasion?: Partial<Occasion>;
+  readonly occasion?: Partial<Trigger>;
   readonly call?: Partial<CallInQuestion>;
 }
 

@@ -2,12 +2,12 @@ import { describe, expect, it } from "vitest";
 
 import { emptyRecord } from "../../../src/renewal/run.ts";
 import { Secret } from "../../../src/secret.ts";
-import { createTokenInHand } from "../../../src/token/active.ts";
+import { createActiveToken } from "../../../src/token/active.ts";
 
 function open() {
   const changes: number[] = [];
   const refused = new Set<string>();
-  const hand = createTokenInHand({
+  const hand = createActiveToken({
     signals: { tokenChanged: ({ generation }) => void changes.push(generation) },
     rejections: { has: (id) => refused.has(id) },
   });
@@ -18,8 +18,8 @@ function open() {
     store: (token: string | null, generation = 1) =>
       hand.stored({ ...emptyRecord, generation, token: token === null ? null : new Secret(token) }),
     offer: (token: string, generation = 2) =>
-      hand.offer({ token: new Secret(token), generation, expiresAt: null }),
-    withdraw: (token: string) => hand.withdraw(new Secret(token).fingerprint()),
+      hand.setPending({ token: new Secret(token), generation, expiresAt: null }),
+    withdraw: (token: string) => hand.discardPending(new Secret(token).fingerprint()),
     refuse(token: string) {
       refused.add(new Secret(token).fingerprint());
       hand.chooseAgain();
@@ -42,7 +42,7 @@ describe("the token in hand", () => {
     bench.store("token-1");
     bench.offer("token-2");
     expect(bench.text()).toBe("token-2");
-    expect(bench.hand.isOffered()).toBe(true);
+    expect(bench.hand.isPending()).toBe(true);
     // The record with the intent, read once more, changes nothing.
     bench.store("token-1");
     expect(bench.text()).toBe("token-2");
@@ -55,7 +55,7 @@ describe("the token in hand", () => {
     bench.offer("token-2");
     bench.store("token-2", 2);
     expect(bench.text()).toBe("token-2");
-    expect(bench.hand.isOffered()).toBe(false);
+    expect(bench.hand.isPending()).toBe(false);
     expect(bench.changes).toEqual([1, 2]);
   });
 
@@ -85,7 +85,7 @@ describe("the token in hand", () => {
     expect(bench.text()).toBe("token-2");
     bench.refuse("token-2");
     expect(bench.text()).toBe("token-x");
-    expect(bench.hand.isOffered()).toBe(false);
+    expect(bench.hand.isPending()).toBe(false);
     bench.refuse("token-x");
     expect(bench.text()).toBe("token-2");
   });

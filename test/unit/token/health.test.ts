@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 
-import { createEvidence, type Evidence } from "../../../src/token/health.ts";
+import { createTokenHealth, type TokenHealth } from "../../../src/token/health.ts";
 
-function open(): { evidence: Evidence; at(ms: number): Evidence } {
+function open(): { evidence: TokenHealth; at(ms: number): TokenHealth } {
   let now = 0;
-  const evidence = createEvidence({ monotonic: () => now });
+  const evidence = createTokenHealth({ monotonic: () => now });
   return {
     evidence,
     at(ms) {

@@ -26,7 +26,7 @@ async function open(first: string | null = "token-1") {
     },
     onRecord: () => void told.push("record"),
     onRejected: (id) => void told.push(`401 to ${id}`),
-    evidence: {
+    health: {
       accepted: (id, sentAt) => void told.push(`evidence for ${id} since ${sentAt}`),
       refused: (id) => void told.push(`evidence against ${id}`),
     },
@@ -39,11 +39,11 @@ async function open(first: string | null = "token-1") {
 type Bench = Awaited<ReturnType<typeof open>>;
 
 function hold({ tokens, clock }: Bench) {
-  return followToken(tokens.hold(plainCall(clock.monotonic())));
+  return followToken(tokens.waitForToken(plainCall(clock.monotonic())));
 }
 
 function offer({ tokens }: Bench, token: string): void {
-  tokens.offer({ token: new Secret(token), generation: 2, expiresAt: null });
+  tokens.setPending({ token: new Secret(token), generation: 2, expiresAt: null });
 }
 
 const idOf = (token: string): string => new Secret(token).fingerprint();
@@ -94,7 +94,7 @@ describe("a token that is offered before it is stored", () => {
     const bench = await open();
     await change(bench, { intent: intent("own") });
     offer(bench, "token-2");
-    bench.tokens.withdraw({ token: new Secret("token-2") });
+    bench.tokens.discardPending({ token: new Secret("token-2") });
     const waiting = hold(bench);
     await bench.clock.advance(0);
     expect(waiting.now()).toBe("waits");

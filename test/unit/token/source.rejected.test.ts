@@ -10,7 +10,7 @@ describe("P9: a token known to be rejected", () => {
     const bench = await openTokens();
     bench.tokens.reject(inHand(bench.tokens), true);
     const calls = [0, 1, 2].map(() => plainCall(bench.clock.monotonic()));
-    const states = calls.map((call) => followToken(bench.tokens.hold(call)));
+    const states = calls.map((call) => followToken(bench.tokens.waitForToken(call)));
     await bench.clock.advance(4_999);
     expect(states.map((state) => state.now())).toEqual(["waits", "waits", "waits"]);
     await bench.clock.advance(1);
@@ -21,7 +21,7 @@ describe("P9: a token known to be rejected", () => {
     const bench = await openTokens();
     const token = inHand(bench.tokens);
     bench.tokens.reject(token, true);
-    const waiting = followToken(bench.tokens.hold(plainCall(bench.clock.monotonic())));
+    const waiting = followToken(bench.tokens.waitForToken(plainCall(bench.clock.monotonic())));
     await bench.clock.advance(1_000);
     bench.tokens.proveAlive(token, bench.clock.monotonic());
     await bench.clock.advance(0);
@@ -35,8 +35,8 @@ describe("P9: a token known to be rejected", () => {
     bench.tokens.reject(token, true);
     await bench.clock.advance(5_000);
     const trier = plainCall(bench.clock.monotonic());
-    expect(await bench.tokens.hold(trier)).toMatchObject({ kind: "token" });
-    const other = followToken(bench.tokens.hold(plainCall(bench.clock.monotonic())));
+    expect(await bench.tokens.waitForToken(trier)).toMatchObject({ kind: "token" });
+    const other = followToken(bench.tokens.waitForToken(plainCall(bench.clock.monotonic())));
     bench.tokens.release(trier, token);
     await bench.clock.advance(4_999);
     expect(other.now()).toBe("waits");
@@ -47,9 +47,13 @@ describe("P9: a token known to be rejected", () => {
   it("is refused at once between the tries where the store can't change", async () => {
     const bench = await openTokens("token-1", false);
     bench.tokens.reject(inHand(bench.tokens), true);
-    expect(await bench.tokens.hold(plainCall(bench.clock.monotonic()))).toMatchObject({ kind: "none" });
+    expect(await bench.tokens.waitForToken(plainCall(bench.clock.monotonic()))).toMatchObject({
+      kind: "none",
+    });
     await bench.clock.advance(5_000);
-    expect(await bench.tokens.hold(plainCall(bench.clock.monotonic()))).toMatchObject({ kind: "token" });
+    expect(await bench.tokens.waitForToken(plainCall(bench.clock.monotonic()))).toMatchObject({
+      kind: "token",
+    });
   });
 });
 

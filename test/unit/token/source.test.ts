@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { interrupt } from "../../../src/lib/async.ts";
+import { cancel } from "../../../src/lib/async.ts";
 import { intent } from "../../support/memory-store.ts";
 import { plainCall } from "../../support/plain-call.ts";
 import { change, followToken, holdMaxMs, inHand, openTokens } from "../../support/token-bench.ts";
@@ -9,7 +9,10 @@ describe("P1: no request before a token was read", () => {
   it("gives up at once where there is none and no renewal is under way", async () => {
     const { tokens, clock } = await openTokens(null);
     expect(tokens.ready()).toBeUndefined();
-    expect(await tokens.hold(plainCall(clock.monotonic()))).toEqual({ kind: "none", renewing: false });
+    expect(await tokens.waitForToken(plainCall(clock.monotonic()))).toEqual({
+      kind: "none",
+      renewing: false,
+    });
   });
 });
 
@@ -32,7 +35,7 @@ describe("P2: what the store has is followed", () => {
     const bench = await openTokens(null);
     const before = bench.store.reads;
     for (let passed = 0; passed < 20_000; passed += 100) {
-      await bench.tokens.hold(plainCall(bench.clock.monotonic()));
+      await bench.tokens.waitForToken(plainCall(bench.clock.monotonic()));
       await bench.clock.advance(100);
     }
     expect(bench.store.reads - before).toBeGreaterThanOrEqual(4);
@@ -54,7 +57,7 @@ describe("P3 and P4: a renewal under way holds new requests", () => {
     const bench = await openTokens();
     await change(bench, { intent: intent("i-1") });
     expect(bench.tokens.ready()).toBeUndefined();
-    const held = followToken(bench.tokens.hold(plainCall(bench.clock.monotonic())));
+    const held = followToken(bench.tokens.waitForToken(plainCall(bench.clock.monotonic())));
     await bench.clock.advance(1_000);
     expect(held.now()).toBe("waits");
     await change(bench, { token: "token-2", intent: null });
@@ -65,7 +68,7 @@ describe("P3 and P4: a renewal under way holds new requests", () => {
     const bench = await openTokens();
     await change(bench, { intent: intent("i-1") });
     await bench.clock.advance(3_000);
-    const held = followToken(bench.tokens.hold(plainCall(bench.clock.monotonic())));
+    const held = followToken(bench.tokens.waitForToken(plainCall(bench.clock.monotonic())));
     await bench.clock.advance(1_999);
     expect(held.now()).toBe("waits");
     await bench.clock.advance(1);
@@ -88,11 +91,11 @@ describe("P3 and P4: a renewal under way holds new requests", () => {
     const first = plainCall(bench.clock.monotonic());
     const second = plainCall(bench.clock.monotonic());
     // One of them tries the rejected token after 5 s; the other waits.
-    const tries = followToken(bench.tokens.hold(first));
-    const waits = followToken(bench.tokens.hold(second));
+    const tries = followToken(bench.tokens.waitForToken(first));
+    const waits = followToken(bench.tokens.waitForToken(second));
     await bench.clock.advance(12_000);
     expect([tries.now(), waits.now()]).toEqual(["token-1", "waits"]);
-    interrupt(second, "deadline");
+    cancel(second, "deadline");
     await bench.clock.advance(0);
     expect(waits.now()).toBe("deadline");
   });

@@ -24,9 +24,9 @@ describe("a call that would leave from a strange address", () => {
       return Promise.reject(new Error("must not be sent"));
     });
     const call = plainCall(bench.clock.monotonic());
-    call.written = true;
+    call.requestWritten = true;
     await expect(send(call, token)).rejects.toThrow(`kept back: This process would leave from ${strange}`);
-    expect([sent, call.written]).toEqual([0, false]);
+    expect([sent, call.requestWritten]).toEqual([0, false]);
   });
 });
 

@@ -15,7 +15,7 @@ async function triesOf(problem: Problem, written = false): Promise<number> {
   let tries = 0;
   const send: Send = () => {
     tries += 1;
-    call.written = written;
+    call.requestWritten = written;
     return Promise.reject(problem);
   };
   const end = withReconnect(send, clock)(call, createToken(new Secret("token"), 1)).catch(() => {});

@@ -2,9 +2,9 @@ import { Dispatcher } from "undici";
 import { describe, expect, it } from "vitest";
 
 import {
-  type CallControl,
-  type CallEnd,
-  callOnce,
+  type RequestControl,
+  type RequestEnd,
+  requestOnce,
   type OwnRequest,
 } from "../../../src/upstream/request-once.ts";
 
@@ -45,10 +45,10 @@ class HandDispatcher extends Dispatcher {
 
 async function call(
   hand: HandDispatcher,
-  control: Partial<CallControl> = {},
-): Promise<{ end: CallEnd; told: readonly string[] }> {
+  control: Partial<RequestControl> = {},
+): Promise<{ end: RequestEnd; told: readonly string[] }> {
   const whole = { mayBegin: () => true, signal: new AbortController().signal, ...control };
-  const end = await callOnce(() => hand, request, whole);
+  const end = await requestOnce(() => hand, request, whole);
   return { end, told: hand.told };
 }
 
@@ -109,7 +109,7 @@ describe("a call of our own", () => {
 
   it("without a pool is not sent", async () => {
     const cause = new Error("no pool");
-    const end = await callOnce(
+    const end = await requestOnce(
       () => {
         throw cause;
       },

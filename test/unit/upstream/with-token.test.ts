@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { Problem } from "../../../src/errors.ts";
-import { interrupt } from "../../../src/lib/async.ts";
+import { cancel } from "../../../src/lib/async.ts";
 import { intent } from "../../support/memory-store.ts";
 import { answer, follow, openTokenStep, put, type TokenStep } from "../../support/token-step.ts";
 
@@ -63,7 +63,7 @@ describe("sending again", () => {
     await put(bench, { intent: intent("i-1") });
     await bench.clock.advance(7_000);
     expect(result.now()).toBe("waits");
-    interrupt(call, "deadline");
+    cancel(call, "deadline");
     await bench.clock.advance(0);
     expect(result.now()).toBe(401);
   });
@@ -83,7 +83,7 @@ describe("sending again", () => {
     const call = bench.call();
     const result = follow(bench.perform(call));
     await bench.clock.advance(1_000);
-    interrupt(call, "caller-gone");
+    cancel(call, "caller-gone");
     await put(bench, { token: "token-2" });
     expect(result.now()).toBe(401);
     expect(bench.sent).toEqual(["token-1"]);

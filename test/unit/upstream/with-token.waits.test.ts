@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { interrupt } from "../../../src/lib/async.ts";
+import { cancel } from "../../../src/lib/async.ts";
 import { intent } from "../../support/memory-store.ts";
 import { answer, createGates, follow, json, openTokenStep, put } from "../../support/token-step.ts";
 
@@ -12,7 +12,7 @@ describe("a held call", () => {
     const result = bench.perform(call);
     const state = follow(result);
     await bench.clock.advance(0);
-    interrupt(call, "deadline");
+    cancel(call, "deadline");
     await bench.clock.advance(0);
     expect(state.now()).toBe("no-token");
     await expect(result).rejects.toMatchObject({ outcome: "not-sent", retryAfter: 5 });
@@ -53,7 +53,7 @@ describe("turns", () => {
     const late = bench.call();
     const state = follow(bench.perform(late));
     await bench.clock.advance(0);
-    interrupt(late, "deadline");
+    cancel(late, "deadline");
     await bench.clock.advance(0);
     expect(state.now()).toBe("overloaded");
   });

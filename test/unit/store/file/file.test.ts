@@ -168,7 +168,7 @@ describe("file store", () => {
       },
     };
     await expect(open(key, clock).write(recordOf("a-token"), undefined)).rejects.toMatchObject({
-      name: "Failure",
+      name: "CommandError",
       code: "try-again",
       message: expect.stringContaining(`Process ${process.pid} on `),
     });

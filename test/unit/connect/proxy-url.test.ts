@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { describeGateway, parseGateway } from "../../../src/connect/proxy-url.ts";
+import { describeProxy, parseProxyUrl } from "../../../src/connect/proxy-url.ts";
 
 describe("the text of an egress proxy", () => {
   it.each([
@@ -14,8 +14,8 @@ describe("the text of an egress proxy", () => {
     ["HTTPS://Gateway.Example:8443", { kind: "https", host: "gateway.example", port: 8443 }],
     ["socks5://10.0.0.9:1080", { kind: "socks5", host: "10.0.0.9", port: 1080 }],
     ["http://[2001:DB8::0:1]:65535", { kind: "http", host: "2001:db8::1", port: 65_535 }],
-  ])("%s is one", (text, gateway) => {
-    expect(parseGateway(text)).toEqual({ gateway: { ...gateway, login: undefined } });
+  ])("%s is one", (text, proxy) => {
+    expect(parseProxyUrl(text)).toEqual({ proxy: { ...proxy, login: undefined } });
   });
 
   it.each([
@@ -50,7 +50,7 @@ describe("the text of an egress proxy", () => {
     ["socks5://MARKED@gateway.example:1", "empty or longer than 255 bytes"],
     [`socks5://${"MARKED".repeat(43)}:p@gateway.example:1`, "empty or longer than 255 bytes"],
   ])("%s is none, and it is said why without quoting it", (text, wrong) => {
-    const parsed = parseGateway(text);
+    const parsed = parseProxyUrl(text);
     expect(parsed.wrong).toContain(wrong);
     expect(parsed.wrong).not.toContain("MARKED");
   });
@@ -63,14 +63,14 @@ describe("the text of an egress proxy", () => {
       fc.property(part, part, fc.constantFrom("http", "https", "socks5"), (user, password, scheme) => {
         fc.pre(scheme === "socks5" || !user.includes(":"));
         const text = `${scheme}://${encodeURIComponent(user)}:${encodeURIComponent(password)}@gateway.example:1`;
-        const { gateway } = parseGateway(text);
+        const { proxy: gateway } = parseProxyUrl(text);
         expect(gateway?.login?.user.reveal()).toBe(user);
         expect(gateway?.login?.password.reveal()).toBe(password);
       }),
     );
-    const { gateway } = parseGateway("http://MARKED:MARKED@gateway.example:1");
+    const { proxy: gateway } = parseProxyUrl("http://MARKED:MARKED@gateway.example:1");
     if (gateway === undefined) throw new Error("it is one");
-    expect(describeGateway(gateway)).toBe("http://gateway.example:1");
+    expect(describeProxy(gateway)).toBe("http://gateway.example:1");
     expect(inspect(gateway, { depth: 9 }) + JSON.stringify(gateway)).not.toContain("MARKED");
   });
 });
