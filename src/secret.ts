@@ -39,3 +39,11 @@ export class Secret {
     return printed;
   }
 }
+
+/** Bytes that may stand in a header field value as a token: visible ASCII, no space. */
+const tokenBytes = /^[\x21-\x7e]+$/;
+
+/** Is this a token that can be sent? Presto's alphabet is open; only what a header can't hold is refused. */
+export function isTokenText(text: string): boolean {
+  return tokenBytes.test(text);
+}

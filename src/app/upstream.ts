@@ -5,7 +5,7 @@ import { type EgressCheckSettings, openEgressCheck } from "../egress-ip/open.ts"
 import { Problem } from "../errors.ts";
 import { random } from "../lib/backoff.ts";
 import type { Signals } from "../observe/events.ts";
-import { createSend, type Send, withEgressCheck, withReconnect } from "../upstream/dispatch.ts";
+import { createSend, type Send, withEgressGate, withReconnect } from "../upstream/dispatch.ts";
 import { createRotatingPool } from "../upstream/pool.ts";
 
 /** All that leaves this process for Presto: the way out, the pool of connections, and the watch over the address we leave from. */
@@ -75,8 +75,8 @@ export async function openUpstream(
   return {
     ...egress,
     check,
-    send: withEgressCheck(withReconnect(createSend({ dispatcher: pool, clock }), clock), {
-      check,
+    send: withEgressGate(withReconnect(createSend({ dispatcher: pool, clock }), clock), {
+      gate: check,
       refuse: (detail) => new Problem("egress-not-registered", { detail, retryAfter }),
     }),
     close() {

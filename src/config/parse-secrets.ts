@@ -1,9 +1,8 @@
-import { Secret } from "../secret.ts";
+import { isTokenText, Secret } from "../secret.ts";
 import { StoreError } from "../store/contract.ts";
 import { faultOfEmail, faultOfPassword } from "../store/credentials.ts";
 import { parseStoreKeys } from "../store/seal.ts";
-import { isTokenText } from "../token/token.ts";
-import { parseList, InvalidValue } from "./parse.ts";
+import { InvalidValue, parseList } from "./parse.ts";
 
 // None of these shows the value: each is a secret, or stands where one is easily pasted by mistake.
 

@@ -1,15 +1,14 @@
 import type { Dispatcher } from "undici";
 
 import type { Clock } from "../clock.ts";
-import { Secret } from "../secret.ts";
-import { isTokenText } from "../token/token.ts";
+import { isTokenText, Secret } from "../secret.ts";
 import { fieldOf } from "../upstream/call.ts";
 import {
+  OwnRequestError,
+  type OwnResponse,
   type RequestControl,
   type RequestEnd,
   requestOnce,
-  OwnRequestError,
-  type OwnResponse,
 } from "../upstream/request-once.ts";
 import {
   isErrorShape,

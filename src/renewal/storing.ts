@@ -1,5 +1,6 @@
 import { backOffMs } from "../lib/backoff.ts";
 import type { TokenRecord } from "../store/contract.ts";
+import { youngMs } from "../token/health.ts";
 import {
   type Candidate,
   emptyRecord,
@@ -10,7 +11,6 @@ import {
   writeRecord,
   writtenBy,
 } from "./run.ts";
-import { youngMs } from "./types.ts";
 
 type Storing = Extract<NextState, { to: "storing" }>;
 type Reconciling = Extract<NextState, { to: "reconciling" }>;

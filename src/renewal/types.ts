@@ -82,9 +82,6 @@ export const defaultTimes: RenewalTimes = {
 /** How much longer than ISSUE_TIMEOUT a lock must still be held when the call begins, milliseconds. */
 export const lockMarginMs = 5_000;
 
-/** A 401 to a token younger than this proves nothing: Presto's own replicas may not know it yet. Milliseconds. */
-export const youngMs = 30_000;
-
 /** What a role that issues is configured with. Durations are milliseconds. */
 export interface IssuingOptions {
   readonly credentials: CredentialOptions;

@@ -2,8 +2,7 @@ import { createHash, createHmac, randomBytes } from "node:crypto";
 
 import type { Clock } from "../clock.ts";
 import { createWatchedFile, type WatchedFile } from "../files/watch.ts";
-import { Secret } from "../secret.ts";
-import { isTokenText } from "../token/token.ts";
+import { isTokenText, Secret } from "../secret.ts";
 import { type CredentialStore, type StoredRecord, StoreError, type TokenStore } from "./contract.ts";
 import { faultOfEmail, faultOfPassword } from "./credentials.ts";
 import { readSecret, type SecretSource } from "./secret-source.ts";

@@ -1,6 +1,5 @@
 import { anInteger, aText, aTime, exactFields, listOf, orNull, RecordFormatError } from "../lib/json.ts";
-import { Secret } from "../secret.ts";
-import { isTokenText } from "../token/token.ts";
+import { isTokenText, Secret } from "../secret.ts";
 import type { Intent, RenewalReason, Stopped, TokenRecord } from "./contract.ts";
 
 const reasons: readonly RenewalReason[] = ["scheduled", "rejected", "takeover", "manual"];

@@ -8,8 +8,7 @@ import {
 } from "node:crypto";
 
 import { RecordFormatError } from "../lib/json.ts";
-import type { Secret } from "../secret.ts";
-import { isTokenText } from "../token/token.ts";
+import { isTokenText, type Secret } from "../secret.ts";
 import { type Credentials, StoreError, type TokenRecord } from "./contract.ts";
 import { decodeCredentials, encodeCredentials } from "./credentials.ts";
 import { decodeRecord, encodeRecord } from "./record.ts";

@@ -1,5 +1,4 @@
 import type { Clock } from "../clock.ts";
-import { youngMs } from "../renewal/types.ts";
 
 /**
  * What Presto's answers to this process's own calls say of the tokens that they were made
@@ -23,6 +22,9 @@ export interface TokenHealth {
   /** Was it refused twice, at least 5 s apart, and not accepted since the first? */
   refusedTwice(tokenId: string): boolean;
 }
+
+/** A 401 to a token younger than this proves nothing: Presto's own replicas may not know it yet. Milliseconds. */
+export const youngMs = 30_000;
 
 /**
  * Between two 401s that prove a death, milliseconds. Two probes go over connections of their

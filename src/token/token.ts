@@ -1,13 +1,5 @@
 import type { Secret } from "../secret.ts";
 
-/** Bytes that may stand in a header field value as a token: visible ASCII, no space. */
-const tokenBytes = /^[\x21-\x7e]+$/;
-
-/** Is this a token that can be sent? Presto's alphabet is open; only what a header can't hold is refused. */
-export function isTokenText(text: string): boolean {
-  return tokenBytes.test(text);
-}
-
 /** A token as a request uses it. */
 export interface Token {
   /** Fingerprint of the secret: what tells tokens apart. */

@@ -5,7 +5,6 @@ import undiciSymbols from "undici/lib/core/symbols.js";
 
 import type { Clock } from "../clock.ts";
 import { ConnectError } from "../connect/errors.ts";
-import type { EgressCheck } from "../egress-ip/check.ts";
 import { Problem, systemCode } from "../errors.ts";
 import { type CancelReason, pause, type Waiting } from "../lib/async.ts";
 import { ByteList } from "../lib/buffers.ts";
@@ -263,8 +262,18 @@ function mayTryAgain(call: Call, problem: unknown): boolean {
   return problem.code === "upstream-unreachable" && problem.proxyStatus !== "proxy_configuration_error";
 }
 
-export interface WithEgressCheckOptions {
-  readonly check: Pick<EgressCheck, "mayLeave" | "blockedReason" | "answered" | "failed">;
+/** What knows whether a call may leave, and is told what became of those that did. */
+export interface EgressGate {
+  /** Why calls are kept back, in one sentence; undefined while they are not. Asked for each call: it must cost nothing. */
+  blockedReason(): string | undefined;
+  /** Presto answered a call. @param sentAt monotonic time of its sending, or of something before that */
+  answered(response: Response, sentAt: number): void;
+  /** A call ended without an answer. */
+  failed(error: unknown): void;
+}
+
+export interface EgressGateOptions {
+  readonly gate: EgressGate;
   /** The reply to a call that is kept back. */
   readonly refuse: (reason: string) => Error;
 }
@@ -272,11 +281,11 @@ export interface WithEgressCheckOptions {
 /**
  * Keeps a call back that would leave from an address that is not registered, at the last
  * moment before it is sent: it may have waited for its turn while that became known. What
- * becomes of the others is told to the check.
+ * becomes of the others is told to the gate.
  */
-export function withEgressCheck(send: Send, { check, refuse }: WithEgressCheckOptions): Send {
+export function withEgressGate(send: Send, { gate, refuse }: EgressGateOptions): Send {
   return (call, token) => {
-    const reason = check.blockedReason();
+    const reason = gate.blockedReason();
     if (reason !== undefined) {
       // What was written before was another send.
       call.requestWritten = false;
@@ -284,11 +293,11 @@ export function withEgressCheck(send: Send, { check, refuse }: WithEgressCheckOp
     }
     return send(call, token).then(
       (answer) => {
-        check.answered(answer, call.arrivedAt);
+        gate.answered(answer, call.arrivedAt);
         return answer;
       },
       (error: unknown) => {
-        check.failed(error);
+        gate.failed(error);
         throw error;
       },
     );

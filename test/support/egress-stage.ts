@@ -9,7 +9,7 @@ import type { EgressCheck } from "../../src/egress-ip/check.ts";
 import { openEgressCheck } from "../../src/egress-ip/open.ts";
 import { noSignals } from "../../src/observe/events.ts";
 import type { Sandbox } from "../../src/sandbox/server.ts";
-import { createSend, type Send, withEgressCheck } from "../../src/upstream/dispatch.ts";
+import { createSend, type Send, withEgressGate } from "../../src/upstream/dispatch.ts";
 import { createPool } from "../../src/upstream/pool.ts";
 import { networksOf } from "./egress-bench.ts";
 
@@ -76,8 +76,8 @@ export async function openEgressStage(options: EgressStageOptions): Promise<Egre
     check,
     latch,
     closedAt: () => closedAt,
-    send: withEgressCheck(createSend({ dispatcher: pool, clock: systemClock }), {
-      check,
+    send: withEgressGate(createSend({ dispatcher: pool, clock: systemClock }), {
+      gate: check,
       refuse: (reason) => new KeptBack(reason),
     }),
     async close() {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { Secret } from "../../../src/secret.ts";
 import { createToken } from "../../../src/token/token.ts";
-import { type Send, withEgressCheck } from "../../../src/upstream/dispatch.ts";
+import { type Send, withEgressGate } from "../../../src/upstream/dispatch.ts";
 import { createEgressBench, strange } from "../../support/egress-bench.ts";
 import { plainCall } from "../../support/plain-call.ts";
 
@@ -13,7 +13,7 @@ async function watched(says: string[], send: Send) {
   const bench = createEgressBench({ says });
   bench.door = "forbidden";
   await bench.check.start();
-  return { bench, send: withEgressCheck(send, { check: bench.check, refuse }) };
+  return { bench, send: withEgressGate(send, { gate: bench.check, refuse }) };
 }
 
 describe("a call that would leave from a strange address", () => {
