@@ -1,5 +1,4 @@
 // undici has no types for its inner parts.
-// oxlint-disable-next-line house/no-typescript-only-syntax -- a declaration file is never run
 declare module "undici/lib/core/symbols.js" {
   const symbols: {
     /** Key of a dispatch option: a function that is given what takes a request out of the queue, while it waits there. */
