@@ -5,6 +5,7 @@ import { unsafeFlags, unsafeVariables } from "../src/config/unsafe-environment.t
 import { variableFacts, variableNames } from "../src/config/variables.ts";
 import { exitCodes, type CommandErrorCode, problems } from "../src/errors.ts";
 import { faultKinds } from "../src/sandbox/fault.ts";
+import { layers, sandbox } from "./lint/layers.ts";
 
 // Writes into README.md and docs/*.md what is known from the code, between
 // `<!-- made from the code: NAME -->` and `<!-- end -->`. With `--check` it writes nothing
@@ -20,6 +21,7 @@ export const generators: ReadonlyMap<string, Generator> = new Map([
   ["exit-codes", exitCodeTable],
   ["commands", commandTable],
   ["faults", faultTable],
+  ["layers", layerTable],
 ]);
 
 function configurationTable(): string {
@@ -99,6 +101,14 @@ function faultTable(): string {
     ["fault", "does"],
     Object.entries(faultKinds).map(([kind, { does }]) => [`\`${kind}\``, does]),
   );
+}
+
+function layerTable(): string {
+  const rows = layers.flatMap((row, index) =>
+    Object.entries(row).map(([name, is]) => [`${index + 1}`, `\`${name}\``, is]),
+  );
+  const beside = Object.entries(sandbox).map(([name, is]) => ["beside", `\`${name}\``, is]);
+  return table(["layer", "in `src`", "is"], [...rows, ...beside]);
 }
 
 /** A GitHub table in the shape that the formatter leaves alone: columns padded to their widest cell. */
