@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { Writable } from "node:stream";
 
 import type { Clock } from "../clock.ts";
+import { onAbort } from "../lib/async.ts";
 import { ConnectError, type ConnectErrorPlace, toConnectError } from "./errors.ts";
 
 /** What an attempt waits for, as the end of the sentence of whoever runs out of patience. */
@@ -72,17 +73,6 @@ export function startAttempt(timeoutMs: number, clock: Clock): RunningAttempt {
       timer.cancel();
     },
   };
-}
-
-/** Calls `run` with the reason when the signal is aborted, at once if it was before. @returns what ends the listening */
-export function onAbort(signal: AbortSignal, run: (reason: Error) => void): () => void {
-  const tell = (): void => run(signal.reason instanceof Error ? signal.reason : new Error("given up"));
-  if (signal.aborted) {
-    tell();
-    return () => {};
-  }
-  signal.addEventListener("abort", tell, { once: true });
-  return () => signal.removeEventListener("abort", tell);
 }
 
 /** Reads an answer out of all bytes that came so far: undefined while it is not whole. Throws a `ConnectError` for one that it does not accept. */

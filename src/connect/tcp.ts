@@ -5,8 +5,9 @@ import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 
 import type { Clock, Timer } from "../clock.ts";
 import { CommandError, systemCode } from "../errors.ts";
+import { onAbort } from "../lib/async.ts";
 import type { Endpoint } from "../lib/host.ts";
-import { type Attempt, onAbort, type Stage } from "./attempt.ts";
+import type { Attempt, Stage } from "./attempt.ts";
 import { ConnectError, toConnectError } from "./errors.ts";
 
 export interface TcpOptions {

@@ -12,7 +12,8 @@ import {
 } from "node:tls";
 
 import { CommandError, systemCode } from "../errors.ts";
-import { type Attempt, onAbort } from "./attempt.ts";
+import { onAbort } from "../lib/async.ts";
+import type { Attempt } from "./attempt.ts";
 import { ConnectError, toConnectError } from "./errors.ts";
 
 /** Whom to believe. */

@@ -2,16 +2,17 @@ import { isIP, type Socket } from "node:net";
 import type { PeerCertificate } from "node:tls";
 
 import type { Clock } from "../clock.ts";
-import { type Attempt, onAbort, startAttempt } from "../connect/attempt.ts";
+import { type Attempt, startAttempt } from "../connect/attempt.ts";
 import { ConnectError } from "../connect/errors.ts";
 import { type Egress, openEgress } from "../connect/open.ts";
 import { type EgressProxy, readProxy } from "../connect/proxy-url.ts";
 import { createRoute, type Route } from "../connect/route.ts";
 import { ensureLocalAddress, resolveName } from "../connect/tcp.ts";
 import { createTrustAnchors, spkiPin, startTls, type TrustAnchors, verifyPeer } from "../connect/tls.ts";
+import { onAbort } from "../lib/async.ts";
 import type { Origin } from "../lib/host.ts";
 import { noSignals } from "../observe/events.ts";
-import { type Attempted, attempt, type UpstreamFacts } from "./finding.ts";
+import { attempt, type Attempted, type UpstreamFacts } from "./finding.ts";
 
 /** What was found out about the way to Presto. What was not tried is undefined. */
 export interface RouteFacts {

@@ -8,13 +8,22 @@ export function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T
   });
 }
 
+/** Calls `run` with the reason when the signal is aborted, at once if it was before. @returns what ends the listening */
+export function onAbort(signal: AbortSignal, run: (reason: Error) => void): () => void {
+  const tell = (): void => run(signal.reason instanceof Error ? signal.reason : new Error("given up"));
+  if (signal.aborted) {
+    tell();
+    return () => {};
+  }
+  signal.addEventListener("abort", tell, { once: true });
+  return () => signal.removeEventListener("abort", tell);
+}
+
 /** What `work` gives, or undefined as soon as the signal is aborted; it goes on all the same, and nobody listens. */
 export function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => resolve(undefined);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+    const stopListening = onAbort(signal, () => resolve(undefined));
+    work.then(resolve, reject).finally(stopListening);
   });
 }
 
@@ -22,15 +31,19 @@ export function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<
  * What `work` comes to, unless the signal is aborted first: then it rejects with the
  * signal's reason, and the work is left to itself. For waiting that nothing is lost with.
  */
-export async function untilStopped<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  const stopped = Promise.withResolvers<never>();
-  const stop = (): void => stopped.reject(signal.reason);
-  if (signal.aborted) stop();
-  signal.addEventListener("abort", stop, { once: true });
+export function untilStopped<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stopListening = onAbort(signal, reject);
+    work.then(resolve, reject).finally(stopListening);
+  });
+}
+
+/** Sleeps `ms`, or until the signal is aborted. Never rejects: whoever waits looks at the signal. */
+export async function sleepUnlessAborted(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   try {
-    return await Promise.race([work, stopped.promise]);
-  } finally {
-    signal.removeEventListener("abort", stop);
+    await clock.sleep(ms, signal);
+  } catch {
+    // Aborted.
   }
 }
 

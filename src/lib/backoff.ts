@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 
 import type { Clock } from "../clock.ts";
+import { sleepUnlessAborted } from "./async.ts";
 
 /** From 0 to 1, below 1: for jitter. Passed in wherever it is used, so that a test or a simulation can seed it. */
 export function random(): number {
@@ -22,12 +23,19 @@ export function backOffMs({ firstMs, mostMs }: BackOff, tries: number, random: n
   return full * (0.5 + random / 2);
 }
 
+/** What waiting is made of. */
+interface Waiting {
+  readonly clock: Clock;
+  /** From 0 to 1. */
+  readonly random: () => number;
+}
+
 /** Between two tries of what must be done before anything else can be. */
 const patience = { firstMs: 100, mostMs: 5_000 };
 
 /** Tries again and again, ever more slowly, until it works. Rejects with the signal's reason when it is aborted. */
-export async function insist<T>(
-  { clock, random }: { readonly clock: Clock; readonly random: () => number },
+export async function retryForever<T>(
+  { clock, random }: Waiting,
   signal: AbortSignal,
   work: () => Promise<T>,
 ): Promise<T> {
@@ -38,4 +46,21 @@ export async function insist<T>(
       await clock.sleep(backOffMs(patience, tries, random()), signal);
     }
   }
+}
+
+/**
+ * Tries again and again, ever more slowly, until `work` gives something. Gives undefined once the
+ * signal is aborted; a try that is under way then is seen to its end, but none is begun.
+ */
+export async function retryUnlessAborted<T>(
+  { clock, random }: Waiting,
+  signal: AbortSignal,
+  work: () => Promise<T | undefined>,
+): Promise<T | undefined> {
+  for (let tries = 1; !signal.aborted; tries += 1) {
+    const result = await work();
+    if (result !== undefined) return result;
+    await sleepUnlessAborted(clock, backOffMs(patience, tries, random()), signal);
+  }
+  return undefined;
 }

@@ -1,4 +1,4 @@
-import { insist } from "../lib/backoff.ts";
+import { retryForever } from "../lib/backoff.ts";
 import type { Intent, TokenRecord } from "../store/contract.ts";
 import {
   emptyRecord,
@@ -45,7 +45,7 @@ export async function intending(run: RenewalRun, state: Intending): Promise<Next
     return { to: "settling", standing, call, underThisIntent: false };
   }
 
-  const found = await insist(parts, run.draining, () => store.read());
+  const found = await retryForever(parts, run.draining, () => store.read());
   if (found?.record.intent?.id !== intent.id) {
     // R1 again, but after a pause and with a word to whoever can mend the store.
     // An earlier intent of ours is settled by now, and not left for the next run to settle again.

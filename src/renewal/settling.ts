@@ -1,4 +1,4 @@
-import { untilAborted } from "../lib/async.ts";
+import { sleepUnlessAborted, untilAborted } from "../lib/async.ts";
 import { backOffMs } from "../lib/backoff.ts";
 import type { IssueEnd } from "../presto/auth.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
@@ -68,7 +68,7 @@ async function conclude(
     const left = Math.max(0, settledAt - clock.monotonic());
     const untilSettled = call.soleCall ? Math.min(again, left) : left;
     // Judged by what this round was: the moment may have passed while it asked.
-    await pauseFor(run, settled ? again : untilSettled, signal);
+    await sleepUnlessAborted(clock, settled ? again : untilSettled, signal);
   }
   return undefined;
 }
@@ -101,12 +101,4 @@ function renew(run: RenewalRun, { standing, underThisIntent }: Settling): NextSt
   // The intent explains the dead token to the next process.
   if (run.draining.aborted) return shutDown;
   return { to: "intending", found: standing, reason: standing.intent.reason, soleCall: false };
-}
-
-async function pauseFor({ parts }: RenewalRun, ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await parts.clock.sleep(ms, signal);
-  } catch {
-    // Whoever called looks at the signal.
-  }
 }

@@ -1,4 +1,4 @@
-import { backOffMs } from "../lib/backoff.ts";
+import { retryUnlessAborted } from "../lib/backoff.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import { youngMs } from "../token/health.ts";
 import {
@@ -31,42 +31,38 @@ export async function storing(run: RenewalRun, { standing, candidate }: Storing)
   return { to: "reconciling", candidate };
 }
 
-/** Between two rounds of R7b. */
-const rounds = { firstMs: 100, mostMs: 5_000 };
-
 /**
  * R7b. The write was refused, or its answer was lost. In exactly this order: read, then ask
  * whether our token lives, then write over what was read. At most one token lives, so if ours
  * does, whatever stands there is dead. The lock is not needed, and may be lost.
  */
 export async function reconciling(run: RenewalRun, { candidate }: Reconciling): Promise<NextState> {
-  const { parts, closing } = run;
-  const { clock, random } = parts;
+  return (await retryUnlessAborted(run.parts, run.closing, () => reconcileOnce(run, candidate))) ?? shutDown;
+}
+
+const shutDown: NextState = { to: "idle", end: { kind: "shut-down" } };
+
+/** One round of R7b; undefined where another is needed. */
+async function reconcileOnce(run: RenewalRun, candidate: Candidate): Promise<NextState | undefined> {
+  const { parts } = run;
   const { token } = candidate.issued;
-  for (let tries = 1; !closing.aborted; tries += 1) {
-    const found = await read(run);
-    if (found !== "unreadable") {
-      if (storedId(found) === token.fingerprint())
-        return finish(run, candidate, found?.record ?? emptyRecord);
-      const young = clock.monotonic() - candidate.since < youngMs;
-      const verdict = await parts.probe(token);
-      if (verdict === "alive" || !young) parts.consumer.probed(token, verdict);
-      if (verdict === "dead" && !young) {
-        parts.consumer.discardPending(candidate.issued);
-        return {
-          to: "clearing",
-          end: { kind: "lost", detail: "The token that was issued died before it could be stored." },
-        };
-      }
-      if (verdict === "alive") {
-        const record = withCandidate(run, found?.record ?? emptyRecord, candidate);
-        const end = await writeRecord(parts.store, record, found?.version);
-        if (end.kind === "written") return finish(run, candidate, record);
-      }
-    }
-    await clock.sleep(backOffMs(rounds, tries, random()), closing).catch(() => {});
+  const found = await read(run);
+  if (found === "unreadable") return undefined;
+  if (storedId(found) === token.fingerprint()) return finish(run, candidate, found?.record ?? emptyRecord);
+  const young = parts.clock.monotonic() - candidate.since < youngMs;
+  const verdict = await parts.probe(token);
+  if (verdict === "alive" || !young) parts.consumer.probed(token, verdict);
+  if (verdict === "dead" && !young) {
+    parts.consumer.discardPending(candidate.issued);
+    return {
+      to: "clearing",
+      end: { kind: "lost", detail: "The token that was issued died before it could be stored." },
+    };
   }
-  return { to: "idle", end: { kind: "shut-down" } };
+  if (verdict !== "alive") return undefined;
+  const record = withCandidate(run, found?.record ?? emptyRecord, candidate);
+  const end = await writeRecord(parts.store, record, found?.version);
+  return end.kind === "written" ? finish(run, candidate, record) : undefined;
 }
 
 async function read({ parts }: RenewalRun): Promise<Found | "unreadable"> {
@@ -121,20 +117,14 @@ async function finish(
 
 type Clearing = Extract<NextState, { to: "clearing" }>;
 
-/** Between two tries. */
-const tries = { firstMs: 100, mostMs: 5_000 };
-
 /** R8. Takes away an intent of ours, and nobody else's: another holder's call may be under way. */
 export async function clearing(run: RenewalRun, { end }: Clearing): Promise<NextState> {
-  const { clock, random } = run.parts;
-  for (let count = 1; !run.closing.aborted; count += 1) {
-    if (await isCleared(run)) {
-      await run.parts.consumer.noticeRecord();
-      return { to: "idle", end };
-    }
-    await clock.sleep(backOffMs(tries, count, random()), run.closing).catch(() => {});
-  }
-  return { to: "idle", end: { kind: "shut-down" } };
+  const cleared = async (): Promise<NextState | undefined> => {
+    if (!(await isCleared(run))) return undefined;
+    await run.parts.consumer.noticeRecord();
+    return { to: "idle", end };
+  };
+  return (await retryUnlessAborted(run.parts, run.closing, cleared)) ?? shutDown;
 }
 
 async function isCleared(run: RenewalRun): Promise<boolean> {

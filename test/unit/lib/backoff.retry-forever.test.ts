@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { insist } from "../../../src/lib/backoff.ts";
+import { retryForever } from "../../../src/lib/backoff.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 import { follow } from "../../support/renewal-bench.ts";
 
@@ -13,7 +13,7 @@ describe("what must be done before anything else", () => {
       if (at.length < 9) throw new Error("not yet");
       return "done";
     };
-    const result = follow(insist({ clock, random: () => 1 }, new AbortController().signal, work));
+    const result = follow(retryForever({ clock, random: () => 1 }, new AbortController().signal, work));
     await clock.advance(60_000);
     expect(result.now).toBe("done");
     expect(at).toEqual([0, 100, 300, 700, 1_500, 3_100, 6_300, 11_300, 16_300]);
@@ -23,7 +23,7 @@ describe("what must be done before anything else", () => {
     const clock = createHandClock();
     const stop = new AbortController();
     const result = follow(
-      insist({ clock, random: () => 1 }, stop.signal, () => Promise.reject(new Error("not yet"))),
+      retryForever({ clock, random: () => 1 }, stop.signal, () => Promise.reject(new Error("not yet"))),
     );
     await clock.advance(1_000);
     stop.abort(new Error("asked to end"));
