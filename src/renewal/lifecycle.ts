@@ -1,12 +1,20 @@
-import type { Timer } from "../clock.ts";
+import type { Clock, Timer } from "../clock.ts";
 import type { TokenRecord } from "../store/contract.ts";
-import type { Renewal } from "./machine.ts";
+import type { Renewal, RunOptions } from "./machine.ts";
 import { createProbeLoop } from "./probe-loop.ts";
 import { recentDeaths } from "./probing.ts";
-import { createRenewRequests } from "./renew-requests.ts";
-import { createRetry } from "./retry.ts";
-import type { Trigger, RenewalDeps } from "./run.ts";
-import { type Renew, type RenewalEnd, type RenewalReport, unreachable } from "./types.ts";
+import { createRenewRequests, type RenewRequests } from "./renew-requests.ts";
+import { createRetry, type Retry } from "./retry.ts";
+import type { RenewalDeps, Trigger } from "./run.ts";
+import { createTriggers, type Triggers } from "./triggers.ts";
+import {
+  type Renew,
+  type RenewalEnd,
+  type RenewalReport,
+  type RenewReply,
+  type RenewRequest,
+  unreachable,
+} from "./types.ts";
 
 export interface LifecycleOptions {
   readonly parts: RenewalDeps;
@@ -39,20 +47,17 @@ export interface Lifecycle {
   close(): void;
 }
 
-/** Longest and shortest time between two looks at the clocks, milliseconds. */
-const lookEveryMs = 15_000;
-const lookLeastMs = 50;
-/** Old tokens are reported late, if at all. */
-const mostRejected = 16;
-
 export function createLifecycle(options: LifecycleOptions): Lifecycle {
   const { parts, renewal, current } = options;
-  const { clock, signals } = parts;
   const draining = new AbortController();
   const closing = new AbortController();
+  const stop = { draining: draining.signal, closing: closing.signal };
   const retry = createRetry(parts);
-  const requests = createRenewRequests({ clock, state: renewal.state });
-  const lifeProbe = createProbeLoop({
+  const requests = createRenewRequests({ clock: parts.clock, state: renewal.state });
+  const triggers = createTriggers({ parts, current, requests, retry });
+  const runs = createRuns({ parts, renewal, current, retry, requests, triggers, stop, onOver: look });
+  const nextLook = createNextLook(parts.clock, look);
+  const probes = createProbeLoop({
     parts,
     token: () => current()?.token ?? null,
     acceptedSince: options.acceptedSince,
@@ -61,106 +66,29 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       if (!draining.signal.aborted) arm();
     },
   });
-  let running: Promise<void> | undefined;
-  /** A first look under the lock settles what an earlier process left. */
-  let begun = false;
   let started = false;
-  /** Ids of tokens that Presto answered 401 to, and that no run has looked into since. */
-  const rejected = new Set<string>();
-  let credentialsRefused: string | undefined;
-  /** How often the credentials may have changed. */
-  let changes = 0;
-  let lastEnd: RenewalReport["lastEnd"] = null;
-  let timer: Timer | undefined;
-  /** Wall-clock time of the next look, should the timer be late. */
-  let lookAt = 0;
-
-  function idInHand(): string | undefined {
-    return current()?.token?.fingerprint();
-  }
-
-  /** What there is to do now, by what is known; R1 reads afresh and decides. */
-  function occasion(): Trigger | undefined {
-    const record = current();
-    const request = requests.pending();
-    const found = { request, rejected: new Set(parts.automatic ? rejected : []) };
-    if (request !== undefined && credentialsRefused === undefined) return found;
-    if (retry.isPutOff()) return undefined;
-    if (!begun) return found;
-    if (record !== undefined && record.stopped !== null) return undefined;
-    if (record !== undefined && record.intent !== null) return found;
-    if (credentialsRefused !== undefined) return undefined;
-    const id = idInHand();
-    const isRejected = id !== undefined && found.rejected.has(id);
-    return isRejected || parts.isDue(record) ? found : undefined;
-  }
 
   function look(): void {
     if (!started || draining.signal.aborted) return;
-    lifeProbe.look(running !== undefined);
-    const found = running === undefined ? occasion() : undefined;
-    if (found !== undefined) {
-      running = runOnce(found).finally(() => {
-        running = undefined;
-        // A request that came meanwhile, or a time that has come.
-        look();
-      });
-    }
+    probes.look(runs.isUnderWay());
+    const trigger = runs.isUnderWay() ? undefined : triggers.find();
+    if (trigger !== undefined) runs.begin(trigger);
     arm();
   }
 
-  /** No timer is waited for longer than a while: one that runs late is then not late by much. */
   function arm(): void {
-    timer?.cancel();
     const due = parts.automatic ? options.dueAt(current()) : null;
-    const waits = [lookEveryMs, lifeProbe.leftMs(running !== undefined)];
-    if (running === undefined) {
+    const waits = [probes.leftMs(runs.isUnderWay())];
+    if (!runs.isUnderWay()) {
       if (retry.isPutOff()) waits.push(retry.leftMs());
-      if (due !== null && due.getTime() > clock.now()) waits.push(due.getTime() - clock.now());
+      const dueInMs = (due?.getTime() ?? 0) - parts.clock.now();
+      if (dueInMs > 0) waits.push(dueInMs);
     }
-    const ms = Math.max(lookLeastMs, Math.min(...waits));
-    lookAt = clock.now() + ms;
-    timer = clock.after(ms, look);
-  }
-
-  async function runOnce(found: Trigger): Promise<void> {
-    const changesBefore = changes;
-    const end = await endOf(found);
-    begun = true;
-    settleWith(end, found, changes === changesBefore);
-  }
-
-  async function endOf(found: Trigger): Promise<RenewalEnd> {
-    try {
-      return await renewal.run({
-        occasion: found,
-        lockWaitMs: Number.POSITIVE_INFINITY,
-        draining: draining.signal,
-        closing: closing.signal,
-      });
-    } catch (cause) {
-      if (draining.signal.aborted) return { kind: "shut-down" };
-      return unreachable("The renewal could not be carried out here.", cause);
-    }
-  }
-
-  function settleWith(end: RenewalEnd, found: Trigger, sameCredentials: boolean): void {
-    lastEnd = { kind: end.kind, detail: "detail" in end ? end.detail : null, at: new Date(clock.now()) };
-    if (end.kind === "renewed") credentialsRefused = undefined;
-    if (end.kind === "refused" && end.credentials && sameCredentials) credentialsRefused = end.detail;
-    // A report that came meanwhile, of the token that is new, stays.
-    if (end.kind === "renewed" || end.kind === "nothing-to-do")
-      for (const id of found.rejected) rejected.delete(id);
-    retry.ended(end, end.kind === "renewed" && end.tokenId === idInHand() && parts.isDue(current()));
-    requests.ended(end, found.request, current());
-    signals.renewalEnded(end, retry.nextTryAt() ?? undefined);
+    nextLook.within(Math.min(...waits));
   }
 
   function tokenRejected(tokenId: string): void {
-    if (!rejected.has(tokenId)) retry.hurry();
-    const [oldest] = rejected;
-    if (rejected.size >= mostRejected && oldest !== undefined) rejected.delete(oldest);
-    rejected.add(tokenId);
+    triggers.tokenRejected(tokenId);
     look();
   }
 
@@ -170,50 +98,155 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       look();
     },
     async renew(request) {
-      const record = current();
-      if (record !== undefined && record.stopped !== null && !request.force)
-        return { kind: "stopped", detail: record.stopped.reason };
-      if (credentialsRefused !== undefined) return { kind: "refused", detail: credentialsRefused };
-      if (draining.signal.aborted)
-        return { kind: "unreachable", detail: "This process is ending.", retryAfterMs: 5_000 };
-      const reply = requests.add(request, record);
+      const refused = refusal(request, current(), triggers.credentialsRefused(), stop.draining.aborted);
+      if (refused !== undefined) return refused;
+      const reply = requests.add(request, current());
       look();
       return reply;
     },
     look() {
-      if (clock.now() >= lookAt) look();
+      if (nextLook.isLate()) look();
     },
     recordChanged: look,
     tokenRejected,
     credentialsChanged() {
-      credentialsRefused = undefined;
-      changes += 1;
-      retry.forget();
+      triggers.credentialsChanged();
       look();
     },
-    report() {
-      const record = current();
-      return {
-        state: record?.stopped === null && renewal.state() === "stopped" ? "idle" : renewal.state(),
-        automatic: parts.automatic,
-        dueAt: parts.automatic ? options.dueAt(record) : null,
-        nextTryAt: retry.nextTryAt(),
-        lastEnd,
-        stopped: record?.stopped ?? null,
-        unexplainedDeaths: recentDeaths(record?.unexplainedDeaths ?? [], clock.now()).length,
-        credentialsRefused: credentialsRefused ?? null,
-      };
-    },
+    report: () => reportOf(options, retry, triggers, runs),
     async drain() {
       draining.abort();
-      timer?.cancel();
-      await running;
+      nextLook.cancel();
+      await runs.over();
       requests.ended({ kind: "shut-down" }, undefined, current());
     },
     close() {
       draining.abort();
       closing.abort();
-      timer?.cancel();
+      nextLook.cancel();
     },
+  };
+}
+
+/** Longest and shortest time between two looks at the clocks, milliseconds. */
+const lookEveryMs = 15_000;
+const lookLeastMs = 50;
+
+interface NextLook {
+  /** Looks after so many milliseconds, or after a while: a timer that runs late is then not late by much. */
+  within(ms: number): void;
+  /** Should it have looked by now, by the wall clock? */
+  isLate(): boolean;
+  cancel(): void;
+}
+
+function createNextLook(clock: Clock, look: () => void): NextLook {
+  let timer: Timer | undefined;
+  let lookAt = 0;
+  return {
+    within(wantedMs) {
+      timer?.cancel();
+      const ms = Math.max(lookLeastMs, Math.min(lookEveryMs, wantedMs));
+      lookAt = clock.now() + ms;
+      timer = clock.after(ms, look);
+    },
+    isLate: () => clock.now() >= lookAt,
+    cancel: () => timer?.cancel(),
+  };
+}
+
+interface RunsDeps extends Pick<LifecycleOptions, "parts" | "renewal" | "current"> {
+  readonly retry: Retry;
+  readonly requests: RenewRequests;
+  readonly triggers: Triggers;
+  readonly stop: Pick<RunOptions, "draining" | "closing">;
+  /** A request that came meanwhile, or a time that has come, may be reason for another. */
+  readonly onOver: () => void;
+}
+
+/** Renewals, one at a time, and what is learnt from how each ends. */
+interface Runs {
+  isUnderWay(): boolean;
+  begin(trigger: Trigger): void;
+  /** Resolves when none is under way. */
+  over(): Promise<void>;
+  lastEnd(): RenewalReport["lastEnd"];
+}
+
+function createRuns({ parts, renewal, current, retry, requests, triggers, stop, onOver }: RunsDeps): Runs {
+  const { clock, signals } = parts;
+  let running: Promise<void> | undefined;
+  let lastEnd: RenewalReport["lastEnd"] = null;
+
+  async function run(trigger: Trigger): Promise<void> {
+    const settle = triggers.begin(trigger);
+    const end = await endOf(trigger);
+    lastEnd = { kind: end.kind, detail: "detail" in end ? end.detail : null, at: new Date(clock.now()) };
+    settle(end);
+    retry.ended(end, end.kind === "renewed" && isStillDue(end.tokenId));
+    requests.ended(end, trigger.request, current());
+    signals.renewalEnded(end, retry.nextTryAt() ?? undefined);
+  }
+
+  async function endOf(trigger: Trigger): Promise<RenewalEnd> {
+    try {
+      return await renewal.run({ occasion: trigger, lockWaitMs: Number.POSITIVE_INFINITY, ...stop });
+    } catch (cause) {
+      if (stop.draining.aborted) return { kind: "shut-down" };
+      return unreachable("The renewal could not be carried out here.", cause);
+    }
+  }
+
+  function isStillDue(tokenId: string): boolean {
+    const record = current();
+    return tokenId === record?.token?.fingerprint() && parts.isDue(record);
+  }
+
+  return {
+    isUnderWay: () => running !== undefined,
+    begin(trigger) {
+      running = run(trigger).finally(() => {
+        running = undefined;
+        onOver();
+      });
+    },
+    over: () => running ?? Promise.resolve(),
+    lastEnd: () => lastEnd,
+  };
+}
+
+/** The answer to a person whose request can't be taken up. */
+function refusal(
+  { force }: RenewRequest,
+  record: TokenRecord | undefined,
+  credentialsRefused: string | undefined,
+  isEnding: boolean,
+): RenewReply | undefined {
+  if (record !== undefined && record.stopped !== null && !force)
+    return { kind: "stopped", detail: record.stopped.reason };
+  if (credentialsRefused !== undefined) return { kind: "refused", detail: credentialsRefused };
+  return isEnding
+    ? { kind: "unreachable", detail: "This process is ending.", retryAfterMs: 5_000 }
+    : undefined;
+}
+
+function reportOf(
+  { parts, renewal, current, dueAt }: LifecycleOptions,
+  retry: Retry,
+  triggers: Triggers,
+  runs: Runs,
+): RenewalReport {
+  const record = current();
+  const state = renewal.state();
+  return {
+    // A person has cleared the alarm, and no run has begun since.
+    state: record?.stopped === null && state === "stopped" ? "idle" : state,
+    automatic: parts.automatic,
+    dueAt: parts.automatic ? dueAt(record) : null,
+    nextTryAt: retry.nextTryAt(),
+    lastEnd: runs.lastEnd(),
+    stopped: record?.stopped ?? null,
+    unexplainedDeaths: recentDeaths(record?.unexplainedDeaths ?? [], parts.clock.now()).length,
+    credentialsRefused: triggers.credentialsRefused() ?? null,
   };
 }

@@ -75,11 +75,11 @@ export const requestFaults: readonly DeliberateFault[] = [
     what: "An intent that nobody works on is no reason to take the lock.",
     patches: [
       {
-        file: "renewal/lifecycle.ts",
+        file: "renewal/triggers.ts",
         from: "record !== undefined && record.intent !== null",
         to: "record !== undefined && record.intent !== null && record.schema !== 1",
       },
-      { file: "renewal/lifecycle.ts", from: "if (!begun) return found;", to: "" },
+      { file: "renewal/triggers.ts", from: "if (!hasLooked) return found;", to: "" },
     ],
   },
   {

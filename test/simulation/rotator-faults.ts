@@ -167,7 +167,7 @@ export const rotatorFaults: readonly DeliberateFault[] = [
         to: "record !== undefined && record.stopped !== null && record.token === null",
       },
       {
-        file: "renewal/lifecycle.ts",
+        file: "renewal/triggers.ts",
         from: "record !== undefined && record.stopped !== null) return undefined;",
         to: "record !== undefined && record.stopped !== null && record.token === null) return undefined;",
       },
@@ -214,7 +214,7 @@ export const rotatorFaults: readonly DeliberateFault[] = [
     what: "PRESTO_RENEW=manual is not heeded where the stored token is dead.",
     patches: [
       {
-        file: "renewal/lifecycle.ts",
+        file: "renewal/triggers.ts",
         from: "rejected: new Set(parts.automatic ? rejected : [])",
         to: "rejected: new Set(rejected)",
       },
