@@ -4,7 +4,7 @@ import { createReadiness } from "./admin/readiness.ts";
 import { statusOf } from "./admin/status.ts";
 import { createDrain } from "./app/drain.ts";
 import { openLifecycle, localConsumer } from "./app/issuing.ts";
-import { startTokens, withTokenLatch } from "./app/token-readiness.ts";
+import { keepTokenLatch, startTokens } from "./app/token-readiness.ts";
 import { openUpstream } from "./app/upstream.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/sections.ts";
@@ -13,9 +13,9 @@ import { within } from "./lib/async.ts";
 import { version as readVersion } from "./lib/version.ts";
 import { type BoundListener, formatListenAddress, type ListenAddress } from "./listen/address.ts";
 import { bindServer } from "./listen/bind.ts";
-import { combineSignals, noSignals } from "./observe/events.ts";
+import { createEvents } from "./observe/events.ts";
 import { createLastSeen } from "./observe/last-seen.ts";
-import { logSignals } from "./observe/log-events.ts";
+import { logEvents } from "./observe/log-events.ts";
 import type { Log } from "./observe/log.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import type { Lifecycle } from "./renewal/lifecycle.ts";
@@ -76,28 +76,37 @@ export async function createApp(config: Config, parts: AppDeps): Promise<App> {
   });
   let lifecycle: Lifecycle | undefined;
   let alarmReason: string | undefined;
-  const signals = combineSignals(lastSeen.signals, logSignals(log), metrics.signals, {
-    ...noSignals,
-    callFinished: () => lifecycle?.look(),
-  });
+  const emit = createEvents(
+    // First, so that the log tells of the latch before it tells what has moved it.
+    keepTokenLatch({
+      open: () => readiness.open("token"),
+      close: (reason) => readiness.close("token", reason),
+    }),
+    lastSeen.note,
+    logEvents(log),
+    metrics.count,
+    (event) => {
+      if (event.type === "call-finished") lifecycle?.look();
+      if (event.type === "connect-failed") check.connectFailed(event.error);
+    },
+  );
   const alarm = ({ proxy: undefined, rotator: "decisive", all: "advisory" } as const)[config.role];
   const readiness = createReadiness({
-    signals,
+    emit,
     egress: config.egressCheck.urls.length > 0,
     ...(alarm === undefined ? {} : { alarm }),
   });
 
   const { origin } = config;
-  const outbound = await openUpstream(config, { clock, signals, latch: readiness.latch("egress") });
+  const outbound = await openUpstream(config, { clock, emit, latch: readiness.latch("egress") });
   const { connector, check, send } = outbound;
   const tokenLatch = readiness.latch("token");
   const store = await openStore(config.store, { clock });
-  const tokenSignals = withTokenLatch(signals, tokenLatch);
   const evidence = createTokenHealth(clock);
   const tokens = createTokenSource({
     store,
     clock,
-    signals: tokenSignals,
+    emit,
     holdMaxMs: config.holdMaxMs,
     health: evidence,
     onRecord: noticeRecord,
@@ -112,7 +121,7 @@ export async function createApp(config: Config, parts: AppDeps): Promise<App> {
     perform,
     askTransaction: createReconcile({ perform, clock }),
     clock,
-    signals,
+    emit,
   });
   if (config.issuing !== undefined) {
     const whenQuiet = config.role === "all" ? admission.whenQuiet : undefined;
@@ -127,8 +136,10 @@ export async function createApp(config: Config, parts: AppDeps): Promise<App> {
       egressCheck: check,
       current: tokens.record,
       clock,
-      // Told by noticeRecord, for every process alike.
-      signals: { ...tokenSignals, alarmChanged() {} },
+      emit(event) {
+        // The alarm is told by noticeRecord, whichever process latched or cleared it.
+        if (event.type !== "alarm-changed") emit(event);
+      },
     });
   }
   const renewal = lifecycle === undefined ? {} : { renewal: lifecycle.report };
@@ -148,7 +159,7 @@ export async function createApp(config: Config, parts: AppDeps): Promise<App> {
     readiness,
     status,
     metrics,
-    signals,
+    emit,
     egress: check.report,
     ...renewal,
   });
@@ -156,7 +167,7 @@ export async function createApp(config: Config, parts: AppDeps): Promise<App> {
   const drain = createDrain({ ...config, readiness, proxy, lifecycle, clock });
   const control = await createControlServer({
     actions: { drain: drain.refuseNew, quit: parts.onQuit, reload, ...renew },
-    signals,
+    emit,
   });
   const bound: BoundListener[] = [];
 
@@ -166,7 +177,7 @@ export async function createApp(config: Config, parts: AppDeps): Promise<App> {
     const stopped = tokens.record()?.stopped ?? null;
     if (stopped?.reason !== alarmReason) {
       alarmReason = stopped?.reason;
-      signals.alarmChanged(stopped ?? undefined);
+      emit({ type: "alarm-changed", alarm: stopped ?? undefined });
       if (stopped === null) readiness.open("alarm");
       else readiness.close("alarm", stopped.reason);
     }
@@ -192,7 +203,7 @@ export async function createApp(config: Config, parts: AppDeps): Promise<App> {
 
   return {
     async start() {
-      for (const warning of config.warnings) signals.warned(warning);
+      for (const message of config.warnings) emit({ type: "warning", message });
       await Promise.all([startTokens(tokens, tokenLatch, firstTokenHint(config)), check.start()]);
       const addresses = await listen();
       lifecycle?.start();

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 
 import type { EgressReport } from "../egress-ip/observed.ts";
-import type { Signals } from "../observe/events.ts";
+import type { Emit, Warning } from "../lib/events.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { RenewalReport } from "../renewal/types.ts";
 import type { Latch, Readiness } from "./readiness.ts";
@@ -17,7 +17,7 @@ export interface AdminServerOptions {
   /** Only where the way out is watched. */
   readonly egress?: () => EgressReport;
   readonly metrics: Pick<Metrics, "text" | "contentType">;
-  readonly signals: Pick<Signals, "warned">;
+  readonly emit: Emit<Warning>;
 }
 
 /**
@@ -30,7 +30,7 @@ export function createAdminServer({
   renewal,
   egress,
   metrics,
-  signals,
+  emit,
 }: AdminServerOptions): Promise<BoundableServer> {
   const report = (): FullReport => fullReport(status(), readiness.all(), renewal?.(), egress?.());
 
@@ -41,7 +41,7 @@ export function createAdminServer({
     };
 
   return createServer({
-    signals,
+    emit,
     methods: ["GET", "HEAD"],
     routes(app) {
       // A process that can answer lives; restarting it would mend none of the latches.

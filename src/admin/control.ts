@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 
 import { readDuration } from "../lib/duration.ts";
+import type { Emit, Warning } from "../lib/events.ts";
 import { describeError } from "../observe/describe-error.ts";
-import type { Signals } from "../observe/events.ts";
 import { judgeCaller } from "../policy/caller.ts";
 import type { Renew, RenewReply, RenewRequest } from "../renewal/types.ts";
 import { allowTime, type BoundableServer, createServer, refuse } from "./server.ts";
@@ -111,7 +111,7 @@ export interface ControlActions {
 
 export interface ControlServerOptions {
   readonly actions: ControlActions;
-  readonly signals: Pick<Signals, "warned">;
+  readonly emit: Emit<Warning>;
 }
 
 /** No other name reaches this listener: not the upstream's, and none that is configured. */
@@ -122,12 +122,9 @@ const noNames: ReadonlySet<string> = new Set();
  * form or link can send, and a script only after a preflight that is refused), `Origin` and
  * `Sec-Fetch-Site`, `Host` (which gives away a page that came by DNS rebinding).
  */
-export async function createControlServer({
-  actions,
-  signals,
-}: ControlServerOptions): Promise<BoundableServer> {
+export async function createControlServer({ actions, emit }: ControlServerOptions): Promise<BoundableServer> {
   const bound = await createServer({
-    signals,
+    emit,
     methods: ["POST"],
     // Not judged by the socket's remote address: a TCP socket that was closed has none either.
     objection: (request) => objection(request, typeof bound.server.address() === "string"),
@@ -145,7 +142,8 @@ export async function createControlServer({
         try {
           return { reloaded: await actions.reload() };
         } catch (error) {
-          signals.warned("A reload that was asked for on the control listener failed.", error);
+          const message = "A reload that was asked for on the control listener failed.";
+          emit({ type: "warning", message, cause: error });
           const detail =
             describeError(error).message ?? "Something could not be read again; the log says what.";
           return refuse(reply, 500, "reload-failed", detail);

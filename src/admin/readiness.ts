@@ -1,4 +1,5 @@
-import type { Signals } from "../observe/events.ts";
+import type { Emit } from "../lib/events.ts";
+import type { LatchChanged } from "../observe/events.ts";
 
 /** What must hold for the sidecar to be ready. All of it is local: an outage of Presto must not take an app's pod down. */
 export type LatchName = "started" | "token" | "draining" | "alarm" | "egress";
@@ -33,7 +34,7 @@ export interface Readiness {
 }
 
 export interface ReadinessOptions {
-  readonly signals: Pick<Signals, "latchChanged">;
+  readonly emit: Emit<LatchChanged>;
   /**
    * What the latched alarm does to readiness. `decisive`: closes it, where issuing is all that
    * the process is for. `advisory`: does not, where the token in hand may go on serving for
@@ -45,7 +46,7 @@ export interface ReadinessOptions {
 }
 
 /** Begins as a process does: not started, without a token. Each change is told once. */
-export function createReadiness({ signals, alarm, egress = false }: ReadinessOptions): Readiness {
+export function createReadiness({ emit, alarm, egress = false }: ReadinessOptions): Readiness {
   const reasons = new Map<LatchName, string | undefined>();
   const isAdvisory = (name: LatchName): boolean => name === "alarm" && alarm === "advisory";
 
@@ -54,8 +55,8 @@ export function createReadiness({ signals, alarm, egress = false }: ReadinessOpt
     if (name === "egress" && !egress) return;
     if (reasons.has(name) && reasons.get(name) === reason) return;
     reasons.set(name, reason);
-    // An advisory one has a signal of its own, and what counts latches may take none for a lost readiness.
-    if (!isAdvisory(name)) signals.latchChanged(name, reason);
+    // An advisory one has an event of its own, and what counts latches may take none for a lost readiness.
+    if (!isAdvisory(name)) emit({ type: "latch-changed", name, reason });
   }
 
   const all = (): Latch[] =>

@@ -1,15 +1,16 @@
 import { randomUUID } from "node:crypto";
 
 import type { Clock } from "../clock.ts";
-import type { Connector } from "../connect/connector.ts";
+import type { ConnectEvent, Connector } from "../connect/connector.ts";
 import { type EgressOptions, openEgress } from "../connect/open.ts";
 import { CommandError } from "../errors.ts";
 import { random } from "../lib/backoff.ts";
+import type { Emit, Warning } from "../lib/events.ts";
 import type { Origin } from "../lib/host.ts";
-import type { Signals } from "../observe/events.ts";
 import { createIssuer } from "../presto/auth.ts";
 import { createAsk, createProbe, type ProbeVerdict } from "../presto/probe.ts";
 import { createAccounts } from "../renewal/accounts.ts";
+import type { RenewalEvent } from "../renewal/events.ts";
 import { createLifecycle, type Lifecycle } from "../renewal/lifecycle.ts";
 import { createRenewal } from "../renewal/machine.ts";
 import { type RenewalDeps, storedId, type TokenConsumer } from "../renewal/run.ts";
@@ -49,7 +50,7 @@ export interface RenewalSurroundings {
   /** What is known of the way out; undefined for a command, which tries. */
   readonly egressCheck: OwnCallWitness | undefined;
   readonly clock: Clock;
-  readonly signals: Signals;
+  readonly emit: Emit<RenewalEvent | Warning>;
 }
 
 /** Whoever judges the way out, by the answers to this process's own calls among others. */
@@ -73,7 +74,7 @@ export interface ComposedRenewal {
  * @throws CommandError `refused` for a store that can't be written
  */
 export async function composeRenewal(options: RenewalSurroundings): Promise<ComposedRenewal> {
-  const { origin, connector, timeoutMs, store, issuing, evidence, clock, signals } = options;
+  const { origin, connector, timeoutMs, store, issuing, evidence, clock, emit } = options;
   const lock = openRenewalLock(options.place, { clock });
   const { write } = store;
   if (write === undefined)
@@ -93,9 +94,11 @@ export async function composeRenewal(options: RenewalSurroundings): Promise<Comp
       clock,
       evidence,
       onBlind: () =>
-        signals.warned(
-          "Presto looks for the transaction before it looks at the token, so a probe can't tell whether a token lives. Calls of apps can; a process of role rotator has none, and learns of a dead token late.",
-        ),
+        emit({
+          type: "warning",
+          message:
+            "Presto looks for the transaction before it looks at the token, so a probe can't tell whether a token lives. Calls of apps can; a process of role rotator has none, and learns of a dead token late.",
+        }),
     }),
     mayLeave: () => check?.mayLeave() ?? true,
     consumer: {
@@ -106,7 +109,7 @@ export async function composeRenewal(options: RenewalSurroundings): Promise<Comp
       },
     },
     clock,
-    signals,
+    emit,
     times: { ...defaultTimes, settleMs: issuing.settleMs, probeEveryMs: issuing.probeEveryMs },
     holder: randomUUID(),
     newId: randomUUID,
@@ -131,7 +134,7 @@ export interface LifecycleSurroundings extends RenewalSurroundings {
 export async function openLifecycle(options: LifecycleSurroundings): Promise<Lifecycle> {
   const { parts, credentials, dueAt } = await composeRenewal(options);
   const stored = await credentials.read().catch(unlessNotYet);
-  if (stored?.sealedWithFirstKey === false) await sealAnew(credentials, stored, options.signals);
+  if (stored?.sealedWithFirstKey === false) await sealAnew(credentials, stored, options.emit);
   const lifecycle = createLifecycle({
     parts,
     renewal: createRenewal(parts),
@@ -154,15 +157,16 @@ export async function openLifecycle(options: LifecycleSurroundings): Promise<Lif
 async function sealAnew(
   credentials: CredentialStore,
   stored: StoredCredentials,
-  signals: Pick<Signals, "warned">,
+  emit: Emit<Warning>,
 ): Promise<void> {
   try {
     await credentials.write?.(stored.credentials, stored.version);
   } catch (cause) {
-    signals.warned(
-      "The credentials could not be sealed with the first store key; the other one is still needed.",
+    emit({
+      type: "warning",
+      message: "The credentials could not be sealed with the first store key; the other one is still needed.",
       cause,
-    );
+    });
   }
 }
 
@@ -186,9 +190,9 @@ export interface CommandRenewalOptions extends EgressOptions {
  */
 export async function openRenewal(
   options: CommandRenewalOptions,
-  { clock, signals }: { readonly clock: Clock; readonly signals: Signals },
+  { clock, emit }: { readonly clock: Clock; readonly emit: Emit<ConnectEvent | RenewalEvent | Warning> },
 ): Promise<{ readonly parts: RenewalDeps; close(): Promise<void> }> {
-  const egress = await openEgress(options, { clock, signals });
+  const egress = await openEgress(options, { clock, emit });
   const store = await openStore(options.store, { clock });
   const { parts, credentials } = await composeRenewal({
     ...options,
@@ -199,7 +203,7 @@ export async function openRenewal(
     evidence: createTokenHealth(clock),
     egressCheck: undefined,
     clock,
-    signals,
+    emit,
   });
   return {
     parts,

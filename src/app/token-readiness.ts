@@ -1,5 +1,5 @@
 import { CommandError } from "../errors.ts";
-import type { Signals } from "../observe/events.ts";
+import type { Subscriber } from "../observe/events.ts";
 import { StoreError } from "../store/contract.ts";
 import type { TokenSource } from "../token/source.ts";
 
@@ -9,24 +9,23 @@ export interface TokenLatch {
   close(reason: string): void;
 }
 
-/** The token path's signals, and with them the latch: closed until a token was read, then open for good (a rejected token may be a lie, and would take every app's pod down). */
-export function withTokenLatch(signals: Signals, latch: TokenLatch): Signals {
+/** Keeps the latch: closed until a token was read, then open for good (a rejected token may be a lie, and would take every app's pod down). */
+export function keepTokenLatch(latch: TokenLatch): Subscriber {
   let held = false;
-  return {
-    ...signals,
-    tokenChanged(token) {
-      held = true;
-      latch.open();
-      signals.tokenChanged(token);
-    },
-    storeFailed(error) {
-      if (!held && error instanceof StoreError) latch.close(error.message);
-      signals.storeFailed(error);
-    },
-    renewalEnded(end, nextTryAt) {
-      if (!held && "detail" in end) latch.close(`There is no token yet. ${end.detail}`);
-      signals.renewalEnded(end, nextTryAt);
-    },
+  return (event) => {
+    switch (event.type) {
+      case "token-changed":
+        held = true;
+        latch.open();
+        break;
+      case "store-failed":
+        if (!held && event.error instanceof StoreError) latch.close(event.error.message);
+        break;
+      case "renewal-ended":
+        if (!held && "detail" in event.end) latch.close(`There is no token yet. ${event.end.detail}`);
+        break;
+      default:
+    }
   };
 }
 

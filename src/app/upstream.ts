@@ -1,10 +1,11 @@
 import type { Clock } from "../clock.ts";
+import type { ConnectEvent } from "../connect/connector.ts";
 import { type Egress, type EgressOptions, openEgress } from "../connect/open.ts";
-import type { EgressCheck, EgressCheckOptions } from "../egress-ip/check.ts";
+import type { EgressCheck, EgressCheckOptions, EgressEvent } from "../egress-ip/check.ts";
 import { type EgressCheckSettings, openEgressCheck } from "../egress-ip/open.ts";
 import { Problem } from "../errors.ts";
 import { random } from "../lib/backoff.ts";
-import type { Signals } from "../observe/events.ts";
+import type { Emit, Warning } from "../lib/events.ts";
 import { createSend, type Send, withEgressGate, withReconnect } from "../upstream/dispatch.ts";
 import { createRotatingPool } from "../upstream/pool.ts";
 
@@ -29,7 +30,7 @@ export interface UpstreamOptions extends EgressOptions {
 
 export interface UpstreamDeps {
   readonly clock: Clock;
-  readonly signals: Signals;
+  readonly emit: Emit<ConnectEvent | EgressEvent | Warning>;
   /** Keeps readiness in step with the address we leave from. */
   readonly latch: EgressCheckOptions["latch"];
 }
@@ -40,14 +41,9 @@ const retryAfter = 15;
 /** @throws CommandError `configuration`: a local address that is not this machine's, or a file that can't be used */
 export async function openUpstream(
   options: UpstreamOptions,
-  { clock, signals, latch }: UpstreamDeps,
+  { clock, emit, latch }: UpstreamDeps,
 ): Promise<Upstream> {
-  const failures: ((error: unknown) => void)[] = [];
-  const connectFailed = (error: unknown): void => {
-    signals.connectFailed(error);
-    for (const tell of failures) tell(error);
-  };
-  const egress = await openEgress(options, { clock, signals: { ...signals, connectFailed } });
+  const egress = await openEgress(options, { clock, emit });
   const { connector, connectorTo } = egress;
   const pool = createRotatingPool({
     ...options,
@@ -69,9 +65,8 @@ export async function openUpstream(
     },
     clock,
     random,
-    signals,
+    emit,
   });
-  failures.push(check.connectFailed);
   return {
     ...egress,
     check,

@@ -2,7 +2,7 @@ import type { Dispatcher } from "undici";
 
 import type { StoreConfig, UpstreamConfig } from "../config/load.ts";
 import { openEgress } from "../connect/open.ts";
-import { noSignals } from "../observe/events.ts";
+import { ignore } from "../lib/events.ts";
 import { createAsk, createProbe, type ProbeVerdict } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
 import { createPool } from "../upstream/pool.ts";
@@ -18,7 +18,7 @@ export async function withUpstream<T>(
   work: (openPool: () => Dispatcher) => Promise<T>,
 ): Promise<T> {
   const { origin, timeoutMs } = upstream;
-  const egress = await openEgress(upstream, { clock: io.clock, signals: noSignals });
+  const egress = await openEgress(upstream, { clock: io.clock, emit: ignore });
   try {
     return await work(() => createPool({ origin, connector: egress.connector, connections: 1, timeoutMs }));
   } finally {

@@ -2,7 +2,7 @@ import { openRenewal, renewOnce } from "../app/issuing.ts";
 import { formatDuration } from "../config/parse.ts";
 import type { Config } from "../config/sections.ts";
 import { CommandError } from "../errors.ts";
-import { noSignals, type Signals } from "../observe/events.ts";
+import type { Subscriber } from "../observe/events.ts";
 import type { RenewalDeps } from "../renewal/run.ts";
 import type { IssuingOptions, RenewalEnd } from "../renewal/types.ts";
 import { type HeldLock, type RenewalLock, StoreError, type TokenRecord } from "../store/contract.ts";
@@ -40,7 +40,7 @@ export function issuingConfig(config: Config): IssuingConfig {
 export async function renewHere(config: IssuingConfig, wish: RenewHere, io: Io): Promise<number> {
   const { parts, close } = await openRenewal(config, {
     clock: io.clock,
-    signals: renewalNotes(io, config.issuing.settleMs),
+    emit: renewalNotes(io, config.issuing.settleMs),
   });
   try {
     await wish.before?.(parts);
@@ -53,31 +53,35 @@ export async function renewHere(config: IssuingConfig, wish: RenewHere, io: Io):
 }
 
 /** Tells on standard error what a person who waits for a renewal must know. */
-export function renewalNotes(io: Io, settleMs: number): Signals {
+export function renewalNotes(io: Io, settleMs: number): Subscriber {
   const told = new Set<string>();
   const tellOnce = (text: string): void => {
     if (told.has(text)) return;
     told.add(text);
     printNote(io, text);
   };
-  return {
-    ...noSignals,
-    renewalMoved({ to }) {
-      if (to === "settling") {
-        tellOnce(
-          `It is not known yet whether Presto executed an issue call. Finding out takes up to ${formatDuration(settleMs)} (PRESTO_SETTLE). Ctrl-C leaves it to the next process that renews: it stands in the record. While the call may still be answered it is listened to for up to 25 s more; a second Ctrl-C ends that.`,
-        );
-      }
-      if (to === "reconciling") {
-        tellOnce(
-          "A new token was issued, but is not stored yet. It is kept in memory, and storing it is tried again and again: it would be lost with this process.",
-        );
-      }
-    },
-    alarmChanged(alarm) {
-      if (alarm === undefined) tellOnce("The alarm is cleared.");
-    },
-    warned: (message) => printNote(io, `Warning: ${message}`),
+  return (event) => {
+    switch (event.type) {
+      case "renewal-moved":
+        if (event.to === "settling") {
+          tellOnce(
+            `It is not known yet whether Presto executed an issue call. Finding out takes up to ${formatDuration(settleMs)} (PRESTO_SETTLE). Ctrl-C leaves it to the next process that renews: it stands in the record. While the call may still be answered it is listened to for up to 25 s more; a second Ctrl-C ends that.`,
+          );
+        }
+        if (event.to === "reconciling") {
+          tellOnce(
+            "A new token was issued, but is not stored yet. It is kept in memory, and storing it is tried again and again: it would be lost with this process.",
+          );
+        }
+        break;
+      case "alarm-changed":
+        if (event.alarm === undefined) tellOnce("The alarm is cleared.");
+        break;
+      case "warning":
+        printNote(io, `Warning: ${event.message}`);
+        break;
+      default:
+    }
   };
 }
 

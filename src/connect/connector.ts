@@ -4,12 +4,27 @@ import type { SecureContext, TLSSocket } from "node:tls";
 import type { Clock } from "../clock.ts";
 import { systemCode } from "../errors.ts";
 import { createWatchedFile } from "../files/watch.ts";
+import type { Emit, Warning } from "../lib/events.ts";
 import type { Origin } from "../lib/host.ts";
-import type { Signals } from "../observe/events.ts";
 import { type Attempt, startAttempt } from "./attempt.ts";
 import { type ConnectError, toConnectError } from "./errors.ts";
 import { createRoute, type Route } from "./route.ts";
 import { createTrustAnchors, startTls, type Trust, type TrustAnchors, verifyPeer } from "./tls.ts";
+
+/** What is told of connections to Presto. */
+export type ConnectEvent = CertificateSeen | ConnectFailed;
+
+/** A full handshake with Presto: when its certificate ends. */
+interface CertificateSeen {
+  readonly type: "peer-certificate";
+  readonly validTo: Date;
+}
+
+/** A connection to Presto could not be made. */
+interface ConnectFailed {
+  readonly type: "connect-failed";
+  readonly error: ConnectError;
+}
 
 export interface ConnectOptions {
   readonly origin: Origin;
@@ -21,7 +36,7 @@ export interface ConnectOptions {
   /** Everything until TLS is up, milliseconds: the name, TCP, the egress proxy, TLS. */
   readonly timeoutMs: number;
   readonly clock: Clock;
-  readonly signals: Pick<Signals, "peerCertificate" | "connectFailed" | "warned">;
+  readonly emit: Emit<ConnectEvent | Warning>;
 }
 
 /** Called once, and not at all for an attempt that was given up: with a `ConnectError`, or with a socket whose peer was verified. */
@@ -50,13 +65,13 @@ interface RememberedSession {
 
 /** @throws CommandError `configuration` if the CA file can't be used */
 export function createConnector(options: ConnectOptions): Connector {
-  const { origin, trust, clock, signals } = options;
+  const { origin, trust, clock, emit } = options;
   const anchors = options.anchors ?? createTrustAnchors(trust);
   let session: RememberedSession | undefined;
   const { context } = anchors;
   const route =
     options.route ?? createRoute({ localAddress: undefined, proxy: () => undefined, context, clock });
-  const seeCertificate = createCertificateWatch({ host: origin.host, clock, signals });
+  const seeCertificate = createCertificateWatch({ host: origin.host, clock, emit });
 
   function resumable(): RememberedSession | undefined {
     if (session?.context !== context()) return undefined;
@@ -105,7 +120,7 @@ export function createConnector(options: ConnectOptions): Connector {
         end();
         session = undefined;
         const error = toConnectError(reason);
-        signals.connectFailed(error);
+        emit({ type: "connect-failed", error });
         done(error, null);
       },
     );
@@ -133,7 +148,7 @@ export interface CertificateWatchOptions {
   /** Whose certificate it is. */
   readonly host: string;
   readonly clock: Clock;
-  readonly signals: Pick<Signals, "peerCertificate" | "warned">;
+  readonly emit: Emit<CertificateSeen | Warning>;
 }
 
 const dayMs = 24 * 60 * 60_000;
@@ -144,19 +159,20 @@ const warnFromDays = 21;
  * @returns what takes the end of a certificate that was just accepted
  */
 export function createCertificateWatch(options: CertificateWatchOptions): (validTo: Date) => void {
-  const { host, clock, signals } = options;
+  const { host, clock, emit } = options;
   let warnedAt: number | undefined;
   return (validTo) => {
-    signals.peerCertificate(validTo);
+    emit({ type: "peer-certificate", validTo });
     const daysLeft = (validTo.getTime() - clock.now()) / dayMs;
     // Also false for a date that could not be read.
     if (!(daysLeft <= warnFromDays)) return;
     const now = clock.monotonic();
     if (warnedAt !== undefined && now - warnedAt < dayMs) return;
     warnedAt = now;
-    signals.warned(
-      `The certificate of ${host} ends in ${Math.max(0, Math.floor(daysLeft))} days, at ${validTo.toISOString()}. Ask for its renewal: from then on nothing is sent.`,
-    );
+    emit({
+      type: "warning",
+      message: `The certificate of ${host} ends in ${Math.max(0, Math.floor(daysLeft))} days, at ${validTo.toISOString()}. Ask for its renewal: from then on nothing is sent.`,
+    });
   };
 }
 
@@ -164,11 +180,11 @@ export interface WatchTrustOptions {
   readonly connector: Pick<Connector, "reload">;
   readonly trust: Trust;
   readonly clock: Clock;
-  readonly signals: Pick<Signals, "warned">;
+  readonly emit: Emit<Warning>;
 }
 
 /** Has the CA file read again when it changes; one that can't be used changes nothing but the log. */
-export function watchTrust({ connector, trust, clock, signals }: WatchTrustOptions): { close(): void } {
+export function watchTrust({ connector, trust, clock, emit }: WatchTrustOptions): { close(): void } {
   if (trust.caFile === undefined) return { close() {} };
   return createWatchedFile({
     path: trust.caFile,
@@ -176,11 +192,12 @@ export function watchTrust({ connector, trust, clock, signals }: WatchTrustOptio
     onChange() {
       try {
         connector.reload();
-      } catch (error) {
-        signals.warned(
-          "The CA file has changed and can't be used; what was trusted before stays trusted.",
-          error,
-        );
+      } catch (cause) {
+        emit({
+          type: "warning",
+          message: "The CA file has changed and can't be used; what was trusted before stays trusted.",
+          cause,
+        });
       }
     },
   });

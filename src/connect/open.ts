@@ -1,8 +1,8 @@
 import type { Clock } from "../clock.ts";
 import { createWatchedFile } from "../files/watch.ts";
+import { type Emit, ignore, type Warning } from "../lib/events.ts";
 import type { Origin } from "../lib/host.ts";
-import { noSignals, type Signals } from "../observe/events.ts";
-import { type Connector, createConnector, watchTrust } from "./connector.ts";
+import { type ConnectEvent, type Connector, createConnector, watchTrust } from "./connector.ts";
 import { type ProxySource, readProxy } from "./proxy-url.ts";
 import { createRoute } from "./route.ts";
 import { ensureLocalAddress } from "./tcp.ts";
@@ -48,7 +48,7 @@ export interface Egress {
  */
 export async function openEgress(
   options: EgressOptions,
-  { clock, signals }: { readonly clock: Clock; readonly signals: Signals },
+  { clock, emit }: { readonly clock: Clock; readonly emit: Emit<ConnectEvent | Warning> },
 ): Promise<Egress> {
   const { origin, trust, egress: configured, connectTimeoutMs: timeoutMs } = options;
   const { localAddress, proxy: source } = configured ?? { localAddress: undefined, proxy: undefined };
@@ -56,8 +56,8 @@ export async function openEgress(
   if (localAddress !== undefined) await ensureLocalAddress(localAddress);
   let proxy = source === undefined ? undefined : await readProxy(source);
   const route = createRoute({ localAddress, proxy: () => proxy, context: anchors.context, clock });
-  const connector = createConnector({ origin, trust, anchors, route, timeoutMs, clock, signals });
-  const trustWatch = watchTrust({ connector, trust, clock, signals });
+  const connector = createConnector({ origin, trust, anchors, route, timeoutMs, clock, emit });
+  const trustWatch = watchTrust({ connector, trust, clock, emit });
   const proxyWatch =
     source?.kind !== "file"
       ? undefined
@@ -70,11 +70,13 @@ export async function openEgress(
   async function followProxy(): Promise<void> {
     try {
       await reloadProxy();
-    } catch (error) {
-      signals.warned(
-        "The egress proxy's file has changed and can't be used; the proxy that was in use stays in use.",
-        error,
-      );
+    } catch (cause) {
+      emit({
+        type: "warning",
+        message:
+          "The egress proxy's file has changed and can't be used; the proxy that was in use stays in use.",
+        cause,
+      });
     }
   }
 
@@ -88,7 +90,7 @@ export async function openEgress(
         route,
         timeoutMs,
         clock,
-        signals: noSignals,
+        emit: ignore,
       }),
     describeRoute: () => route.describe(),
     async reload() {

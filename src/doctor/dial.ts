@@ -10,8 +10,8 @@ import { createRoute, type Route } from "../connect/route.ts";
 import { ensureLocalAddress, resolveName } from "../connect/tcp.ts";
 import { createTrustAnchors, spkiPin, startTls, type TrustAnchors, verifyPeer } from "../connect/tls.ts";
 import { onAbort } from "../lib/async.ts";
+import { ignore } from "../lib/events.ts";
 import type { Origin } from "../lib/host.ts";
-import { noSignals } from "../observe/events.ts";
 import { attempt, type Attempted, type UpstreamFacts } from "./finding.ts";
 
 /** What was found out about the way to Presto. What was not tried is undefined. */
@@ -93,7 +93,7 @@ export async function dialThrough(
   { upstream, clock, stop }: DialOptions,
 ): Promise<Egress | undefined> {
   if (![localAddress, proxy, anchors].every(isUsable)) return undefined;
-  const tried = await attempt(stop, () => openEgress(upstream, { clock, signals: noSignals }));
+  const tried = await attempt(stop, () => openEgress(upstream, { clock, emit: ignore }));
   return tried.kind === "done" ? tried.value : undefined;
 }
 

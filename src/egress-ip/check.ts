@@ -1,12 +1,12 @@
 import type { Clock } from "../clock.ts";
 import { ConnectError } from "../connect/errors.ts";
 import { Problem } from "../errors.ts";
+import type { Emit } from "../lib/events.ts";
 import type { Network } from "../lib/ip.ts";
-import type { EgressSignals } from "../observe/events.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import type { CheckAnswer } from "./check-url.ts";
 import { type AddressCounts, classify, type EgressVerdict } from "./classify.ts";
-import { createAddressWatch, type EgressReport } from "./observed.ts";
+import { type AddressEvent, createAddressWatch, type EgressReport } from "./observed.ts";
 import {
   createRecentOutcomes,
   describeTally,
@@ -47,6 +47,22 @@ export function mustBeClosed({ closed, addresses, letInSince, signs }: LatchInpu
   return closed && registered === 0;
 }
 
+/** What is told of the address that this process leaves from. */
+export type EgressEvent = AddressEvent | EgressVerdictChanged | EgressLatchChanged;
+
+/** How this process stands with Presto, by its last exchanges and by the check URLs. */
+interface EgressVerdictChanged {
+  readonly type: "egress-verdict-changed";
+  readonly verdict: EgressVerdict;
+  readonly evidence: readonly string[];
+}
+
+/** Calls are kept back from now on, and why; or (undefined) they leave again. */
+interface EgressLatchChanged {
+  readonly type: "egress-latch-changed";
+  readonly reason: string | undefined;
+}
+
 /** A check URL that can be asked. */
 export interface AskedUrl {
   /** What it is called. */
@@ -67,7 +83,7 @@ export interface EgressCheckOptions {
   readonly clock: Clock;
   /** From 0 to 1, for jitter. */
   readonly random: () => number;
-  readonly signals: EgressSignals;
+  readonly emit: Emit<EgressEvent>;
 }
 
 /**
@@ -102,9 +118,9 @@ const enoughInARow = 3;
 const quietMs = 10_000;
 
 export function createEgressCheck(options: EgressCheckOptions): EgressCheck {
-  const { registered, urls, unauthenticatedProbe: knock, latch, clock, random, signals } = options;
+  const { registered, urls, unauthenticatedProbe: knock, latch, clock, random, emit } = options;
   const recent = createRecentOutcomes();
-  const watch = createAddressWatch({ registered, names: urls.map(({ name }) => name), clock, signals });
+  const watch = createAddressWatch({ registered, names: urls.map(({ name }) => name), clock, emit });
   const schedule = createCheckSchedule({ round, clock, random });
   let letInSentAt = Number.NEGATIVE_INFINITY;
   let signs = 0;
@@ -155,7 +171,7 @@ export function createEgressCheck(options: EgressCheckOptions): EgressCheck {
     const found = judge();
     if (found === verdict) return;
     verdict = found;
-    signals.egressVerdictChanged({ verdict, evidence: evidence() });
+    emit({ type: "egress-verdict-changed", verdict, evidence: evidence() });
   }
 
   function judge(): EgressVerdict {
@@ -180,7 +196,7 @@ export function createEgressCheck(options: EgressCheckOptions): EgressCheck {
     if (reason === closed) return;
     closed = reason;
     latch.close(reason);
-    signals.egressLatchChanged(reason);
+    emit({ type: "egress-latch-changed", reason });
   }
 
   function open(): void {
@@ -192,7 +208,7 @@ export function createEgressCheck(options: EgressCheckOptions): EgressCheck {
     signs = 0;
     inARow = 0;
     latch.open();
-    signals.egressLatchChanged(undefined);
+    emit({ type: "egress-latch-changed", reason: undefined });
   }
 
   async function round(): Promise<RoundEnd> {

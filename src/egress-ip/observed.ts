@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
+import type { Emit } from "../lib/events.ts";
 import { type Address, isIn, type Network, speaksOf } from "../lib/ip.ts";
-import type { EgressSignals } from "../observe/events.ts";
 import type { CheckAnswer } from "./check-url.ts";
 import type { AddressCounts, EgressVerdict } from "./classify.ts";
 
@@ -29,12 +29,33 @@ export interface CheckUrlReport {
   readonly error: string | null;
 }
 
+/** A check URL was asked which address this process leaves from. */
+interface EgressChecked {
+  readonly type: "egress-checked";
+  readonly name: string;
+  readonly address: string | undefined;
+  /** For the log. */
+  readonly error: unknown;
+  /** It did not end so the last time. */
+  readonly changed: boolean;
+}
+
+/** This process leaves from other addresses than were known. */
+interface EgressAddressSeen {
+  readonly type: "egress-address-seen";
+  readonly addresses: readonly string[];
+  /** Null where that can't be said. */
+  readonly registered: boolean | null;
+}
+
+export type AddressEvent = EgressChecked | EgressAddressSeen;
+
 export interface AddressWatchOptions {
   readonly registered: readonly Network[];
   /** Names of the check URLs. */
   readonly names: readonly string[];
   readonly clock: Pick<Clock, "now">;
-  readonly signals: Pick<EgressSignals, "egressChecked" | "egressAddressSeen">;
+  readonly emit: Emit<AddressEvent>;
 }
 
 /** What the check URLs have said so far. */
@@ -52,7 +73,7 @@ export interface AddressWatch {
 }
 
 export function createAddressWatch(options: AddressWatchOptions): AddressWatch {
-  const { registered, names, clock, signals } = options;
+  const { registered, names, clock, emit } = options;
   let answers: readonly CheckAnswer[] = [];
   let findings: Findings = noFindings;
   let checkedAt: number | null = null;
@@ -64,12 +85,12 @@ export function createAddressWatch(options: AddressWatchOptions): AddressWatch {
     for (const [index, { name, address, error }] of given.entries()) {
       const last = before[index];
       const changed = last === undefined || last.error?.message !== error?.message;
-      signals.egressChecked({ name, address: address?.text, error, changed });
+      emit({ type: "egress-checked", name, address: address?.text, error, changed });
     }
     const now = findings.addresses.join(" ");
     if (now === "" || now === seen) return;
     seen = now;
-    signals.egressAddressSeen({ addresses: findings.addresses, registered: findings.registered });
+    emit({ type: "egress-address-seen", addresses: findings.addresses, registered: findings.registered });
   }
 
   return {

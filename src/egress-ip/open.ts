@@ -2,13 +2,19 @@ import type { Dispatcher } from "undici";
 
 import type { Clock } from "../clock.ts";
 import type { Connector } from "../connect/connector.ts";
+import type { Emit } from "../lib/events.ts";
 import type { Origin } from "../lib/host.ts";
 import type { Network } from "../lib/ip.ts";
-import type { EgressSignals } from "../observe/events.ts";
 import { createPool } from "../upstream/pool.ts";
 import { type RequestEnd, requestOnce, OwnRequestError } from "../upstream/request-once.ts";
 import { type CheckUrl, createAskAddress } from "./check-url.ts";
-import { type AskedUrl, createEgressCheck, type EgressCheck, type EgressCheckOptions } from "./check.ts";
+import {
+  type AskedUrl,
+  createEgressCheck,
+  type EgressCheck,
+  type EgressCheckOptions,
+  type EgressEvent,
+} from "./check.ts";
 import { kindOfOwnResponse, type OutcomeKind } from "./outcomes.ts";
 
 /** What is configured. */
@@ -31,7 +37,7 @@ export interface OpenEgressCheckOptions {
   readonly latch: EgressCheckOptions["latch"];
   readonly clock: Clock;
   readonly random: () => number;
-  readonly signals: EgressSignals;
+  readonly emit: Emit<EgressEvent>;
 }
 
 /** Milliseconds for a question to a check URL, and for a knock at Presto's door. */

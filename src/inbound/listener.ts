@@ -3,11 +3,12 @@ import type { Server, ServerResponse } from "node:http";
 
 import type { Clock } from "../clock.ts";
 import { Problem, systemCode } from "../errors.ts";
+import type { Emit } from "../lib/events.ts";
 import type { Origin } from "../lib/host.ts";
 import type { BoundListener, ListenAddress } from "../listen/address.ts";
 import { bindServer } from "../listen/bind.ts";
-import type { Signals } from "../observe/events.ts";
 import type { Operation } from "../policy/operations.ts";
+import type { CallFinished } from "../upstream/call.ts";
 import { type Limiter, overloaded } from "../upstream/limiter.ts";
 import type { Reconcile } from "../upstream/reconcile.ts";
 import type { Perform } from "../upstream/with-token.ts";
@@ -30,7 +31,7 @@ export interface ProxyListenerOptions {
   readonly perform: Perform;
   readonly askTransaction: Reconcile;
   readonly clock: Clock;
-  readonly signals: Signals;
+  readonly emit: Emit<CallFinished>;
 }
 
 /** The listeners that apps talk to. */
@@ -52,13 +53,13 @@ const headTimeoutMs = 10_000;
 const reserveMaxMs = 2_000;
 
 export async function createProxyListener(options: ProxyListenerOptions): Promise<ProxyListener> {
-  const { admission, clock, signals } = options;
+  const { admission, clock, emit } = options;
   const judge = createAuthorize({
     upstream: options.origin,
     hosts: options.hosts,
     operations: options.operations,
   });
-  const refuse = createRejectRequest({ clock, signals });
+  const refuse = createRejectRequest({ clock, emit });
   const connections = new Set<Connection>();
   let underWay = 0;
   let whenIdle: (() => void) | undefined;
@@ -83,7 +84,7 @@ export async function createProxyListener(options: ProxyListenerOptions): Promis
   const callParts = {
     clock,
     admission,
-    signals,
+    emit,
     onOver() {
       underWay -= 1;
       if (underWay === 0) whenIdle?.();

@@ -2,14 +2,15 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { Clock } from "../clock.ts";
 import { Problem, systemCode } from "../errors.ts";
-import type { Signals } from "../observe/events.ts";
+import type { Emit } from "../lib/events.ts";
+import type { CallFinished } from "../upstream/call.ts";
 import type { RejectedRequest } from "./authorize.ts";
 import { type Connection, endLingering } from "./connection.ts";
 import { renderProblem, renderRawProblem, writeProblem } from "./response.ts";
 
 export interface RejectOptions {
   readonly clock: Clock;
-  readonly signals: Pick<Signals, "callFinished">;
+  readonly emit: Emit<CallFinished>;
 }
 
 /** Answers requests that never became a call: nothing of them was or will be sent. */
@@ -26,10 +27,11 @@ export interface RejectRequest {
 }
 
 export function createRejectRequest(options: RejectOptions): RejectRequest {
-  const { clock, signals } = options;
+  const { clock, emit } = options;
 
   function tell(connection: Connection, { requestId, problem }: RejectedRequest, startedAt: number): void {
-    signals.callFinished({
+    emit({
+      type: "call-finished",
       requestId,
       operation: "none",
       movesMoney: false,

@@ -4,10 +4,10 @@ import type { Clock, Timer } from "../clock.ts";
 import { type Outcome, Problem } from "../errors.ts";
 import { cancel, type CancelReason, type Waiting } from "../lib/async.ts";
 import { ByteList } from "../lib/buffers.ts";
+import type { Emit } from "../lib/events.ts";
 import { IncomingMessage as NodeRequest } from "../lib/node-http.ts";
-import type { Signals } from "../observe/events.ts";
 import type { Operation } from "../policy/operations.ts";
-import { type Call, CallerGone } from "../upstream/call.ts";
+import { type Call, type CallFinished, CallerGone } from "../upstream/call.ts";
 import { type Limiter, overloaded } from "../upstream/limiter.ts";
 import type { CallOnConnection, Connection } from "./connection.ts";
 
@@ -40,7 +40,7 @@ export interface CallTimes {
 export interface CallDeps {
   readonly clock: Clock;
   readonly admission: Pick<Limiter, "reserve" | "free">;
-  readonly signals: Pick<Signals, "callFinished">;
+  readonly emit: Emit<CallFinished>;
   /** The call has ended in every way: answered or given up, and its connection let go. */
   readonly onOver: () => void;
 }
@@ -198,7 +198,8 @@ export class InboundCall implements Call, CallOnConnection {
     const { calls } = this.connection;
     calls.splice(calls.indexOf(this), 1);
     this.#parts.admission.free(this.#held);
-    this.#parts.signals.callFinished({
+    this.#parts.emit({
+      type: "call-finished",
       requestId: this.requestId,
       operation: this.operation.name,
       movesMoney: this.operation.movesMoney,

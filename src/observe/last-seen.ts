@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { noSignals, type Signals } from "./events.ts";
+import type { Subscriber } from "./events.ts";
 
 /** The token in hand, as it was told; its fingerprint, never its text. */
 export interface SeenToken {
@@ -11,7 +11,7 @@ export interface SeenToken {
 
 /** What was told last, for whoever is asked for the present state: metrics and the status page. */
 export interface LastSeen {
-  readonly signals: Signals;
+  readonly note: Subscriber;
   token(): SeenToken | undefined;
   /** Seconds until the token ends, below zero if it has; undefined while unknown. */
   tokenSecondsLeft(): number | undefined;
@@ -29,20 +29,24 @@ export function createLastSeen(clock: Clock): LastSeen {
   let refusedId: string | undefined;
   let certificateEnd: number | undefined;
   return {
-    signals: {
-      ...noSignals,
-      tokenChanged(changed) {
-        token = changed;
-      },
-      tokenRejected({ id }) {
-        refusedId = id;
-      },
-      tokenAccepted({ id }) {
-        if (refusedId === id) refusedId = undefined;
-      },
-      peerCertificate(validTo) {
-        certificateEnd = validTo.getTime();
-      },
+    note(event) {
+      switch (event.type) {
+        case "token-changed": {
+          const { id, generation, expiresAt } = event;
+          token = { id, generation, expiresAt };
+          break;
+        }
+        case "token-rejected":
+          refusedId = event.id;
+          break;
+        case "token-accepted":
+          if (refusedId === event.id) refusedId = undefined;
+          break;
+        case "peer-certificate":
+          certificateEnd = event.validTo.getTime();
+          break;
+        default:
+      }
     },
     token: () => token,
     tokenState() {

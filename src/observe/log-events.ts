@@ -1,5 +1,8 @@
+import type { EgressEvent } from "../egress-ip/check.ts";
+import type { IssueCallEnd, RenewalEvent } from "../renewal/events.ts";
 import type { RenewalEnd } from "../renewal/types.ts";
-import type { EgressSignals, FinishedCall, IssueCallEnd, RenewalSignals, Signals } from "./events.ts";
+import type { CallFinished } from "../upstream/call.ts";
+import type { Subscriber } from "./events.ts";
 import type { Log, LogFields } from "./log.ts";
 
 /** ISO 8601, or null for a date that could not be parsed (`toISOString` would throw). */
@@ -8,74 +11,93 @@ export function isoTime(date: Date): string | null {
 }
 
 /**
- * Writes the signals to the log: one line for each call, and one for each event.
+ * Writes the events to the log: one line for each call, and one for each of the rest.
  * Lines about money and about the token have `audit: true`; `caller_gone` is there only when
  * true. Times are milliseconds. Nothing of a body, a query or a header is known here.
  */
-export function logSignals(log: Log): Signals {
-  return {
-    callFinished(call) {
-      const level = levelOf(call);
-      if (!log.enabled(level)) return;
-      log.call(
-        level,
-        {
-          request_id: call.requestId,
-          operation: call.operation,
-          outcome: call.outcome,
-          status: call.status,
-          code: call.code,
-          upstream_ms: hundredths(call.upstreamMs),
-          total_ms: hundredths(call.totalMs),
-          sends: call.sends,
-          generation: call.generation,
-          peer: call.peer,
-          caller_gone: call.callerGone ? true : undefined,
-          audit: call.movesMoney ? true : undefined,
-        },
-        call.cause,
-      );
-    },
-    tokenChanged: ({ generation, id, expiresAt }) =>
-      log.write("info", "A token is in hand that was not before.", {
-        generation,
-        token_id: id,
-        expires_at: expiresAt === null ? null : expiresAt.toISOString(),
-        audit: true,
-      }),
-    tokenRejected: ({ generation, id }) =>
-      log.write("warn", "Presto answered 401 to a token.", {
-        generation,
-        token_id: id,
-        audit: true,
-      }),
-    tokenAccepted: ({ generation, id }) =>
-      log.write("info", "Presto accepts again a token that it had answered 401 to.", {
-        generation,
-        token_id: id,
-        audit: true,
-      }),
-    storeFailed: (error) =>
-      log.write(
-        "warn",
-        "The token store could not be read; if a token is in hand, it goes on serving.",
-        {},
-        error,
-      ),
-    peerCertificate: (validTo) =>
-      log.write("debug", "Presto's certificate was seen.", { certificate_ends_at: isoTime(validTo) }),
-    connectFailed: (error) => log.write("warn", "No connection to Presto could be made.", {}, error),
-    latchChanged: (latch, reason) =>
-      reason === undefined
-        ? log.write("info", "A readiness latch is open.", { latch })
-        : log.write("info", "A readiness latch is closed.", { latch, reason }),
-    ...logRenewal(log),
-    ...logEgress(log),
-    warned: (message, cause) => log.write("warn", message, {}, cause),
+export function logEvents(log: Log): Subscriber {
+  return (event) => {
+    switch (event.type) {
+      case "call-finished":
+        writeCall(log, event);
+        break;
+      case "token-changed":
+        log.write("info", "A token is in hand that was not before.", {
+          generation: event.generation,
+          token_id: event.id,
+          expires_at: event.expiresAt === null ? null : event.expiresAt.toISOString(),
+          audit: true,
+        });
+        break;
+      case "token-rejected":
+        log.write("warn", "Presto answered 401 to a token.", auditOf(event));
+        break;
+      case "token-accepted":
+        log.write("info", "Presto accepts again a token that it had answered 401 to.", auditOf(event));
+        break;
+      case "store-failed":
+        log.write(
+          "warn",
+          "The token store could not be read; if a token is in hand, it goes on serving.",
+          {},
+          event.error,
+        );
+        break;
+      case "peer-certificate":
+        log.write("debug", "Presto's certificate was seen.", { certificate_ends_at: isoTime(event.validTo) });
+        break;
+      case "connect-failed":
+        log.write("warn", "No connection to Presto could be made.", {}, event.error);
+        break;
+      case "latch-changed": {
+        const { name: latch, reason } = event;
+        if (reason === undefined) log.write("info", "A readiness latch is open.", { latch });
+        else log.write("info", "A readiness latch is closed.", { latch, reason });
+        break;
+      }
+      case "warning":
+        log.write("warn", event.message, {}, event.cause);
+        break;
+      case "egress-checked":
+      case "egress-address-seen":
+      case "egress-verdict-changed":
+      case "egress-latch-changed":
+        writeEgress(log, event);
+        break;
+      default:
+        writeRenewal(log, event);
+    }
   };
 }
 
-function levelOf(call: FinishedCall): "info" | "warn" | "error" {
+function auditOf({ generation, id }: { readonly generation: number; readonly id: string }): LogFields {
+  return { generation, token_id: id, audit: true };
+}
+
+function writeCall(log: Log, call: CallFinished): void {
+  const level = levelOf(call);
+  if (!log.enabled(level)) return;
+  log.call(
+    level,
+    {
+      request_id: call.requestId,
+      operation: call.operation,
+      outcome: call.outcome,
+      status: call.status,
+      code: call.code,
+      upstream_ms: hundredths(call.upstreamMs),
+      total_ms: hundredths(call.totalMs),
+      sends: call.sends,
+      generation: call.generation,
+      peer: call.peer,
+      caller_gone: call.callerGone ? true : undefined,
+      audit: call.movesMoney ? true : undefined,
+    },
+    call.cause,
+  );
+}
+
+function levelOf(call: CallFinished): "info" | "warn" | "error" {
   if (call.code === "internal-error") return "error";
   // Somebody has to look whether the money moved.
   if (call.outcome === "unknown") return call.movesMoney ? "error" : "warn";
@@ -86,96 +108,105 @@ function hundredths(ms: number): number {
   return Math.round(ms * 100) / 100;
 }
 
-/** Writes what is told of the address that this process leaves from. That calls are kept back, and that they leave again, are audit lines. */
-export function logEgress(log: Log): EgressSignals {
-  return {
-    egressChecked({ name, address, error, changed }) {
+/** What is told of the address that this process leaves from. That calls are kept back, and that they leave again, are audit lines. */
+function writeEgress(log: Log, event: EgressEvent): void {
+  switch (event.type) {
+    case "egress-checked": {
+      const { name, address, error, changed } = event;
       if (error === undefined) log.write("debug", "A check URL answered.", { check_url: name, address });
       else {
         log.write(
           changed ? "warn" : "debug",
           "A check URL did not tell an address; that closes nothing.",
-          {
-            check_url: name,
-          },
+          { check_url: name },
           error,
         );
       }
-    },
-    egressAddressSeen({ addresses, registered }) {
-      const fields = { addresses: addresses.join(", "), registered };
+      break;
+    }
+    case "egress-address-seen": {
+      const { registered } = event;
+      const fields = { addresses: event.addresses.join(", "), registered };
       if (registered === false) {
         log.write("warn", "Calls leave from an address that is not in PRESTO_EGRESS_IPS.", fields);
       } else log.write("info", "The address that calls leave from is known.", fields);
-    },
-    egressVerdictChanged({ verdict, evidence }) {
+      break;
+    }
+    case "egress-verdict-changed": {
+      const { verdict, evidence } = event;
       log.write(
         verdict === "registered" || verdict === "unknown" ? "info" : "warn",
         "What the last exchanges with Presto show has changed.",
         { verdict, evidence: evidence.join(" ") },
       );
-    },
-    egressLatchChanged(reason) {
-      if (reason === undefined) {
+      break;
+    }
+    case "egress-latch-changed":
+      if (event.reason === undefined) {
         log.write("info", "Calls leave again.", { audit: true });
-        return;
+        break;
       }
       log.write("error", "Calls are kept back, so that none leaves from an address that is not registered.", {
-        reason,
+        reason: event.reason,
         audit: true,
       });
-    },
-  };
+      break;
+  }
 }
 
 /**
- * Writes what is told of a renewal. All lines but those of its single steps are audit lines:
+ * What is told of a renewal. All lines but those of its single steps are audit lines:
  * they are what is left to read after a token was made, lost or killed by somebody else.
  */
-export function logRenewal(log: Log): RenewalSignals {
-  return {
-    renewalMoved({ from, to, reason, intent }) {
+function writeRenewal(log: Log, event: RenewalEvent): void {
+  switch (event.type) {
+    case "renewal-moved": {
+      const { from, to, reason, intent } = event;
       log.write("debug", "The renewal went from one state to another.", { from, to, reason, intent });
-    },
-    issueBegun({ intent, reason }) {
+      break;
+    }
+    case "issue-begun":
       log.write("info", "An issue call is begun; from here on the stored token may be dead.", {
-        intent,
-        reason,
+        intent: event.intent,
+        reason: event.reason,
         audit: true,
       });
-    },
-    issueEnded({ intent, end, cause, ms }) {
+      break;
+    case "issue-ended": {
+      const { intent, end, cause, ms } = event;
       const fields = { intent, end, ms: Math.round(ms), audit: true };
       log.write(end === "issued" ? "info" : "warn", issueSentences[end], fields, cause);
-    },
-    renewalEnded(end, nextTryAt) {
-      const { level, message, fields, cause } = lineOf(end);
+      break;
+    }
+    case "renewal-ended": {
+      const { level, message, fields, cause } = lineOf(event.end);
       log.write(
         level,
         message,
-        { end: end.kind, ...fields, next_try_at: when(nextTryAt), audit: true },
+        { end: event.end.kind, ...fields, next_try_at: when(event.nextTryAt), audit: true },
         cause,
       );
-    },
-    unexplainedDeath({ generation, id, count }) {
+      break;
+    }
+    case "unexplained-death":
       log.write(
         "warn",
         "The stored token was found dead, and nobody of ours had begun to replace it. See whether somebody else issues tokens on this account.",
-        { generation, token_id: id, deaths_24h: count, audit: true },
+        { generation: event.generation, token_id: event.id, deaths_24h: event.count, audit: true },
       );
-    },
-    alarmChanged(alarm) {
-      if (alarm === undefined) {
+      break;
+    case "alarm-changed":
+      if (event.alarm === undefined) {
         log.write("info", "A person cleared the alarm; tokens may be issued again.", { audit: true });
-        return;
+        break;
       }
       log.write("error", "The alarm is latched: no token is issued until a person clears it.", {
-        reason: alarm.reason,
-        stopped_at: isoTime(alarm.at),
+        reason: event.alarm.reason,
+        stopped_at: isoTime(event.alarm.at),
         audit: true,
       });
-    },
-  };
+      break;
+  }
 }
 
 const issueSentences: Readonly<Record<IssueCallEnd, string>> = {

@@ -2,7 +2,7 @@ import { Counter, Histogram, type Registry } from "prom-client";
 
 import { type Outcome, problems } from "../errors.ts";
 import { STATUS_CODES } from "../lib/node-http.ts";
-import type { FinishedCall } from "./events.ts";
+import type { CallFinished } from "../upstream/call.ts";
 
 /** Seconds: from a loopback answer to the longest time-out that anybody sets. */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60];
@@ -24,7 +24,7 @@ interface Series {
 export function createCallMetrics(
   registry: Registry,
   operations: readonly string[],
-): (call: FinishedCall) => void {
+): (call: CallFinished) => void {
   const registers = [registry];
   const labelNames = ["operation", "status", "outcome"];
   const calls = new Counter({

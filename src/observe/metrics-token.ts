@@ -3,8 +3,9 @@ import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { Clock } from "../clock.ts";
 import { egressVerdicts } from "../egress-ip/classify.ts";
 import type { EgressReport } from "../egress-ip/observed.ts";
+import { issueCallEnds } from "../renewal/events.ts";
 import { type RenewalEnd, type RenewalReport, renewalStates } from "../renewal/types.ts";
-import { type EgressSignals, issueCallEnds, type RenewalSignals } from "./events.ts";
+import type { Subscriber } from "./events.ts";
 import { addReadGauge } from "./metrics-process.ts";
 
 export interface RenewalMetricsOptions {
@@ -32,7 +33,7 @@ const endKinds: Readonly<Record<RenewalEnd["kind"], true>> = {
  * Counts renewals and shows where the present one stands. To be made only in a role that
  * issues: where nothing is ever issued, a zero would look like a renewal that is overdue.
  */
-export function createRenewalMetrics({ registry, clock, report }: RenewalMetricsOptions): RenewalSignals {
+export function createRenewalMetrics({ registry, clock, report }: RenewalMetricsOptions): Subscriber {
   const registers = [registry];
 
   const transitions = counter("renewal_transitions_total", "State changes of renewals, by new state.", "to");
@@ -99,18 +100,26 @@ export function createRenewalMetrics({ registry, clock, report }: RenewalMetrics
     },
   });
 
-  return {
-    renewalMoved: ({ to }) => transitions.inc({ to }),
-    issueBegun() {},
-    issueEnded({ end, ms }) {
-      calls.inc({ end });
-      durations.observe(ms / 1000);
-    },
-    renewalEnded: ({ kind }) => ends.inc({ kind }),
-    unexplainedDeath: () => deaths.inc(),
-    alarmChanged(alarm) {
-      if (alarm !== undefined) alarms.inc();
-    },
+  return (event) => {
+    switch (event.type) {
+      case "renewal-moved":
+        transitions.inc({ to: event.to });
+        break;
+      case "issue-ended":
+        calls.inc({ end: event.end });
+        durations.observe(event.ms / 1000);
+        break;
+      case "renewal-ended":
+        ends.inc({ kind: event.end.kind });
+        break;
+      case "unexplained-death":
+        deaths.inc();
+        break;
+      case "alarm-changed":
+        if (event.alarm !== undefined) alarms.inc();
+        break;
+      default:
+    }
   };
 
   function counter<L extends string>(name: string, help: string, label: L): Counter<L> {
@@ -137,7 +146,7 @@ export interface EgressMetricsOptions {
 }
 
 /** Counts the questions to check URLs, and shows how this process stands with Presto. The addresses themselves are on `/status`: as labels they would never end. */
-export function createEgressMetrics({ registry, clock, report }: EgressMetricsOptions): EgressSignals {
+export function createEgressMetrics({ registry, clock, report }: EgressMetricsOptions): Subscriber {
   const registers = [registry];
   const checks: Counter<"check_url" | "end"> = new Counter({
     name: "presto_sidecar_egress_checks_total",
@@ -183,16 +192,18 @@ export function createEgressMetrics({ registry, clock, report }: EgressMetricsOp
   );
   let isClosed = false;
 
-  return {
-    egressChecked: ({ name, error }) =>
-      checks.inc({ check_url: name, end: error === undefined ? "answered" : "failed" }),
-    egressAddressSeen() {},
-    egressVerdictChanged() {},
-    egressLatchChanged(reason) {
-      // It is told anew when the address changes while it is closed.
-      if (reason !== undefined && !isClosed) closures.inc();
-      isClosed = reason !== undefined;
-    },
+  return (event) => {
+    switch (event.type) {
+      case "egress-checked":
+        checks.inc({ check_url: event.name, end: event.error === undefined ? "answered" : "failed" });
+        break;
+      case "egress-latch-changed":
+        // It is told anew when the address changes while it is closed.
+        if (event.reason !== undefined && !isClosed) closures.inc();
+        isClosed = event.reason !== undefined;
+        break;
+      default:
+    }
   };
 
   function gauge(name: string, help: string, read: (given: EgressReport) => number | undefined): void {

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from "../clock.ts";
 import type { EgressReport } from "../egress-ip/observed.ts";
 import type { RenewalReport } from "../renewal/types.ts";
 import { StoreError, type StoreErrorCode } from "../store/contract.ts";
-import type { RenewalSignals, Signals } from "./events.ts";
+import type { Subscriber } from "./events.ts";
 import type { LastSeen } from "./last-seen.ts";
 import { createCallMetrics } from "./metrics-calls.ts";
 import { addReadGauge, createProcessMetrics } from "./metrics-process.ts";
@@ -35,7 +35,7 @@ export interface MetricsOptions {
 }
 
 export interface Metrics {
-  readonly signals: Signals;
+  readonly count: Subscriber;
   /** Where the present values come from, once their parts exist; until then they are absent. */
   measure(readings: Readings): void;
   /** The Prometheus text format, and its media type. */
@@ -61,11 +61,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const { operations, lastSeen, version, startedAt, clock = systemClock } = options;
   const registry = new Registry();
   let readings: Readings | undefined;
-  let renewal: RenewalSignals | undefined;
+  let countRenewal: Subscriber | undefined;
 
   const countCall = createCallMetrics(registry, operations);
   const close = createProcessMetrics(registry);
-  const egress = createEgressMetrics({ registry, clock, report: () => readings?.egress?.() });
+  const countEgress = createEgressMetrics({ registry, clock, report: () => readings?.egress?.() });
 
   const tokenChanges = counter("token_changes_total", "How often another token came into hand.");
   const rejections = counter("token_rejections_total", "How often Presto answered 401 to a token.");
@@ -118,38 +118,44 @@ export function createMetrics(options: MetricsOptions): Metrics {
   build.set({ version, node_version: process.version }, 1);
 
   return {
-    signals: {
-      callFinished: countCall,
-      tokenChanged: () => tokenChanges.inc(),
-      tokenRejected: () => rejections.inc(),
-      tokenAccepted() {},
-      storeFailed: (error) => storeFailures.inc({ code: error instanceof StoreError ? error.code : "other" }),
-      peerCertificate() {},
-      connectFailed: () => connectFailures.inc(),
-      latchChanged: (latch, reason) => latches.set({ latch }, reason === undefined ? 0 : 1),
-      renewalMoved: (move) => ofRenewal().renewalMoved(move),
-      issueBegun: (call) => ofRenewal().issueBegun(call),
-      issueEnded: (call) => ofRenewal().issueEnded(call),
-      renewalEnded: (end, nextTryAt) => ofRenewal().renewalEnded(end, nextTryAt),
-      unexplainedDeath: (death) => ofRenewal().unexplainedDeath(death),
-      alarmChanged: (alarm) => ofRenewal().alarmChanged(alarm),
-      ...egress,
-      warned: () => warnings.inc(),
+    count(event) {
+      switch (event.type) {
+        case "call-finished":
+          countCall(event);
+          break;
+        case "token-changed":
+          tokenChanges.inc();
+          break;
+        case "token-rejected":
+          rejections.inc();
+          break;
+        case "store-failed":
+          storeFailures.inc({ code: event.error instanceof StoreError ? event.error.code : "other" });
+          break;
+        case "connect-failed":
+          connectFailures.inc();
+          break;
+        case "latch-changed":
+          latches.set({ latch: event.name }, event.reason === undefined ? 0 : 1);
+          break;
+        case "warning":
+          warnings.inc();
+          break;
+        default:
+          countEgress(event);
+          countRenewal?.(event);
+      }
     },
     measure(given) {
       readings = given;
-      if (given.renewal !== undefined) ofRenewal();
+      // A role that can't issue has no such metric, not even zeros.
+      if (given.renewal !== undefined)
+        countRenewal ??= createRenewalMetrics({ registry, clock, report: () => readings?.renewal?.() });
     },
     text: () => registry.metrics(),
     contentType: registry.contentType,
     close,
   };
-
-  /** Made once something can be said of renewals: a role that can't issue has no such metric, not even zeros. */
-  function ofRenewal(): RenewalSignals {
-    renewal ??= createRenewalMetrics({ registry, clock, report: () => readings?.renewal?.() });
-    return renewal;
-  }
 
   function counter(name: string, help: string, collect?: () => void): Counter {
     return new Counter({

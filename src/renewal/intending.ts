@@ -64,7 +64,8 @@ function tellDeath({ parts, memory }: RenewalRun, { deaths, found }: Intending):
   const token = found?.record.token ?? null;
   if (deaths?.isNew !== true || found === undefined || token === null) return;
   memory.accountedFor = token.fingerprint();
-  parts.signals.unexplainedDeath({
+  parts.emit({
+    type: "unexplained-death",
     generation: found.record.generation,
     id: token.fingerprint(),
     count: deaths.list.length,

@@ -40,13 +40,13 @@ const dayMs = 24 * 60 * 60 * 1000;
  */
 export async function issuing(run: RenewalRun, { standing, account }: Issuing): Promise<NextState> {
   const { parts, held } = run;
-  const { clock, signals, times } = parts;
+  const { clock, emit, times } = parts;
   const { intent } = standing;
   const call = new AbortController();
   const hangUp = (): void => call.abort();
   run.closing.addEventListener("abort", hangUp, { once: true });
   const begunAt = clock.monotonic();
-  signals.issueBegun({ intent: intent.id, reason: intent.reason });
+  emit({ type: "issue-begun", intent: intent.id, reason: intent.reason });
   const answer = parts.issuer
     .issueToken(
       { account, name: parts.tokenName, expiresAt: endOfLife(clock.now(), parts.tokenDays) },
@@ -58,7 +58,8 @@ export async function issuing(run: RenewalRun, { standing, account }: Issuing): 
     .finally(() => run.closing.removeEventListener("abort", hangUp));
   const end = await within(clock, times.issueTimeoutMs, answer);
   const heard = end ?? { kind: "unclear", cause: undefined };
-  signals.issueEnded({
+  emit({
+    type: "issue-ended",
     intent: intent.id,
     end: heard.kind,
     cause: "cause" in heard ? heard.cause : undefined,

@@ -174,7 +174,7 @@ interface Runs {
 }
 
 function createRuns({ parts, renewal, current, retry, requests, triggers, stop, onOver }: RunsDeps): Runs {
-  const { clock, signals } = parts;
+  const { clock, emit } = parts;
   let running: Promise<void> | undefined;
   let lastEnd: RenewalReport["lastEnd"] = null;
 
@@ -185,7 +185,7 @@ function createRuns({ parts, renewal, current, retry, requests, triggers, stop, 
     settle(end);
     retry.ended(end, end.kind === "renewed" && isStillDue(end.tokenId));
     requests.ended(end, trigger.request, current());
-    signals.renewalEnded(end, retry.nextTryAt() ?? undefined);
+    emit({ type: "renewal-ended", end, nextTryAt: retry.nextTryAt() ?? undefined });
   }
 
   async function endOf(trigger: Trigger): Promise<RenewalEnd> {

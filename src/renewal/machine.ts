@@ -38,7 +38,7 @@ export function createRenewal(parts: RenewalDeps): Renewal {
 
   function move(to: RenewalState, intent?: Intent): void {
     if (to === state) return;
-    parts.signals.renewalMoved({ from: state, to, reason: intent?.reason, intent: intent?.id });
+    parts.emit({ type: "renewal-moved", from: state, to, reason: intent?.reason, intent: intent?.id });
     state = to;
   }
 

@@ -94,8 +94,8 @@ async function latchAlarm(run: RenewalRun, found: Found, list: readonly Date[]):
   }
   const { token, generation } = record;
   if (token !== null)
-    parts.signals.unexplainedDeath({ generation, id: token.fingerprint(), count: list.length });
-  parts.signals.alarmChanged({ reason, at });
+    parts.emit({ type: "unexplained-death", generation, id: token.fingerprint(), count: list.length });
+  parts.emit({ type: "alarm-changed", alarm: { reason, at } });
   await parts.consumer.noticeRecord();
   return { to: "stopped", end: { kind: "stopped", detail: reason } };
 }

@@ -54,6 +54,6 @@ async function clearAlarm(run: RenewalRun, found: Found): Promise<NextState> {
   if (end.kind === "unclear") {
     return { to: "idle", end: unreachable("The alarm could not be cleared in the token store.", end.cause) };
   }
-  if (end.kind === "written") run.parts.signals.alarmChanged(undefined);
+  if (end.kind === "written") run.parts.emit({ type: "alarm-changed", alarm: undefined });
   return { to: "reading" };
 }

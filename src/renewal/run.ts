@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { Signals } from "../observe/events.ts";
+import type { Emit, Warning } from "../lib/events.ts";
 import type { Account, IssueEnd, IssuedToken, Issuer } from "../presto/auth.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
@@ -13,6 +13,7 @@ import type {
   TokenStore,
 } from "../store/contract.ts";
 import type { Accounts } from "./accounts.ts";
+import type { RenewalEvent } from "./events.ts";
 import { type RenewalEnd, type RenewalTimes, unreachable } from "./types.ts";
 
 /** A store that can be written. */
@@ -44,7 +45,7 @@ export interface RenewalDeps {
   readonly mayLeave: () => boolean;
   readonly consumer: TokenConsumer;
   readonly clock: Clock;
-  readonly signals: Signals;
+  readonly emit: Emit<RenewalEvent | Warning>;
   readonly times: RenewalTimes;
   /** UUID of this process, new at every start. */
   readonly holder: string;

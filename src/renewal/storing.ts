@@ -23,10 +23,12 @@ export async function storing(run: RenewalRun, { standing, candidate }: Storing)
   const end = await writeRecord(parts.store, record, standing.version);
   if (end.kind === "written") return finish(run, candidate, record);
   if (end.kind === "unclear") {
-    parts.signals.warned(
-      "A new token was issued and could not be stored. It serves from memory, and storing it is tried again; until that works, the end of this process would lose it.",
-      end.cause,
-    );
+    parts.emit({
+      type: "warning",
+      message:
+        "A new token was issued and could not be stored. It serves from memory, and storing it is tried again; until that works, the end of this process would lose it.",
+      cause: end.cause,
+    });
   }
   return { to: "reconciling", candidate };
 }
@@ -99,10 +101,11 @@ async function finish(
   try {
     await parts.accounts.proved(account);
   } catch (cause) {
-    parts.signals.warned(
-      "The password that works could not be noted in PRESTO_CREDENTIALS; both are kept.",
+    parts.emit({
+      type: "warning",
+      message: "The password that works could not be noted in PRESTO_CREDENTIALS; both are kept.",
       cause,
-    );
+    });
   }
   return {
     to: "idle",

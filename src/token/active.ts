@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { Signals } from "../observe/events.ts";
+import type { Emit } from "../lib/events.ts";
 import type { Secret } from "../secret.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import { createToken, type Token } from "./token.ts";
@@ -25,16 +25,25 @@ export interface ActiveToken {
   chooseAgain(): void;
 }
 
+/** Another token is in hand. */
+export interface TokenChanged {
+  readonly type: "token-changed";
+  readonly generation: number;
+  readonly id: string;
+  /** Null where it is unknown. */
+  readonly expiresAt: Date | null;
+}
+
 interface HeldToken {
   readonly token: Token;
   readonly expiresAt: Date | null;
 }
 
 export function createActiveToken(options: {
-  readonly signals: Pick<Signals, "tokenChanged">;
+  readonly emit: Emit<TokenChanged>;
   readonly rejections: Pick<Rejections, "has">;
 }): ActiveToken {
-  const { signals, rejections } = options;
+  const { emit, rejections } = options;
   let stored: HeldToken | undefined;
   /** `over`: what was stored when it came, and is dead for certain. */
   let offered: (HeldToken & { readonly over: string | undefined }) | undefined;
@@ -53,7 +62,7 @@ export function createActiveToken(options: {
     token = chosen?.token;
     if (chosen === undefined) return;
     const { generation, id } = chosen.token;
-    signals.tokenChanged({ generation, id, expiresAt: chosen.expiresAt });
+    emit({ type: "token-changed", generation, id, expiresAt: chosen.expiresAt });
   }
 
   return {

@@ -1,16 +1,33 @@
 import type { Clock } from "../clock.ts";
 import type { Cancellable, CancelReason } from "../lib/async.ts";
-import type { Signals } from "../observe/events.ts";
+import type { Emit } from "../lib/events.ts";
 import type { Secret } from "../secret.ts";
 import type { StoredRecord, TokenRecord, TokenStore } from "../store/contract.ts";
-import { createRejections, createActiveToken, type PendingToken } from "./active.ts";
+import { createRejections, createActiveToken, type PendingToken, type TokenChanged } from "./active.ts";
 import type { Token } from "./token.ts";
-import { createRecordWatch, createTokenWaits, type Verdict } from "./watch.ts";
+import { createRecordWatch, createTokenWaits, type StoreFailed, type Verdict } from "./watch.ts";
+
+/** What is told of the token's use. */
+export type TokenEvent = TokenChanged | TokenRejected | TokenAccepted | StoreFailed;
+
+/** Presto answered 401 to this token. */
+interface TokenRejected {
+  readonly type: "token-rejected";
+  readonly generation: number;
+  readonly id: string;
+}
+
+/** Presto accepted a token that it had answered 401 to. */
+interface TokenAccepted {
+  readonly type: "token-accepted";
+  readonly generation: number;
+  readonly id: string;
+}
 
 export interface TokenSourceOptions {
   readonly store: TokenStore;
   readonly clock: Clock;
-  readonly signals: Pick<Signals, "tokenChanged" | "tokenRejected" | "tokenAccepted" | "storeFailed">;
+  readonly emit: Emit<TokenEvent>;
   /** Longest that a new request is held because a renewal is under way, milliseconds. */
   readonly holdMaxMs: number;
   /** Milliseconds between reads of the store (POLL). */
@@ -82,14 +99,14 @@ const defaultPollMs = 5_000;
 const urgentPollMs = 1_000;
 
 export function createTokenSource(options: TokenSourceOptions): TokenSource {
-  const { clock, store, signals, holdMaxMs } = options;
+  const { clock, store, emit, holdMaxMs } = options;
   const rejections = createRejections(clock);
-  const hand = createActiveToken({ signals, rejections });
+  const hand = createActiveToken({ emit, rejections });
   const waits = createTokenWaits(clock, (any) => watch.setUrgent(any));
   const watch = createRecordWatch({
     store,
     clock,
-    signals,
+    emit,
     pollMs: options.pollMs ?? defaultPollMs,
     urgentPollMs,
     onRecord: adopt,
@@ -129,7 +146,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
 
   function mark({ id, generation }: Pick<Token, "id" | "generation">): void {
     if (rejections.add(id)) {
-      signals.tokenRejected({ generation, id });
+      emit({ type: "token-rejected", generation, id });
       hand.chooseAgain();
     }
     options.onRejected?.(id);
@@ -138,7 +155,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   function unmark({ id, generation }: Pick<Token, "id" | "generation">): void {
     if (!rejections.clear(id)) return;
     hand.chooseAgain();
-    signals.tokenAccepted({ generation, id });
+    emit({ type: "token-accepted", generation, id });
     waits.wake();
   }
 

@@ -1,12 +1,18 @@
 import type { Clock, Timer } from "../clock.ts";
 import type { Cancellable, CancelReason } from "../lib/async.ts";
-import type { Signals } from "../observe/events.ts";
+import type { Emit } from "../lib/events.ts";
 import type { StoredRecord, TokenStore } from "../store/contract.ts";
+
+/** A read of the store failed; the token in hand, if any, goes on serving. */
+export interface StoreFailed {
+  readonly type: "store-failed";
+  readonly error: unknown;
+}
 
 export interface RecordWatchOptions {
   readonly store: TokenStore;
   readonly clock: Clock;
-  readonly signals: Pick<Signals, "storeFailed">;
+  readonly emit: Emit<StoreFailed>;
   /** Milliseconds between reads. */
   readonly pollMs: number;
   /** Milliseconds between reads while somebody waits for a change. */
@@ -17,7 +23,7 @@ export interface RecordWatchOptions {
 
 /** Follows the stored record: by the store's own watch where it has one, and by polling (rule P2 of the renewal protocol). */
 export interface RecordWatch {
-  /** Reads the store now; a read that was already under way does not count. Failures are signalled, then thrown. */
+  /** Reads the store now; a read that was already under way does not count. Failures are emitted, then thrown. */
   refresh(): Promise<void>;
   /** Begins to watch and poll. */
   start(): void;
@@ -27,7 +33,7 @@ export interface RecordWatch {
 }
 
 export function createRecordWatch(options: RecordWatchOptions): RecordWatch {
-  const { store, clock, signals } = options;
+  const { store, clock, emit } = options;
   let version: string | undefined;
   let reading: Promise<void> | undefined;
   let next: Promise<void> | undefined;
@@ -45,7 +51,7 @@ export function createRecordWatch(options: RecordWatchOptions): RecordWatch {
       version = stored.version;
       options.onRecord(stored);
     } catch (error) {
-      signals.storeFailed(error);
+      emit({ type: "store-failed", error });
       throw error;
     }
   }

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 
+import type { Outcome } from "../errors.ts";
 import type { Cancellable } from "../lib/async.ts";
 import type { Operation } from "../policy/operations.ts";
 
@@ -30,6 +31,34 @@ export interface Call extends Cancellable {
   upstreamMs: number;
   /** Generation of the token last sent. */
   generation: number | undefined;
+}
+
+/** A call was proxied or refused: told once, when its reply has ended or its caller has gone. */
+export interface CallFinished {
+  readonly type: "call-finished";
+  readonly requestId: string;
+  /** Name of the operation, or `none` where the request was refused before one was found. */
+  readonly operation: string;
+  readonly movesMoney: boolean;
+  readonly outcome: Outcome;
+  /** Status sent to the caller; 0 if it had gone before any could be sent. */
+  readonly status: number;
+  /** Code of the sidecar's own reply, if it made one. */
+  readonly code: string | undefined;
+  /** For the log: why, in the error's own words, never a secret. */
+  readonly cause: unknown;
+  /** Milliseconds spent in exchanges with Presto. */
+  readonly upstreamMs: number;
+  /** Milliseconds from the request's head to the reply's last byte. */
+  readonly totalMs: number;
+  /** How many times it was sent. */
+  readonly sends: number;
+  /** Generation of the token last sent, or undefined if none was. */
+  readonly generation: number | undefined;
+  /** Socket peer: `127.0.0.1:41234` or `unix`. */
+  readonly peer: string;
+  /** The caller closed its connection before it was answered. */
+  readonly callerGone: boolean;
 }
 
 /** Nobody waits for the answer any more, and nothing needs to be finished. No reply is written. */

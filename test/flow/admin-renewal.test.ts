@@ -3,8 +3,8 @@ import { afterEach, describe, expect, it } from "vitest";
 import { createAdminServer } from "../../src/admin/admin.ts";
 import { createReadiness } from "../../src/admin/readiness.ts";
 import { systemClock } from "../../src/clock.ts";
+import { ignore } from "../../src/lib/events.ts";
 import { bindServer } from "../../src/listen/bind.ts";
-import { noSignals } from "../../src/observe/events.ts";
 import { createLastSeen } from "../../src/observe/last-seen.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import { parseExposition } from "../support/parse-exposition.ts";
@@ -22,7 +22,7 @@ afterEach(async () => {
 async function startAdmin(alarm: "decisive" | "advisory") {
   let report = renewalReport();
   const renewal = () => report;
-  const readiness = createReadiness({ signals: noSignals, alarm });
+  const readiness = createReadiness({ emit: ignore, alarm });
   const metrics = createMetrics({
     operations: [],
     lastSeen: createLastSeen(systemClock),
@@ -39,7 +39,7 @@ async function startAdmin(alarm: "decisive" | "advisory") {
     status: statusReport,
     renewal,
     metrics,
-    signals: noSignals,
+    emit: ignore,
   });
   closers.push(async () => {
     metrics.close();

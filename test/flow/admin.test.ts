@@ -4,6 +4,7 @@ import { createAdminServer } from "../../src/admin/admin.ts";
 import { createReadiness, type Readiness } from "../../src/admin/readiness.ts";
 import type { BoundableServer } from "../../src/admin/server.ts";
 import { systemClock } from "../../src/clock.ts";
+import { ignore } from "../../src/lib/events.ts";
 import { bindServer } from "../../src/listen/bind.ts";
 import { createLastSeen } from "../../src/observe/last-seen.ts";
 import { createMetrics, type Metrics } from "../../src/observe/metrics.ts";
@@ -21,7 +22,7 @@ let warnings: unknown[];
 beforeEach(async () => {
   warnings = [];
   status = statusReport;
-  readiness = createReadiness({ signals: { latchChanged() {} } });
+  readiness = createReadiness({ emit: ignore });
   metrics = createMetrics({
     operations: [],
     lastSeen: createLastSeen(systemClock),
@@ -32,7 +33,7 @@ beforeEach(async () => {
     readiness,
     status: () => status(),
     metrics,
-    signals: { warned: (...warning) => warnings.push(warning) },
+    emit: ({ message, cause }) => warnings.push([message, cause]),
   });
   const { address } = await bindServer(bound.server, { kind: "tcp", host: "127.0.0.1", port: 0 });
   port = address.kind === "tcp" ? address.port : 0;

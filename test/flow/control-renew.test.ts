@@ -35,7 +35,7 @@ beforeEach(async () => {
         return end.promise;
       },
     },
-    signals: { warned: (...warning) => warnings.push(warning) },
+    emit: ({ message, cause }) => warnings.push([message, cause]),
   });
   bound.server.on("connection", (socket: Socket) => accepted.push(socket));
   const { address } = await bindServer(bound.server, { kind: "tcp", host: "127.0.0.1", port: 0 });

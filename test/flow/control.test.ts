@@ -22,7 +22,7 @@ beforeEach(async () => {
   reload = () => Promise.resolve(["PRESTO_TOKEN_FILE", "PRESTO_CA_FILE"]);
   bound = await createControlServer({
     actions: { drain: () => acts.push("drain"), quit: () => acts.push("quit"), reload: () => reload() },
-    signals: { warned: (...warning) => warnings.push(warning) },
+    emit: ({ message, cause }) => warnings.push([message, cause]),
   });
   const { address } = await bindServer(bound.server, { kind: "tcp", host: "127.0.0.1", port: 0 });
   place = address.kind === "tcp" ? address.port : address.path;
@@ -138,7 +138,7 @@ describe("on a Unix socket", () => {
     await bound.close();
     bound = await createControlServer({
       actions: { drain: () => acts.push("drain"), quit: () => acts.push("quit"), reload: () => reload() },
-      signals: { warned: (...warning) => warnings.push(warning) },
+      emit: ({ message, cause }) => warnings.push([message, cause]),
     });
     place = join(folder, "control.sock");
     await bindServer(bound.server, { kind: "unix", path: place, mode: 0o600 });

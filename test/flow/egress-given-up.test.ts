@@ -25,7 +25,9 @@ describe("an attempt that nobody waits for any more", () => {
         port: other.port,
         caPem: authority.certPem,
         ...(scheme === undefined ? {} : { proxy: `${scheme}://127.0.0.1:${other.port}` }),
-        signals: { connectFailed: () => told.push("failed") },
+        emit({ type }) {
+          if (type === "connect-failed") told.push("failed");
+        },
       });
       const attempt = connector.connect(() => told.push("done"));
       await expect.poll(() => Buffer.concat(other.received()).length).toBeGreaterThan(0);
@@ -42,11 +44,10 @@ describe("an attempt that nobody waits for any more", () => {
     const { connector } = await openWay({
       port: presto.port,
       caPem: authority.certPem,
-      signals: {
-        peerCertificate() {
-          told.push("up");
-          attempt.destroy();
-        },
+      emit({ type }) {
+        if (type !== "peer-certificate") return;
+        told.push("up");
+        attempt.destroy();
       },
     });
     const attempt = connector.connect(() => told.push("done"));

@@ -35,7 +35,9 @@ it("an egress proxy that a file names is another one once the file has changed, 
   const egress = await openWay({
     ...base,
     proxyFile,
-    signals: { warned: (message) => void warnings.push(message) },
+    emit(event) {
+      if (event.type === "warning") warnings.push(event.message);
+    },
   });
   await connectBy(egress.connector);
   expect([first.connections(), second.connections()]).toEqual([1, 0]);

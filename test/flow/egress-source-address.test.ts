@@ -90,7 +90,10 @@ describe("the address to leave from", () => {
       caPem: authority.certPem,
       pins: ["A".repeat(43) + "="],
       localAddress: "127.0.0.2",
-      signals: { connectFailed: () => told.push("failed"), peerCertificate: () => told.push("certificate") },
+      emit({ type }) {
+        if (type === "connect-failed") told.push("failed");
+        if (type === "peer-certificate") told.push("certificate");
+      },
     });
     const other = connectorTo({ url: mirror.url, host: "localhost", port: mirror.port });
     expect(await askOver(await connectBy(other), request)).toMatch(/127\.0\.0\.2$/);

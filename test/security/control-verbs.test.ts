@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { createControlServer } from "../../src/admin/control.ts";
 import type { BoundableServer } from "../../src/admin/server.ts";
+import { ignore } from "../../src/lib/events.ts";
 import { bindServer } from "../../src/listen/bind.ts";
-import { noSignals } from "../../src/observe/events.ts";
 import { rawExchange, statusOf } from "../support/raw-exchange.ts";
 
 let bound: BoundableServer;
@@ -21,7 +21,7 @@ beforeEach(async () => {
         return Promise.resolve([]);
       },
     },
-    signals: noSignals,
+    emit: ignore,
   });
   const { address } = await bindServer(bound.server, { kind: "tcp", host: "127.0.0.1", port: 0 });
   port = address.kind === "tcp" ? address.port : 0;

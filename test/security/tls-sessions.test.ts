@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 
 import { createConnector } from "../../src/connect/connector.ts";
-import { noSignals } from "../../src/observe/events.ts";
+import { ignore } from "../../src/lib/events.ts";
 import { createAuthority, createSelfSigned } from "../../src/sandbox/certificates.ts";
 import { createHandClock } from "../support/hand-clock.ts";
 import { startRawPresto } from "../support/raw-presto.ts";
@@ -74,7 +74,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("a session of %s", (version) => {
       trust: { caFile, caOnly: true, pins: [] },
       timeoutMs: 5_000,
       clock,
-      signals: noSignals,
+      emit: ignore,
     });
     const connect = (): Promise<string> =>
       new Promise((resolve) => {

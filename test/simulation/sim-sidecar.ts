@@ -1,8 +1,9 @@
 import { localConsumer } from "../../src/app/issuing.ts";
-import { noSignals, type Signals } from "../../src/observe/events.ts";
+import type { Emit, Warning } from "../../src/lib/events.ts";
 import type { Issuer } from "../../src/presto/auth.ts";
 import { createProbe, type ProbeAnswer } from "../../src/presto/probe.ts";
 import { createAccounts } from "../../src/renewal/accounts.ts";
+import type { RenewalEvent } from "../../src/renewal/events.ts";
 import { createLifecycle, type Lifecycle } from "../../src/renewal/lifecycle.ts";
 import { createRenewal } from "../../src/renewal/machine.ts";
 import type { RenewalDeps, TokenConsumer, WritableStore } from "../../src/renewal/run.ts";
@@ -10,7 +11,7 @@ import { dueAt, isDueAt } from "../../src/renewal/schedule.ts";
 import type { Secret } from "../../src/secret.ts";
 import type { CredentialStore, RenewalLock, TokenStore } from "../../src/store/contract.ts";
 import { createTokenHealth, type TokenHealth } from "../../src/token/health.ts";
-import { createTokenSource, type TokenSource } from "../../src/token/source.ts";
+import { createTokenSource, type TokenEvent, type TokenSource } from "../../src/token/source.ts";
 import { createSend, withReconnect } from "../../src/upstream/dispatch.ts";
 import { createLimiter } from "../../src/upstream/limiter.ts";
 import { type Perform, withToken } from "../../src/upstream/with-token.ts";
@@ -58,11 +59,11 @@ export function createSimSidecar(surroundings: Surroundings): SimSidecar {
   const { scenario, process, serves, issuing, requestStore, dispatcher } = surroundings;
   const { clock } = process;
   const evidence = createTokenHealth(clock);
-  const signals = createSignals(surroundings);
+  const emit = createEmit(surroundings);
   const tokens = createTokenSource({
     store: requestStore,
     clock,
-    signals,
+    emit,
     holdMaxMs: scenario.holdMaxMs,
     pollMs: scenario.pollMs,
     onRecord: () => lifecycle?.recordChanged(),
@@ -75,7 +76,7 @@ export function createSimSidecar(surroundings: Surroundings): SimSidecar {
   const issues =
     issuing === undefined
       ? undefined
-      : createIssues({ surroundings, issuing, signals, users, tokens, evidence });
+      : createIssues({ surroundings, issuing, emit, users, tokens, evidence });
   const lifecycle = issues?.lifecycle;
   const perform = serves
     ? withToken(withReconnect(createSend({ dispatcher, clock }), clock), { tokens, limiter: admission })
@@ -86,7 +87,7 @@ export function createSimSidecar(surroundings: Surroundings): SimSidecar {
 interface IssuesOptions {
   readonly surroundings: Surroundings;
   readonly issuing: IssuingSurroundings;
-  readonly signals: Signals;
+  readonly emit: Emit<RenewalEvent | Warning>;
   readonly users: TokenConsumer;
   readonly tokens: TokenSource;
   readonly evidence: TokenHealth;
@@ -94,7 +95,7 @@ interface IssuesOptions {
 
 /** The part of a process that issues. */
 function createIssues(options: IssuesOptions): { parts: RenewalDeps; lifecycle: Lifecycle } {
-  const { issuing, signals, users, tokens, evidence } = options;
+  const { issuing, emit, users, tokens, evidence } = options;
   const { scenario, process, random } = options.surroundings;
   const { clock } = process;
   const automatic = scenario.kind !== "manual";
@@ -108,7 +109,7 @@ function createIssues(options: IssuesOptions): { parts: RenewalDeps; lifecycle: 
     mayLeave: () => true,
     consumer: users,
     clock,
-    signals,
+    emit,
     times: scenario.times,
     holder: process.holder,
     newId: createIds(process.name),
@@ -137,25 +138,29 @@ function createIds(name: string): () => string {
   };
 }
 
-function createSignals({ process, story, issuing }: Surroundings): Signals {
-  return {
-    ...noSignals,
-    renewalMoved({ from, to }) {
-      story.tell(() => `${process.name}: ${from} → ${to}`);
-    },
-    issueBegun({ intent }) {
-      issuing?.onIntends(intent);
-    },
-    issueEnded({ end }) {
-      story.tell(() => `${process.name}: the issue call ended ${end}`);
-    },
-    renewalEnded(end) {
-      story.tell(
-        () => `${process.name}: the renewal ended ${end.kind}${"detail" in end ? `: ${end.detail}` : ""}`,
-      );
-    },
-    alarmChanged(alarm) {
-      story.tell(() => `${process.name}: ALARM ${alarm === undefined ? "cleared" : "set"}`);
-    },
+function createEmit({ process, story, issuing }: Surroundings): Emit<TokenEvent | RenewalEvent | Warning> {
+  return (event) => {
+    switch (event.type) {
+      case "renewal-moved":
+        story.tell(() => `${process.name}: ${event.from} → ${event.to}`);
+        break;
+      case "issue-begun":
+        issuing?.onIntends(event.intent);
+        break;
+      case "issue-ended":
+        story.tell(() => `${process.name}: the issue call ended ${event.end}`);
+        break;
+      case "renewal-ended": {
+        const { end } = event;
+        story.tell(
+          () => `${process.name}: the renewal ended ${end.kind}${"detail" in end ? `: ${end.detail}` : ""}`,
+        );
+        break;
+      }
+      case "alarm-changed":
+        story.tell(() => `${process.name}: ALARM ${event.alarm === undefined ? "cleared" : "set"}`);
+        break;
+      default:
+    }
   };
 }

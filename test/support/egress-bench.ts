@@ -1,18 +1,13 @@
 import { ConnectError } from "../../src/connect/errors.ts";
 import { AddressAnswerError } from "../../src/egress-ip/check-url.ts";
-import { createEgressCheck, type EgressCheck } from "../../src/egress-ip/check.ts";
+import { createEgressCheck, type EgressCheck, type EgressEvent } from "../../src/egress-ip/check.ts";
 import type { OutcomeKind } from "../../src/egress-ip/outcomes.ts";
 import { type Network, parseAddress, parseNetwork } from "../../src/lib/ip.ts";
-import type { EgressSignals } from "../../src/observe/events.ts";
 import { createHandClock, type HandClock } from "./hand-clock.ts";
 
 /** The address that is registered in these tests, and one that is not. */
 export const home = "203.0.113.7";
 export const strange = "198.51.100.9";
-
-type Told = {
-  readonly [K in keyof EgressSignals]: readonly [K, Parameters<EgressSignals[K]>[0]];
-}[keyof EgressSignals];
 
 export interface EgressBench {
   readonly check: EgressCheck;
@@ -25,7 +20,7 @@ export interface EgressBench {
   readonly asked: { checks: number; knocks: number };
   /** Reasons with which readiness was closed, and undefined where it was opened. */
   readonly latch: (string | undefined)[];
-  readonly told: Told[];
+  readonly told: EgressEvent[];
   /** A call with the token that was sent now is answered. */
   answer(status: number, shape?: "json" | "page"): void;
   /** A connection is reset. */
@@ -51,7 +46,7 @@ export function networksOf(texts: readonly string[]): Network[] {
 /** A check with scripted check URLs and a scripted Presto, on a clock that is moved by hand. */
 export function createEgressBench(options: EgressBenchOptions = {}): EgressBench {
   const clock = createHandClock();
-  const told: Told[] = [];
+  const told: EgressEvent[] = [];
   const latch: (string | undefined)[] = [];
   const asked = { checks: 0, knocks: 0 };
   const names = (options.says ?? [home, home]).map((_, index) => `check-${index + 1}.example`);
@@ -77,12 +72,7 @@ export function createEgressBench(options: EgressBenchOptions = {}): EgressBench
     latch: { close: (reason) => latch.push(reason), open: () => latch.push(undefined) },
     clock,
     random: options.random ?? (() => 0.5),
-    signals: {
-      egressChecked: (value) => told.push(["egressChecked", value]),
-      egressAddressSeen: (value) => told.push(["egressAddressSeen", value]),
-      egressVerdictChanged: (value) => told.push(["egressVerdictChanged", value]),
-      egressLatchChanged: (value) => told.push(["egressLatchChanged", value]),
-    },
+    emit: (event) => told.push(event),
   });
   const bench: EgressBench = {
     check,

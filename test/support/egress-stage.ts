@@ -7,7 +7,7 @@ import { parseCheckUrls } from "../../src/config/parse-addresses.ts";
 import { openEgress } from "../../src/connect/open.ts";
 import type { EgressCheck } from "../../src/egress-ip/check.ts";
 import { openEgressCheck } from "../../src/egress-ip/open.ts";
-import { noSignals } from "../../src/observe/events.ts";
+import { ignore } from "../../src/lib/events.ts";
 import type { Sandbox } from "../../src/sandbox/server.ts";
 import { createSend, type Send, withEgressGate } from "../../src/upstream/dispatch.ts";
 import { createPool } from "../../src/upstream/pool.ts";
@@ -48,7 +48,9 @@ export async function openEgressStage(options: EgressStageOptions): Promise<Egre
     { origin, trust: { caFile, caOnly: true, pins }, connectTimeoutMs: 2_000 },
     {
       clock: systemClock,
-      signals: { ...noSignals, connectFailed: (error) => watch.check?.connectFailed(error) },
+      emit(event) {
+        if (event.type === "connect-failed") watch.check?.connectFailed(event.error);
+      },
     },
   );
   const latch: (string | undefined)[] = [];
@@ -68,7 +70,7 @@ export async function openEgressStage(options: EgressStageOptions): Promise<Egre
     },
     clock: systemClock,
     random: () => 0.5,
-    signals: noSignals,
+    emit: ignore,
   });
   watch.check = check;
   const pool = createPool({ origin, connector: egress.connector, connections: 32, timeoutMs: 5_000 });

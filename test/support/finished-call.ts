@@ -1,8 +1,9 @@
-import type { FinishedCall } from "../../src/observe/events.ts";
+import type { CallFinished } from "../../src/upstream/call.ts";
 
 /** A call as it commonly ends, with what a test wants to be otherwise. */
-export function finishedCall(differences: Partial<FinishedCall> = {}): FinishedCall {
+export function finishedCall(differences: Partial<CallFinished> = {}): CallFinished {
   return {
+    type: "call-finished",
     requestId: "r-1",
     operation: "wallet.init",
     movesMoney: false,

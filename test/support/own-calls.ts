@@ -6,7 +6,7 @@ import type { Dispatcher } from "undici";
 
 import { systemClock } from "../../src/clock.ts";
 import { createConnector } from "../../src/connect/connector.ts";
-import { noSignals } from "../../src/observe/events.ts";
+import { ignore } from "../../src/lib/events.ts";
 import { createIssuer, type Issuer, type IssueRequest } from "../../src/presto/auth.ts";
 import { Secret } from "../../src/secret.ts";
 import { createPool } from "../../src/upstream/pool.ts";
@@ -34,7 +34,7 @@ export function poolOpener(options: OwnCallOptions): () => Dispatcher {
     trust: { caFile, caOnly: false, pins },
     timeoutMs: connectTimeoutMs,
     clock: systemClock,
-    signals: noSignals,
+    emit: ignore,
   });
   rmSync(folder, { recursive: true });
   return () => createPool({ origin, connector, connections: 1, timeoutMs: poolTimeoutMs });

@@ -1,5 +1,6 @@
-import { noSignals, type Signals } from "../../src/observe/events.ts";
+import type { Emit, Warning } from "../../src/lib/events.ts";
 import { createAccounts } from "../../src/renewal/accounts.ts";
+import type { RenewalEvent } from "../../src/renewal/events.ts";
 import { createRenewal, type Renewal } from "../../src/renewal/machine.ts";
 import type { Trigger, RenewalMemory, RenewalDeps, RenewalRun } from "../../src/renewal/run.ts";
 import { defaultTimes, type RenewalEnd, type RenewalState } from "../../src/renewal/types.ts";
@@ -49,7 +50,7 @@ export interface RenewalBench {
   readonly closing: AbortController;
   readonly trail: string[];
   readonly moves: RenewalState[];
-  /** Names of the other signals, with what tells them apart. */
+  /** The other events, with what tells them apart. */
   readonly told: string[];
   /** What one state begins with; the lock is held, and what is remembered is the same each time. */
   at(occasion?: Partial<Trigger>): Promise<RenewalRun>;
@@ -141,7 +142,7 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
       probed: (token, verdict) => void told.push(`probed ${token.reveal()} ${verdict}`),
     },
     clock,
-    signals: recordSignals(moves, told),
+    emit: recordEvents(moves, told),
     times: defaultTimes,
     holder: "this-process",
     newId: () => `id-${(ids += 1)}`,
@@ -207,15 +208,29 @@ function storedAt(now: number): Partial<TokenRecord> {
   };
 }
 
-function recordSignals(moves: RenewalState[], told: string[]): Signals {
-  return {
-    ...noSignals,
-    renewalMoved: ({ to }) => void moves.push(to),
-    issueEnded: ({ end }) => void told.push(`issue ${end}`),
-    renewalEnded: ({ kind }) => void told.push(`run ${kind}`),
-    unexplainedDeath: ({ count }) => void told.push(`death ${count}`),
-    alarmChanged: (alarm) => void told.push(alarm === undefined ? "alarm cleared" : "alarm latched"),
-    warned: (message) => void told.push(message),
+function recordEvents(moves: RenewalState[], told: string[]): Emit<RenewalEvent | Warning> {
+  return (event) => {
+    switch (event.type) {
+      case "renewal-moved":
+        moves.push(event.to);
+        break;
+      case "issue-ended":
+        told.push(`issue ${event.end}`);
+        break;
+      case "renewal-ended":
+        told.push(`run ${event.end.kind}`);
+        break;
+      case "unexplained-death":
+        told.push(`death ${event.count}`);
+        break;
+      case "alarm-changed":
+        told.push(event.alarm === undefined ? "alarm cleared" : "alarm latched");
+        break;
+      case "warning":
+        told.push(event.message);
+        break;
+      default:
+    }
   };
 }
 

@@ -1,4 +1,4 @@
-import { noSignals } from "../../src/observe/events.ts";
+import { ignore } from "../../src/lib/events.ts";
 import { createTokenSource, type TokenOrNone, type TokenSource } from "../../src/token/source.ts";
 import type { Token } from "../../src/token/token.ts";
 import { createHandClock, type HandClock } from "./hand-clock.ts";
@@ -17,7 +17,7 @@ export async function openTokens(first: string | null = "token-1", canChange = t
   const clock = createHandClock();
   const store = createMemoryStore({ canChange });
   if (first !== null) store.put({ token: first });
-  const tokens = createTokenSource({ store, clock, signals: noSignals, holdMaxMs });
+  const tokens = createTokenSource({ store, clock, emit: ignore, holdMaxMs });
   await tokens.start();
   return { clock, store, tokens };
 }

@@ -4,7 +4,7 @@ import { systemClock } from "../../src/clock.ts";
 import { ConnectError } from "../../src/connect/errors.ts";
 import { openEgress } from "../../src/connect/open.ts";
 import { parseProxyUrl } from "../../src/connect/proxy-url.ts";
-import { noSignals } from "../../src/observe/events.ts";
+import { ignore } from "../../src/lib/events.ts";
 import { createRotatingPool } from "../../src/upstream/pool.ts";
 
 // A program: opens the way out as the sidecar does, and says what came of it. A line of JSON in, a line of JSON out.
@@ -41,7 +41,7 @@ async function probe(request: ProbeRequest): Promise<Outcome> {
       },
       connectTimeoutMs: request.timeoutMs ?? 3_000,
     },
-    { clock: systemClock, signals: noSignals },
+    { clock: systemClock, emit: ignore },
   );
   const { connector } = egress;
   const pool = createRotatingPool({

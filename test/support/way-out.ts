@@ -6,11 +6,11 @@ import type { TLSSocket } from "node:tls";
 import { onTestFinished } from "vitest";
 
 import { type Clock, systemClock } from "../../src/clock.ts";
-import type { Connector } from "../../src/connect/connector.ts";
+import type { ConnectEvent, Connector } from "../../src/connect/connector.ts";
 import { ConnectError } from "../../src/connect/errors.ts";
 import { type Egress, openEgress } from "../../src/connect/open.ts";
 import { parseProxyUrl } from "../../src/connect/proxy-url.ts";
-import { noSignals, type Signals } from "../../src/observe/events.ts";
+import { type Emit, ignore, type Warning } from "../../src/lib/events.ts";
 
 export interface WayOutOptions {
   /** Whom to reach. */
@@ -25,7 +25,7 @@ export interface WayOutOptions {
   readonly proxyFile?: string;
   readonly timeoutMs?: number;
   readonly clock?: Clock;
-  readonly signals?: Partial<Signals>;
+  readonly emit?: Emit<ConnectEvent | Warning>;
 }
 
 /** Opens the way out as the program does; it is closed at the test's end. */
@@ -49,7 +49,7 @@ export async function openWay(options: WayOutOptions): Promise<Egress> {
       },
       connectTimeoutMs: options.timeoutMs ?? 5_000,
     },
-    { clock: options.clock ?? systemClock, signals: { ...noSignals, ...options.signals } },
+    { clock: options.clock ?? systemClock, emit: options.emit ?? ignore },
   );
   onTestFinished(() => {
     egress.close();

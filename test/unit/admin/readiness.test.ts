@@ -5,7 +5,7 @@ import { createReadiness, type ReadinessOptions } from "../../../src/admin/readi
 function newReadiness(alarm?: ReadinessOptions["alarm"]) {
   const told: [name: string, reason: string | undefined][] = [];
   const readiness = createReadiness({
-    signals: { latchChanged: (...change) => told.push(change) },
+    emit: ({ name, reason }) => told.push([name, reason]),
     ...(alarm === undefined ? {} : { alarm }),
   });
   return { readiness, told, closedNames: () => readiness.closed().map(({ name }) => name) };

@@ -5,8 +5,8 @@ import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { type BoundableServer, createServer } from "../../../src/admin/server.ts";
+import { ignore } from "../../../src/lib/events.ts";
 import { bindServer } from "../../../src/listen/bind.ts";
-import { noSignals } from "../../../src/observe/events.ts";
 import { rawExchange, rawRequest, statusOf } from "../../support/raw-exchange.ts";
 
 let bound: BoundableServer;
@@ -17,7 +17,7 @@ const sockets: Socket[] = [];
 beforeEach(async () => {
   asked = Promise.withResolvers();
   bound = await createServer({
-    signals: noSignals,
+    emit: ignore,
     methods: ["GET", "HEAD"],
     objection: ({ headers }) => (headers["x-refuse"] === undefined ? undefined : "Refused."),
     routes(app) {

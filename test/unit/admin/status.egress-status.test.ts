@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createReadiness } from "../../../src/admin/readiness.ts";
 import { statusPage } from "../../../src/admin/status-page.ts";
 import { egressStatus, fullReport } from "../../../src/admin/status.ts";
+import { ignore } from "../../../src/lib/events.ts";
 import { egressReport } from "../../support/egress-report.ts";
 import { statusReport } from "../../support/status-report.ts";
 
@@ -67,10 +68,8 @@ describe("the way out in the status", () => {
 });
 
 describe("the latch of the way out", () => {
-  const signals = { latchChanged() {} };
-
   it("closes readiness and opens it", () => {
-    const readiness = createReadiness({ signals, egress: true });
+    const readiness = createReadiness({ emit: ignore, egress: true });
     for (const name of ["started", "token"] as const) readiness.open(name);
     readiness.close("egress", "A strange address.");
     expect(readiness.closed()).toMatchObject([{ name: "egress", reason: "A strange address." }]);
@@ -79,7 +78,7 @@ describe("the latch of the way out", () => {
   });
 
   it("is not there where nobody is asked", () => {
-    const readiness = createReadiness({ signals });
+    const readiness = createReadiness({ emit: ignore });
     readiness.close("egress", "x");
     expect(readiness.all().map(({ name }) => name)).not.toContain("egress");
   });

@@ -125,19 +125,19 @@ it("an alarm that says itself what clears it is not told twice", () => {
 describe("while a renewal is under way", () => {
   it("a person is told once what is waited for, and what Ctrl-C does", () => {
     const { io, out, err } = createTestIo();
-    const signals = renewalNotes(io, 90_000);
+    const emit = renewalNotes(io, 90_000);
     const move = { from: "issuing", reason: "manual", intent: "1" } as const;
-    signals.renewalMoved({ ...move, to: "settling" });
-    signals.renewalMoved({ ...move, to: "settling" });
+    emit({ type: "renewal-moved", ...move, to: "settling" });
+    emit({ type: "renewal-moved", ...move, to: "settling" });
     expect(err()).toMatch(/^It is not known yet [^\n]*90s \(PRESTO_SETTLE\)[^\n]*Ctrl-C[^\n]*\n$/);
-    signals.renewalMoved({ ...move, to: "reconciling" });
+    emit({ type: "renewal-moved", ...move, to: "reconciling" });
     expect(err()).toContain("it would be lost with this process");
     expect(out()).toBe("");
   });
 
   it("nothing is said of states that pass by themselves", () => {
     const { io, err } = createTestIo();
-    const signals = renewalNotes(io, 90_000);
+    const emit = renewalNotes(io, 90_000);
     for (const to of [
       "reading",
       "probing",
@@ -147,13 +147,20 @@ describe("while a renewal is under way", () => {
       "storing",
       "clearing",
     ] as const)
-      signals.renewalMoved({ from: "idle", to, reason: "manual", intent: undefined });
+      emit({ type: "renewal-moved", from: "idle", to, reason: "manual", intent: undefined });
     expect(err()).toBe("");
   });
 
   it("warnings are passed on", () => {
     const { io, err } = createTestIo();
-    renewalNotes(io, 90_000).warned("The clock is odd.", new Error("MARKED"));
+    renewalNotes(
+      io,
+      90_000,
+    )({
+      type: "warning",
+      message: "The clock is odd.",
+      cause: new Error("MARKED"),
+    });
     expect(err()).toBe("Warning: The clock is odd.\n");
   });
 });

@@ -12,9 +12,9 @@ function watch() {
   const see = createCertificateWatch({
     host: "presto.example",
     clock,
-    signals: {
-      warned: (message) => void warnings.push(message),
-      peerCertificate: (validTo) => void seen.push(validTo),
+    emit(event) {
+      if (event.type === "warning") warnings.push(event.message);
+      else seen.push(event.validTo);
     },
   });
   return { clock, warnings, seen, see: (days: number) => see(new Date(clock.now() + days * dayMs)) };

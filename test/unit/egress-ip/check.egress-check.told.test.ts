@@ -58,10 +58,10 @@ describe("what is told", () => {
     const bench = createEgressBench({ says: [strange, undefined] });
     await bench.check.start();
     await bench.clock.advance(1_500_000);
-    const names = bench.told.map(([name]) => name);
-    expect(names.filter((name) => name === "egressAddressSeen")).toHaveLength(1);
-    expect(names.filter((name) => name === "egressLatchChanged")).toHaveLength(0);
-    const changed = bench.told.filter(([name, value]) => name === "egressChecked" && value.changed);
+    const types = bench.told.map(({ type }) => type);
+    expect(types.filter((type) => type === "egress-address-seen")).toHaveLength(1);
+    expect(types.filter((type) => type === "egress-latch-changed")).toHaveLength(0);
+    const changed = bench.told.filter((event) => event.type === "egress-checked" && event.changed);
     expect(changed).toHaveLength(2);
   });
 

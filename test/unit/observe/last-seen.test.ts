@@ -18,9 +18,9 @@ describe("what was seen last", () => {
   it("is the token and certificate told last, with the time left by the clock of now", () => {
     let now = 10 * day;
     const seen = createLastSeen({ ...systemClock, now: () => now });
-    seen.signals.tokenChanged({ generation: 1, id: "a", expiresAt: new Date(11 * day) });
-    seen.signals.tokenChanged({ generation: 2, id: "b", expiresAt: new Date(12 * day) });
-    seen.signals.peerCertificate(new Date(11 * day));
+    seen.note({ type: "token-changed", generation: 1, id: "a", expiresAt: new Date(11 * day) });
+    seen.note({ type: "token-changed", generation: 2, id: "b", expiresAt: new Date(12 * day) });
+    seen.note({ type: "peer-certificate", validTo: new Date(11 * day) });
     expect(seen.token()).toEqual({ generation: 2, id: "b", expiresAt: new Date(12 * day) });
     expect([seen.tokenSecondsLeft(), seen.certificateDaysLeft()]).toEqual([2 * 86_400, 1]);
     now = 13 * day;
@@ -29,23 +29,23 @@ describe("what was seen last", () => {
 
   it("says unknown, not zero, for a token without a date and a date that is none", () => {
     const seen = createLastSeen(systemClock);
-    seen.signals.tokenChanged({ generation: 1, id: "a", expiresAt: null });
-    seen.signals.peerCertificate(new Date("not a date"));
+    seen.note({ type: "token-changed", generation: 1, id: "a", expiresAt: null });
+    seen.note({ type: "peer-certificate", validTo: new Date("not a date") });
     expect([seen.tokenSecondsLeft(), seen.certificateDaysLeft()]).toEqual([undefined, undefined]);
   });
 
   it("is refused while the last word on the token in hand is a 401", () => {
     const seen = createLastSeen(systemClock);
     const states = [seen.tokenState()];
-    seen.signals.tokenChanged({ generation: 1, id: "a", expiresAt: null });
-    seen.signals.tokenRejected({ generation: 0, id: "old" });
+    seen.note({ type: "token-changed", generation: 1, id: "a", expiresAt: null });
+    seen.note({ type: "token-rejected", generation: 0, id: "old" });
     states.push(seen.tokenState());
-    seen.signals.tokenRejected({ generation: 1, id: "a" });
+    seen.note({ type: "token-rejected", generation: 1, id: "a" });
     states.push(seen.tokenState());
-    seen.signals.tokenAccepted({ generation: 1, id: "a" });
+    seen.note({ type: "token-accepted", generation: 1, id: "a" });
     states.push(seen.tokenState());
-    seen.signals.tokenRejected({ generation: 1, id: "a" });
-    seen.signals.tokenChanged({ generation: 2, id: "b", expiresAt: null });
+    seen.note({ type: "token-rejected", generation: 1, id: "a" });
+    seen.note({ type: "token-changed", generation: 2, id: "b", expiresAt: null });
     states.push(seen.tokenState());
     expect(states).toEqual(["none", "in use", "refused", "in use", "in use"]);
   });

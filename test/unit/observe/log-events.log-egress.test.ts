@@ -2,11 +2,11 @@ import { describe, expect, it } from "vitest";
 
 import { AddressAnswerError } from "../../../src/egress-ip/check-url.ts";
 import { describeError } from "../../../src/observe/describe-error.ts";
-import type { EgressSignals } from "../../../src/observe/events.ts";
-import { logEgress } from "../../../src/observe/log-events.ts";
+import type { Subscriber } from "../../../src/observe/events.ts";
+import { logEvents } from "../../../src/observe/log-events.ts";
 import type { Log } from "../../../src/observe/log.ts";
 
-function logged(run: (signals: EgressSignals) => void): unknown[] {
+function logged(run: (emit: Subscriber) => void): unknown[] {
   const lines: unknown[] = [];
   const log: Log = {
     enabled: () => true,
@@ -15,7 +15,7 @@ function logged(run: (signals: EgressSignals) => void): unknown[] {
     lost: () => 0,
     flush: () => Promise.resolve(),
   };
-  run(logEgress(log));
+  run(logEvents(log));
   return lines;
 }
 
@@ -24,10 +24,16 @@ const error = new AddressAnswerError("html", "it answered with an HTML page");
 describe("a check URL", () => {
   it("is a warning once, when it begins to fail", () => {
     const check = { name: "ip.example", address: undefined, error };
-    const lines = logged((signals) => {
-      signals.egressChecked({ ...check, changed: true });
-      signals.egressChecked({ ...check, changed: false });
-      signals.egressChecked({ name: "ip.example", address: "203.0.113.7", error: undefined, changed: true });
+    const lines = logged((emit) => {
+      emit({ type: "egress-checked", ...check, changed: true });
+      emit({ type: "egress-checked", ...check, changed: false });
+      emit({
+        type: "egress-checked",
+        name: "ip.example",
+        address: "203.0.113.7",
+        error: undefined,
+        changed: true,
+      });
     });
     expect(lines).toMatchObject([
       { level: "warn", fields: { check_url: "ip.example" }, error },
@@ -47,7 +53,7 @@ describe("an address", () => {
     [null, "info"],
     [false, "warn"],
   ])("that is registered: %s is told as %s", (registered, level) => {
-    const lines = logged((signals) => signals.egressAddressSeen({ addresses: ["a", "b"], registered }));
+    const lines = logged((emit) => emit({ type: "egress-address-seen", addresses: ["a", "b"], registered }));
     expect(lines).toMatchObject([{ level, fields: { addresses: "a, b", registered } }]);
   });
 });
@@ -60,16 +66,18 @@ describe("a verdict", () => {
     ["dead-token", "warn"],
     ["partner-outage", "warn"],
   ] as const)("%s is told as %s, with its evidence", (verdict, level) => {
-    const lines = logged((signals) => signals.egressVerdictChanged({ verdict, evidence: ["One.", "Two."] }));
+    const lines = logged((emit) =>
+      emit({ type: "egress-verdict-changed", verdict, evidence: ["One.", "Two."] }),
+    );
     expect(lines).toMatchObject([{ level, fields: { verdict, evidence: "One. Two." } }]);
   });
 });
 
 describe("calls that are kept back", () => {
   it("are an error and an audit line, and so is their end an audit line", () => {
-    const lines = logged((signals) => {
-      signals.egressLatchChanged("why");
-      signals.egressLatchChanged(undefined);
+    const lines = logged((emit) => {
+      emit({ type: "egress-latch-changed", reason: "why" });
+      emit({ type: "egress-latch-changed", reason: undefined });
     });
     expect(lines).toMatchObject([
       { level: "error", fields: { reason: "why", audit: true } },

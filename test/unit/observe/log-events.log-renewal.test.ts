@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import type { RenewalSignals } from "../../../src/observe/events.ts";
-import { logRenewal } from "../../../src/observe/log-events.ts";
+import type { Subscriber } from "../../../src/observe/events.ts";
+import { logEvents } from "../../../src/observe/log-events.ts";
 import type { Log } from "../../../src/observe/log.ts";
 import type { RenewalEnd } from "../../../src/renewal/types.ts";
 
@@ -12,7 +12,7 @@ interface Line {
   readonly error: unknown;
 }
 
-function logged(run: (signals: RenewalSignals) => void): Line[] {
+function logged(run: (emit: Subscriber) => void): Line[] {
   const lines: Line[] = [];
   const log: Log = {
     enabled: () => true,
@@ -21,7 +21,7 @@ function logged(run: (signals: RenewalSignals) => void): Line[] {
     lost: () => 0,
     flush: () => Promise.resolve(),
   };
-  run(logRenewal(log));
+  run(logEvents(log));
   return lines;
 }
 
@@ -32,7 +32,7 @@ const atText = "2026-11-24T01:02:03.000Z";
 describe("the steps of a renewal", () => {
   it("are logged for who looks closely, and are no audit lines", () => {
     const move = { from: "intending", to: "checking", reason: "rejected", intent: "i-1" } as const;
-    expect(logged((signals) => signals.renewalMoved(move))).toEqual([
+    expect(logged((emit) => emit({ type: "renewal-moved", ...move }))).toEqual([
       { level: "debug", message: expect.any(String), fields: move, error: undefined },
     ]);
   });
@@ -40,7 +40,7 @@ describe("the steps of a renewal", () => {
 
 describe("an issue call", () => {
   it("has a line before it, which says why it is made and under which intent", () => {
-    expect(logged((signals) => signals.issueBegun({ intent: "i-1", reason: "takeover" }))).toEqual([
+    expect(logged((emit) => emit({ type: "issue-begun", intent: "i-1", reason: "takeover" }))).toEqual([
       {
         level: "info",
         message: expect.stringContaining("may be dead"),
@@ -58,7 +58,7 @@ describe("an issue call", () => {
   ] as const)(
     "has a line at %s after it when its end is %s, true to what is known",
     (level, end, message) => {
-      const [line] = logged((signals) => signals.issueEnded({ intent: "i-1", end, cause, ms: 12.6 }));
+      const [line] = logged((emit) => emit({ type: "issue-ended", intent: "i-1", end, cause, ms: 12.6 }));
       expect(line).toEqual({
         level,
         message: expect.stringMatching(message),
@@ -91,7 +91,7 @@ const ends: [level: string, end: RenewalEnd, fields: object, error?: unknown][] 
 
 describe("the end of a renewal", () => {
   it.each(ends)("is an audit line at %s for %j", (level, end, fields, error) => {
-    expect(logged((signals) => signals.renewalEnded(end, at))).toEqual([
+    expect(logged((emit) => emit({ type: "renewal-ended", end, nextTryAt: at }))).toEqual([
       {
         level,
         message: expect.stringMatching(/^[A-Z].*\.$/),
@@ -102,14 +102,24 @@ describe("the end of a renewal", () => {
   });
 
   it("leaves out the next try where there is none", () => {
-    const [line] = logged((signals) => signals.renewalEnded({ kind: "shut-down" }, undefined));
+    const [line] = logged((emit) =>
+      emit({ type: "renewal-ended", end: { kind: "shut-down" }, nextTryAt: undefined }),
+    );
     expect(line?.fields["next_try_at"]).toBeUndefined();
   });
 
   it("tells wrong credentials from another refusal, because only a person can mend those", () => {
-    const [wrong, other] = logged((signals) => {
-      signals.renewalEnded({ kind: "refused", credentials: true, detail: "No." }, undefined);
-      signals.renewalEnded({ kind: "refused", credentials: false, detail: "No." }, undefined);
+    const [wrong, other] = logged((emit) => {
+      emit({
+        type: "renewal-ended",
+        end: { kind: "refused", credentials: true, detail: "No." },
+        nextTryAt: undefined,
+      });
+      emit({
+        type: "renewal-ended",
+        end: { kind: "refused", credentials: false, detail: "No." },
+        nextTryAt: undefined,
+      });
     });
     expect(wrong?.message).toContain("e-mail or password");
     expect(other?.message).not.toContain("password");
@@ -118,10 +128,10 @@ describe("the end of a renewal", () => {
 
 describe("what points at somebody else who issues", () => {
   it("is warned of at each death, and logged as an error when the alarm is latched", () => {
-    const lines = logged((signals) => {
-      signals.unexplainedDeath({ generation: 7, id: "ab12", count: 3 });
-      signals.alarmChanged({ reason: "Two issue.", at });
-      signals.alarmChanged(undefined);
+    const lines = logged((emit) => {
+      emit({ type: "unexplained-death", generation: 7, id: "ab12", count: 3 });
+      emit({ type: "alarm-changed", alarm: { reason: "Two issue.", at } });
+      emit({ type: "alarm-changed", alarm: undefined });
     });
     expect(lines.map(({ level, fields }) => [level, fields])).toEqual([
       ["warn", { generation: 7, token_id: "ab12", deaths_24h: 3, audit: true }],

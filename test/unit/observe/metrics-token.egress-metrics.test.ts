@@ -34,7 +34,7 @@ function newMetrics(report?: EgressReport) {
     ...(report === undefined ? {} : { egress: () => report }),
   });
   return {
-    signals: metrics.signals,
+    count: metrics.count,
     read: async (): Promise<Exposition> => parseExposition(await metrics.text()),
   };
 }
@@ -64,21 +64,21 @@ describe("the metrics of the way out", () => {
 
   it("count the questions to each check URL, from zero on", async () => {
     const checkUrls = [{ host: "ip.example", ok: null, address: null, error: null }];
-    const { signals, read } = newMetrics({ ...unknown, checkUrls });
+    const { count, read } = newMetrics({ ...unknown, checkUrls });
     const name = "presto_sidecar_egress_checks_total";
     expect((await read()).value(name, { check_url: "ip.example", end: "failed" })).toBe(0);
     const check = { name: "ip.example", address: undefined, changed: false };
-    signals.egressChecked({ ...check, error: new Error("x") });
-    signals.egressChecked({ ...check, error: undefined });
-    signals.egressChecked({ ...check, error: undefined });
+    count({ type: "egress-checked", ...check, error: new Error("x") });
+    count({ type: "egress-checked", ...check, error: undefined });
+    count({ type: "egress-checked", ...check, error: undefined });
     const { value } = await read();
     expect(value(name, { check_url: "ip.example", end: "failed" })).toBe(1);
     expect(value(name, { check_url: "ip.example", end: "answered" })).toBe(2);
   });
 
   it("count how often calls began to be kept back, once where only the reason changes", async () => {
-    const { signals, read } = newMetrics(unknown);
-    for (const reason of ["a", "b", undefined, "a"]) signals.egressLatchChanged(reason);
+    const { count, read } = newMetrics(unknown);
+    for (const reason of ["a", "b", undefined, "a"]) count({ type: "egress-latch-changed", reason: reason });
     expect((await read()).value("presto_sidecar_egress_closures_total")).toBe(2);
   });
 });

@@ -32,7 +32,7 @@ function newMetrics(first?: RenewalReport) {
     ...(first === undefined ? {} : { renewal: () => report ?? first }),
   });
   return {
-    signals: metrics.signals,
+    count: metrics.count,
     set: (differences: Partial<RenewalReport>) => (report = renewalReport(differences)),
     read: async (): Promise<Exposition> => parseExposition(await metrics.text()),
   };
@@ -70,17 +70,17 @@ describe("the metrics of renewals", () => {
   });
 
   it("count state changes, issue calls with their times, ends, deaths and alarms", async () => {
-    const { signals, read } = newMetrics(renewalReport());
-    signals.renewalMoved({ from: "idle", to: "reading", reason: undefined, intent: undefined });
-    signals.renewalMoved({ from: "reading", to: "probing", reason: "manual", intent: undefined });
-    signals.renewalMoved({ from: "idle", to: "reading", reason: undefined, intent: undefined });
-    signals.issueBegun({ intent: "i", reason: "manual" });
-    signals.issueEnded({ intent: "i", end: "issued", cause: undefined, ms: 300 });
-    signals.issueEnded({ intent: "j", end: "unclear", cause: undefined, ms: 15_000 });
-    signals.renewalEnded({ kind: "lost", detail: "Died." }, undefined);
-    signals.unexplainedDeath({ generation: 1, id: "a", count: 5 });
-    signals.alarmChanged({ reason: "Two issue.", at: new Date(0) });
-    signals.alarmChanged(undefined);
+    const { count, read } = newMetrics(renewalReport());
+    count({ type: "renewal-moved", from: "idle", to: "reading", reason: undefined, intent: undefined });
+    count({ type: "renewal-moved", from: "reading", to: "probing", reason: "manual", intent: undefined });
+    count({ type: "renewal-moved", from: "idle", to: "reading", reason: undefined, intent: undefined });
+    count({ type: "issue-begun", intent: "i", reason: "manual" });
+    count({ type: "issue-ended", intent: "i", end: "issued", cause: undefined, ms: 300 });
+    count({ type: "issue-ended", intent: "j", end: "unclear", cause: undefined, ms: 15_000 });
+    count({ type: "renewal-ended", end: { kind: "lost", detail: "Died." }, nextTryAt: undefined });
+    count({ type: "unexplained-death", generation: 1, id: "a", count: 5 });
+    count({ type: "alarm-changed", alarm: { reason: "Two issue.", at: new Date(0) } });
+    count({ type: "alarm-changed", alarm: undefined });
     const { value } = await read();
     expect(value("presto_sidecar_renewal_transitions_total", { to: "reading" })).toBe(2);
     expect(value("presto_sidecar_renewal_transitions_total", { to: "probing" })).toBe(1);

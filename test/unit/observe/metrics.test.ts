@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
+import { ConnectError } from "../../../src/connect/errors.ts";
 import { createLastSeen } from "../../../src/observe/last-seen.ts";
 import { createMetrics, type Metrics } from "../../../src/observe/metrics.ts";
 import { StoreError } from "../../../src/store/contract.ts";
@@ -29,8 +30,8 @@ function newMetrics() {
 describe("the metrics", () => {
   it("are well-formed Prometheus text, each named presto_sidecar_*, each with a help line", async () => {
     const { metrics, read } = newMetrics();
-    metrics.signals.callFinished(finishedCall());
-    metrics.signals.latchChanged("token", "none");
+    metrics.count(finishedCall());
+    metrics.count({ type: "latch-changed", name: "token", reason: "none" });
     const { families } = await read();
     expect(families.size).toBeGreaterThan(20);
     for (const [name, { help }] of families) {
@@ -42,9 +43,9 @@ describe("the metrics", () => {
 
   it("count calls by operation, status and outcome, and their times in seconds", async () => {
     const { metrics, read } = newMetrics();
-    metrics.signals.callFinished(finishedCall({ totalMs: 30, upstreamMs: 20 }));
-    metrics.signals.callFinished(finishedCall({ totalMs: 700, upstreamMs: 20 }));
-    metrics.signals.callFinished(
+    metrics.count(finishedCall({ totalMs: 30, upstreamMs: 20 }));
+    metrics.count(finishedCall({ totalMs: 700, upstreamMs: 20 }));
+    metrics.count(
       finishedCall({ operation: "wallet.confirm", status: 502, outcome: "unknown", code: "upstream-broken" }),
     );
     const { value } = await read();
@@ -67,10 +68,8 @@ describe("the metrics", () => {
 
   it("count sends, callers that went away, and no time with Presto for a call that was not sent", async () => {
     const { metrics, read } = newMetrics();
-    metrics.signals.callFinished(finishedCall({ sends: 3 }));
-    metrics.signals.callFinished(
-      finishedCall({ sends: 0, status: 0, outcome: "not-sent", callerGone: true }),
-    );
+    metrics.count(finishedCall({ sends: 3 }));
+    metrics.count(finishedCall({ sends: 0, status: 0, outcome: "not-sent", callerGone: true }));
     const { value } = await read();
     expect(value("presto_sidecar_sends_total")).toBe(3);
     expect(value("presto_sidecar_callers_gone_total")).toBe(1);
@@ -83,9 +82,7 @@ describe("the metrics", () => {
   it("stay bounded whatever operations, statuses and codes are told", async () => {
     const { metrics, read } = newMetrics();
     for (let i = 0; i < 2000; i++) {
-      metrics.signals.callFinished(
-        finishedCall({ operation: `made-up-${i}`, status: i, code: `made-up-${i}` }),
-      );
+      metrics.count(finishedCall({ operation: `made-up-${i}`, status: i, code: `made-up-${i}` }));
     }
     const { families } = await read();
     const calls = families.get("presto_sidecar_calls_total")?.samples ?? [];
@@ -99,14 +96,16 @@ describe("the metrics", () => {
 
   it("count what befalls the token, the store and connections", async () => {
     const { metrics, read } = newMetrics();
-    const { signals } = metrics;
-    signals.tokenChanged({ generation: 1, id: "a", expiresAt: null });
-    signals.tokenRejected({ generation: 1, id: "a" });
-    signals.tokenRejected({ generation: 1, id: "a" });
-    signals.storeFailed(new StoreError("damaged", "x"));
-    signals.storeFailed(new Error("x"));
-    signals.connectFailed(new Error("x"));
-    signals.warned("x");
+    metrics.count({ type: "token-changed", generation: 1, id: "a", expiresAt: null });
+    metrics.count({ type: "token-rejected", generation: 1, id: "a" });
+    metrics.count({ type: "token-rejected", generation: 1, id: "a" });
+    metrics.count({ type: "store-failed", error: new StoreError("damaged", "x") });
+    metrics.count({ type: "store-failed", error: new Error("x") });
+    metrics.count({
+      type: "connect-failed",
+      error: new ConnectError("unreachable", "x", "connection_refused"),
+    });
+    metrics.count({ type: "warning", message: "x" });
     const { value } = await read();
     expect(value("presto_sidecar_token_changes_total")).toBe(1);
     expect(value("presto_sidecar_token_rejections_total")).toBe(2);
@@ -136,10 +135,10 @@ describe("the metrics", () => {
     const { metrics, lastSeen, read } = newMetrics();
     let queued = 7;
     metrics.measure({ load: () => ({ inFlight: 2, queued, buffered: 4096 }), logLinesLost: () => 5 });
-    lastSeen.signals.tokenChanged({ generation: 9, id: "a", expiresAt: new Date(11 * day) });
-    lastSeen.signals.peerCertificate(new Date(40 * day));
-    metrics.signals.latchChanged("token", "none");
-    metrics.signals.latchChanged("started", undefined);
+    lastSeen.note({ type: "token-changed", generation: 9, id: "a", expiresAt: new Date(11 * day) });
+    lastSeen.note({ type: "peer-certificate", validTo: new Date(40 * day) });
+    metrics.count({ type: "latch-changed", name: "token", reason: "none" });
+    metrics.count({ type: "latch-changed", name: "started", reason: undefined });
     const { value } = await read();
     expect(value("presto_sidecar_in_flight_calls")).toBe(2);
     expect(value("presto_sidecar_queued_calls")).toBe(7);
@@ -159,9 +158,9 @@ describe("the metrics", () => {
 
   it("leave the token's end out again when a token without one follows", async () => {
     const { lastSeen, read } = newMetrics();
-    lastSeen.signals.tokenChanged({ generation: 1, id: "a", expiresAt: new Date(11 * day) });
+    lastSeen.note({ type: "token-changed", generation: 1, id: "a", expiresAt: new Date(11 * day) });
     expect((await read()).value("presto_sidecar_token_seconds_left")).toBe(86_400);
-    lastSeen.signals.tokenChanged({ generation: 2, id: "b", expiresAt: null });
+    lastSeen.note({ type: "token-changed", generation: 2, id: "b", expiresAt: null });
     expect((await read()).value("presto_sidecar_token_seconds_left")).toBeUndefined();
   });
 });

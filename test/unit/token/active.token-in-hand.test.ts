@@ -8,7 +8,7 @@ function open() {
   const changes: number[] = [];
   const refused = new Set<string>();
   const hand = createActiveToken({
-    signals: { tokenChanged: ({ generation }) => void changes.push(generation) },
+    emit: ({ generation }) => void changes.push(generation),
     rejections: { has: (id) => refused.has(id) },
   });
   return {

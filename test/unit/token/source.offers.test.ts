@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 
-import { noSignals } from "../../../src/observe/events.ts";
 import { Secret } from "../../../src/secret.ts";
 import { createTokenSource } from "../../../src/token/source.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
@@ -18,11 +17,10 @@ async function open(first: string | null = "token-1") {
     store,
     clock,
     holdMaxMs,
-    signals: {
-      ...noSignals,
-      tokenChanged: ({ generation }) => void told.push(`changed to ${generation}`),
-      tokenRejected: ({ generation }) => void told.push(`rejected ${generation}`),
-      tokenAccepted: ({ generation }) => void told.push(`accepted ${generation}`),
+    emit(event) {
+      if (event.type === "token-changed") told.push(`changed to ${event.generation}`);
+      if (event.type === "token-rejected") told.push(`rejected ${event.generation}`);
+      if (event.type === "token-accepted") told.push(`accepted ${event.generation}`);
     },
     onRecord: () => void told.push("record"),
     onRejected: (id) => void told.push(`401 to ${id}`),

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { noSignals } from "../../../src/observe/events.ts";
+import { ignore } from "../../../src/lib/events.ts";
 import { createRecordWatch } from "../../../src/token/watch.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 import { createMemoryStore } from "../../support/memory-store.ts";
@@ -11,7 +11,7 @@ it("polls on time however often the polling becomes urgent and stops being so", 
   const watch = createRecordWatch({
     store,
     clock,
-    signals: noSignals,
+    emit: ignore,
     pollMs: 5_000,
     urgentPollMs: 1_000,
     onRecord() {},

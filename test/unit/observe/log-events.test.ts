@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { Problem } from "../../../src/errors.ts";
-import type { Signals } from "../../../src/observe/events.ts";
-import { logSignals } from "../../../src/observe/log-events.ts";
+import { ConnectError } from "../../../src/connect/errors.ts";
+import type { Subscriber } from "../../../src/observe/events.ts";
+import { logEvents } from "../../../src/observe/log-events.ts";
 import type { Log } from "../../../src/observe/log.ts";
 import { finishedCall } from "../../support/finished-call.ts";
 
@@ -13,7 +13,7 @@ interface Line {
   readonly error?: unknown;
 }
 
-function logged(run: (signals: Signals) => void, lowest: "info" | "warn" = "info"): Line[] {
+function logged(run: (emit: Subscriber) => void, lowest: "info" | "warn" = "info"): Line[] {
   const lines: Line[] = [];
   const log: Log = {
     enabled: (level) => lowest === "info" || level !== "info",
@@ -22,7 +22,7 @@ function logged(run: (signals: Signals) => void, lowest: "info" | "warn" = "info
     lost: () => 0,
     flush: () => Promise.resolve(),
   };
-  run(logSignals(log));
+  run(logEvents(log));
   return lines;
 }
 
@@ -30,7 +30,7 @@ describe("the line of a call", () => {
   it("has all that is known of it", () => {
     const cause = new Error("x");
     const call = finishedCall({ operation: "wallet.confirm", movesMoney: true, callerGone: true, cause });
-    expect(logged((signals) => signals.callFinished(call))).toEqual([
+    expect(logged((emit) => emit(call))).toEqual([
       {
         level: "info",
         fields: {
@@ -53,7 +53,7 @@ describe("the line of a call", () => {
   });
 
   it("is an audit line only if the call moves money", () => {
-    const [line] = logged((signals) => signals.callFinished(finishedCall()));
+    const [line] = logged((emit) => emit(finishedCall()));
     expect(line?.fields["audit"]).toBeUndefined();
     expect(line?.fields["caller_gone"]).toBeUndefined();
   });
@@ -76,33 +76,30 @@ describe("the line of a call", () => {
     ],
     ["error", "a fault of the sidecar", { status: 500, code: "internal-error", outcome: "not-sent" }],
   ] as const)("is at level %s for %s", (level, _what, differences) => {
-    expect(logged((signals) => signals.callFinished(finishedCall(differences)))[0]?.level).toBe(level);
+    expect(logged((emit) => emit(finishedCall(differences)))[0]?.level).toBe(level);
   });
 
   it("is not even made where its level is off", () => {
-    expect(logged((signals) => signals.callFinished(finishedCall()), "warn")).toEqual([]);
-    const lines = logged(
-      (signals) => signals.callFinished(finishedCall({ status: 503, code: "no-token" })),
-      "warn",
-    );
+    expect(logged((emit) => emit(finishedCall()), "warn")).toEqual([]);
+    const lines = logged((emit) => emit(finishedCall({ status: 503, code: "no-token" })), "warn");
     expect(lines).toHaveLength(1);
   });
 });
 
-describe("the lines of other signals", () => {
+describe("the lines of other events", () => {
   it("tell them, those of the token as audit lines", () => {
-    const error = new Problem("no-token", { detail: "none" });
-    const lines = logged((signals) => {
-      signals.tokenChanged({ generation: 2, id: "ab12", expiresAt: new Date(0) });
-      signals.tokenChanged({ generation: 2, id: "ab12", expiresAt: null });
-      signals.tokenRejected({ generation: 2, id: "ab12" });
-      signals.storeFailed(error);
-      signals.peerCertificate(new Date(0));
-      signals.peerCertificate(new Date(Number.NaN));
-      signals.connectFailed(error);
-      signals.latchChanged("token", "none");
-      signals.latchChanged("token", undefined);
-      signals.warned("Odd.", error);
+    const error = new ConnectError("unreachable", "none", "connection_refused");
+    const lines = logged((emit) => {
+      emit({ type: "token-changed", generation: 2, id: "ab12", expiresAt: new Date(0) });
+      emit({ type: "token-changed", generation: 2, id: "ab12", expiresAt: null });
+      emit({ type: "token-rejected", generation: 2, id: "ab12" });
+      emit({ type: "store-failed", error: error });
+      emit({ type: "peer-certificate", validTo: new Date(0) });
+      emit({ type: "peer-certificate", validTo: new Date(Number.NaN) });
+      emit({ type: "connect-failed", error: error });
+      emit({ type: "latch-changed", name: "token", reason: "none" });
+      emit({ type: "latch-changed", name: "token", reason: undefined });
+      emit({ type: "warning", message: "Odd.", cause: error });
     });
     const expiry = "1970-01-01T00:00:00.000Z";
     expect(lines.map(({ level, fields, error: err }) => ({ level, fields, err }))).toEqual([
@@ -128,14 +125,14 @@ describe("the lines of other signals", () => {
     expect(lines.at(-1)?.message).toBe("Odd.");
   });
 
-  it("tell renewals too, each signal with a line", () => {
-    const lines = logged((signals) => {
-      signals.renewalMoved({ from: "idle", to: "reading", reason: undefined, intent: undefined });
-      signals.issueBegun({ intent: "i", reason: "manual" });
-      signals.issueEnded({ intent: "i", end: "issued", cause: undefined, ms: 1 });
-      signals.renewalEnded({ kind: "shut-down" }, undefined);
-      signals.unexplainedDeath({ generation: 1, id: "a", count: 1 });
-      signals.alarmChanged({ reason: "Two issue.", at: new Date(0) });
+  it("tell renewals too, each event with a line", () => {
+    const lines = logged((emit) => {
+      emit({ type: "renewal-moved", from: "idle", to: "reading", reason: undefined, intent: undefined });
+      emit({ type: "issue-begun", intent: "i", reason: "manual" });
+      emit({ type: "issue-ended", intent: "i", end: "issued", cause: undefined, ms: 1 });
+      emit({ type: "renewal-ended", end: { kind: "shut-down" }, nextTryAt: undefined });
+      emit({ type: "unexplained-death", generation: 1, id: "a", count: 1 });
+      emit({ type: "alarm-changed", alarm: { reason: "Two issue.", at: new Date(0) } });
     });
     expect(lines.map(({ level }) => level)).toEqual(["debug", "info", "info", "info", "warn", "error"]);
   });
