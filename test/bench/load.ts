@@ -3,7 +3,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import { endWithUs } from "./child.ts";
-import { confirmPath, queryPath } from "./upstream.ts";
+import type { Cores, Programs } from "./programs.ts";
+import { confirmBody, confirmPath, queryPath } from "./upstream.ts";
 
 /** What one load showed. Times in microseconds. */
 export interface LoadResult {
@@ -13,33 +14,49 @@ export interface LoadResult {
   readonly errors: number;
   readonly p50: number;
   readonly p99: number;
+  readonly longest: number;
 }
 
-export type Kind = "query" | "confirm";
+/** What is called, and how. */
+export interface Load {
+  readonly name: string;
+  readonly kind: "query" | "confirm";
+  readonly connections: number;
+  /** False: each call on a connection of its own, as of a caller that says `Connection: close`. */
+  readonly keepAlive: boolean;
+}
+
+/** A name is what the figures of a load are kept under. */
+export const loads = {
+  alone: { name: "get-1", kind: "query", connections: 1, keepAlive: true },
+  usual: { name: "get-32", kind: "query", connections: 32, keepAlive: true },
+  crowd: { name: "get-128", kind: "query", connections: 128, keepAlive: true },
+  money: { name: "post-32", kind: "confirm", connections: 32, keepAlive: true },
+  closing: { name: "close-32", kind: "query", connections: 32, keepAlive: false },
+} as const satisfies Record<string, Load>;
 
 const script = fileURLToPath(new URL("load.lua", import.meta.url));
 const run = promisify(execFile);
 
-/** How to call, and for how long. */
-export interface Load {
-  readonly port: number;
-  readonly kind: Kind;
-  readonly connections: number;
-  readonly seconds: number;
+export interface LoadTools {
+  readonly programs: Pick<Programs, "taskset" | "wrk">;
+  readonly cores: Cores;
 }
 
-/** Calls as fast as the answers come, on so many connections. */
+/** Calls as fast as the answers come, on so many connections, for so many seconds. */
 export async function makeLoad(
-  tools: { readonly taskset: string; readonly wrk: string; readonly core: number },
-  load: Load,
+  { programs, cores }: LoadTools,
+  port: number,
+  { kind, connections, keepAlive }: Load,
+  seconds: number,
 ): Promise<LoadResult> {
-  const path = load.kind === "query" ? queryPath : confirmPath;
-  const call =
-    load.kind === "query" ? ["GET"] : ["POST", JSON.stringify({ transaction_reference: "TRX12345678901" })];
-  const size = ["-t", "1", "-c", String(load.connections), "-d", `${load.seconds}s`, "--timeout", "10s"];
-  const url = `http://127.0.0.1:${load.port}${path}`;
-  const argv = ["-c", String(tools.core), tools.wrk, ...size, "-s", script, url, "--", ...call];
-  const running = run(tools.taskset, argv, { timeout: (load.seconds + 30) * 1000 });
+  const path = kind === "query" ? queryPath : confirmPath;
+  const call = [kind === "query" ? "GET" : "POST", keepAlive ? "keep" : "close"];
+  if (kind === "confirm") call.push(confirmBody);
+  const size = ["-t", "1", "-c", String(connections), "-d", `${seconds}s`, "--timeout", "10s"];
+  const url = `http://127.0.0.1:${port}${path}`;
+  const argv = ["-c", String(cores.load), programs.wrk, ...size, "-s", script, url, "--", ...call];
+  const running = run(programs.taskset, argv, { timeout: (seconds + 30) * 1000 });
   endWithUs(running.child);
   const { stdout } = await running;
   const line = stdout.trim().split("\n").at(-1) ?? "";

@@ -13,6 +13,12 @@ export interface Programs {
   readonly envoy: string | undefined;
 }
 
+/** Which core has whom: everything but the proxy, the server too, runs on the other one. */
+export interface Cores {
+  readonly proxy: number;
+  readonly load: number;
+}
+
 const envoyVersion = "1.40.0";
 /** Program to the Debian package that has it. */
 const packages = { nginx: "nginx", wrk: "wrk", taskset: "util-linux", openssl: "openssl" } as const;

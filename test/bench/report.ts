@@ -1,7 +1,7 @@
 import { cpus, release, totalmem } from "node:os";
 
-import type { RunFigures } from "./measure.ts";
-import { judge, medianRun, priceOfLog, type Runs } from "./summary.ts";
+import type { Figures } from "./figures.ts";
+import { formatValues, judge, type Row, rowRatio, rowValues } from "./table.ts";
 import type { Target } from "./target.ts";
 
 /** What the figures were measured on. */
@@ -11,9 +11,11 @@ export interface Machine {
   readonly memoryGiB: number;
   readonly kernel: string;
   readonly node: string;
+  /** Which part of it others kept busy when it began, 0 to 1. */
+  readonly busy: number;
 }
 
-export function describeMachine(cores: number): Machine {
+export function describeMachine(cores: number, busy: number): Machine {
   return {
     processor: cpus()[0]?.model ?? "unknown",
     cores,
@@ -21,85 +23,67 @@ export function describeMachine(cores: number): Machine {
     // Without what its builder appended.
     kernel: release().split("-")[0] ?? "",
     node: process.version,
+    busy,
   };
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** Words to the left, figures to the right. */
+function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  const line = (row: readonly string[]): string =>
-    `| ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join(" | ")} |`;
-  const rule = `|${widths.map((width, column) => (column === 0 ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`)).join("|")}|`;
-  return [line(head), rule, ...rows.map(line)].join("\n");
+  const left = (column: number): boolean => column === 0 || column >= head.length - 2;
+  const line = (row: readonly string[]): string => {
+    const cells = row.map((cell, column) => {
+      const width = widths[column] ?? 0;
+      return left(column) ? cell.padEnd(width) : cell.padStart(width);
+    });
+    return `| ${cells.join(" | ")} |`;
+  };
+  const rule = widths.map((width, column) =>
+    left(column) ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`,
+  );
+  return [line(head), `|${rule.join("|")}|`, ...rows.map(line)].join("\n");
 }
 
-const fixed = (value: number | undefined, digits = 0): string =>
-  value === undefined ? "" : value.toFixed(digits);
-
-function loadColumns(
-  run: RunFigures,
-  figure: (load: RunFigures["loads"][number]) => string,
-): readonly string[] {
-  return run.loads.map(figure);
-}
-
-function loadHeads(run: RunFigures): readonly string[] {
-  return run.loads.map(({ kind, connections }) => `${kind === "query" ? "GET" : "POST"} c=${connections}`);
-}
-
-function describe(machine: Machine, rounds: number): string {
-  const { processor, cores, memoryGiB, kernel, node } = machine;
-  const many = rounds === 1 ? "One round" : `Medians of ${rounds} rounds`;
-  return `${many} on ${processor}, ${cores} cores, ${memoryGiB} GiB, Linux ${kernel}, Node ${node}.`;
+function describe({ processor, cores, memoryGiB, kernel, node, busy }: Machine, rounds: number): string {
+  const many = rounds === 1 ? "One round" : `Medians of ${rounds} rounds, ratios taken within a round`;
+  const others = busy > 0.1 ? ` Others kept ${Math.round(busy * 100)} % of it busy.` : "";
+  return `${many}, on ${processor}, ${cores} cores, ${memoryGiB} GiB, Linux ${kernel}, Node ${node}.${others}`;
 }
 
 /** The figures as Markdown: read on a terminal, and kept in docs/performance.md. */
 export function formatReport(
   machine: Machine,
+  rounds: number,
   targets: readonly Target[],
-  runs: ReadonlyMap<string, Runs>,
+  { figures, rows }: { readonly figures: Figures; readonly rows: readonly Row[] },
 ): string {
-  const rows = targets.flatMap(({ name, title }) => {
-    const of = runs.get(name);
-    return of === undefined || of.length === 0 ? [] : [{ name, title, run: medianRun(of) }];
-  });
-  const [first] = rows;
-  if (first === undefined) return "Nothing was measured.\n";
-  const heads = loadHeads(first.run);
-  const perLoad = (figure: (load: RunFigures["loads"][number]) => string): string =>
-    table(
-      ["", ...heads],
-      rows.map(({ name, run }) => [name, ...loadColumns(run, figure)]),
-    );
-  const price = priceOfLog(runs);
+  const shown = targets.filter(({ variant }) => variant !== true);
+  const peers = shown.filter(({ name }) => name !== "sidecar");
+  const lines = rows
+    .filter((row) => shown.some(({ name }) => rowValues(figures, row, name).length > 0))
+    .map((row) => {
+      const goals = judge(figures, row);
+      return [
+        row.label,
+        ...shown.map(({ name }) => formatValues(row, rowValues(figures, row, name))),
+        ...peers.map(({ name }) => rowRatio(figures, row, name)?.toFixed(2) ?? ""),
+        goals.map(({ limit }) => limit).join(", "),
+        goals.map(({ met }) => (met === undefined ? "?" : met ? "met" : "not met")).join(", "),
+      ];
+    });
+  if (lines.length === 0) return "Nothing was measured.\n";
+  const head = [
+    "",
+    ...shown.map(({ name }) => name),
+    ...peers.map(({ name }) => `× ${name}`),
+    "goal",
+    "reached",
+  ];
   const parts = [
-    describe(machine, runs.get(first.name)?.length ?? 0),
-    rows.map(({ name, title }) => `- ${name}: ${title}`).join("\n"),
-    `CPU, µs a request (user + system of the proxy)\n\n${perLoad((load) => fixed(load.cpuMicroseconds, 1))}`,
-    `Requests a second\n\n${perLoad((load) => fixed(load.requestsPerSecond))}`,
-    `p50 / p99, µs\n\n${perLoad((load) => `${load.p50Microseconds} / ${load.p99Microseconds}`)}`,
-    `Memory and start\n\n${table(
-      ["", "at rest, MiB", "under load, MiB", "exec to ready, ms", "healthcheck, ms"],
-      rows.map(({ name, run }) => [
-        name,
-        fixed(run.restMiB, 1),
-        fixed(run.loadMiB, 1),
-        fixed(run.readyMs),
-        fixed(run.healthcheckMs),
-      ]),
-    )}`,
-    `Goals (ratios within a round, then the median)\n\n${table(
-      ["", "goal", "reached", ""],
-      judge(runs).map(({ goal, limit, value, met }) => [
-        goal,
-        limit,
-        value.toFixed(2),
-        met ? "met" : "not met",
-      ]),
-    )}`,
-    ...(price === undefined
-      ? []
-      : [`The log's line per call costs ${price.toFixed(1)} µs of CPU a request.`]),
+    describe(machine, rounds),
+    targets.map(({ name, title }) => `- ${name}: ${title}`).join("\n"),
+    formatTable(head, lines),
   ];
   return `${parts.join("\n\n")}\n`;
 }

@@ -14,7 +14,6 @@ export interface Setting {
   readonly ports: readonly [proxy: number, second: number, third: number];
   /** A folder of its own. */
   readonly folder: string;
-  readonly nodeFlags: readonly string[];
 }
 
 /** A proxy that is measured. To measure another one, add a file to targets/ and a row to main.ts. */
@@ -22,6 +21,8 @@ export interface Target {
   readonly name: string;
   /** One line for the report. */
   readonly title: string;
+  /** Shows what one setting of another target costs: measured at 32 connections, and in nothing else. */
+  readonly variant?: true;
   /** Writes its files and answers how to start it; undefined where a program is missing. */
   prepare(setting: Setting): Prepared | undefined;
 }

@@ -18,6 +18,7 @@ export const answer = JSON.stringify({
 /** What a caller asks for. */
 export const queryPath = "/api/institutions/v1/wallet/transaction/TRX12345678901";
 export const confirmPath = "/api/institutions/v1/wallet/confirm";
+export const confirmBody = JSON.stringify({ transaction_reference: "TRX12345678901" });
 
 /** The lines that every nginx here begins with: one process, in the foreground, no files beside its folder. */
 export function nginxHead(folder: string): string {

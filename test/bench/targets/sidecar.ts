@@ -1,3 +1,5 @@
+import { existsSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import type { Target } from "../target.ts";
@@ -6,15 +8,39 @@ import type { Target } from "../target.ts";
 const shippedFlags = ["--max-semi-space-size=4"];
 /** The peers log nothing. */
 const quiet = { PRESTO_LOG_LEVEL: "warn" };
-const main = fileURLToPath(new URL("../../../dist/main.js", import.meta.url));
+const dist = fileURLToPath(new URL("../../../dist", import.meta.url));
+/** What a build starts with, the newest layout first. */
+const entries = ["main.js"];
 
-/** The production build, with every check on. @param further variables that make the difference */
-function createSidecar(name: string, further: Readonly<Record<string, string>>): Target {
+/** Which build, and with what. */
+export interface SidecarOptions {
+  readonly name: string;
+  /** A folder that `npm run build` made, or the file in it to start; the checkout's own where none is given. */
+  readonly build?: string | undefined;
+  readonly nodeFlags?: readonly string[];
+}
+
+function entryOf(build: string): string {
+  const path = resolve(build);
+  if (!existsSync(path)) throw new Error(`${path} is not there: build it first (npm run build).`);
+  if (!statSync(path).isDirectory()) return path;
+  const found = entries.map((name) => join(path, name)).find((file) => existsSync(file));
+  if (found !== undefined) return found;
+  throw new Error(`${path} is no build: there is no ${entries.join(" and no ")} in it.`);
+}
+
+function createVariant(
+  { name, build = dist, nodeFlags = [] }: SidecarOptions,
+  suffix: string,
+  further: Readonly<Record<string, string>>,
+): Target {
+  const main = entryOf(build);
   const told = Object.entries({ ...quiet, ...further }).map(([variable, value]) => `${variable}=${value}`);
   return {
-    name,
-    title: `presto-sidecar, ${told.join(", ")}`,
-    prepare: ({ ports: [proxy, admin, control], upstream, certificates, token, nodeFlags }) => {
+    name: `${name}${suffix}`,
+    title: [`presto-sidecar${build === dist ? "" : ` of ${build}`}`, ...nodeFlags, ...told].join(", "),
+    ...(suffix === "" ? {} : { variant: true }),
+    prepare: ({ ports: [proxy, admin, control], upstream, certificates, token }) => {
       const env = {
         NODE_ENV: "production",
         PRESTO_URL: upstream,
@@ -35,8 +61,13 @@ function createSidecar(name: string, further: Readonly<Record<string, string>>):
   };
 }
 
-export const sidecar = createSidecar("sidecar", {});
-/** The same with its line per call: what the log costs. */
-export const sidecarInfo = createSidecar("sidecar-info", { PRESTO_LOG_LEVEL: "info" });
-/** The same, leaving from another address than the system would choose: what binding costs. */
-export const sidecarBound = createSidecar("sidecar-bound", { PRESTO_EGRESS_ADDRESS: "127.0.0.2" });
+/** A production build with every check on, and the same with one setting more. */
+export function createSidecar(options: SidecarOptions): readonly Target[] {
+  return [
+    createVariant(options, "", {}),
+    // With its line per call: what the log costs.
+    createVariant(options, "-info", { PRESTO_LOG_LEVEL: "info" }),
+    // Leaving from another address than the system would choose: what binding costs.
+    createVariant(options, "-bound", { PRESTO_EGRESS_ADDRESS: "127.0.0.2" }),
+  ];
+}

@@ -1,6 +1,6 @@
 /**
- * @fastify/http-proxy as its README shows it, with the two things that a fair comparison needs: certificates
- * are checked (it does not by default) and the bearer token is attached.
+ * @fastify/http-proxy as its README shows it, with the three things that a fair comparison needs: certificates
+ * are checked (it does not by default), the bearer token is attached, and a caller may close its connection.
  */
 import { readFileSync } from "node:fs";
 
@@ -13,6 +13,8 @@ await app.register(proxy, {
   upstream: UPSTREAM,
   undici: { connections: 256, connect: { ca: readFileSync(CA_FILE), rejectUnauthorized: true } },
   replyOptions: {
+    // Or a caller who asks to close is told "keep-alive", and waits for ever.
+    rewriteHeaders: ({ connection: _connection, ...headers }) => headers,
     rewriteRequestHeaders: (_request, headers) => ({ ...headers, authorization: `Bearer ${TOKEN}` }),
   },
 });
