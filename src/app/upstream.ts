@@ -58,7 +58,7 @@ export async function openUpstream(
     latch: {
       close: latch.close,
       open() {
-        // Connections that are kept were made from the strange address, and would go on leaving from there.
+        // Connections that are kept were made from an unregistered address, and would go on leaving from there.
         pool.rotate();
         latch.open();
       },

@@ -50,7 +50,7 @@ export function checkRegistered(facts: RegisteredFacts): Finding {
 
 function judgeAnswers(answers: readonly CheckAnswer[], facts: RegisteredFacts): Finding {
   const { registered } = facts.settings;
-  const { addresses, strange, registered: verdict } = findOut(registered, answers);
+  const { addresses, unregistered, registered: verdict } = findOut(registered, answers);
   const seen = describeAnswers(registered, answers);
   const silent = answers.flatMap(({ name, error }) =>
     error === undefined ? [] : [`${name}: ${sentenceOf(error)}`],
@@ -62,8 +62,8 @@ function judgeAnswers(answers: readonly CheckAnswer[], facts: RegisteredFacts): 
   if (verdict === true) {
     return silent.length === 0 ? ok("egress-registered", detail) : warn("egress-registered", detail, urlMend);
   }
-  if (verdict === false) return notRegistered(detail, strange, facts);
-  return strange.length > 0
+  if (verdict === false) return notRegistered(detail, unregistered, facts);
+  return unregistered.length > 0
     ? warn(
         "egress-registered",
         `The check URLs contradict each other. ${detail}`,
@@ -76,7 +76,7 @@ function judgeAnswers(answers: readonly CheckAnswer[], facts: RegisteredFacts): 
       );
 }
 
-function notRegistered(detail: string, strange: readonly string[], facts: RegisteredFacts): Finding {
+function notRegistered(detail: string, unregistered: readonly string[], facts: RegisteredFacts): Finding {
   const { settings, letIn, upstream, contact = noContact, now } = facts;
   const contradiction = letIn ? " Presto answers all the same." : "";
   const mend = letIn
@@ -85,7 +85,7 @@ function notRegistered(detail: string, strange: readonly string[], facts: Regist
   const notice = changeNotice({
     upstream,
     registered: settings.registered,
-    strange,
+    unregistered,
     contact,
     at: new Date(now),
   });
@@ -97,7 +97,7 @@ export interface ChangeNoticeOptions {
   readonly upstream: string;
   readonly registered: readonly Network[];
   /** The addresses that this process leaves from now, as the check URLs see them, that are not registered. */
-  readonly strange: readonly string[];
+  readonly unregistered: readonly string[];
   /** How the partner can reach the operator, given by the operator. */
   readonly contact: string;
   /** When the addresses were seen. */
@@ -112,7 +112,7 @@ export const noticeGoesTo = "security@presto.com";
  * person, who knows which of the old addresses are given up.
  */
 export function changeNotice(options: ChangeNoticeOptions): string {
-  const { upstream, registered, strange, contact, at } = options;
+  const { upstream, registered, unregistered, contact, at } = options;
   return [
     `To: ${noticeGoesTo}`,
     "Subject: Change of source addresses, Financial Institutions API",
@@ -122,7 +122,7 @@ export function changeNotice(options: ChangeNoticeOptions): string {
     `please change the source addresses that may call ${upstream} for our institution.`,
     "",
     "New addresses, to be registered:",
-    ...listed(strange),
+    ...listed(unregistered),
     "",
     "Addresses registered until now (strike out those that we keep, the others are to be removed):",
     ...listed(registered.map(({ text }) => text)),

@@ -5,47 +5,21 @@ import type { Emit } from "../lib/events.ts";
 import type { Network } from "../lib/ip.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import type { CheckAnswer } from "./check-url.ts";
-import { type AddressCounts, classify, type EgressVerdict } from "./classify.ts";
-import { type AddressEvent, createAddressWatch, type EgressReport } from "./observed.ts";
+import { classify, type EgressVerdict } from "./classify.ts";
+import { createContactSigns, createEgressLatch } from "./latch.ts";
+import { type AddressEvent, type AddressWatch, createAddressWatch, type EgressReport } from "./observed.ts";
 import {
   createRecentOutcomes,
   describeTally,
-  kindOfResponse,
   kindOfFailure,
   kindOfOwnResponse,
+  kindOfResponse,
   meanings,
   type OutcomeKind,
-  recentMs,
+  type RecentOutcomes,
   type SeenResponse,
 } from "./outcomes.ts";
 import { createCheckSchedule, type RoundEnd } from "./schedule.ts";
-
-/** What the latch is judged by. */
-export interface LatchInputs {
-  readonly closed: boolean;
-  /** What the last round of questions showed; a check URL that did not answer is in neither count. */
-  readonly addresses: AddressCounts;
-  /** Presto's application has answered a call that was sent after these addresses were first seen. */
-  readonly letInSince: boolean;
-  /** How often Presto, since its application answered last, did what it would do to an address that is not registered. */
-  readonly signs: number;
-}
-
-/** Once Presto has contradicted the check URLs, calls that were turned away for what they asked must not count. */
-const signsAgainstPresto = 5;
-
-/**
- * Whether calls must be kept back. A check URL is a stranger's page, and one alone must not
- * stop payments: it takes two that agree, or one and Presto's own behaviour; and what Presto's
- * application answers after that counts more than all of them. One that is down closes nothing.
- */
-export function mustBeClosed({ closed, addresses, letInSince, signs }: LatchInputs): boolean {
-  const { registered, notRegistered } = addresses;
-  if (letInSince && signs < signsAgainstPresto) return false;
-  if (notRegistered >= 2) return true;
-  if (notRegistered === 1 && signs > 0) return true;
-  return closed && registered === 0;
-}
 
 /** What is told of the address that this process leaves from. */
 export type EgressEvent = AddressEvent | EgressVerdictChanged | EgressLatchChanged;
@@ -113,102 +87,43 @@ export interface EgressCheck {
   close(): void;
 }
 
-/** Calls that fail in a row ask for a round; a single one does only if none was let in for so long, in milliseconds. */
-const enoughInARow = 3;
-const quietMs = 10_000;
-
 export function createEgressCheck(options: EgressCheckOptions): EgressCheck {
-  const { registered, urls, unauthenticatedProbe: knock, latch, clock, random, emit } = options;
+  const { registered, urls, latch, clock, random, emit } = options;
   const recent = createRecentOutcomes();
+  const signs = createContactSigns(clock);
   const watch = createAddressWatch({ registered, names: urls.map(({ name }) => name), clock, emit });
+  const gate = createEgressLatch({
+    watch,
+    signs,
+    onClose(reason) {
+      latch.close(reason);
+      emit({ type: "egress-latch-changed", reason });
+    },
+    onOpen() {
+      // What was turned away says nothing of the address that calls leave from now.
+      recent.forget();
+      // All but the answer that has opened it.
+      if (gate.isContradicted()) recent.add("app-refused", clock.monotonic());
+      signs.forget();
+      latch.open();
+      emit({ type: "egress-latch-changed", reason: undefined });
+    },
+  });
+  const standing = createStanding({ recent, watch, gate, clock, emit });
   const schedule = createCheckSchedule({ round, clock, random });
-  let letInSentAt = Number.NEGATIVE_INFINITY;
-  let signs = 0;
-  let signAt = Number.NEGATIVE_INFINITY;
-  /** Exchanges since Presto's application answered last that fail as they might from a strange address. */
-  let inARow = 0;
-  let closed: string | undefined;
-  let verdict: EgressVerdict = "unknown";
   let over = false;
 
-  function note(kind: OutcomeKind, sentAt: number): void {
-    const now = clock.monotonic();
-    recent.add(kind, now);
-    const { letIn, sign, suspicious } = meanings[kind];
-    if (letIn === true) {
-      if (sentAt > letInSentAt) letInSentAt = sentAt;
-      if (sentAt >= signAt) {
-        signs = 0;
-        inARow = 0;
-      }
-      if (kind === "accepted" && verdict === "registered" && closed === undefined) return;
-    } else if (sign === true || suspicious === true) {
-      inARow += 1;
-      if (inARow >= enoughInARow || now - letInSentAt >= quietMs) askSoon();
-    }
-    if (sign === true) {
-      signs = now - signAt > recentMs ? 1 : signs + 1;
-      signAt = now;
-    }
-    settle();
-  }
-
-  function askSoon(): void {
-    if (urls.length > 0 && closed === undefined) schedule.soon();
-  }
-
-  /** Brings latch and verdict in step with what is known. */
   function settle(): void {
-    const now = clock.monotonic();
-    const must = mustBeClosed({
-      closed: closed !== undefined,
-      addresses: watch.findings().counts,
-      letInSince: isContradicted(),
-      signs: now - signAt > recentMs ? 0 : signs,
-    });
-    if (must) close();
-    else if (closed !== undefined) open();
-    const found = judge();
-    if (found === verdict) return;
-    verdict = found;
-    emit({ type: "egress-verdict-changed", verdict, evidence: evidence() });
+    gate.settle();
+    standing.settle();
   }
 
-  function judge(): EgressVerdict {
-    if (closed !== undefined) return "not-registered";
-    const now = clock.monotonic();
-    return classify({
-      tally: recent.tally(now),
-      sinceAccepted: recent.tallySinceAccepted(now),
-      addresses: watch.findings().counts,
-    });
-  }
-
-  /** Has Presto's application answered a call that was sent after the check URLs saw a strange address? */
-  function isContradicted(): boolean {
-    return letInSentAt >= watch.strangeSince();
-  }
-
-  function close(): void {
-    const { strange } = watch.findings();
-    // While no check URL answers, what the last of them said stands.
-    const reason = strange.length === 0 && closed !== undefined ? closed : keptBack(strange);
-    if (reason === closed) return;
-    closed = reason;
-    latch.close(reason);
-    emit({ type: "egress-latch-changed", reason });
-  }
-
-  function open(): void {
-    closed = undefined;
-    // What was turned away says nothing of the address that calls leave from now.
-    recent.forget();
-    // All but the answer that has opened it.
-    if (isContradicted()) recent.add("app-refused", clock.monotonic());
-    signs = 0;
-    inARow = 0;
-    latch.open();
-    emit({ type: "egress-latch-changed", reason: undefined });
+  function note(kind: OutcomeKind, sentAt: number): void {
+    recent.add(kind, clock.monotonic());
+    const askSoon = signs.note(meanings[kind], sentAt);
+    if (kind === "accepted" && standing.isRegistered() && gate.reason() === undefined) return;
+    if (askSoon && urls.length > 0 && gate.reason() === undefined) schedule.soon();
+    settle();
   }
 
   async function round(): Promise<RoundEnd> {
@@ -218,32 +133,21 @@ export function createEgressCheck(options: EgressCheckOptions): EgressCheck {
     watch.take(answers, begunAt);
     const { counts, addresses } = watch.findings();
     // Two that agree decide. One alone waits for what Presto itself says.
-    if (counts.notRegistered !== 1 || closed !== undefined) settle();
-    if (counts.notRegistered > 0 || closed !== undefined) {
-      const knockedAt = clock.monotonic();
-      const kind = await knock();
+    if (counts.notRegistered !== 1 || gate.reason() !== undefined) settle();
+    if (counts.notRegistered > 0 || gate.reason() !== undefined) {
+      const probedAt = clock.monotonic();
+      const kind = await options.unauthenticatedProbe();
       if (over) return "open";
-      note(kind, knockedAt);
+      note(kind, probedAt);
     }
-    if (closed !== undefined) return "closed";
+    if (gate.reason() !== undefined) return "closed";
     return addresses.length === 0 ? "silent" : "open";
-  }
-
-  function evidence(): readonly string[] {
-    const now = clock.monotonic();
-    const contradicted = closed === undefined && isContradicted();
-    return [
-      ...(closed === undefined ? [] : [closed]),
-      ...watch.describe(),
-      ...(contradicted ? [contradiction] : []),
-      ...describeTally(recent.tally(now), recent.ageMs(now)),
-    ];
   }
 
   return {
     start: () => (urls.length === 0 ? Promise.resolve() : schedule.now()),
-    mayLeave: () => closed === undefined,
-    blockedReason: () => closed,
+    mayLeave: () => gate.reason() === undefined,
+    blockedReason: gate.reason,
     answered: (answer, sentAt) => note(kindOfResponse(answer), sentAt),
     failed(error) {
       const cause = error instanceof Problem ? error.cause : error;
@@ -254,18 +158,7 @@ export function createEgressCheck(options: EgressCheckOptions): EgressCheck {
     probed(found) {
       if (found === "dead") note("token-dead", Number.NEGATIVE_INFINITY);
     },
-    report() {
-      const { addresses, registered: isRegistered } = watch.findings();
-      return {
-        addresses,
-        registered: isRegistered,
-        closed: closed ?? null,
-        verdict: judge(),
-        evidence: evidence(),
-        checkedAt: watch.checkedAt(),
-        checkUrls: watch.urls(),
-      };
-    },
+    report: standing.report,
     close() {
       over = true;
       schedule.stop();
@@ -273,9 +166,68 @@ export function createEgressCheck(options: EgressCheckOptions): EgressCheck {
   };
 }
 
+interface StandingDeps {
+  readonly recent: RecentOutcomes;
+  readonly watch: AddressWatch;
+  readonly gate: Pick<ReturnType<typeof createEgressLatch>, "reason" | "isContradicted">;
+  readonly clock: Clock;
+  readonly emit: Emit<EgressVerdictChanged>;
+}
+
+/** How this process stands with Presto, by all that is known: for people. */
+interface Standing {
+  /** Tells of another verdict. */
+  settle(): void;
+  isRegistered(): boolean;
+  report(): EgressReport;
+}
+
+function createStanding({ recent, watch, gate, clock, emit }: StandingDeps): Standing {
+  let verdict: EgressVerdict = "unknown";
+
+  function judge(): EgressVerdict {
+    if (gate.reason() !== undefined) return "not-registered";
+    const now = clock.monotonic();
+    return classify({
+      tally: recent.tally(now),
+      sinceAccepted: recent.tallySinceAccepted(now),
+      addresses: watch.findings().counts,
+    });
+  }
+
+  function evidence(): readonly string[] {
+    const now = clock.monotonic();
+    const blocked = gate.reason();
+    return [
+      ...(blocked === undefined ? [] : [blocked]),
+      ...watch.describe(),
+      ...(blocked === undefined && gate.isContradicted() ? [contradiction] : []),
+      ...describeTally(recent.tally(now), recent.ageMs(now)),
+    ];
+  }
+
+  return {
+    settle() {
+      const found = judge();
+      if (found === verdict) return;
+      verdict = found;
+      emit({ type: "egress-verdict-changed", verdict, evidence: evidence() });
+    },
+    isRegistered: () => verdict === "registered",
+    report() {
+      const { addresses, registered } = watch.findings();
+      return {
+        addresses,
+        registered,
+        closed: gate.reason() ?? null,
+        verdict: judge(),
+        evidence: evidence(),
+        checkedAt: watch.checkedAt(),
+        checkUrls: watch.urls(),
+      };
+    },
+  };
+}
+
 const contradiction =
   "Presto's application answers all the same, so calls go on; see whether PRESTO_EGRESS_IPS is complete.";
-
-function keptBack(strange: readonly string[]): string {
-  return `This process would leave from ${strange.join(" and ")}, which ${strange.length === 1 ? "is" : "are"} not in PRESTO_EGRESS_IPS; leave from a registered address, or have this one registered with Presto.`;
-}

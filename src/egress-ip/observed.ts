@@ -65,7 +65,7 @@ export interface AddressWatch {
   /** Of the last round. */
   findings(): Findings;
   /** When the round was begun that first saw the addresses that are not registered now; Infinity while all are. */
-  strangeSince(): number;
+  unregisteredSince(): number;
   checkedAt(): Date | null;
   /** Sentences about the last round. */
   describe(): readonly string[];
@@ -78,8 +78,8 @@ export function createAddressWatch(options: AddressWatchOptions): AddressWatch {
   let findings: Findings = noFindings;
   let checkedAt: number | null = null;
   let seen = "";
-  let strange = "";
-  let strangeSince = Number.POSITIVE_INFINITY;
+  let unregistered = "";
+  let unregisteredSince = Number.POSITIVE_INFINITY;
 
   function tell(given: readonly CheckAnswer[], before: readonly CheckAnswer[]): void {
     for (const [index, { name, address, error }] of given.entries()) {
@@ -100,14 +100,14 @@ export function createAddressWatch(options: AddressWatchOptions): AddressWatch {
       findings = findOut(registered, given);
       checkedAt = clock.now();
       // Where nobody answered, what was seen before still stands.
-      if (findings.addresses.length > 0 && findings.strange.join(" ") !== strange) {
-        strange = findings.strange.join(" ");
-        strangeSince = strange === "" ? Number.POSITIVE_INFINITY : begunAt;
+      if (findings.addresses.length > 0 && findings.unregistered.join(" ") !== unregistered) {
+        unregistered = findings.unregistered.join(" ");
+        unregisteredSince = unregistered === "" ? Number.POSITIVE_INFINITY : begunAt;
       }
       tell(given, before);
     },
     findings: () => findings,
-    strangeSince: () => strangeSince,
+    unregisteredSince: () => unregisteredSince,
     checkedAt: () => (checkedAt === null ? null : new Date(checkedAt)),
     describe: () => describeAnswers(registered, answers),
     urls: () =>
@@ -136,7 +136,7 @@ export interface Findings {
   /** Each once, as text. Empty where nobody answered. */
   readonly addresses: readonly string[];
   /** Those of them that are not registered. */
-  readonly strange: readonly string[];
+  readonly unregistered: readonly string[];
   readonly counts: AddressCounts;
   /** Null while that is not known: nobody could say, nothing to compare with, or they contradict each other. */
   readonly registered: boolean | null;
@@ -144,7 +144,7 @@ export interface Findings {
 
 export const noFindings: Findings = {
   addresses: [],
-  strange: [],
+  unregistered: [],
   counts: { registered: 0, notRegistered: 0 },
   registered: null,
 };
@@ -157,12 +157,12 @@ export function standingOf(networks: readonly Network[], address: Address): Stan
 /** @param networks the registered addresses; without any nothing is compared */
 export function findOut(networks: readonly Network[], answers: readonly CheckAnswer[]): Findings {
   const seen = answers.flatMap(({ address }) => (address === undefined ? [] : [address]));
-  const strange = seen.filter((address) => standingOf(networks, address) === "not-registered");
+  const unregistered = seen.filter((address) => standingOf(networks, address) === "not-registered");
   const registered = seen.filter((address) => standingOf(networks, address) === "registered").length;
-  const notRegistered = strange.length;
+  const notRegistered = unregistered.length;
   return {
     addresses: textsOf(seen),
-    strange: textsOf(strange),
+    unregistered: textsOf(unregistered),
     counts: { registered, notRegistered },
     registered: registered > 0 === notRegistered > 0 ? null : registered > 0,
   };

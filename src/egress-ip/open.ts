@@ -40,7 +40,7 @@ export interface OpenEgressCheckOptions {
   readonly emit: Emit<EgressEvent>;
 }
 
-/** Milliseconds for a question to a check URL, and for a knock at Presto's door. */
+/** Milliseconds for a question to a check URL, and for a call to Presto without a token. */
 const askMs = 5_000;
 
 /** The check over real connections. Nothing is asked before `start`. */

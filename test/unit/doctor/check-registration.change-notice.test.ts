@@ -6,7 +6,7 @@ import { networksOf } from "../../support/egress-bench.ts";
 const facts = {
   upstream: "https://presto.example",
   registered: networksOf(["203.0.113.7", "2001:db8::/32"]),
-  strange: ["198.51.100.9"],
+  unregistered: ["198.51.100.9"],
   contact: "network@bank.example",
   at: new Date("2026-11-24T01:02:03Z"),
 };

@@ -39,11 +39,11 @@ describe("what a round showed", () => {
   it("has each address once, in order", () => {
     const found = findOut(registered, answers("203.0.113.9", "203.0.113.7", "203.0.113.9", "198.51.100.9"));
     expect(found.addresses).toEqual(["198.51.100.9", "203.0.113.7", "203.0.113.9"]);
-    expect(found.strange).toEqual(["198.51.100.9"]);
+    expect(found.unregistered).toEqual(["198.51.100.9"]);
   });
 
   it("is compared with nothing where nothing is registered", () => {
-    expect(findOut([], answers("203.0.113.7"))).toMatchObject({ registered: null, strange: [] });
+    expect(findOut([], answers("203.0.113.7"))).toMatchObject({ registered: null, unregistered: [] });
     expect(describeAnswers([], answers("203.0.113.7")).join()).toContain("PRESTO_EGRESS_IPS is not set");
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { mustBeClosed } from "../../../src/egress-ip/check.ts";
+import { mustBeClosed } from "../../../src/egress-ip/latch.ts";
 import { countsOf } from "../../support/outcome-letters.ts";
 
 type Row = readonly [
