@@ -1,11 +1,12 @@
 import type { Clock } from "../clock.ts";
-import type { Cancellable, CancelReason } from "../lib/async.ts";
+import type { Cancellable } from "../lib/async.ts";
 import type { Emit } from "../lib/events.ts";
 import type { Secret } from "../secret.ts";
 import type { StoredRecord, TokenRecord, TokenStore } from "../store/contract.ts";
 import { createRejections, createActiveToken, type PendingToken, type TokenChanged } from "./active.ts";
 import type { Token } from "./token.ts";
-import { createRecordWatch, createTokenWaits, type StoreFailed, type Verdict } from "./watch.ts";
+import { createTokenWaits, createWaiting, type TokenOrNone } from "./waiting.ts";
+import { createRecordWatch, type StoreFailed } from "./watch.ts";
 
 /** What is told of the token's use. */
 export type TokenEvent = TokenChanged | TokenRejected | TokenAccepted | StoreFailed;
@@ -32,7 +33,7 @@ export interface TokenSourceOptions {
   readonly holdMaxMs: number;
   /** Milliseconds between reads of the store (POLL). */
   readonly pollMs?: number;
-  /** Called whenever another record is in hand. */
+  /** Called whenever another record is in active. */
   readonly onRecord?: () => void;
   /** Called each time that a token is refused, by an answer to a call or to a probe. */
   readonly onRejected?: (tokenId: string) => void;
@@ -47,16 +48,9 @@ export interface TokenHealthReport {
   refused(tokenId: string): void;
 }
 
-/** The wait for a token ended without one. */
-export type NoToken =
-  | { readonly kind: "none"; readonly renewing: boolean }
-  | { readonly kind: "interrupted"; readonly why: CancelReason; readonly renewing: boolean };
-
-export type TokenOrNone = { readonly kind: "token"; readonly token: Token } | NoToken;
-
 /**
  * The token as requests see it: rules P1 to P10 of the renewal protocol. Tokens are told
- * apart by id, never by generation, and a failed read never gives up the token in hand.
+ * apart by id, never by generation, and a failed read never gives up the token in active.
  */
 export interface TokenSource {
   /** First read (P1), then watching. Throws the store's error if that first read fails; what follows is only signalled. */
@@ -100,9 +94,11 @@ const urgentPollMs = 1_000;
 
 export function createTokenSource(options: TokenSourceOptions): TokenSource {
   const { clock, store, emit, holdMaxMs } = options;
+  const { canChange } = store;
   const rejections = createRejections(clock);
-  const hand = createActiveToken({ emit, rejections });
+  const active = createActiveToken({ emit, rejections });
   const waits = createTokenWaits(clock, (any) => watch.setUrgent(any));
+  const waiting = createWaiting({ clock, holdMaxMs, canChange, active, rejections, waits });
   const watch = createRecordWatch({
     store,
     clock,
@@ -112,59 +108,30 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     onRecord: adopt,
   });
   let record: TokenRecord | undefined;
-  /** When this process first saw the intent that stands: no other machine's clock is compared. */
-  let intentSeenAt: number | undefined;
 
   /** P2: whatever differs is taken, whatever its generation; a restored backup sets that back. */
   function adopt(stored: StoredRecord): void {
     const next = stored.record;
-    if (next.intent === null) intentSeenAt = undefined;
-    else if (next.intent.id !== record?.intent?.id) intentSeenAt = clock.monotonic();
+    waiting.adopted(next);
     record = next;
-    hand.stored(next);
+    active.stored(next);
     options.onRecord?.();
     waits.wake();
-  }
-
-  /** Until when P3 holds new requests; 0 if nothing holds them. A token that was offered is the live one, whatever the record says. */
-  function heldUntil(): number {
-    return intentSeenAt === undefined || hand.isPending() ? 0 : intentSeenAt + holdMaxMs;
-  }
-
-  function ready(): Token | undefined {
-    const token = hand.current();
-    if (token === undefined || rejections.has(token.id) || clock.monotonic() < heldUntil()) return undefined;
-    return token;
-  }
-
-  /** P9: one request at a time tries a rejected token; the others wait until `limit`. */
-  function judgeKnown(call: Cancellable, known: Token, limit: number): Verdict<Token> {
-    if (!rejections.has(known.id) || rejections.claim(known.id, call)) return { kind: "take", value: known };
-    if (!store.canChange || clock.monotonic() >= limit) return { kind: "give-up" };
-    return { kind: "wait", until: Math.min(limit, rejections.nextTryAt(known.id)) };
   }
 
   function mark({ id, generation }: Pick<Token, "id" | "generation">): void {
     if (rejections.add(id)) {
       emit({ type: "token-rejected", generation, id });
-      hand.chooseAgain();
+      active.chooseAgain();
     }
     options.onRejected?.(id);
   }
 
   function unmark({ id, generation }: Pick<Token, "id" | "generation">): void {
     if (!rejections.clear(id)) return;
-    hand.chooseAgain();
+    active.chooseAgain();
     emit({ type: "token-accepted", generation, id });
     waits.wake();
-  }
-
-  async function settle(call: Cancellable, judge: () => Verdict<Token>): Promise<TokenOrNone> {
-    const end = await waits.wait(call, judge);
-    const renewing = intentSeenAt !== undefined;
-    if (end.kind === "taken") return { kind: "token", token: end.value };
-    if (end.kind === "gave-up") return { kind: "none", renewing };
-    return { kind: "interrupted", why: end.why, renewing };
   }
 
   return {
@@ -175,39 +142,17 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
         watch.start();
       }
     },
-    ready,
-    waitForToken(call) {
-      return settle(call, () => {
-        const held = heldUntil();
-        if (clock.monotonic() < held) return { kind: "wait", until: held };
-        const token = hand.current();
-        if (token === undefined) return { kind: "give-up" };
-        return judgeKnown(
-          call,
-          token,
-          intentSeenAt === undefined ? call.arrivedAt + holdMaxMs : call.deadlineAt,
-        );
-      });
-    },
-    isCurrent(call, held) {
-      if (held.id !== hand.current()?.id || clock.monotonic() < heldUntil()) return false;
-      return !rejections.has(held.id) || rejections.isClaimedBy(held.id, call);
-    },
+    ready: waiting.ready,
+    waitForToken: waiting.waitForToken,
+    isCurrent: waiting.isCurrent,
     reject(rejected, certain) {
       if (certain) options.health?.refused(rejected.id);
       mark(rejected);
     },
     afterRejection(call, refused) {
-      const rejectedAt = clock.monotonic();
       // What the read finds wakes the wait below; a read that fails is signalled, and changes nothing.
-      if (store.canChange) watch.refresh().catch(() => {});
-      return settle(call, () => {
-        const limit = intentSeenAt === undefined ? rejectedAt + holdMaxMs : call.deadlineAt;
-        const token = hand.current();
-        if (token !== undefined && !refused.has(token.id)) return judgeKnown(call, token, limit);
-        if (!store.canChange || clock.monotonic() >= limit) return { kind: "give-up" };
-        return { kind: "wait", until: limit };
-      });
+      if (canChange) watch.refresh().catch(() => {});
+      return waiting.afterRejection(call, refused);
     },
     proveAlive(alive, sentAt) {
       options.health?.accepted(alive.id, sentAt);
@@ -215,17 +160,17 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     },
     probed(secret, verdict) {
       const id = secret.fingerprint();
-      const token = hand.current();
+      const token = active.current();
       const generation = id === token?.id ? token.generation : (record?.generation ?? 0);
       if (verdict === "alive") unmark({ id, generation });
       else mark({ id, generation });
     },
-    setPending(offer) {
-      hand.setPending(offer);
+    setPending(pending) {
+      active.setPending(pending);
       waits.wake();
     },
     discardPending({ token }) {
-      hand.discardPending(token.fingerprint());
+      active.discardPending(token.fingerprint());
       waits.wake();
     },
     release(call, used) {

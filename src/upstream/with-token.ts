@@ -1,7 +1,8 @@
 import { Problem } from "../errors.ts";
-import type { TokenOrNone, TokenSource } from "../token/source.ts";
+import type { TokenSource } from "../token/source.ts";
 import type { Token } from "../token/token.ts";
-import { type Response, type Call, CallerGone, discard, isJson } from "./call.ts";
+import type { TokenOrNone } from "../token/waiting.ts";
+import { type Call, CallerGone, discard, isJson, type Response } from "./call.ts";
 import type { Send } from "./dispatch.ts";
 
 /** Who may send, and who has to wait: a bounded number of calls each. */

@@ -44,7 +44,7 @@ export const requestFaults: readonly DeliberateFault[] = [
       {
         file: "token/source.ts",
         from: "      mark(rejected);",
-        to: "      mark(hand.current() ?? rejected);",
+        to: "      mark(active.current() ?? rejected);",
       },
     ],
   },
@@ -53,8 +53,8 @@ export const requestFaults: readonly DeliberateFault[] = [
     what: "After a 401 nobody waits for another token.",
     patches: [
       {
-        file: "token/source.ts",
-        from: "const limit = intentSeenAt === undefined ? rejectedAt + holdMaxMs : call.deadlineAt;",
+        file: "token/waiting.ts",
+        from: "const limit = limitFrom(rejectedAt, call);",
         to: "const limit = rejectedAt;",
       },
     ],
@@ -98,7 +98,7 @@ export const requestFaults: readonly DeliberateFault[] = [
     what: "A call that waits for a token is not told that its time is over.",
     patches: [
       {
-        file: "token/watch.ts",
+        file: "token/waiting.ts",
         from: `(why) => end({ kind: "interrupted", why })`,
         to: `(why) => void why`,
       },

@@ -1,6 +1,7 @@
 import { ignore } from "../../src/lib/events.ts";
-import { createTokenSource, type TokenOrNone, type TokenSource } from "../../src/token/source.ts";
+import { createTokenSource, type TokenSource } from "../../src/token/source.ts";
 import type { Token } from "../../src/token/token.ts";
+import type { TokenOrNone } from "../../src/token/waiting.ts";
 import { createHandClock, type HandClock } from "./hand-clock.ts";
 import { createMemoryStore, type MemoryStore } from "./memory-store.ts";
 
