@@ -2,7 +2,7 @@ import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 
 import { commands } from "../src/cli/commands.ts";
 import { unsafeFlags, unsafeVariables } from "../src/config/unsafe-environment.ts";
-import { variableFacts, variableNames } from "../src/config/variables.ts";
+import { rowOf, variableNames } from "../src/config/variables.ts";
 import { exitCodes, type CommandErrorCode, problems } from "../src/errors.ts";
 import { faultKinds } from "../src/sandbox/fault.ts";
 import { layers, sandbox } from "./lint/layers.ts";
@@ -26,8 +26,9 @@ export const generators: ReadonlyMap<string, Generator> = new Map([
 
 function configurationTable(): string {
   const rows = variableNames.map((name) => {
-    const { fallback, fallbackNote, meaning } = variableFacts(name);
-    return [`\`${name}\``, fallbackNote ?? (fallback === undefined ? "" : `\`${fallback}\``), meaning];
+    const { fallback, fallbackNote, derived, meaning } = rowOf(name);
+    const note = derived?.note ?? fallbackNote;
+    return [`\`${name}\``, note ?? (fallback === undefined ? "" : `\`${fallback}\``), meaning];
   });
   return table(["variable", "default", "meaning"], rows);
 }

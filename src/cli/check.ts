@@ -6,7 +6,7 @@ import { printJson, printNote } from "./terminal.ts";
 /** Prints the configuration, secrets masked. Opens nothing. */
 export const check: Run = async (args, io) => {
   const config = loadConfig(io.env, io.execArgv);
-  const rows = describeConfig(config, io.env);
+  const rows = describeConfig(io.env);
   if (args.flag("json")) {
     printJson(io, { variables: rows, warnings: config.warnings });
     return 0;

@@ -1,4 +1,4 @@
-import { loadCredentialConfig } from "../config/load.ts";
+import { loadConfig } from "../config/load.ts";
 import { CommandError } from "../errors.ts";
 import { aText, exactFields, RecordFormatError } from "../lib/json.ts";
 import type { Account } from "../presto/auth.ts";
@@ -12,7 +12,7 @@ import { createPrompts, printJson, printLine, printNote, readToEnd } from "./ter
 
 /** Puts the account's e-mail and password, from prompts or standard input, into PRESTO_CREDENTIALS. */
 export const credentialsImport: Run = async (args, io) => {
-  const config = loadCredentialConfig(io.env, io.execArgv);
+  const config = loadConfig(io.env, io.execArgv, "write-credentials");
   for (const warning of config.warnings) printNote(io, `Warning: ${warning}`);
   const credentials = await openCredentials(config.credentials, { clock: io.clock });
   try {

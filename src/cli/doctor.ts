@@ -1,4 +1,4 @@
-import { examineConfig, loadStoreConfig } from "../config/load.ts";
+import { examineConfig, loadConfig } from "../config/load.ts";
 import type { ConfigProblem } from "../config/parse.ts";
 import type { Config } from "../config/sections.ts";
 import { faultOfContact } from "../doctor/check-registration.ts";
@@ -66,7 +66,7 @@ function withoutConfig(io: Io, problems: readonly ConfigProblem[]): Omit<DoctorO
     egressCheck: undefined,
   };
   try {
-    const { store, upstream, probeReference } = loadStoreConfig(io.env, io.execArgv, "read");
+    const { store, upstream, probeReference } = loadConfig(io.env, io.execArgv, "read-store");
     return { ...nothing, store, upstream, probeReference };
   } catch (error) {
     if (error instanceof CommandError) return nothing;

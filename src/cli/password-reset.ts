@@ -1,4 +1,4 @@
-import { type CredentialConfig, loadCredentialConfig } from "../config/load.ts";
+import { type CredentialConfig, loadConfig } from "../config/load.ts";
 import { CommandError } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";
 import { createIssuer } from "../presto/auth.ts";
@@ -18,7 +18,7 @@ import { refuseWhileRenewed } from "./token-import.ts";
 
 /** Changes the account's password at Presto and in PRESTO_CREDENTIALS, or settles an earlier change. */
 export const passwordReset: Run = async (args, io) => {
-  const config = completeConfig(loadCredentialConfig(io.env, io.execArgv));
+  const config = completeConfig(loadConfig(io.env, io.execArgv, "write-credentials"));
   for (const warning of config.warnings) printNote(io, `Warning: ${warning}`);
   const { clock, signal } = io;
   const lock = openRenewalLock(config.store, { clock });

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 
 import type { Clock } from "../clock.ts";
-import { loadStoreConfig } from "../config/load.ts";
+import { loadConfig } from "../config/load.ts";
 import { CommandError } from "../errors.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import { isTokenText, Secret } from "../secret.ts";
@@ -16,7 +16,7 @@ import { printJson, printLine, printNote, readSecret } from "./terminal.ts";
 /** Puts a token from standard input or a hidden prompt into the store, as the next generation. */
 export const tokenImport: Run = async (args, io) => {
   const described = readDescription(args, io);
-  const config = loadStoreConfig(io.env, io.execArgv, "write");
+  const config = loadConfig(io.env, io.execArgv, "write-store");
   for (const warning of config.warnings) printNote(io, `Warning: ${warning}`);
   const store = await openStore(config.store, { clock: io.clock });
   const lock = openRenewalLock(config.store, { clock: io.clock });

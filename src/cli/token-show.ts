@@ -1,4 +1,4 @@
-import { loadStoreConfig } from "../config/load.ts";
+import { loadConfig } from "../config/load.ts";
 import { CommandError } from "../errors.ts";
 import type { TokenRecord, TokenStore } from "../store/contract.ts";
 import { openStore } from "../store/open.ts";
@@ -8,7 +8,7 @@ import { printJson, printNote, printTable } from "./terminal.ts";
 
 /** Shows what the store holds, but never the token. */
 export const tokenShow: Run = async (args, io) => {
-  const config = loadStoreConfig(io.env, io.execArgv, "read");
+  const config = loadConfig(io.env, io.execArgv, "read-store");
   for (const warning of config.warnings) printNote(io, `Warning: ${warning}`);
   const store = await openStore(config.store, { clock: io.clock });
   try {

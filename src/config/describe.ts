@@ -1,6 +1,4 @@
-import { formatDuration } from "./parse.ts";
-import type { Config } from "./sections.ts";
-import { variableFacts, type VariableName, variableNames } from "./variables.ts";
+import { rowOf, textOf, type VariableName, variableNames } from "./variables.ts";
 
 /** One variable as `check` shows it. */
 export interface ConfigRow {
@@ -10,19 +8,12 @@ export interface ConfigRow {
   readonly source: "environment" | "default";
 }
 
-/**
- * The configuration as people read it, secrets masked.
- * @param config what `loadConfig` made of `env`: only what was found sound is shown
- */
-export function describeConfig(config: Config, env: NodeJS.ProcessEnv): ConfigRow[] {
+/** The configuration as people read it, secrets masked. For an environment that `loadConfig` takes: only what is sound may be shown. */
+export function describeConfig(env: NodeJS.ProcessEnv): ConfigRow[] {
   return variableNames.map((name) => {
-    const text = env[name];
-    const { secret, fallback } = variableFacts(name);
-    if (text === undefined || text === "") {
-      const computed = name === "PRESTO_HOLD_MAX" ? formatDuration(config.holdMaxMs) : null;
-      return { name, value: fallback ?? computed, source: "default" };
-    }
-    return { name, value: secret === true ? "[secret]" : text, source: "environment" };
+    const given = (env[name] ?? "") !== "";
+    const shown = given && rowOf(name).secret === true ? "[secret]" : textOf(name, env);
+    return { name, value: shown ?? null, source: given ? "environment" : "default" };
   });
 }
 

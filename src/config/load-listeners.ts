@@ -1,6 +1,24 @@
 import type { ListenAddress } from "../listen/address.ts";
 import { parseListenAddress, parseListenAddressOrOff } from "./parse-addresses.ts";
-import { type ConfigProblem, configurationError, InvalidValue } from "./parse.ts";
+import { type ConfigProblem, configError, InvalidValue } from "./parse.ts";
+import type { VariableRow } from "./variable.ts";
+
+/** Rows of the table that stand here, where a health check can read them without the rest of it. */
+export const listenerVariables = {
+  PRESTO_ADMIN_LISTEN: {
+    parse: parseListenAddress,
+    fallback: "127.0.0.1:7381",
+    example: "0.0.0.0:7381",
+    meaning: "Health, metrics and status page. It holds no secret, so any address may be named.",
+  },
+  PRESTO_CONTROL_LISTEN: {
+    parse: parseListenAddressOrOff,
+    fallback: "127.0.0.1:7382",
+    example: "unix:/run/presto/control.sock",
+    meaning:
+      "Verbs that act (renew, reload, drain, quit). Loopback or a Unix socket only, without exception; `off` turns it off. Who reaches it may renew the token and stop the sidecar: where others share the loopback (a pod), use a Unix socket of the sidecar's own, or `off`.",
+  },
+} satisfies Record<string, VariableRow<unknown> & { readonly fallback: string }>;
 
 /** Where a running sidecar is looked at and told what to do. */
 export interface ListenersConfig {
@@ -11,21 +29,19 @@ export interface ListenersConfig {
 
 /**
  * Reads those two addresses and nothing else: a health check must not fail, nor take long,
- * over a variable that it does not use. So envalid is not loaded here either, and the
- * defaults stand here a second time (a test compares them with the table).
+ * over a variable that it does not use. So envalid is not loaded here either.
  * @throws CommandError `configuration`
  */
 export function loadListeners(env: NodeJS.ProcessEnv): ListenersConfig {
   const problems: ConfigProblem[] = [];
-  const adminListen = read("PRESTO_ADMIN_LISTEN", "127.0.0.1:7381", parseListenAddress);
-  const controlListen = read("PRESTO_CONTROL_LISTEN", "127.0.0.1:7382", parseListenAddressOrOff);
-  if (adminListen === undefined || controlListen === undefined) throw configurationError(problems);
+  const adminListen = read("PRESTO_ADMIN_LISTEN", listenerVariables.PRESTO_ADMIN_LISTEN);
+  const controlListen = read("PRESTO_CONTROL_LISTEN", listenerVariables.PRESTO_CONTROL_LISTEN);
+  if (adminListen === undefined || controlListen === undefined) throw configError(problems);
   return { adminListen, controlListen: controlListen === "off" ? undefined : controlListen };
 
   function read<T extends ListenAddress | "off">(
     variable: string,
-    fallback: string,
-    parse: (text: string) => T,
+    { parse, fallback }: { parse: (text: string) => T; fallback: string },
   ): T | undefined {
     const text = env[variable];
     try {

@@ -15,7 +15,7 @@ const originText = /^https:\/\/(\[[^\]]*\]|[^:/[\]]*)(?::(\d{1,5}))?\/?$/i;
 /**
  * The origin that calls go to. The value is never shown in a message: people put
  * passwords into URLs.
- * @throws RefusedValue
+ * @throws InvalidValue
  */
 export function parseOrigin(text: string): Origin {
   if (/^http:/i.test(text)) throw new InvalidValue("is plain HTTP; it must begin with https://");
@@ -64,7 +64,7 @@ const longestSocketPath = 107;
 /**
  * One address to listen on: `host:port`, `[::1]:port`, `unix:/path`, `unix:/path?mode=0660`.
  * `localhost` becomes `127.0.0.1`: what is bound must not depend on a resolver.
- * @throws RefusedValue
+ * @throws InvalidValue
  */
 export function parseListenAddress(text: string): ListenAddress {
   if (text.startsWith("unix:")) return parseUnix(text);
@@ -153,7 +153,7 @@ function covers(wildcard: string, host: string): boolean {
 
 /**
  * Registered addresses: IPv4 and IPv6, single ones and CIDRs.
- * @throws RefusedValue
+ * @throws InvalidValue
  */
 export function parseEgressIps(text: string): Network[] {
   return parseList(
@@ -170,7 +170,7 @@ export function parseEgressIps(text: string): Network[] {
 /**
  * URLs of servers that answer with the caller's address. Two on one server are refused: they
  * would be one witness that is counted twice. No value is shown: a query may hold a key.
- * @throws RefusedValue
+ * @throws InvalidValue
  */
 export function parseCheckUrls(text: string): CheckUrl[] {
   const urls = parseList(text, parseCheckUrl);
@@ -215,7 +215,7 @@ function parseCheckUrl(text: string): CheckUrl {
 
 /**
  * An address of this machine to leave from. Whether it has it is found out at start.
- * @throws RefusedValue
+ * @throws InvalidValue
  */
 export function parseEgressAddress(text: string): string {
   const { address, wrong } = parseLocalAddress(text);
@@ -223,7 +223,7 @@ export function parseEgressAddress(text: string): string {
   return address;
 }
 
-/** @throws RefusedValue that quotes nothing: the value may hold a password */
+/** @throws InvalidValue that quotes nothing: the value may hold a password */
 export function parseEgressProxy(text: string): EgressProxy {
   const { proxy, wrong } = parseProxyUrl(withoutLineEnd(text));
   if (proxy === undefined) throw new InvalidValue(wrong);
@@ -237,7 +237,7 @@ const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
  * Further operations that apps may call: comma list of `METHOD /path/{param}`. A path is
  * read by the same function that the table of operations reads it by; what a `{param}` may
  * stand for is judged with each request.
- * @throws RefusedValue
+ * @throws InvalidValue
  */
 export function parseOperations(text: string): Operation[] {
   return parseList(text, parseOperation, whatMatches);

@@ -1,5 +1,6 @@
 import { CommandError } from "../errors.ts";
 import { durationUnits, readQuantity } from "../lib/duration.ts";
+import type { LogLevel } from "../observe/log.ts";
 import type { DayWindow } from "../renewal/schedule.ts";
 
 /**
@@ -13,7 +14,7 @@ export function required<T>(value: T | undefined): T {
 
 /** A value that a variable can't have. The message goes on from the variable's name, and never holds a secret. */
 export class InvalidValue extends Error {
-  override readonly name = "RefusedValue";
+  override readonly name = "InvalidValue";
 }
 
 const shortAndPrintable = /^[\x20-\x7e]{1,40}$/;
@@ -37,7 +38,7 @@ export interface ConfigProblem {
 }
 
 /** All problems in one failure (exit 78), one a line. */
-export function configurationError(problems: readonly ConfigProblem[]): CommandError {
+export function configError(problems: readonly ConfigProblem[]): CommandError {
   const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
   const lines = problems.map(
     ({ variable, wrong, example }) => `  ${variable}: ${wrong}. Example: ${example}`,
@@ -51,7 +52,7 @@ const around = /^[ \t\r\n]+|[ \t\r\n]+$/g;
 /**
  * Reads a comma list, each entry by `parse`.
  * @param keyOf tells entries apart; two that are the same are refused. Without it nothing is compared.
- * @throws RefusedValue that tells of every bad entry, by its place. A comma too many is one: it is mostly an entry that was lost
+ * @throws InvalidValue that tells of every bad entry, by its place. A comma too many is one: it is mostly an entry that was lost
  */
 export function parseList<T>(text: string, parse: (entry: string) => T, keyOf?: (value: T) => string): T[] {
   const entries = text.split(",").map((entry) => entry.replace(around, ""));
@@ -165,13 +166,13 @@ export function formatDuration(ms: number): string {
   return `${ms}ms`;
 }
 
-/** @throws RefusedValue */
+/** @throws InvalidValue */
 export function parseRole(text: string): "proxy" | "rotator" | "all" {
   if (text === "proxy" || text === "rotator" || text === "all") return text;
   throw new InvalidValue(`${quote(text)} is not a role (proxy, rotator, all)`);
 }
 
-/** @throws RefusedValue */
+/** @throws InvalidValue */
 export function parseRenew(text: string): "auto" | "manual" {
   if (text === "auto" || text === "manual") return text;
   throw new InvalidValue(`${quote(text)} is neither auto nor manual`);
@@ -179,7 +180,7 @@ export function parseRenew(text: string): "auto" | "manual" {
 
 /**
  * The name that a token is asked for with.
- * @throws RefusedValue
+ * @throws InvalidValue
  */
 export function parseTokenName(text: string): string {
   if (!/^[\x20-\x7e]{1,255}$/.test(text)) {
@@ -194,7 +195,7 @@ const mostDays = 3650;
 
 /**
  * A number of days.
- * @throws RefusedValue
+ * @throws InvalidValue
  */
 export function parseDays(text: string): number {
   if (!/^\d+$/.test(text))
@@ -206,7 +207,7 @@ export function parseDays(text: string): number {
 
 /**
  * A part of a whole: above 0, and 1 at most.
- * @throws RefusedValue
+ * @throws InvalidValue
  */
 export function parseFraction(text: string): number {
   // Written out, as people write it: `Number` would take `1e-1`, `0x1` and an empty text as well.
@@ -220,7 +221,7 @@ const hourMs = 60 * minuteMs;
 
 /**
  * Hours of the day in UTC: `01:00-04:00`; `22:00-02:00` goes over midnight.
- * @throws RefusedValue
+ * @throws InvalidValue
  */
 export function parseDayWindow(text: string): DayWindow {
   const [, from, to] = /^(\d\d:\d\d)-(\d\d:\d\d)$/.exec(text) ?? [];
@@ -244,11 +245,22 @@ function parseTimeOfDay(text: string): number {
 
 /**
  * The made-up reference that probes ask for: it stands in a path as it is.
- * @throws RefusedValue
+ * @throws InvalidValue
  */
 export function parseReference(text: string): string {
   if (!/^[A-Za-z0-9._~-]{1,128}$/.test(text) || text === "." || text === "..") {
     throw new InvalidValue(`${quote(text)} is not 1 to 128 of A-Z a-z 0-9 - . _ ~ (and not . or .. alone)`);
   }
   return text;
+}
+
+/** pino's, the lowest first. */
+export const logLevels: readonly LogLevel[] = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
+
+/** @throws InvalidValue */
+export function parseLogLevel(text: string): LogLevel {
+  const level = logLevels.find((known) => known === text);
+  if (level === undefined)
+    throw new InvalidValue(`${quote(text)} is not a log level (${logLevels.join(", ")})`);
+  return level;
 }

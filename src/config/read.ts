@@ -1,7 +1,8 @@
 import { type CleanedEnv, type CleanedEnvAccessors, customCleanEnv } from "envalid";
 
+import { nearestName } from "../lib/nearest-name.ts";
 import { type ConfigProblem, InvalidValue } from "./parse.ts";
-import { isVariableName, variableFacts, type VariableName, variableNames, variables } from "./variables.ts";
+import { isVariableName, rowOf, textOf, type VariableName, variableNames, variables } from "./variables.ts";
 
 /**
  * Names that Kubernetes puts into every container for a Service called `presto` or
@@ -11,18 +12,18 @@ const serviceName =
   /^PRESTO_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
 
 /** Names in the environment that this version does not know. Their values are never looked at. */
-export function findUnknownNames(env: NodeJS.ProcessEnv): ConfigProblem[] {
+export function findUnknownVariables(env: NodeJS.ProcessEnv): ConfigProblem[] {
   return Object.keys(env)
     .filter((name) => name.startsWith("PRESTO_") && !isVariableName(name) && !serviceName.test(name))
-    .map(unknownName);
+    .map(unknownVariable);
 }
 
 /** Names come from the environment as well: some would garble a terminal, or take long to compare. */
 const longestName = 80;
 
-function unknownName(name: string): ConfigProblem {
+function unknownVariable(name: string): ConfigProblem {
   const start = name.slice(0, longestName);
-  const nearest = nearestName(start);
+  const nearest = nearestName(start, variableNames, Infinity) ?? "PRESTO_URL";
   return {
     variable: /^[A-Za-z0-9_]+$/.test(name) && name === start ? name : JSON.stringify(start),
     wrong: `there is no such variable; the nearest known one is ${nearest}`,
@@ -30,25 +31,7 @@ function unknownName(name: string): ConfigProblem {
   };
 }
 
-function nearestName(name: string): VariableName {
-  return variableNames.reduce((best, known) => (distance(name, known) < distance(name, best) ? known : best));
-}
-
-/** Levenshtein's: how many letters to add, drop or change. */
-function distance(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (let i = 0; i < one.length; i++) {
-    const next = [i + 1];
-    for (let j = 0; j < other.length; j++) {
-      const changed = (row[j] ?? 0) + (one[i] === other[j] ? 0 : 1);
-      next.push(Math.min(changed, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[other.length] ?? 0;
-}
-
-/** Each variable's parsed value; undefined where it has none, or a refused one. */
+/** Each variable's parsed value, or that of its default; undefined where it has neither, or a refused one. */
 export type Values = Omit<CleanedEnv<typeof variables>, keyof CleanedEnvAccessors>;
 
 export interface ReadVariables {
@@ -60,18 +43,8 @@ export interface ReadVariables {
 
 /** Checks each variable by itself. Never throws for what a user wrote. */
 export function readVariables(env: NodeJS.ProcessEnv): ReadVariables {
-  const texts: Partial<Record<VariableName, string>> = {};
-  const given = new Set<VariableName>();
-  for (const name of variableNames) {
-    const text = env[name];
-    const fallback = variableFacts(name).fallback;
-    if (text !== undefined && text !== "") {
-      texts[name] = text;
-      given.add(name);
-    } else if (fallback !== undefined) {
-      texts[name] = fallback;
-    }
-  }
+  const given = new Set(variableNames.filter((name) => (env[name] ?? "") !== ""));
+  const texts = Object.fromEntries(variableNames.map((name) => [name, textOf(name, env)]));
   const problems: ConfigProblem[] = [];
   const values = customCleanEnv(texts, variables, (cleaned) => cleaned, {
     reporter: ({ errors }) => {
@@ -92,5 +65,5 @@ export function problem(variable: VariableName, wrong: string): ConfigProblem {
 
 /** `NAME=value`, as a message shows it. */
 export function exampleOf(name: VariableName): string {
-  return `${name}=${variableFacts(name).example}`;
+  return `${name}=${rowOf(name).example}`;
 }

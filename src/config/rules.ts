@@ -4,25 +4,56 @@ import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
 import { filesOf } from "../store/file/file.ts";
 import { isLocalAddress, isSameAddress } from "./parse-addresses.ts";
 import { type ConfigProblem, formatDuration } from "./parse.ts";
-import { type ReadVariables, problem } from "./read.ts";
-import type { VariableName } from "./variables.ts";
+import { problem, type ReadVariables } from "./read.ts";
+import { rowOf, secretForms, type VariableName, variableNames } from "./variables.ts";
 
-// Rules between variables. A variable that was refused by itself has no value here, and is
-// not told a second time; what can be judged without it is judged.
+/** What a configuration is read for. Each reading asks for a part of the rules. */
+export type Purpose = "start" | "read-store" | "write-store" | "write-credentials";
+
+/**
+ * A rule between variables. One that was refused by itself has no value here, and is not told a
+ * second time; what can be judged without it is judged.
+ */
+interface Rule {
+  readonly find: (read: ReadVariables, purpose: Purpose) => ConfigProblem[];
+  /** Every purpose unless given. */
+  readonly only?: readonly Purpose[];
+}
+
+/** What the rules find against a configuration, in the order in which they stand in the table below. */
+export function checkRules(read: ReadVariables, purpose: Purpose): ConfigProblem[] {
+  return rules.flatMap(({ find, only }) =>
+    only === undefined || only.includes(purpose) ? find(read, purpose) : [],
+  );
+}
+
+const rules: readonly Rule[] = [
+  { find: urlRules, only: ["start"] },
+  { find: proxyRules },
+  { find: issuerRules, only: ["start"] },
+  { find: formRules },
+  // A token can't be written to `env:`, and whoever tries is told so instead.
+  { find: tokenRules, only: ["start", "read-store"] },
+  { find: storeRules },
+  { find: credentialRules },
+  { find: trustRules },
+  { find: listenRules, only: ["start"] },
+  { find: timeRules, only: ["start"] },
+];
 
 /** The upstream must be named. */
-export function urlRules(clean: ReadVariables): ConfigProblem[] {
-  return clean.given.has("PRESTO_URL") ? [] : [problem("PRESTO_URL", "is required and not set")];
+function urlRules(read: ReadVariables): ConfigProblem[] {
+  return read.given.has("PRESTO_URL") ? [] : [problem("PRESTO_URL", "is required and not set")];
 }
 
 /** Trusting one file alone needs the file. */
-export function trustRules({ values, given }: ReadVariables): ConfigProblem[] {
+function trustRules({ values, given }: ReadVariables): ConfigProblem[] {
   if (values.PRESTO_CA_ONLY !== true || given.has("PRESTO_CA_FILE")) return [];
   return [problem("PRESTO_CA_FILE", "PRESTO_CA_ONLY is yes, and this is not set; nobody could be trusted")];
 }
 
 /** Who can reach what, and no address twice. A role that serves nothing does not bind PRESTO_LISTEN. */
-export function listenRules({ values }: ReadVariables): ConfigProblem[] {
+function listenRules({ values }: ReadVariables): ConfigProblem[] {
   const control = values.PRESTO_CONTROL_LISTEN;
   const listeners: readonly (readonly [VariableName, readonly ListenAddress[]])[] = [
     ["PRESTO_LISTEN", values.PRESTO_ROLE === "rotator" ? [] : (values.PRESTO_LISTEN ?? [])],
@@ -66,7 +97,7 @@ function twice(
 }
 
 /** Waits that must fit into one another. */
-export function timeRules({ values }: ReadVariables): ConfigProblem[] {
+function timeRules({ values }: ReadVariables): ConfigProblem[] {
   const {
     PRESTO_TIMEOUT: timeout,
     PRESTO_HOLD_MAX: hold,
@@ -93,16 +124,20 @@ export function timeRules({ values }: ReadVariables): ConfigProblem[] {
   return problems;
 }
 
+const credentialNames = variableNames.filter((name) => rowOf(name).credential === true);
+
 // What each role must have, and what it must not. A role that was refused is not judged by.
 
 /** Does the role issue tokens? */
-export function issues({ values }: ReadVariables): boolean {
+function issues({ values }: ReadVariables): boolean {
   return values.PRESTO_ROLE === "rotator" || values.PRESTO_ROLE === "all";
 }
 
 /** The role that can't issue holds no credentials: whoever breaks into it can then make no token. */
-export function proxyRules({ values, given }: ReadVariables): ConfigProblem[] {
+function proxyRules({ values, given }: ReadVariables, purpose: Purpose): ConfigProblem[] {
   if (values.PRESTO_ROLE !== "proxy") return [];
+  // Whoever writes credentials by hand need not name a role: only one that is named can forbid them.
+  if (purpose === "write-credentials" && !given.has("PRESTO_ROLE")) return [];
   return credentialNames
     .filter((name) => given.has(name))
     .map((variable) => ({
@@ -113,11 +148,11 @@ export function proxyRules({ values, given }: ReadVariables): ConfigProblem[] {
 }
 
 /** A role that issues needs an account to issue with, and a store that it can write to. */
-export function issuerRules(clean: ReadVariables): ConfigProblem[] {
-  const role = clean.values.PRESTO_ROLE;
-  if (role === undefined || !issues(clean)) return [];
-  const problems = accountRules(clean, role);
-  if (clean.values.PRESTO_STORE?.kind !== "env") return problems;
+function issuerRules(read: ReadVariables): ConfigProblem[] {
+  const role = read.values.PRESTO_ROLE;
+  if (role === undefined || !issues(read)) return [];
+  const problems = accountRules(read, role);
+  if (read.values.PRESTO_STORE?.kind !== "env") return problems;
   return [
     ...problems,
     problem(
@@ -155,32 +190,18 @@ function accountRules({ given }: ReadVariables, role: string): ConfigProblem[] {
 
 // Rules about where secrets come from: the token, the key of what is sealed, the account, the egress proxy.
 
-const twoForms = [
-  ["PRESTO_TOKEN", "PRESTO_TOKEN_FILE"],
-  ["PRESTO_STORE_KEY", "PRESTO_STORE_KEY_FILE"],
-  ["PRESTO_EMAIL", "PRESTO_EMAIL_FILE"],
-  ["PRESTO_PASSWORD", "PRESTO_PASSWORD_FILE"],
-  ["PRESTO_EGRESS_PROXY", "PRESTO_EGRESS_PROXY_FILE"],
-] as const;
-
-/** What only a role that issues tokens may be given. */
-export const credentialNames = [
-  "PRESTO_EMAIL",
-  "PRESTO_EMAIL_FILE",
-  "PRESTO_PASSWORD",
-  "PRESTO_PASSWORD_FILE",
-  "PRESTO_CREDENTIALS",
-] as const;
-
 /** A secret comes by value or by file. */
-export function formRules({ given }: ReadVariables): ConfigProblem[] {
-  return twoForms
+function formRules({ given }: ReadVariables): ConfigProblem[] {
+  return secretForms
     .filter(([byValue, byFile]) => given.has(byValue) && given.has(byFile))
     .map(([byValue, byFile]) => problem(byFile, `is given beside ${byValue}; only one of the two can be`));
 }
 
 /** A token by `env:` must be given. */
-export function tokenRules({ values, given }: ReadVariables): ConfigProblem[] {
+function tokenRules(read: ReadVariables, purpose: Purpose): ConfigProblem[] {
+  const { values, given } = read;
+  // A role that issues can't start with env: at all, and has been told so.
+  if (purpose === "start" && issues(read)) return [];
   if (values.PRESTO_STORE?.kind !== "env" || given.has("PRESTO_TOKEN") || given.has("PRESTO_TOKEN_FILE")) {
     return [];
   }
@@ -193,12 +214,12 @@ export function tokenRules({ values, given }: ReadVariables): ConfigProblem[] {
 }
 
 /** A sealed store needs its key. */
-export function storeRules({ values, given }: ReadVariables): ConfigProblem[] {
+function storeRules({ values, given }: ReadVariables): ConfigProblem[] {
   return values.PRESTO_STORE?.kind === "file" ? keyRules(given, "PRESTO_STORE") : [];
 }
 
 /** Where credentials may lie, and that they are not there twice. */
-export function credentialRules({ values, given }: ReadVariables): ConfigProblem[] {
+function credentialRules({ values, given }: ReadVariables): ConfigProblem[] {
   const address = values.PRESTO_CREDENTIALS;
   const problems: ConfigProblem[] = [];
   if (given.has("PRESTO_CREDENTIALS")) {

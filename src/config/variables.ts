@@ -1,279 +1,383 @@
-import type { ExactValidator, OptionalValidatorSpec } from "envalid";
+import { makeExactValidator, type OptionalValidatorSpec } from "envalid";
 
-import * as valid from "./validators.ts";
-
-/** What is known of a variable besides how it is checked. The README's table is made from it. */
-export interface VariableFacts {
-  /** Value used where none is given, as a user would write it. */
-  readonly fallback?: string;
-  /** For the table, where the fallback is not one fixed value. */
-  readonly fallbackNote?: string;
-  /** A value that would do, as a user would write it. */
-  readonly example: string;
-  /** One sentence or two in Markdown. */
-  readonly meaning: string;
-  /** Its value is never shown. */
-  readonly secret?: true;
-}
+import { listenerVariables } from "./load-listeners.ts";
+import {
+  parseCheckUrls,
+  parseEgressAddress,
+  parseEgressIps,
+  parseEgressProxy,
+  parseHosts,
+  parseListenAddresses,
+  parseOperations,
+  parseOrigin,
+} from "./parse-addresses.ts";
+import {
+  parseCredentialAddress,
+  parseEmail,
+  parseKeys,
+  parsePassword,
+  parsePath,
+  parsePins,
+  parseStoreAddress,
+  parseToken,
+} from "./parse-secrets.ts";
+import {
+  formatDuration,
+  InvalidValue,
+  parseCount,
+  parseCountOrZero,
+  parseDays,
+  parseDayWindow,
+  parseDuration,
+  parseDurationOrZero,
+  parseFraction,
+  parseLogLevel,
+  parseReference,
+  parseRenew,
+  parseRole,
+  parseSize,
+  parseTokenName,
+  parseYesNo,
+} from "./parse.ts";
+import type { VariableRow } from "./variable.ts";
 
 /**
- * A row of the table is an envalid spec that knows a little more. All rows are optional to
- * envalid: fallbacks are texts and go through the same check as what a user gives, and
- * what must be there depends on other variables (rules.ts).
+ * Makes a row an envalid spec, which is where the types of all values come from. To envalid every
+ * row is optional: a default is a text that goes through the same check as what a user gives,
+ * and what must be there depends on other variables (rules.ts).
  */
-export function variable<T>(
-  validator: ExactValidator<T>,
-  facts: VariableFacts,
-): OptionalValidatorSpec<T> & VariableFacts {
-  return Object.assign(validator({ default: undefined }), facts);
+function variable<T>(row: VariableRow<T>): OptionalValidatorSpec<T> & VariableRow<T> {
+  return { ...makeExactValidator(row.parse)({ default: undefined }), ...row };
 }
 
 /** Whether this process issues, where the token and the account's credentials live, and when a token is renewed. */
 export const tokenVariables = {
-  PRESTO_ROLE: variable(valid.role, {
+  PRESTO_ROLE: variable({
+    parse: parseRole,
     fallback: "proxy",
     example: "all",
     meaning:
       "`proxy`: serves calls, cannot issue tokens, and refuses to hold the account's credentials. `rotator`: issues and renews the token, serves no calls. `all`: does both.",
   }),
-  PRESTO_STORE: variable(valid.storeAddress, {
+  PRESTO_STORE: variable({
+    parse: parseStoreAddress,
     fallback: "env:",
     example: "file:/var/lib/presto/token",
     meaning:
       "Where the token lives: `env:` (in `PRESTO_TOKEN` or `PRESTO_TOKEN_FILE`) or `file:/path` (a sealed file: needed by the roles that issue, which fill it; for `proxy` it is filled by another process on this host, or by `presto-sidecar token import`).",
   }),
-  PRESTO_TOKEN: variable(valid.token, {
+  PRESTO_TOKEN: variable({
+    parse: parseToken,
     secret: true,
     example: "the-token-as-presto-gave-it",
     meaning: "The token itself, for `env:`.",
   }),
-  PRESTO_TOKEN_FILE: variable(valid.path, {
+  PRESTO_TOKEN_FILE: variable({
+    parse: parsePath,
     example: "/run/secrets/presto/token",
     meaning: "A file that holds the token, for `env:`; read again when it changes.",
   }),
-  PRESTO_STORE_KEY: variable(valid.storeKeys, {
+  PRESTO_STORE_KEY: variable({
+    parse: parseKeys,
     secret: true,
     example: "$(presto-sidecar keygen)",
     meaning:
       "Base64 of 32 bytes (`presto-sidecar keygen`), several separated by commas: the first seals, all open. Needed by `file:`, of `PRESTO_STORE` and of `PRESTO_CREDENTIALS`.",
   }),
-  PRESTO_STORE_KEY_FILE: variable(valid.path, {
+  PRESTO_STORE_KEY_FILE: variable({
+    parse: parsePath,
     example: "/run/secrets/presto/store-key",
     meaning: "A file that holds the same; read again when it changes.",
   }),
-  PRESTO_EMAIL: variable(valid.email, {
+  PRESTO_EMAIL: variable({
+    parse: parseEmail,
+    credential: true,
     secret: true,
     example: "sidecar@institution.example",
     meaning: "E-mail address of the account, for roles that issue.",
   }),
-  PRESTO_EMAIL_FILE: variable(valid.path, {
+  PRESTO_EMAIL_FILE: variable({
+    parse: parsePath,
+    credential: true,
     example: "/run/secrets/presto/email",
     meaning: "A file that holds the same; read again when it changes.",
   }),
-  PRESTO_PASSWORD: variable(valid.password, {
+  PRESTO_PASSWORD: variable({
+    parse: parsePassword,
+    credential: true,
     secret: true,
     example: "the-password-of-the-account",
     meaning: "Password of the account, for roles that issue.",
   }),
-  PRESTO_PASSWORD_FILE: variable(valid.path, {
+  PRESTO_PASSWORD_FILE: variable({
+    parse: parsePath,
+    credential: true,
     example: "/run/secrets/presto/password",
     meaning: "A file that holds the same (UTF-8); read again when it changes.",
   }),
-  PRESTO_CREDENTIALS: variable(valid.credentialAddress, {
+  PRESTO_CREDENTIALS: variable({
+    parse: parseCredentialAddress,
+    credential: true,
     example: "file:/var/lib/presto/credentials",
     meaning:
       "`file:/path`: a sealed file that holds e-mail and password, instead of the four above; filled by `presto-sidecar credentials import`, and the only form that `presto-sidecar password reset` can write to.",
   }),
-  PRESTO_TOKEN_NAME: variable(valid.tokenName, {
+  PRESTO_TOKEN_NAME: variable({
+    parse: parseTokenName,
     fallback: "presto-sidecar",
     example: "presto-sidecar",
     meaning: "Name that a token is asked for with: 1 to 255 characters of visible ASCII.",
+    onlyFor: "issuing",
   }),
-  PRESTO_TOKEN_DAYS: variable(valid.days, {
+  PRESTO_TOKEN_DAYS: variable({
+    parse: parseDays,
     fallback: "90",
     example: "30",
     meaning: "Days of life that a token is asked for with, 1 to 3650; rounded up to the next 00:00 UTC.",
+    onlyFor: "issuing",
   }),
-  PRESTO_RENEW: variable(valid.renew, {
+  PRESTO_RENEW: variable({
+    parse: parseRenew,
     fallback: "auto",
     example: "manual",
     meaning:
       "`manual`: never issues by itself, only when a person asks for it (a change freeze, a stand-by site).",
+    onlyFor: "issuing",
   }),
-  PRESTO_RENEW_AT: variable(valid.fraction, {
+  PRESTO_RENEW_AT: variable({
+    parse: parseFraction,
     fallback: "0.67",
     example: "0.5",
     meaning: "Fraction of a token's life after which it is renewed, with jitter; above 0, at most 1.",
+    onlyFor: "issuing",
   }),
-  PRESTO_RENEW_WINDOW: variable(valid.dayWindow, {
+  PRESTO_RENEW_WINDOW: variable({
+    parse: parseDayWindow,
     fallbackNote: "any time",
     example: "01:00-04:00",
     meaning:
       "Hours of the day (UTC) in which a token is renewed by plan, unless it would die before they come; `22:00-02:00` goes over midnight.",
+    onlyFor: "issuing",
   }),
 };
 
 /** How calls leave this machine. */
 export const egressVariables = {
-  PRESTO_EGRESS_ADDRESS: variable(valid.egressAddress, {
+  PRESTO_EGRESS_ADDRESS: variable({
+    parse: parseEgressAddress,
     example: "203.0.113.7",
     meaning:
       "Address of this machine to leave from, IPv4 or IPv6 (a link-local one with its interface: `fe80::1%eth0`). One that the machine does not have stops the start.",
   }),
-  PRESTO_EGRESS_PROXY: variable(valid.egressProxy, {
+  PRESTO_EGRESS_PROXY: variable({
+    parse: parseEgressProxy,
     secret: true,
     example: "http://user:password@gateway.example:3128",
     meaning:
       "Egress proxy: `http://[user:password@]host:port` (CONNECT), the same with `https://` (CONNECT, over TLS to the proxy), or with `socks5://` (names are resolved by the proxy). The port must be written; user and password are percent-encoded. TLS to Presto goes end to end through it.",
+    chart: "env",
+    // Without user and password: a secret is never a plain value of a chart.
+    chartPattern: "^(https?|socks5)://[^@/?#]+:[0-9]+$",
   }),
-  PRESTO_EGRESS_PROXY_FILE: variable(valid.path, {
+  PRESTO_EGRESS_PROXY_FILE: variable({
+    parse: parsePath,
     example: "/run/secrets/presto/egress-proxy",
     meaning: "A file that holds the same; read again when it changes.",
   }),
-  PRESTO_EGRESS_IPS: variable(valid.egressIps, {
+  PRESTO_EGRESS_IPS: variable({
+    parse: parseEgressIps,
     example: "203.0.113.7,2001:db8:7::/64",
     meaning:
       "Comma list of the addresses or CIDRs that are registered with Presto. What `PRESTO_EGRESS_CHECK_URL` answers is compared with them; calls that would leave from another address are kept back.",
+    chart: "env",
   }),
-  PRESTO_EGRESS_CHECK_URL: variable(valid.checkUrls, {
+  PRESTO_EGRESS_CHECK_URL: variable({
+    parse: parseCheckUrls,
     example: "https://ip.example.com/,https://address.example.org/json",
     meaning:
       "Comma list of `https` URLs that answer with the caller's address, as plain text or as JSON with `ip`. They are asked over the same way out as Presto, without a token; redirects are not followed. Calls are kept back when two of them see an address that is not in `PRESTO_EGRESS_IPS`, or when one does and Presto turns calls away; give two of different owners. Without it nothing is ever kept back.",
+    chart: "env",
   }),
 };
 
+/** Longer than a renewal takes, and short enough that a caller still gets its answer. */
+const holdMaxMs = 5000;
+
 /** How long things may take. */
 export const timeVariables = {
-  PRESTO_TIMEOUT: variable(valid.duration, {
+  PRESTO_TIMEOUT: variable({
+    parse: parseDuration,
     fallback: "20s",
     example: "10s",
     meaning:
       "The whole exchange as the caller sees it: from the request's head to the reply's last byte, with every wait in between.",
+    chart: "env",
   }),
-  PRESTO_CONNECT_TIMEOUT: variable(valid.duration, {
+  PRESTO_CONNECT_TIMEOUT: variable({
+    parse: parseDuration,
     fallback: "5s",
     example: "3s",
     meaning: "Connecting to Presto: TCP and TLS together.",
+    chart: "env",
   }),
-  PRESTO_HOLD_MAX: variable(valid.durationOrZero, {
-    fallbackNote: "`5s`, or half of `PRESTO_TIMEOUT` if that is less",
+  PRESTO_HOLD_MAX: variable({
+    parse: parseDurationOrZero,
+    derived: {
+      from: "PRESTO_TIMEOUT",
+      derive: (timeout) => formatDuration(Math.min(holdMaxMs, Math.floor(parseDuration(timeout) / 2))),
+      note: "`5s`, or half of `PRESTO_TIMEOUT` if that is less",
+    },
     example: "5s",
     meaning:
       "Longest that a new call is held because a renewal is under way; then it is sent with the token in hand.",
+    onlyFor: "serving",
+    chart: "env",
   }),
-  PRESTO_PROBE_EVERY: variable(valid.duration, {
+  PRESTO_PROBE_EVERY: variable({
+    parse: parseDuration,
     fallback: "60s",
     example: "30s",
     meaning: "How often a role that issues makes sure that the stored token lives.",
+    onlyFor: "issuing",
   }),
-  PRESTO_PROBE_REFERENCE: variable(valid.reference, {
+  PRESTO_PROBE_REFERENCE: variable({
+    parse: parseReference,
     fallback: "TRX000000000",
     example: "TRX000000000",
     meaning:
       "Made-up transaction reference that is asked for to see whether a token lives: 1 to 128 of `A-Za-z0-9-._~`. No transaction of yours may have it.",
+    chart: "env",
   }),
-  PRESTO_SETTLE: variable(valid.durationOrZero, {
+  PRESTO_SETTLE: variable({
+    parse: parseDurationOrZero,
     fallback: "90s",
     example: "2m",
     meaning:
       "Longest time that Presto, or a gateway before it, may still execute a call whose client is gone: so long nothing is issued after a call whose end is not known.",
+    onlyFor: "issuing",
   }),
-  PRESTO_DRAIN_MIN: variable(valid.durationOrZero, {
+  PRESTO_DRAIN_MIN: variable({
+    parse: parseDurationOrZero,
     fallback: "0s",
     example: "5s",
     meaning: "After SIGTERM: keep accepting calls for so long.",
+    chart: "env",
   }),
-  PRESTO_DRAIN_MAX: variable(valid.durationOrZero, {
+  PRESTO_DRAIN_MAX: variable({
+    parse: parseDurationOrZero,
     fallback: "25s",
     example: "25s",
     meaning:
       "After SIGTERM: finish what is in flight, a renewal too, within this, `PRESTO_DRAIN_MIN` included; then cut it off.",
+    chart: "env",
   }),
 };
 
 /** Every variable of this version, in the order in which they are told. */
 export const variables = {
-  PRESTO_URL: variable(valid.origin, {
+  PRESTO_URL: variable({
+    parse: parseOrigin,
     fallbackNote: "required",
     example: "https://institutions.example.com",
     meaning:
       "Origin of the API: `https://`, no path. Port 443 only; another port only on a loopback host (the sandbox).",
+    chart: "url",
   }),
-  PRESTO_LISTEN: variable(valid.listenAddresses, {
+  PRESTO_LISTEN: variable({
+    parse: parseListenAddresses,
     fallback: "127.0.0.1:7380",
     example: "127.0.0.1:7380,unix:/run/presto/proxy.sock?mode=0660",
     meaning:
       "Where apps call: comma list of `host:port`, `[::1]:port`, `unix:/path`, `unix:/path?mode=0660` (0600 unless given; never for others). Loopback or Unix sockets only. `localhost` means `127.0.0.1`; port 0 is any free port.",
+    onlyFor: "serving",
   }),
-  PRESTO_HOSTS: variable(valid.hosts, {
+  PRESTO_HOSTS: variable({
+    parse: parseHosts,
     example: "presto,presto.internal",
     meaning:
       "Comma list of further names accepted in `Host`, without a port (for an app in another container that calls by a service name). `localhost`, loopback addresses and the name of `PRESTO_URL` are always accepted.",
+    onlyFor: "serving",
+    chart: "env",
   }),
-  PRESTO_UNSAFE_LISTEN_ANYWHERE: variable(valid.yesNo, {
+  PRESTO_UNSAFE_LISTEN_ANYWHERE: variable({
+    parse: parseYesNo,
     fallback: "no",
     example: "no",
     meaning:
       "`yes`: `PRESTO_LISTEN` may name any address. Whoever reaches it can then spend the institution's money.",
+    onlyFor: "serving",
   }),
-  PRESTO_ADMIN_LISTEN: variable(valid.listenAddress, {
-    fallback: "127.0.0.1:7381",
-    example: "0.0.0.0:7381",
-    meaning: "Health, metrics and status page. It holds no secret, so any address may be named.",
-  }),
-  PRESTO_CONTROL_LISTEN: variable(valid.listenAddressOrOff, {
-    fallback: "127.0.0.1:7382",
-    example: "unix:/run/presto/control.sock",
-    meaning:
-      "Verbs that act (renew, reload, drain, quit). Loopback or a Unix socket only, without exception; `off` turns it off. Who reaches it may renew the token and stop the sidecar: where others share the loopback (a pod), use a Unix socket of the sidecar's own, or `off`.",
-  }),
+  PRESTO_ADMIN_LISTEN: variable(listenerVariables.PRESTO_ADMIN_LISTEN),
+  PRESTO_CONTROL_LISTEN: variable(listenerVariables.PRESTO_CONTROL_LISTEN),
   ...tokenVariables,
-  PRESTO_CA_FILE: variable(valid.path, {
+  PRESTO_CA_FILE: variable({
+    parse: parsePath,
     example: "/etc/presto/ca.pem",
     meaning:
       "CA certificates (PEM) to trust beside Node's bundled list. Nothing else in the environment adds to that list. Read again when it changes.",
   }),
-  PRESTO_CA_ONLY: variable(valid.yesNo, {
+  PRESTO_CA_ONLY: variable({
+    parse: parseYesNo,
     fallback: "no",
     example: "yes",
     meaning: "`yes`: trust `PRESTO_CA_FILE` alone.",
+    chart: "env",
   }),
-  PRESTO_TLS_PINS: variable(valid.pins, {
+  PRESTO_TLS_PINS: variable({
+    parse: parsePins,
     example: "sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
     meaning:
       "Comma list of `sha256/BASE64` pins of the public key (SPKI) in the leaf certificate of `PRESTO_URL`; one must match.",
+    chart: "env",
   }),
   ...egressVariables,
-  PRESTO_OPERATIONS: variable(valid.operations, {
+  PRESTO_OPERATIONS: variable({
+    parse: parseOperations,
     example: "GET /api/institutions/v1/statements/{id}",
     meaning:
       "Comma list of operations that apps may call besides the three wallet calls: `METHOD /path/{param}`, no wildcards. `auth/*` stays closed whatever is listed. Any but a `GET` counts as one that moves money.",
+    onlyFor: "serving",
+    chart: "env",
   }),
-  PRESTO_MAX_BODY: variable(valid.size, {
+  PRESTO_MAX_BODY: variable({
+    parse: parseSize,
     fallback: "1MiB",
     example: "256KiB",
     meaning: "Largest request body.",
+    onlyFor: "serving",
+    chart: "env",
   }),
-  PRESTO_MAX_IN_FLIGHT: variable(valid.count, {
+  PRESTO_MAX_IN_FLIGHT: variable({
+    parse: parseCount,
     fallback: "256",
     example: "64",
     meaning: "Most calls being sent at one time.",
+    onlyFor: "serving",
+    chart: "env",
   }),
-  PRESTO_MAX_QUEUE: variable(valid.countOrZero, {
+  PRESTO_MAX_QUEUE: variable({
+    parse: parseCountOrZero,
     fallback: "1024",
     example: "256",
     meaning: "Most calls waiting at one time, held ones included.",
+    onlyFor: "serving",
+    chart: "env",
   }),
-  PRESTO_MAX_BUFFERED: variable(valid.size, {
+  PRESTO_MAX_BUFFERED: variable({
+    parse: parseSize,
     fallback: "64MiB",
     example: "32MiB",
     meaning: "Most bytes of all bodies and replies in memory.",
+    onlyFor: "serving",
+    chart: "env",
   }),
   ...timeVariables,
-  PRESTO_LOG_LEVEL: variable(valid.logLevel, {
+  PRESTO_LOG_LEVEL: variable({
+    parse: parseLogLevel,
     fallback: "info",
     example: "debug",
     meaning: "`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.",
+    chart: "env",
   }),
 };
 
@@ -286,6 +390,34 @@ export function isVariableName(name: string): name is VariableName {
 export const variableNames: readonly VariableName[] = Object.keys(variables).filter(isVariableName);
 
 /** A row as data, whatever type its value has. */
-export function variableFacts(name: VariableName): VariableFacts {
+export function rowOf(name: VariableName): VariableRow<unknown> {
   return variables[name];
 }
+
+/**
+ * What a variable says, as a user would write it: its text in the environment, or its default.
+ * An empty one counts as not given: manifests write `NAME=` for "none".
+ * @returns undefined where it has neither, or a default that comes from a refused text
+ */
+export function textOf(name: VariableName, env: NodeJS.ProcessEnv): string | undefined {
+  const text = env[name];
+  if (text !== undefined && text !== "") return text;
+  const { fallback, derived } = rowOf(name);
+  if (derived === undefined) return fallback;
+  if (!isVariableName(derived.from))
+    throw new TypeError(`${name} has its default from ${derived.from}, which is no variable`);
+  const from = textOf(derived.from, env);
+  try {
+    return from === undefined ? undefined : derived.derive(from);
+  } catch (error) {
+    if (error instanceof InvalidValue) return undefined;
+    throw error;
+  }
+}
+
+/** The two forms of each secret: by value, and by the path of a file. */
+export const secretForms: readonly (readonly [byValue: VariableName, byFile: VariableName])[] =
+  variableNames.flatMap((name) => {
+    const byFile = `${name}_FILE`;
+    return isVariableName(byFile) ? [[name, byFile] as const] : [];
+  });

@@ -1,20 +1,20 @@
 import { formatListenAddress } from "../listen/address.ts";
 import { isLocalAddress } from "./parse-addresses.ts";
 import type { ReadVariables, Values } from "./read.ts";
-import type { VariableName } from "./variables.ts";
+import { rowOf, type VariableName, variableNames } from "./variables.ts";
 
 /** Sentences about what is allowed but odd. */
 export function warnings({ values, given }: ReadVariables): string[] {
   return [
-    ...(values.PRESTO_ROLE === "rotator" ? [] : servingOddities(values)),
-    ...(values.PRESTO_ROLE === "proxy" ? [] : issuingOddities(values, given)),
-    ...egressOddities(values),
+    ...(values.PRESTO_ROLE === "rotator" ? [] : servingWarnings(values)),
+    ...(values.PRESTO_ROLE === "proxy" ? [] : issuingWarnings(values, given)),
+    ...egressWarnings(values),
     ...unusedByRole(values, given),
     ...unusedSecrets(values, given),
   ];
 }
 
-function servingOddities(values: Values): string[] {
+function servingWarnings(values: Values): string[] {
   const warnings: string[] = [];
   const {
     PRESTO_TIMEOUT: timeout,
@@ -41,7 +41,7 @@ function servingOddities(values: Values): string[] {
   return warnings;
 }
 
-function egressOddities(values: Values): string[] {
+function egressWarnings(values: Values): string[] {
   const { PRESTO_EGRESS_IPS: ips, PRESTO_EGRESS_CHECK_URL: urls } = values;
   if (ips !== undefined && urls === undefined) {
     return [
@@ -51,7 +51,7 @@ function egressOddities(values: Values): string[] {
   return [];
 }
 
-function issuingOddities(values: Values, given: ReadonlySet<VariableName>): string[] {
+function issuingWarnings(values: Values, given: ReadonlySet<VariableName>): string[] {
   const warnings: string[] = [];
   if (values.PRESTO_SETTLE === 0) {
     warnings.push(
@@ -71,35 +71,17 @@ function issuingOddities(values: Values, given: ReadonlySet<VariableName>): stri
 function unusedByRole(values: Values, given: ReadonlySet<VariableName>): string[] {
   const role = values.PRESTO_ROLE;
   if (role === undefined || role === "all") return [];
-  const unused = namesOf(given, role === "proxy" ? ofIssuing : ofServing);
+  const other = role === "proxy" ? "issuing" : "serving";
+  const unused = namesOf(
+    given,
+    variableNames.filter((name) => rowOf(name).onlyFor === other),
+  );
   if (unused === undefined) return [];
   const what = role === "proxy" ? "issues no tokens" : "serves no calls";
   return [
     `${unused} set, but the role ${role} ${what} and does not use ${unused.endsWith("are") ? "them; take them" : "it; take it"} away.`,
   ];
 }
-
-const ofIssuing: readonly VariableName[] = [
-  "PRESTO_TOKEN_NAME",
-  "PRESTO_TOKEN_DAYS",
-  "PRESTO_RENEW",
-  "PRESTO_RENEW_AT",
-  "PRESTO_RENEW_WINDOW",
-  "PRESTO_PROBE_EVERY",
-  "PRESTO_SETTLE",
-];
-
-const ofServing: readonly VariableName[] = [
-  "PRESTO_LISTEN",
-  "PRESTO_HOSTS",
-  "PRESTO_UNSAFE_LISTEN_ANYWHERE",
-  "PRESTO_OPERATIONS",
-  "PRESTO_MAX_BODY",
-  "PRESTO_MAX_IN_FLIGHT",
-  "PRESTO_MAX_QUEUE",
-  "PRESTO_MAX_BUFFERED",
-  "PRESTO_HOLD_MAX",
-];
 
 /** `A is`, `A and B are`, `A, B and C are`; undefined where none was given. */
 function namesOf(given: ReadonlySet<VariableName>, names: readonly VariableName[]): string | undefined {

@@ -3,14 +3,14 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 
 import { loadListeners } from "../../../src/config/load-listeners.ts";
-import { variableFacts } from "../../../src/config/variables.ts";
+import { rowOf } from "../../../src/config/variables.ts";
 import { CommandError } from "../../../src/errors.ts";
 
 describe("the addresses that the looking commands need", () => {
   it("are the table's defaults", () => {
     const { PRESTO_ADMIN_LISTEN, PRESTO_CONTROL_LISTEN } = {
-      PRESTO_ADMIN_LISTEN: variableFacts("PRESTO_ADMIN_LISTEN").fallback,
-      PRESTO_CONTROL_LISTEN: variableFacts("PRESTO_CONTROL_LISTEN").fallback,
+      PRESTO_ADMIN_LISTEN: rowOf("PRESTO_ADMIN_LISTEN").fallback,
+      PRESTO_CONTROL_LISTEN: rowOf("PRESTO_CONTROL_LISTEN").fallback,
     };
     expect(loadListeners({})).toEqual(loadListeners({ PRESTO_ADMIN_LISTEN, PRESTO_CONTROL_LISTEN }));
     expect(loadListeners({ PRESTO_ADMIN_LISTEN: "" })).toEqual(loadListeners({}));

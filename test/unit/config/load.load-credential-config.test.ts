@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 
-import { loadCredentialConfig } from "../../../src/config/load.ts";
+import { loadConfig } from "../../../src/config/load.ts";
 
 const key = Buffer.alloc(32, 7).toString("base64");
 const least = { PRESTO_CREDENTIALS: "file:/c", PRESTO_STORE_KEY: key };
 
 describe("what the commands about the credentials need", () => {
   it("is where they lie, and their key; a store, an upstream and a role may be left open", () => {
-    expect(loadCredentialConfig(least, [])).toMatchObject({
+    expect(loadConfig(least, [], "write-credentials")).toMatchObject({
       credentials: { kind: "file", path: "/c", keys: { kind: "value" } },
       store: undefined,
       upstream: undefined,
@@ -24,7 +24,7 @@ describe("what the commands about the credentials need", () => {
       PRESTO_STORE: "file:/s",
       PRESTO_PROBE_REFERENCE: "none",
     };
-    expect(loadCredentialConfig(env, [])).toMatchObject({
+    expect(loadConfig(env, [], "write-credentials")).toMatchObject({
       store: { kind: "file", path: "/s", keys: { kind: "value" } },
       upstream: { origin: { host: "presto.example" }, connectTimeoutMs: 5_000, timeoutMs: 20_000 },
       probeReference: "none",
@@ -34,7 +34,7 @@ describe("what the commands about the credentials need", () => {
   it.each([{}, { PRESTO_ROLE: "all", PRESTO_EMAIL: "a@b", PRESTO_PASSWORD: "x" }])(
     "is a form that can be written, or it is refused with 77: %j",
     (env) => {
-      expect(() => loadCredentialConfig(env, [])).toThrow(
+      expect(() => loadConfig(env, [], "write-credentials")).toThrow(
         expect.objectContaining({
           exitCode: 77,
           message: expect.stringMatching(/^PRESTO_CREDENTIALS is not set, .* a command can write/),
@@ -54,7 +54,7 @@ describe("what the commands about the credentials need", () => {
     [{ ...least, PRESTO_CA_ONLY: "yes" }, "PRESTO_CA_FILE: "],
     [{ ...least, SSLKEYLOGFILE: "/x" }, "SSLKEYLOGFILE: "],
   ])("%j is refused with 78: %s", (env, why) => {
-    expect(() => loadCredentialConfig(env, [])).toThrow(
+    expect(() => loadConfig(env, [], "write-credentials")).toThrow(
       expect.objectContaining({ exitCode: 78, message: expect.stringContaining(why) }),
     );
   });

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 
-import { loadStoreConfig } from "../../../src/config/load.ts";
+import { loadConfig } from "../../../src/config/load.ts";
 
 const key = Buffer.alloc(32, 7).toString("base64");
 const file = { PRESTO_STORE: "file:/s", PRESTO_STORE_KEY: key };
 
 describe("what the commands about the stored token need", () => {
   it("is a store; where Presto is may be left open", () => {
-    const config = loadStoreConfig(file, [], "write");
+    const config = loadConfig(file, [], "write-store");
     expect(config).toMatchObject({
       store: { kind: "file", path: "/s", keys: { kind: "value" } },
       upstream: undefined,
@@ -23,7 +23,7 @@ describe("what the commands about the stored token need", () => {
       PRESTO_CA_FILE: "/ca",
       PRESTO_CONNECT_TIMEOUT: "1s",
     };
-    expect(loadStoreConfig(env, [], "read").upstream).toEqual({
+    expect(loadConfig(env, [], "read-store").upstream).toEqual({
       origin: { url: "https://presto.example", host: "presto.example", port: 443 },
       trust: { caFile: "/ca", caOnly: false, pins: [] },
       egress: { localAddress: undefined, proxy: undefined },
@@ -33,11 +33,11 @@ describe("what the commands about the stored token need", () => {
   });
 
   it("is read from env: as well, but not written there", () => {
-    expect(loadStoreConfig({ PRESTO_TOKEN: "abc" }, [], "read").store.kind).toBe("env");
-    expect(() => loadStoreConfig({}, [], "write")).toThrow(
+    expect(loadConfig({ PRESTO_TOKEN: "abc" }, [], "read-store").store.kind).toBe("env");
+    expect(() => loadConfig({}, [], "write-store")).toThrow(
       expect.objectContaining({ exitCode: 77, message: expect.stringContaining("env:") }),
     );
-    expect(() => loadStoreConfig({ PRESTO_TOKEN: "abc" }, [], "write")).toThrow(
+    expect(() => loadConfig({ PRESTO_TOKEN: "abc" }, [], "write-store")).toThrow(
       expect.objectContaining({ exitCode: 77 }),
     );
   });
@@ -55,27 +55,27 @@ describe("what the commands about the stored token need", () => {
     [{ ...file, PRESTO_ROLE: "all", PRESTO_PASSWORD: "x", PRESTO_PASSWORD_FILE: "/p" }, "is given beside"],
     [{ ...file, PRESTO_SETTLE: "1" }, "PRESTO_SETTLE: "],
   ])("%j is refused: %s", (env, why) => {
-    expect(() => loadStoreConfig(env, [], "write")).toThrow(
+    expect(() => loadConfig(env, [], "write-store")).toThrow(
       expect.objectContaining({ exitCode: 78, message: expect.stringContaining(why) }),
     );
   });
 
   it("is what to ask Presto for", () => {
-    const config = loadStoreConfig({ ...file, PRESTO_PROBE_REFERENCE: "none" }, [], "read");
+    const config = loadConfig({ ...file, PRESTO_PROBE_REFERENCE: "none" }, [], "read-store");
     expect(config.probeReference).toBe("none");
   });
 
   it("is no account: a role that issues can have its token imported and shown before it has one", () => {
-    expect(loadStoreConfig({ ...file, PRESTO_ROLE: "all" }, [], "write").store.kind).toBe("file");
+    expect(loadConfig({ ...file, PRESTO_ROLE: "all" }, [], "write-store").store.kind).toBe("file");
   });
 
   it("needs a token for env: in a role that issues, too", () => {
-    expect(() => loadStoreConfig({ PRESTO_ROLE: "all" }, [], "read")).toThrow(
+    expect(() => loadConfig({ PRESTO_ROLE: "all" }, [], "read-store")).toThrow(
       expect.objectContaining({ exitCode: 78, message: expect.stringContaining("there is no token") }),
     );
   });
 
   it("needs a token for env: to be read", () => {
-    expect(() => loadStoreConfig({}, [], "read")).toThrow(expect.objectContaining({ exitCode: 78 }));
+    expect(() => loadConfig({}, [], "read-store")).toThrow(expect.objectContaining({ exitCode: 78 }));
   });
 });

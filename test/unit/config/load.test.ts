@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 
 import { examineConfig, loadConfig } from "../../../src/config/load.ts";
-import { variableFacts, variableNames } from "../../../src/config/variables.ts";
+import { rowOf, variableNames } from "../../../src/config/variables.ts";
 import { CommandError } from "../../../src/errors.ts";
 import { walletOperations } from "../../../src/policy/operations.ts";
 
@@ -169,7 +169,7 @@ describe("the configuration", () => {
 
   it("has examples and defaults that it accepts itself", () => {
     for (const name of variableNames) {
-      const { example, fallback, secret } = variableFacts(name);
+      const { example, fallback, secret } = rowOf(name);
       const texts = [
         ...(name === "PRESTO_STORE_KEY" ? [key] : [example]),
         ...(fallback === undefined ? [] : [fallback]),

@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { loadConfig, loadCredentialConfig, loadStoreConfig } from "../../../src/config/load.ts";
-import { variableFacts, variableNames } from "../../../src/config/variables.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+import { rowOf, variableNames } from "../../../src/config/variables.ts";
 import { CommandError } from "../../../src/errors.ts";
 
 const key = Buffer.alloc(32, 7).toString("base64");
@@ -11,7 +11,7 @@ const key = Buffer.alloc(32, 7).toString("base64");
 const anySound = fc.record(
   Object.fromEntries(
     variableNames.map((name) => {
-      const { example, fallback } = variableFacts(name);
+      const { example, fallback } = rowOf(name);
       const values: Readonly<Record<string, readonly string[]>> = {
         PRESTO_ROLE: ["proxy", "rotator", "all"],
         PRESTO_STORE: ["env:", "file:/s"],
@@ -27,9 +27,9 @@ const anySound = fc.record(
 describe("whatever variables go together", () => {
   it.each([
     ["start", (env: NodeJS.ProcessEnv) => void loadConfig(env, [])],
-    ["reading the store", (env: NodeJS.ProcessEnv) => void loadStoreConfig(env, [], "read")],
-    ["writing the store", (env: NodeJS.ProcessEnv) => void loadStoreConfig(env, [], "write")],
-    ["writing credentials", (env: NodeJS.ProcessEnv) => void loadCredentialConfig(env, [])],
+    ["reading the store", (env: NodeJS.ProcessEnv) => void loadConfig(env, [], "read-store")],
+    ["writing the store", (env: NodeJS.ProcessEnv) => void loadConfig(env, [], "write-store")],
+    ["writing credentials", (env: NodeJS.ProcessEnv) => void loadConfig(env, [], "write-credentials")],
   ])("%s has a configuration, or a failure that says why not, and never a defect", (_what, load) => {
     let loaded = 0;
     let refused = 0;

@@ -56,11 +56,7 @@ describe("PRESTO_EGRESS_PROXY", () => {
   it("is shown nowhere, not even its user", () => {
     const env = { ...least, PRESTO_EGRESS_PROXY: text };
     const config = loadConfig(env, []);
-    const shown = [
-      formatConfig(describeConfig(config, env)),
-      inspect(config, { depth: 20 }),
-      JSON.stringify(config),
-    ];
+    const shown = [formatConfig(describeConfig(env)), inspect(config, { depth: 20 }), JSON.stringify(config)];
     for (const output of shown) expect(output).not.toMatch(/MARKED/);
     expect(shown[0]).toMatch(/PRESTO_EGRESS_PROXY +environment +\[secret\]/);
   });

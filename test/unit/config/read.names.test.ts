@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { findUnknownNames } from "../../../src/config/read.ts";
+import { findUnknownVariables } from "../../../src/config/read.ts";
 import { variableNames } from "../../../src/config/variables.ts";
 
 describe("unknown names", () => {
@@ -15,29 +15,36 @@ describe("unknown names", () => {
     ["PRESTO_RENEW_WHEN", "PRESTO_RENEW_AT"],
     ["PRESTO_PASWORD", "PRESTO_PASSWORD"],
   ])("%s is refused, and the nearest is %s", (name, nearest) => {
-    const [problem] = findUnknownNames({ [name]: "MARKED" });
+    const [problem] = findUnknownVariables({ [name]: "MARKED" });
     expect(problem?.variable).toBe(name);
     expect(problem?.wrong).toMatch(new RegExp(`nearest known one is ${nearest}$`));
     expect(JSON.stringify(problem)).not.toContain("MARKED");
   });
 
   it("are refused though they be empty: it is the name that is wrong", () => {
-    expect(findUnknownNames({ PRESTO_TIMEOT: "" })).toHaveLength(1);
+    expect(findUnknownVariables({ PRESTO_TIMEOT: "" })).toHaveLength(1);
   });
 
   it("of later versions are unknown to this one", () => {
     const later = ["PRESTO_LOCK", "PRESTO_VAULT_AUTH", "PRESTO_VAULT_ROLE"];
-    expect(findUnknownNames(Object.fromEntries(later.map((name) => [name, "x"])))).toHaveLength(later.length);
+    expect(findUnknownVariables(Object.fromEntries(later.map((name) => [name, "x"])))).toHaveLength(
+      later.length,
+    );
   });
 
   it("can't garble a terminal, nor take long", () => {
-    const [odd, long] = findUnknownNames({ "PRESTO_\u001b[2J": "x", [`PRESTO_${"A".repeat(100_000)}`]: "x" });
+    const [odd, long] = findUnknownVariables({
+      "PRESTO_\u001b[2J": "x",
+      [`PRESTO_${"A".repeat(100_000)}`]: "x",
+    });
     expect(odd?.variable).toBe('"PRESTO_\\u001b[2J"');
     expect(long?.variable.length).toBeLessThan(100);
   });
 
   it("without the prefix are nobody's business", () => {
-    expect(findUnknownNames({ PATH: "/bin", presto_url: "x", PRESTO: "x", MY_PRESTO_URL: "x" })).toEqual([]);
+    expect(findUnknownVariables({ PATH: "/bin", presto_url: "x", PRESTO: "x", MY_PRESTO_URL: "x" })).toEqual(
+      [],
+    );
   });
 });
 
@@ -55,7 +62,7 @@ describe("names that Kubernetes makes for a Service", () => {
     "PRESTO_SIDECAR_PORT_53_UDP_ADDR",
     "PRESTO_SIDECAR_PORT_9_SCTP",
   ])("%s is ignored", (name) => {
-    expect(findUnknownNames({ [name]: "10.0.0.1" })).toEqual([]);
+    expect(findUnknownVariables({ [name]: "10.0.0.1" })).toEqual([]);
   });
 
   it.each([
@@ -67,10 +74,10 @@ describe("names that Kubernetes makes for a Service", () => {
     "PRESTO_SERVICE_HOSTS",
     "PRESTO_SERVICE_HOST\n",
   ])("%j is not one", (name) => {
-    expect(findUnknownNames({ [name]: "10.0.0.1" })).toHaveLength(1);
+    expect(findUnknownVariables({ [name]: "10.0.0.1" })).toHaveLength(1);
   });
 
   it("hide no variable of ours", () => {
-    for (const name of variableNames) expect(findUnknownNames({ [`${name}X`]: "" })).toHaveLength(1);
+    for (const name of variableNames) expect(findUnknownVariables({ [`${name}X`]: "" })).toHaveLength(1);
   });
 });

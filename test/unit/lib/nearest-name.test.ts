@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { nearestName } from "../../../src/cli/parse.ts";
+import { nearestName } from "../../../src/lib/nearest-name.ts";
 
 const names = ["start", "status", "check", "token import"];
 
