@@ -10,7 +10,8 @@
 ARG BUILD_BASE=docker.io/library/node:26.10.0-trixie-slim
 ARG RUN_BASE=gcr.io/distroless/nodejs26-debian13:nonroot
 
-# The dependencies that run: what `npm ls --omit=dev` lists.
+# The dependencies that run: what `npm ls --omit=dev --omit=optional` lists. Optional is what the
+# sandbox alone needs: a library that makes certificates has no business beside a live token.
 FROM ${BUILD_BASE} AS dependencies
 WORKDIR /app
 # npm reads the linked package of the development Node even where it does not install it.
@@ -19,13 +20,18 @@ COPY package.json package-lock.json .npmrc ./
 # No install script is run: none of the dependencies needs one, and one that appears should be seen.
 RUN --mount=type=secret,id=npmrc,target=/run/npmrc \
     --mount=type=secret,id=npm-ca,target=/run/npm-ca.pem \
-    NPM_CONFIG_USERCONFIG=/run/npmrc npm ci --omit=dev --ignore-scripts
+    NPM_CONFIG_USERCONFIG=/run/npmrc npm ci --omit=dev --omit=optional --ignore-scripts
 # Types, source maps and manuals are never read at run time. Licences and package.json stay.
 RUN find node_modules -type f \
     \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' -o -iname '*.md' \) \
     ! -iname '*licen[cs]e*' -delete
 
-# The compiler. Its native binary is an optional dependency: never add --omit=optional here.
+FROM dependencies AS sandbox-dependencies
+RUN --mount=type=secret,id=npmrc,target=/run/npmrc \
+    --mount=type=secret,id=npm-ca,target=/run/npm-ca.pem \
+    NPM_CONFIG_USERCONFIG=/run/npmrc npm ci --omit=dev --ignore-scripts
+
+# The compiler. Its native binary is an optional dependency: never add --omit=optional in this stage.
 FROM ${BUILD_BASE} AS build
 WORKDIR /app
 COPY tools/node/package.json tools/node/package.json
@@ -37,7 +43,8 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 RUN npm run build -- --sourceMap false
 
-FROM ${RUN_BASE}
+# All but the dependencies, which the two images below differ by.
+FROM ${RUN_BASE} AS program
 ARG VERSION=unversioned
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="presto-sidecar" \
@@ -54,18 +61,26 @@ ENV NODE_ENV=production \
 USER 0:0
 WORKDIR /app
 COPY --chmod=0644 package.json ./
-COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
 
-# A number, because kubelet's runAsNonRoot can't judge a name.
+# A number, because kubelet's runAsNonRoot can't judge a name. What COPY makes below belongs to root all the same.
 USER 65532:65532
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
-    CMD ["node", "/app/dist/main.js", "healthcheck"]
 
 # --disable-sigusr1: without it (and without the listener that the program installs first thing)
 # that signal would open Node's inspector, and with it the token.
 # --max-semi-space-size=4: a young generation of 4 MiB instead of 16 keeps the memory under load lower
 # by a tenth to a fifth, for no CPU that could be measured (docs/performance.md).
 ENTRYPOINT ["node", "--disable-sigusr1", "--max-semi-space-size=4", "/app/dist/main.js"]
+
+# `docker build --target sandbox .`: the stand-in for Presto, and the demo. Never beside a live token.
+FROM program AS sandbox
+COPY --from=sandbox-dependencies /app/node_modules node_modules
+CMD ["sandbox"]
+
+# The image of the sidecar: the last one, which is what a build without a target makes.
+FROM program
+COPY --from=dependencies /app/node_modules node_modules
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+    CMD ["node", "/app/dist/main.js", "healthcheck"]
 CMD ["start"]

@@ -74,6 +74,7 @@ const sound: Record<string, string> = {
   "src/sandbox/server.ts":
     'import { fault } from "./fault.ts";\nexport const later = (): unknown => setTimeout(fault, 1);\n',
   "src/sandbox/fault.ts": "export const fault = (): void => {};\n",
+  "src/sandbox/certificates.ts": 'export const library = (): unknown => import("@peculiar/x509");\n',
   // The other ends of the cycles that are planted.
   "src/token/far-end.ts": 'export const a = (): unknown => import("./cycle.ts");\nexport type A = string;\n',
   "test/flow/far-end.ts": 'import { b } from "./cycle.ts";\nexport const a = (): unknown => b;\n',
@@ -228,6 +229,8 @@ const importPlants: readonly Plant[] = [
   ["no-cycle", "test/flow/cycle.ts", 'import { a } from "./far-end.ts"; export const b = () => a;'],
   ["shipped", "src/token/development.ts", 'import type { Test } from "vitest";'],
   ["shipped", "src/token/transitive.ts", 'import "@fastify/reply-from";'],
+  ["optional", "src/token/optional.ts", 'import type { X509Certificate } from "@peculiar/x509";'],
+  ["optional", "src/sandbox/listener.ts", 'export const a = () => import("@peculiar/x509");'],
   ["leads-somewhere", "src/token/lost.ts", 'import "./nowhere.ts";'],
   ["config-asks", "src/main/configured.ts", 'import type { B } from "../config/load.ts";'],
   ["policy-is-pure", "src/policy/hosts.ts", 'import { isIP, type Socket } from "node:net";'],

@@ -185,7 +185,7 @@ export const commands: readonly Command[] = [
     name: "sandbox",
     summary: "run a stand-in for Presto on this machine",
     description:
-      "Runs a stand-in for the Presto API on loopback, with a certificate authority of its own, and prints how to point a sidecar at it.",
+      "Runs a stand-in for the Presto API on loopback, with a certificate authority of its own, and prints how to point a sidecar at it. Exit code 64 in the image of the sidecar, which leaves it out.",
     options: {
       port: { value: "PORT", summary: "port of the API (default: a free one)" },
       "control-port": {
@@ -205,7 +205,7 @@ export const commands: readonly Command[] = [
     name: "demo",
     summary: "show one wallet top-up through a real sidecar",
     description:
-      "Starts the sandbox and a sidecar, and sends one wallet top-up through them, telling each step. On a terminal both stay up for calls by hand until Ctrl-C. Exit code 0 if the money moved exactly once, else 1.",
+      "Starts the sandbox and a sidecar, and sends one wallet top-up through them, telling each step. On a terminal both stay up for calls by hand until Ctrl-C. Exit code 0 if the money moved exactly once, else 1; 64 in the image of the sidecar, which leaves it out.",
     options: { once: { summary: "end after the top-up, on a terminal too" } },
     examples: ["presto-sidecar demo", "presto-sidecar demo --once"],
     stopsItself: true,

@@ -1,11 +1,13 @@
 import type { Sandbox } from "../sandbox/server.ts";
 import type { Io, Run } from "./command.ts";
 import { callPlainly, type DemoStage, openDemoStage, type PlainCall, type PlainReply } from "./demo-stage.ts";
+import { requireSandbox } from "./sandbox.ts";
 import { isObject } from "./sidecar-client.ts";
 import { bold, printError, printLine } from "./terminal.ts";
 
 /** One wallet top-up through a real sidecar, told as it goes. */
 export const demo: Run = async (args, io) => {
+  await requireSandbox();
   printLine(
     io,
     bold(io, io.stdout, "A stand-in for Presto and a real sidecar start, on this machine alone."),

@@ -1,5 +1,6 @@
 import { parseCount, InvalidValue } from "../config/parse.ts";
 import { CommandError, systemCode } from "../errors.ts";
+import { LibraryMissingError, loadX509 } from "../sandbox/certificates.ts";
 import { runSandbox } from "../sandbox/run.ts";
 import type { Arguments, Run } from "./command.ts";
 import { printLine } from "./terminal.ts";
@@ -9,6 +10,7 @@ export const sandbox: Run = async (args, io) => {
   const directory = args.text("directory");
   const port = portOf(args, "port");
   const controlPort = portOf(args, "control-port");
+  await requireSandbox();
   try {
     await runSandbox({
       write: (line) => printLine(io, line),
@@ -34,5 +36,22 @@ function portOf(args: Arguments, name: string): number | undefined {
   } catch (error) {
     if (!(error instanceof InvalidValue)) throw error;
     throw new CommandError("usage", `--${name}: ${error.message}. Write a port such as 7443.`, error);
+  }
+}
+
+/**
+ * For the commands that need the stand-in, before they do anything.
+ * @throws CommandError `usage` where its certificate library was left out, as in the image of the sidecar
+ */
+export async function requireSandbox(): Promise<void> {
+  try {
+    await loadX509();
+  } catch (error) {
+    if (!(error instanceof LibraryMissingError)) throw error;
+    throw new CommandError(
+      "usage",
+      '"sandbox" and "demo" need the library that makes certificates, @peculiar/x509, which the image of the sidecar leaves out. They run in a clone of the project (npm ci && npm run demo) and in the image that "docker build --target sandbox ." makes.',
+      error,
+    );
   }
 }

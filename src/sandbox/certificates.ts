@@ -7,12 +7,20 @@ type X509Library = typeof X509;
 
 let loading: Promise<X509Library> | undefined;
 
+/** @peculiar/x509 is an optional dependency, and was left out where this runs. */
+export class LibraryMissingError extends Error {
+  override readonly name = "LibraryMissingError";
+}
+
 /**
- * Loads @peculiar/x509 the first time that a certificate is made: it costs about 0.2 s,
- * which no command but the sandbox and the demo should pay.
+ * Loads @peculiar/x509 the first time that it is asked for: it costs about 0.2 s, which no
+ * command but the sandbox and the demo should pay. Rejects with a {@link LibraryMissingError}.
  */
 export function loadX509(): Promise<X509Library> {
-  loading ??= importX509();
+  loading ??= importX509().catch((error: unknown) => {
+    const missing = error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND";
+    throw missing ? new LibraryMissingError("@peculiar/x509 is not installed.", { cause: error }) : error;
+  });
   return loading;
 }
 

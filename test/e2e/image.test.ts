@@ -15,11 +15,26 @@ import {
 } from "../support/run-image.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
-const found = unpackedImage();
+const found = unpackedImage("SIDECAR_IMAGE");
+const sandboxImage = unpackedImage("SANDBOX_IMAGE");
 
 function textOf(path: string): string {
   return readFileSync(join(repository, path), "utf8");
 }
+
+interface Package {
+  readonly dev?: boolean;
+  readonly optional?: boolean;
+  readonly link?: boolean;
+}
+
+const locked: [string, Package][] = Object.entries<Package>(
+  JSON.parse(textOf("package-lock.json")).packages,
+).filter(([path, { dev, link }]) => path.startsWith("node_modules/") && dev !== true && link !== true);
+/** What `npm ci --omit=dev` installs. */
+const installed = locked.map(([path]) => path);
+/** What of it `--omit=optional` leaves out. */
+const optional = new Set(locked.filter(([, entry]) => entry.optional === true).map(([path]) => path));
 
 /** A port that was free a moment ago. */
 async function freePort(): Promise<number> {
@@ -34,18 +49,21 @@ async function freePort(): Promise<number> {
 
 describe("the Dockerfile", () => {
   const lines = textOf("Dockerfile").split("\n");
-  const lastStage = lines.slice(lines.findLastIndex((line) => line.startsWith("FROM ")));
+  const runStages = lines.slice(lines.findIndex((line) => line.startsWith("FROM ${RUN_BASE}")));
 
   it("takes both bases as arguments", () => {
     expect(lines.filter((line) => line.startsWith("FROM "))).toEqual([
       "FROM ${BUILD_BASE} AS dependencies",
+      "FROM dependencies AS sandbox-dependencies",
       "FROM ${BUILD_BASE} AS build",
-      "FROM ${RUN_BASE}",
+      "FROM ${RUN_BASE} AS program",
+      "FROM program AS sandbox",
+      "FROM program",
     ]);
   });
 
   it("runs nothing in the run base, which may have no shell", () => {
-    expect(lastStage.filter((line) => /^(RUN|SHELL|ADD)\b/.test(line))).toEqual([]);
+    expect(runStages.filter((line) => /^(RUN|SHELL|ADD)\b/.test(line))).toEqual([]);
   });
 
   it("gets nothing into its context but what is named", () => {
@@ -100,21 +118,29 @@ describe.skipIf(found === undefined)("the image", () => {
     expect(image.config.Labels["org.opencontainers.image.revision"]).toMatch(/^[0-9a-f]{40}$/);
   });
 
-  it("has exactly the production dependencies of the lock file", () => {
-    const packages: [string, { dev?: boolean; optional?: boolean; link?: boolean }][] = Object.entries(
-      JSON.parse(textOf("package-lock.json")).packages,
-    );
-    const inModules = packages.filter(([path]) => path.startsWith("node_modules/"));
-    const there = inModules
-      .filter(([path]) => existsSync(join(image.root, "app", path)))
-      .map(([path]) => path);
-    const wanted = inModules
-      .filter(([path, entry]) => entry.dev !== true && entry.link !== true && !path.includes("node-linux-"))
-      .map(([path]) => path);
-    expect(there).toEqual(wanted);
+  it("has exactly the production dependencies of the lock file, without the sandbox's", () => {
+    const there = installed.filter((path) => existsSync(join(image.root, "app", path)));
+    expect(there).toEqual(installed.filter((path) => !optional.has(path)));
     expect(there.length).toBeGreaterThan(20);
+    expect(optional).toContain("node_modules/@peculiar/x509");
     expect(readdirSync(join(image.root, "app")).toSorted()).toEqual(["dist", "node_modules", "package.json"]);
     expect(readdirSync(join(image.root, "app/node_modules")).toSorted()).not.toContain("dev-node");
+  });
+
+  it.each(["sandbox", "demo"])("has no %s, and says where it is", async (command) => {
+    const { status, out, err } = await runImage(image, { args: [command], volume });
+    expect([status, out]).toEqual([64, ""]);
+    expect(err).toContain("docker build --target sandbox");
+  });
+
+  it("leaves the sandbox to an image of its own, which runs as the same user", () => {
+    expect(sandboxImage?.config).toMatchObject({
+      User: "65532:65532",
+      Entrypoint: image.config.Entrypoint,
+      Cmd: ["sandbox"],
+    });
+    const there = installed.filter((path) => existsSync(join(sandboxImage?.root ?? "", "app", path)));
+    expect(there).toEqual(installed);
   });
 
   it("keeps no registry settings of the build", () => {
@@ -191,12 +217,15 @@ describe.skipIf(found === undefined)("the image", () => {
     let waited: number | null;
 
     async function healthcheck(): Promise<number | null> {
-      const [, program = "", ...args] = image.config.Healthcheck.Test;
+      const [, program = "", ...args] = image.config.Healthcheck?.Test ?? [];
       return (await runImage(image, { entrypoint: [program], args, env, volume })).status;
     }
 
     beforeAll(async () => {
-      const sandbox = startImage(image, { args: ["sandbox", "--directory", "/volume/sandbox"], volume });
+      const sandbox = startImage(sandboxImage ?? image, {
+        args: ["sandbox", "--directory", "/volume/sandbox"],
+        volume,
+      });
       containers.push(sandbox);
       await vi.waitUntil(() => sandbox.out().includes("Ctrl-C"), 15_000);
       for (const [, name = "", value = ""] of sandbox.out().matchAll(/^export (PRESTO_\w+)=(.+)$/gm))

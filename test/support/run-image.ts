@@ -16,7 +16,7 @@ export interface UnpackedImage {
     readonly Entrypoint: readonly string[];
     readonly Cmd: readonly string[];
     readonly StopSignal: string;
-    readonly Healthcheck: { readonly Test: readonly string[] };
+    readonly Healthcheck?: { readonly Test: readonly string[] };
     readonly Labels: Readonly<Record<string, string>>;
     readonly ExposedPorts?: object;
     readonly Volumes?: object;
@@ -25,9 +25,9 @@ export interface UnpackedImage {
   readonly description: string;
 }
 
-/** The image, or undefined where it was not built: tools/ci/image.sh names it in these two variables. */
-export function unpackedImage(): UnpackedImage | undefined {
-  const { SIDECAR_IMAGE_ROOT: root, SIDECAR_IMAGE_JSON: file } = process.env;
+/** An image, or undefined where it was not built: tools/ci/image.sh names its root and its description in two variables. */
+export function unpackedImage(name: "SIDECAR_IMAGE" | "SANDBOX_IMAGE"): UnpackedImage | undefined {
+  const { [`${name}_ROOT`]: root, [`${name}_JSON`]: file } = process.env;
   if (root === undefined || file === undefined) return undefined;
   const description = readFileSync(file, "utf8");
   return { root, config: JSON.parse(description).Docker.config, description };

@@ -58,20 +58,30 @@ fi
 # Left over from a build that failed.
 buildah "${storage[@]}" rm --all >/dev/null
 version=$(node -p 'require("./package.json").version')
-buildah "${storage[@]}" bud --isolation chroot --format docker \
-  --build-arg BUILD_BASE=localhost/build-base --build-arg RUN_BASE=localhost/run-base \
-  --build-arg VERSION="$version" --build-arg REVISION="$(git rev-parse HEAD)" \
-  "${secrets[@]}" --tag localhost/presto-sidecar . >"$work/build.log" 2>&1 ||
-  { tail -n 60 "$work/build.log" >&2; exit 1; }
-step "image built"
+# build TAG [buildah bud options]. The second build takes the layers of the first.
+build() {
+  local tag=$1
+  shift
+  buildah "${storage[@]}" bud --layers --isolation chroot --format docker \
+    --build-arg BUILD_BASE=localhost/build-base --build-arg RUN_BASE=localhost/run-base \
+    --build-arg VERSION="$version" --build-arg REVISION="$(git rev-parse HEAD)" \
+    "${secrets[@]}" "$@" --tag "localhost/$tag" . >"$work/build.log" 2>&1 ||
+    { tail -n 60 "$work/build.log" >&2; exit 1; }
+  step "image $tag built"
+}
+build presto-sidecar
+build presto-sandbox --target sandbox
 
 buildah "${storage[@]}" rmi --prune >/dev/null
 
-# A container of it, never started by buildah: the test runs what lies in its folder.
+# A container of each, never started by buildah: the test runs what lies in its folder.
 container=$(buildah "${storage[@]}" from --pull-never localhost/presto-sidecar)
-trap 'buildah "${storage[@]}" rm "$container" >/dev/null; rm -rf "$work"' EXIT
+sandbox=$(buildah "${storage[@]}" from --pull-never localhost/presto-sandbox)
+trap 'buildah "${storage[@]}" rm "$container" "$sandbox" >/dev/null; rm -rf "$work"' EXIT
 root=$(buildah "${storage[@]}" mount "$container")
+sandbox_root=$(buildah "${storage[@]}" mount "$sandbox")
 buildah "${storage[@]}" inspect --type image localhost/presto-sidecar >"$work/image.json"
+buildah "${storage[@]}" inspect --type image localhost/presto-sandbox >"$work/sandbox.json"
 printf '        %s MiB in all: %s node, %s dependencies, %s compiled code\n' \
   "$(du -sm "$root" | cut -f 1)" \
   "$(du -m "$root/nodejs/bin/node" | cut -f 1)" \
@@ -79,5 +89,6 @@ printf '        %s MiB in all: %s node, %s dependencies, %s compiled code\n' \
   "$(du -sm "$root/app/dist" | cut -f 1)"
 
 SIDECAR_IMAGE_ROOT=$root SIDECAR_IMAGE_JSON=$work/image.json \
+  SANDBOX_IMAGE_ROOT=$sandbox_root SANDBOX_IMAGE_JSON=$work/sandbox.json \
   node_modules/.bin/vitest run --project e2e test/e2e/image.test.ts
 step "image run"

@@ -95,7 +95,13 @@ export default {
       "shipped",
       "Only `dependencies` of package.json are installed where this runs.",
       { path: "^src/" },
-      { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-optional", "npm-peer", "npm-unknown"] },
+      { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-peer", "npm-unknown"] },
+    ),
+    forbid(
+      "optional",
+      "`optionalDependencies` are not in the image of the sidecar: the sandbox alone has any, and does without.",
+      { path: "^src/", pathNot: "^src/sandbox/certificates\\.ts$" },
+      { dependencyTypes: ["npm-optional"] },
     ),
     forbid("leads-somewhere", "No rule can judge what isn't found.", {}, { couldNotResolve: true }),
     forbid(
