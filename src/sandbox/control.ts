@@ -3,23 +3,30 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { IssuedToken } from "./account.ts";
 import { readExpiry, tokenJson } from "./endpoints.ts";
 import { type Fault, faultKinds } from "./fault.ts";
-import type { FaultState, SetFault } from "./faults.ts";
-import { createForm, invalidReply, isRecord, jsonReply, messageReply, type Reply } from "./http.ts";
-import { isLoopbackHost, listen } from "./listener.ts";
+import type { SetFault } from "./faults.ts";
+import { type LiveOptions, parseLiveOptions } from "./live-options.ts";
 import { parseFault } from "./parse-fault.ts";
-import { parseSettings, type SandboxSettings } from "./state.ts";
+import { invalidReply, jsonReply, messageReply, type Reply } from "./reply.ts";
+import { createBody, InvalidFieldsError, isObject, parseJson, readBytes } from "./request-body.ts";
+import type { SandboxState } from "./state.ts";
+import { isLoopbackHost, listen } from "./tcp-listener.ts";
 
-/** What the verbs act on. */
+/** What can be done to a running sandbox: by its verbs, and by a test in its own process. */
 export interface Controlled {
-  state(): { readonly faults: readonly FaultState[] };
+  state(): SandboxState;
+  /** As at the start: no transactions, counts or faults; first token, password and settings. */
   reset(): void;
-  mintToken(options: { readonly name?: string; readonly expiresAt?: number }): IssuedToken;
+  /** Makes a token as an issue does: every earlier one is dead. `expiresAt`: milliseconds since 1970. */
+  mintToken(options?: { readonly name?: string; readonly expiresAt?: number }): IssuedToken;
+  /** Kills the live token; its fingerprint, or undefined if none was live. */
   revokeToken(): string | undefined;
+  /** Sets a fault. Throws a RangeError that says what is wrong with a bad one. */
   setFault(fault: Fault): SetFault;
   removeFault(id: number): boolean;
   clearFaults(): void;
-  settings(): SandboxSettings;
-  configure(settings: Partial<SandboxSettings>): void;
+  settings(): LiveOptions;
+  /** Changes settings. Throws a RangeError for a bad one, and changes nothing then. */
+  configure(settings: Partial<LiveOptions>): void;
 }
 
 /** What a verb is called with. */
@@ -39,6 +46,7 @@ export interface ControlVerb {
   readonly does: string;
   /** Example of a body, for verbs that read one. */
   readonly example?: string;
+  /** Answers; throws an InvalidFieldsError for what the body should not hold. */
   readonly run: (sandbox: Controlled, call: ControlCall, now: number) => Reply;
 }
 
@@ -95,9 +103,8 @@ export const controlVerbs: readonly ControlVerb[] = [
     example:
       '{"kind": "reset-after-acting", "method": "POST", "path": "/api/institutions/v1/wallet/confirm", "times": 1}',
     run: (sandbox, { body }) => {
-      const parsed = parseFault(body);
-      if ("errors" in parsed) return invalidReply(parsed.errors);
-      return jsonReply(201, { id: sandbox.setFault(parsed.fault).id, fault: parsed.fault });
+      const fault = parseFault(body);
+      return jsonReply(201, { id: sandbox.setFault(fault).id, fault });
     },
   },
   {
@@ -131,24 +138,23 @@ export const controlVerbs: readonly ControlVerb[] = [
     example:
       '{"allowedAddresses": ["127.0.0.2"], "unregistered": "html", "rate": {"requests": 10, "perMs": 1000}}',
     run: (sandbox, { body }) => {
-      const parsed = parseSettings(body);
-      if ("errors" in parsed) return invalidReply(parsed.errors);
-      sandbox.configure(parsed.settings);
+      sandbox.configure(parseLiveOptions(body));
       return jsonReply(200, settingsJson(sandbox));
     },
   },
 ];
 
 function mintToken(sandbox: Controlled, { body, plain }: ControlCall, now: number): Reply {
-  if (body !== undefined && !isRecord(body))
-    return invalidReply({ body: ["The body must be a JSON object, or absent."] });
-  const given = body ?? {};
-  const form = createForm(given);
-  const name = given["token_name"] === undefined ? {} : { name: form.text("token_name") };
-  const expiry = given["token_expiration_date"] === undefined ? {} : { expiresAt: readExpiry(form, now) };
-  const errors = form.errors();
-  if (errors !== undefined) return invalidReply(errors);
-  const issued = sandbox.mintToken({ ...name, ...expiry });
+  if (body !== undefined && !isObject(body))
+    throw new InvalidFieldsError({ body: ["The body must be a JSON object, or absent."] });
+  const given = createBody(body ?? {});
+  const { token_name: name, token_expiration_date: expiry } = given.values;
+  const options = {
+    ...(name === undefined ? {} : { name: given.text("token_name") }),
+    ...(expiry === undefined ? {} : { expiresAt: readExpiry(given, now) }),
+  };
+  given.check();
+  const issued = sandbox.mintToken(options);
   if (plain) return { status: 201, headers: { "content-type": "text/plain" }, body: `${issued.token}\n` };
   return jsonReply(201, { data: tokenJson(issued) });
 }
@@ -203,8 +209,8 @@ async function answer(
   sandbox: Controlled,
   now: () => number,
 ): Promise<Reply | undefined> {
-  const text = await readText(request);
-  if (text === undefined) return undefined;
+  const bytes = await readBytes(request, largestBody);
+  if (bytes === "cut") return undefined;
   // A web page that some developer has open must not be able to steer the sandbox.
   const host = (request.headers.host ?? "").replace(/:\d+$/, "");
   if (request.headers.origin !== undefined || !isLoopbackHost(host)) {
@@ -213,7 +219,7 @@ async function answer(
       "The control endpoint answers no web page: call it on 127.0.0.1, without an Origin header.",
     );
   }
-  if (text.length > largestBody) return messageReply(413, "The body is longer than 16 MiB.");
+  if (bytes === "too-large") return messageReply(413, "The body is longer than 16 MiB.");
   const path = (request.url ?? "").split("?", 1)[0] ?? "";
   const verbs = controlVerbs.filter((verb) => idIn(verb, path) !== undefined);
   const verb = verbs.find(({ method }) => method === request.method);
@@ -224,20 +230,15 @@ async function answer(
     const allow = verbs.map(({ method }) => method).join(", ");
     return messageReply(405, `${path} has no ${request.method}; it has ${allow}.`, { allow });
   }
-  const body = parse(text);
-  if (body === notJson) return messageReply(400, "The body is not JSON.");
+  const text = bytes.toString("utf8");
+  const body = parseJson(text);
+  if (body === undefined && text.trim() !== "") return messageReply(400, "The body is not JSON.");
   const plain = request.headers.accept === "text/plain";
-  return verb.run(sandbox, { body, id: idIn(verb, path) ?? "", plain }, now());
-}
-
-const notJson = Symbol("not JSON");
-
-function parse(text: string): unknown {
-  if (text.trim() === "") return undefined;
   try {
-    return JSON.parse(text);
-  } catch {
-    return notJson;
+    return verb.run(sandbox, { body, id: idIn(verb, path) ?? "", plain }, now());
+  } catch (error) {
+    if (error instanceof InvalidFieldsError) return invalidReply(error.errors);
+    throw error;
   }
 }
 
@@ -247,20 +248,4 @@ function idIn(verb: ControlVerb, path: string): string | undefined {
   const prefix = verb.path.slice(0, -"{id}".length);
   const id = path.startsWith(prefix) ? path.slice(prefix.length) : "";
   return /^\d+$/.test(id) ? id : undefined;
-}
-
-async function readText(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of request) {
-      if (!Buffer.isBuffer(chunk)) continue;
-      length += chunk.length;
-      // Past the limit only its being too long matters; what comes is still read, so that the answer can be.
-      if (length <= largestBody + 1) chunks.push(chunk);
-    }
-  } catch {
-    return undefined;
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }

@@ -1,18 +1,7 @@
 import type { Account, IssuedToken } from "./account.ts";
-import {
-  amountJson,
-  type Form,
-  invalidReply,
-  jsonReply,
-  messageReply,
-  readForm,
-  type Reply,
-  timeText,
-} from "./http.ts";
+import { amountJson, invalidReply, jsonReply, messageReply, type Reply, timeText } from "./reply.ts";
+import { InvalidFieldsError, parseBody, type RequestBody } from "./request-body.ts";
 import type { Customer, Transaction, Wallet } from "./wallet.ts";
-
-const prefix = "/api/institutions/v1";
-const transactionPath = new RegExp(`^${prefix}/wallet/transaction/([^/]+)$`);
 
 /** A request that was read whole. */
 export interface Call {
@@ -25,69 +14,72 @@ export interface Call {
   readonly body: Buffer;
 }
 
-interface Endpoint {
-  readonly method: string;
-  /** Without a token. The docs say so of the issue only; a reset proves itself by the password just as well. */
-  readonly open: boolean;
-  readonly act: () => Reply;
-}
-
-/**
- * Executes a call and answers it: the token first (`401`), then path and method, then the
- * input. Nothing else in the sandbox changes the account or moves money.
- */
-export function act(call: Call, context: AuthContext & { readonly wallet: Wallet }): Reply {
-  const endpoint = findEndpoint(call, context);
-  if (endpoint?.open !== true) {
-    // Which of two would count is a matter between parsers; a caller that sends two is at fault.
-    if (call.authorization.length > 1) return messageReply(400, "More than one Authorization header.");
-    const token = /^Bearer (.+)$/.exec(call.authorization[0] ?? "")?.[1];
-    if (token === undefined || !context.account.admits(token)) return messageReply(401, "Unauthenticated.");
-  }
-  if (endpoint === undefined) return messageReply(404, "Not Found");
-  if (call.method !== endpoint.method) {
-    const message = `The ${call.method} method is not supported here. Supported: ${endpoint.method}.`;
-    return messageReply(405, message, { allow: endpoint.method });
-  }
-  return endpoint.act();
-}
-
-function findEndpoint(call: Call, context: AuthContext & { readonly wallet: Wallet }): Endpoint | undefined {
-  const form = (): Form => readForm(call.contentType, call.body);
-  switch (call.path) {
-    case `${prefix}/auth/token/issue`:
-      return { method: "POST", open: true, act: () => issueToken(form(), context) };
-    case `${prefix}/auth/password/reset`:
-      return { method: "POST", open: true, act: () => resetPassword(form(), context) };
-    case `${prefix}/wallet/init`:
-      return { method: "POST", open: false, act: () => initTransaction(form(), context.wallet) };
-    case `${prefix}/wallet/confirm`:
-      return { method: "POST", open: false, act: () => confirmTransaction(form(), context.wallet) };
-  }
-  const reference = transactionPath.exec(call.path)?.[1];
-  if (reference === undefined) return undefined;
-  return { method: "GET", open: false, act: () => showTransaction(reference, context.wallet) };
-}
-
-/** What the two auth endpoints act on. */
-export interface AuthContext {
+/** What the endpoints act on. */
+export interface EndpointDeps {
   readonly account: Account;
+  readonly wallet: Wallet;
   /** Wall clock, milliseconds since 1970. */
   readonly now: () => number;
   /** Whether a password reset kills the live token: the docs leave it open. */
   readonly resetRevokesToken: () => boolean;
 }
 
-/** `POST …/auth/token/issue`: kills every earlier token, unless it is refused. */
-export function issueToken(form: Form, { account, now }: AuthContext): Reply {
-  const email = readEmail(form);
-  const password = form.text("password");
-  const name = form.text("token_name");
+interface Endpoint {
+  readonly method: "GET" | "POST";
+  readonly path: RegExp;
+  /** Without a token. The docs say so of the issue only; a reset proves itself by the password just as well. */
+  readonly open?: boolean;
+  /** Answers; throws an InvalidFieldsError for what `body` should not hold. `inPath`: what stood in the path's group. */
+  readonly act: (body: RequestBody, deps: EndpointDeps, inPath: string) => Reply;
+}
+
+const endpoints: readonly Endpoint[] = [
+  { method: "POST", path: pathOf("auth/token/issue"), open: true, act: issueToken },
+  { method: "POST", path: pathOf("auth/password/reset"), open: true, act: resetPassword },
+  { method: "POST", path: pathOf("wallet/init"), act: initTransaction },
+  { method: "POST", path: pathOf("wallet/confirm"), act: confirmTransaction },
+  { method: "GET", path: pathOf("wallet/transaction/([^/]+)"), act: showTransaction },
+];
+
+function pathOf(path: string): RegExp {
+  return new RegExp(`^/api/institutions/v1/${path}$`);
+}
+
+/**
+ * Executes a call and answers it: the token first (`401`), then path and method, then the
+ * input. Nothing else in the sandbox changes the account or moves money.
+ */
+export function act(call: Call, deps: EndpointDeps): Reply {
+  const endpoint = endpoints.find(({ path }) => path.test(call.path));
+  if (endpoint?.open !== true) {
+    // Which of two would count is a matter between parsers; a caller that sends two is at fault.
+    if (call.authorization.length > 1) return messageReply(400, "More than one Authorization header.");
+    const token = /^Bearer (.+)$/.exec(call.authorization[0] ?? "")?.[1];
+    if (token === undefined || !deps.account.admits(token)) return messageReply(401, "Unauthenticated.");
+  }
+  if (endpoint === undefined) return messageReply(404, "Not Found");
+  if (call.method !== endpoint.method) {
+    const message = `The ${call.method} method is not supported here. Supported: ${endpoint.method}.`;
+    return messageReply(405, message, { allow: endpoint.method });
+  }
+  try {
+    const inPath = endpoint.path.exec(call.path)?.[1] ?? "";
+    return endpoint.act(parseBody(call.contentType, call.body), deps, inPath);
+  } catch (error) {
+    if (error instanceof InvalidFieldsError) return invalidReply(error.errors);
+    throw error;
+  }
+}
+
+/** Kills every earlier token, unless it is refused. */
+function issueToken(body: RequestBody, { account, now }: EndpointDeps): Reply {
+  const email = readEmail(body);
+  const password = body.text("password");
+  const name = body.text("token_name");
   if (name.length > 255)
-    form.refuse("token_name", "The token name field must not be greater than 255 characters.");
-  const expiresAt = readExpiry(form, now());
-  const errors = form.errors();
-  if (errors !== undefined) return invalidReply(errors);
+    body.refuse("token_name", "The token name field must not be greater than 255 characters.");
+  const expiresAt = readExpiry(body, now());
+  body.check();
   if (!account.accepts(email, password)) return messageReply(401, "Invalid email or password");
   return jsonReply(200, { data: tokenJson(account.issue({ name, expiresAt })) });
 }
@@ -106,16 +98,16 @@ export function tokenJson(issued: IssuedToken): object {
  * Reads `token_expiration_date`: `YYYY-MM-DD`, after today (UTC). Gives the moment at which
  * the token dies, 00:00 UTC *of* that day; NaN where the field was refused.
  */
-export function readExpiry(form: Form, now: number): number {
-  const text = form.text("token_expiration_date");
+export function readExpiry(body: RequestBody, now: number): number {
+  const text = body.text("token_expiration_date");
   const expiresAt = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
   // Date.parse refuses most days that do not exist, and lets some roll over into the next month.
   if (Number.isNaN(expiresAt) || new Date(expiresAt).toISOString().slice(0, 10) !== text) {
-    form.refuse("token_expiration_date", "The token expiration date field must match the format Y-m-d.");
+    body.refuse("token_expiration_date", "The token expiration date field must match the format Y-m-d.");
     return Number.NaN;
   }
   if (expiresAt <= now) {
-    form.refuse("token_expiration_date", "The token expiration date field must be a date after today.");
+    body.refuse("token_expiration_date", "The token expiration date field must be a date after today.");
   }
   return expiresAt;
 }
@@ -128,37 +120,34 @@ const passwordRules: readonly [RegExp, string][] = [
   [/[^\p{L}\p{N}\s]/u, "must contain at least one special character"],
 ];
 
-/** `POST …/auth/password/reset`. */
-export function resetPassword(form: Form, { account, now, resetRevokesToken }: AuthContext): Reply {
-  const email = readEmail(form);
-  const current = form.text("current_password");
-  const password = form.text("new_password");
+function resetPassword(body: RequestBody, { account, now, resetRevokesToken }: EndpointDeps): Reply {
+  const email = readEmail(body);
+  const current = body.text("current_password");
+  const password = body.text("new_password");
   for (const [rule, what] of passwordRules) {
-    if (!rule.test(password)) form.refuse("new_password", `The new password field ${what}.`);
+    if (!rule.test(password)) body.refuse("new_password", `The new password field ${what}.`);
   }
-  const errors = form.errors();
-  if (errors !== undefined) return invalidReply(errors);
+  body.check();
   if (!account.accepts(email, current)) return messageReply(401, "Invalid email or current password");
   account.setPassword(password);
   if (resetRevokesToken()) account.revoke();
   return jsonReply(200, { message: "Password reset successfully", data: { updated_at: timeText(now()) } });
 }
 
-function readEmail(form: Form): string {
-  const email = form.text("email");
+function readEmail(body: RequestBody): string {
+  const email = body.text("email");
   if (!/^[^@\s]+@[^@\s]+$/.test(email))
-    form.refuse("email", "The email field must be a valid email address.");
+    body.refuse("email", "The email field must be a valid email address.");
   return email;
 }
 
-/** `POST …/wallet/init`: nothing moves yet. */
-export function initTransaction(form: Form, wallet: Wallet): Reply {
-  const customer = readCustomer(form.object("customer"));
-  const thousandths = readAmount(form);
-  const currency = form.text("currency");
-  if (currency !== "LYD") form.refuse("currency", "The selected currency is invalid.");
-  const errors = form.errors();
-  if (errors !== undefined || customer === undefined) return invalidReply(errors ?? {});
+/** Nothing moves yet. */
+function initTransaction(body: RequestBody, { wallet }: EndpointDeps): Reply {
+  const customer = readCustomer(body.object("customer"));
+  const thousandths = readAmount(body);
+  const currency = body.text("currency");
+  if (currency !== "LYD") body.refuse("currency", "The selected currency is invalid.");
+  body.check();
   const transaction = wallet.init({ customer, thousandths, currency });
   return jsonReply(200, {
     data: {
@@ -170,17 +159,15 @@ export function initTransaction(form: Form, wallet: Wallet): Reply {
   });
 }
 
-/** `POST …/wallet/confirm`: after its `200` the money has moved. */
-export function confirmTransaction(form: Form, wallet: Wallet): Reply {
-  const reference = form.text("transaction_reference");
-  const errors = form.errors();
-  if (errors !== undefined) return invalidReply(errors);
+/** After its `200` the money has moved. */
+function confirmTransaction(body: RequestBody, { wallet }: EndpointDeps): Reply {
+  const reference = body.text("transaction_reference");
+  body.check();
   const transaction = wallet.confirm(reference);
   if (transaction === undefined) return unknownTransaction();
   if (transaction.status !== "completed") {
-    return invalidReply({
-      transaction_reference: ["The transaction has failed and can no longer be confirmed."],
-    });
+    body.refuse("transaction_reference", "The transaction has failed and can no longer be confirmed.");
+    body.check();
   }
   return jsonReply(200, {
     data: {
@@ -191,8 +178,8 @@ export function confirmTransaction(form: Form, wallet: Wallet): Reply {
   });
 }
 
-/** `GET …/wallet/transaction/{reference}`: what became of it, at any time after init. */
-export function showTransaction(reference: string, wallet: Wallet): Reply {
+/** What became of it, at any time after init. */
+function showTransaction(_body: RequestBody, { wallet }: EndpointDeps, reference: string): Reply {
   const transaction = wallet.find(reference);
   if (transaction === undefined) return unknownTransaction();
   const { status, failureReason } = transaction;
@@ -229,31 +216,30 @@ function isIdentifierType(text: string): text is keyof typeof identifierRules {
   return Object.hasOwn(identifierRules, text);
 }
 
-/** Refuses what isn't a customer; undefined then. */
-function readCustomer(form: Form): Customer | undefined {
-  const type = form.text("identifier_type");
-  const identifier = form.text("identifier");
-  if (!isIdentifierType(type)) {
-    form.refuse("identifier_type", "The selected customer.identifier type is invalid.");
-    return undefined;
+function readCustomer(body: RequestBody): Customer {
+  const given = body.text("identifier_type");
+  const identifier = body.text("identifier");
+  const type = isIdentifierType(given) ? given : undefined;
+  if (type === undefined) body.refuse("identifier_type", "The selected customer.identifier type is invalid.");
+  else {
+    const [rule, what] = identifierRules[type];
+    if (!rule.test(identifier)) body.refuse("identifier", `The customer.identifier field ${what}.`);
   }
-  const [rule, what] = identifierRules[type];
-  if (!rule.test(identifier)) form.refuse("identifier", `The customer.identifier field ${what}.`);
-  return { identifier_type: type, identifier, name: "Test Customer" };
+  return { identifier_type: type ?? "uid", identifier, name: "Test Customer" };
 }
 
 /** Positive, at most three decimals, and a JSON number: an amount in quotes means that somebody re-wrote the body. */
-function readAmount(form: Form): number {
-  const amount = form.value("amount");
+function readAmount(body: RequestBody): number {
+  const amount = body.value("amount");
   if (typeof amount !== "number") {
-    form.refuse("amount", "The amount field must be a number.");
+    body.refuse("amount", "The amount field must be a number.");
     return 0;
   }
   const thousandths = Math.round(amount * 1000);
-  if (amount <= 0) form.refuse("amount", "The amount field must be greater than 0.");
-  else if (thousandths > Number.MAX_SAFE_INTEGER) form.refuse("amount", "The amount field is too large.");
+  if (amount <= 0) body.refuse("amount", "The amount field must be greater than 0.");
+  else if (thousandths > Number.MAX_SAFE_INTEGER) body.refuse("amount", "The amount field is too large.");
   // The division is exact to the nearest double, which is what the text of an amount was read as.
   else if (thousandths / 1000 !== amount)
-    form.refuse("amount", "The amount field must have 0-3 decimal places.");
+    body.refuse("amount", "The amount field must have 0-3 decimal places.");
   return thousandths;
 }

@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { setTimeout } from "node:timers/promises";
 
 import {
   type ConnectionEffect,
@@ -8,7 +9,7 @@ import {
   type RequestEffect,
   type RequestFault,
 } from "./fault.ts";
-import { htmlReply, messageReply, type Reply } from "./http.ts";
+import { htmlReply, messageReply, type Reply } from "./reply.ts";
 
 /** A fault that is set. */
 export interface SetFault {
@@ -25,14 +26,14 @@ export interface FaultState {
   readonly struck: number;
 }
 
-/** A fault that strikes now. `removed` resolves when somebody takes it out of the book. */
+/** A fault that strikes now. `removed` resolves when somebody takes it away. */
 export interface Strike<Effect> {
   readonly effect: Effect;
   readonly removed: Promise<void>;
 }
 
 /** The faults that are set. The one set first strikes first; never two at once. */
-export interface FaultBook {
+export interface Faults {
   set(fault: Fault): SetFault;
   /** The fault for a new connection, now used once more; undefined if there is none. */
   takeForConnection(): Strike<ConnectionEffect> | undefined;
@@ -46,75 +47,62 @@ export interface FaultBook {
   clear(): void;
 }
 
-interface Entry<Kind extends Fault> {
-  readonly id: number;
+interface Entry<Kind extends Fault> extends FaultState {
   readonly fault: Kind;
   struck: number;
   readonly removed: Promise<void>;
   readonly release: () => void;
 }
 
-/** Creates a book without faults. */
-export function createFaultBook(): FaultBook {
-  let connection: Entry<ConnectionFault>[] = [];
-  let request: Entry<RequestFault>[] = [];
+/** Creates a set without faults. */
+export function createFaults(): Faults {
+  let entries: Entry<Fault>[] = [];
   let lastId = 0;
 
-  const enter = <Kind extends Fault>(fault: Kind): Entry<Kind> => {
-    lastId += 1;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    return { id: lastId, fault, struck: 0, removed: promise, release: resolve };
-  };
   const remove = (id: number): boolean => {
-    const entry = [...connection, ...request].find((known) => known.id === id);
+    const entry = entries.find((known) => known.id === id);
     entry?.release();
-    connection = connection.filter((known) => known.id !== id);
-    request = request.filter((known) => known.id !== id);
+    entries = entries.filter((known) => known !== entry);
     return entry !== undefined;
   };
   const take = <Kind extends Fault>(entry: Entry<Kind> | undefined): Strike<Kind> | undefined => {
     if (entry === undefined) return undefined;
     entry.struck += 1;
-    // One that keeps something waiting stays in the book when it is used up: removing it lets go.
+    // One that keeps something waiting stays when it is used up: removing it lets go.
     const keeps = entry.fault.kind === "hold" || entry.fault.kind === "stall-at-connect";
     if (!isLeft(entry) && !keeps) remove(entry.id);
     return { effect: entry.fault, removed: entry.removed };
   };
+  const forConnection = (entry: Entry<Fault>): entry is Entry<ConnectionFault> =>
+    isConnectionFault(entry.fault) && isLeft(entry);
 
   return {
     set(fault) {
-      const entry = isConnectionFault(fault) ? enterConnection(fault) : enterRequest(fault);
-      return { id: entry.id, remove: () => void remove(entry.id) };
+      const { promise: removed, resolve: release } = Promise.withResolvers<void>();
+      lastId += 1;
+      const id = lastId;
+      entries.push({ id, fault, struck: 0, removed, release });
+      return { id, remove: () => void remove(id) };
     },
-    takeForConnection: () => take(connection.find(isLeft)),
+    takeForConnection: () => take(entries.find(forConnection)),
     takeForRequest: (method, path) =>
-      take(request.find((entry) => isLeft(entry) && matches(entry.fault, method, path))),
-    awaitsConnection: () => connection.some(isLeft),
-    list: () =>
-      [...connection, ...request]
-        .map(({ id, fault, struck }) => ({ id, fault, struck }))
-        .toSorted((one, other) => one.id - other.id),
+      take(
+        entries.find(
+          (entry): entry is Entry<RequestFault> =>
+            !isConnectionFault(entry.fault) && isLeft(entry) && matches(entry.fault, method, path),
+        ),
+      ),
+    awaitsConnection: () => entries.some(forConnection),
+    list: () => entries.map(({ id, fault, struck }) => ({ id, fault, struck })),
     remove,
     clear() {
-      for (const { id } of [...connection, ...request]) remove(id);
+      for (const { id } of entries) remove(id);
     },
   };
-
-  function enterConnection(fault: ConnectionFault): Entry<ConnectionFault> {
-    const entry = enter(fault);
-    connection.push(entry);
-    return entry;
-  }
-
-  function enterRequest(fault: RequestFault): Entry<RequestFault> {
-    const entry = enter(fault);
-    request.push(entry);
-    return entry;
-  }
 }
 
-function isLeft(entry: Entry<Fault>): boolean {
-  return entry.fault.times === undefined || entry.struck < entry.fault.times;
+function isLeft({ fault, struck }: FaultState): boolean {
+  return fault.times === undefined || struck < fault.times;
 }
 
 function matches(fault: RequestFault, method: string, path: string): boolean {
@@ -146,11 +134,11 @@ export function replacement(effect: RequestEffect | undefined): Reply | undefine
 }
 
 /** What writing an answer needs from outside. */
-export interface AnswerMeans {
-  /** Waits; false if the sandbox is closing and nothing should be done any more. */
-  wait(ms: number): Promise<boolean>;
+export interface AnswerDeps {
   /** Resets the TCP connection. */
-  reset(): void;
+  readonly reset: () => void;
+  /** Aborted when the sandbox closes: nothing is waited for any more. */
+  readonly closing: AbortSignal;
 }
 
 /** Writes an answer, or what the fault makes of it. */
@@ -158,13 +146,13 @@ export async function writeAnswer(
   response: ServerResponse,
   reply: Reply,
   effect: RequestEffect | undefined,
-  means: AnswerMeans,
+  { reset, closing }: AnswerDeps,
 ): Promise<void> {
   switch (effect?.kind) {
     case "reset-before-reading":
     case "reset-before-acting":
     case "reset-after-acting":
-      means.reset();
+      reset();
       return;
     case "garbage":
       response.socket?.end("This is not HTTP.\r\n\r\n");
@@ -174,17 +162,26 @@ export async function writeAnswer(
       response.write(firstHalf(reply), () => response.socket?.destroy());
       return;
     case "slow-head":
-      if (await means.wait(effect.ms)) writeWhole(response, reply);
+      if (await elapses(effect.ms, closing)) writeWhole(response, reply);
       return;
     case "slow-body": {
       writeHead(response, reply);
       const half = firstHalf(reply);
       response.write(half);
-      if (await means.wait(effect.ms)) response.end(Buffer.from(reply.body).subarray(half.length));
+      if (await elapses(effect.ms, closing)) response.end(Buffer.from(reply.body).subarray(half.length));
       return;
     }
     default:
       writeWhole(response, reply);
+  }
+}
+
+/** Waits; false if the sandbox closes meanwhile. */
+async function elapses(ms: number, closing: AbortSignal): Promise<boolean> {
+  try {
+    return await setTimeout(ms, true, { signal: closing });
+  } catch {
+    return false;
   }
 }
 

@@ -1,18 +1,20 @@
-import { createAccount, type IssuedToken } from "./account.ts";
-import { createAdmittance } from "./admission.ts";
+import { type Account, createAccount } from "./account.ts";
 import { type Authority, type Certificate, createAuthority } from "./certificates.ts";
-import { type ControlListener, createControlListener } from "./control.ts";
+import { type Controlled, type ControlListener, createControlListener } from "./control.ts";
 import { act } from "./endpoints.ts";
-import { type Fault, isConnectionFault } from "./fault.ts";
-import { createFaultBook, type SetFault } from "./faults.ts";
+import { isConnectionFault } from "./fault.ts";
+import { createFaults } from "./faults.ts";
+import { createIpFilter } from "./ip-filter.ts";
 import { createJournal, type ReceivedRequest } from "./journal.ts";
-import { createPrestoListener, isLoopbackHost, type PrestoListener } from "./listener.ts";
+import { createPrestoListener, type PrestoListener, type PrestoListenerDeps } from "./listener.ts";
+import type { LiveOptions } from "./live-options.ts";
 import { parseFault } from "./parse-fault.ts";
-import { type SandboxSettings, type SandboxState, takeState } from "./state.ts";
+import { takeState } from "./state.ts";
+import { isLoopbackHost } from "./tcp-listener.ts";
 import { createWallet } from "./wallet.ts";
 
 /** How to make a sandbox; everything has a default. */
-export interface SandboxOptions extends Partial<SandboxSettings> {
+export interface SandboxOptions extends Partial<LiveOptions> {
   /** `localhost` (the default) or a loopback address. */
   readonly host?: string;
   /** Port of the API; 0, the default: a free one. */
@@ -36,7 +38,7 @@ export interface SandboxOptions extends Partial<SandboxSettings> {
 }
 
 /** A Presto on loopback. */
-export interface Sandbox {
+export interface Sandbox extends Controlled {
   /** Makes the certificates and listens; asked again, it does nothing more. Rejects with a ListenError where a port can't be had. */
   start(): Promise<void>;
   /** Cuts every connection and stops; nothing is left behind. */
@@ -55,22 +57,8 @@ export interface Sandbox {
   readonly account: { readonly email: string; readonly password: string };
   /** The token made last; live, unless it was revoked or has expired. */
   readonly token: string;
-  /** Makes a token as an issue does: every earlier one is dead. `expiresAt`: milliseconds since 1970. */
-  mintToken(options?: { readonly name?: string; readonly expiresAt?: number }): IssuedToken;
-  /** Kills the live token; its fingerprint, or undefined if none was live. */
-  revokeToken(): string | undefined;
-  state(): SandboxState;
   /** The newest 1000 requests that were read whole, with everything that was in them, secrets included. */
   received(): readonly ReceivedRequest[];
-  /** Sets a fault. Throws a RangeError that says what is wrong with a bad one. */
-  setFault(fault: Fault): SetFault;
-  removeFault(id: number): boolean;
-  clearFaults(): void;
-  settings(): SandboxSettings;
-  /** Changes settings. Throws a RangeError for a bad one, and changes nothing then. */
-  configure(settings: Partial<SandboxSettings>): void;
-  /** As at the start: no transactions, counts or faults; first token, password and settings. */
-  reset(): void;
 }
 
 /** Creates a sandbox, not yet started. Throws a RangeError where an option is bad. */
@@ -86,12 +74,7 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     password: options.password ?? "Sandbox-Passw0rd!",
   };
   const account = createAccount({ ...credentials, token: options.token, now });
-  const wallet = createWallet({ now, voidAfterMs: options.voidAfterMs ?? 15 * 60 * 1000 });
-  const journal = createJournal();
-  const faults = createFaultBook();
-  const { allowedAddresses, unregistered = "json", rate } = options;
-  const admittance = createAdmittance({ allowedAddresses, unregistered, rate }, now);
-  let resetRevokesToken = options.resetRevokesToken ?? false;
+  const { controlled, deps } = createInside(options, account, now);
   let starting: Promise<void> | undefined;
   let started: Started | undefined;
 
@@ -99,31 +82,14 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     if (started === undefined) throw new Error("The sandbox has not been started.");
     return started;
   };
-
   const begin = async (): Promise<void> => {
     const authority = options.authority ?? (await createAuthority());
     const certificate = options.certificate ?? (await authority.issue());
-    const presto = createPrestoListener({
-      host,
-      port,
-      authority,
-      certificate,
-      keepAliveMs,
-      admittance,
-      faults,
-      journal,
-      act: (call) => act(call, { account, wallet, now, resetRevokesToken: () => resetRevokesToken }),
-    });
+    const presto = createPrestoListener({ host, port, authority, certificate, keepAliveMs }, deps);
     const control = createControlListener({ sandbox, port: controlPort, now });
     try {
-      started = {
-        presto,
-        control,
-        authority,
-        certificate,
-        port: await presto.open(),
-        controlPort: await control.open(),
-      };
+      const ports = { port: await presto.open(), controlPort: await control.open() };
+      started = { presto, control, authority, certificate, ...ports };
     } catch (error) {
       await Promise.all([presto.close(), control.close()]);
       throw error;
@@ -131,6 +97,7 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
   };
 
   const sandbox: Sandbox = {
+    ...controlled,
     start() {
       starting ??= begin();
       return starting;
@@ -160,31 +127,11 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     get token() {
       return account.current().token;
     },
-    mintToken: (token) => account.issue(token),
-    revokeToken: () => account.revoke(),
-    state: () => takeState({ account, wallet, journal, faults, now }),
-    received: () => journal.requests(),
+    received: () => deps.journal.requests(),
     setFault(fault) {
-      const parsed = parseFault(fault);
-      if ("errors" in parsed) throw new RangeError(Object.values(parsed.errors).flat().join(" "));
-      const set = faults.set(parsed.fault);
-      if (isConnectionFault(parsed.fault)) started?.presto.closeIdle();
+      const set = controlled.setFault(fault);
+      if (isConnectionFault(fault)) started?.presto.closeIdle();
       return set;
-    },
-    removeFault: (id) => faults.remove(id),
-    clearFaults: () => faults.clear(),
-    settings: () => ({ ...admittance.settings(), resetRevokesToken }),
-    configure({ resetRevokesToken: revokes = resetRevokesToken, ...changed }) {
-      admittance.change(changed);
-      resetRevokesToken = revokes;
-    },
-    reset() {
-      account.reset();
-      wallet.reset();
-      journal.reset();
-      faults.clear();
-      admittance.reset();
-      resetRevokesToken = options.resetRevokesToken ?? false;
     },
   };
   return sandbox;
@@ -197,4 +144,50 @@ interface Started {
   readonly certificate: Certificate;
   readonly port: number;
   readonly controlPort: number;
+}
+
+/** All that is kept, and what can be done to it; no wire leads to it yet. */
+function createInside(
+  options: SandboxOptions,
+  account: Account,
+  now: () => number,
+): { readonly controlled: Controlled; readonly deps: PrestoListenerDeps } {
+  const initial: LiveOptions = {
+    allowedAddresses: options.allowedAddresses,
+    unregistered: options.unregistered ?? "json",
+    rate: options.rate,
+    resetRevokesToken: options.resetRevokesToken ?? false,
+  };
+  let live = initial;
+  const wallet = createWallet({ now, voidAfterMs: options.voidAfterMs ?? 15 * 60 * 1000 });
+  const journal = createJournal();
+  const faults = createFaults();
+  const ipFilter = createIpFilter(initial, now);
+  const configure = (changed: Partial<LiveOptions>): void => {
+    const next = { ...live, ...changed };
+    ipFilter.configure(next);
+    live = next;
+  };
+  const endpointDeps = { account, wallet, now, resetRevokesToken: () => live.resetRevokesToken };
+
+  return {
+    deps: { ipFilter, faults, journal, act: (call) => act(call, endpointDeps) },
+    controlled: {
+      state: () => takeState({ account, wallet, journal, faults, now }),
+      reset() {
+        account.reset();
+        wallet.reset();
+        journal.reset();
+        faults.clear();
+        configure(initial);
+      },
+      mintToken: (token) => account.issue(token),
+      revokeToken: () => account.revoke(),
+      setFault: (fault) => faults.set(parseFault(fault)),
+      removeFault: (id) => faults.remove(id),
+      clearFaults: () => faults.clear(),
+      settings: () => live,
+      configure,
+    },
+  };
 }

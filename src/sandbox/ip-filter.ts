@@ -1,9 +1,9 @@
 import { BlockList, isIP } from "node:net";
 
-import { htmlReply, messageReply, type Reply } from "./http.ts";
+import { htmlReply, messageReply, type Reply } from "./reply.ts";
 
 /** Who is let in, and what the others see: the docs leave the latter open, so that all three can be chosen. */
-export interface AdmittanceSettings {
+export interface IpFilterOptions {
   /** Addresses or CIDRs that are let in; undefined: all. */
   readonly allowedAddresses: readonly string[] | undefined;
   /** What another address sees: a `403` in Presto's shape, a gateway's HTML page with 403, or a TCP reset. */
@@ -12,7 +12,7 @@ export interface AdmittanceSettings {
   readonly rate: RateLimit | undefined;
 }
 
-/** See {@link AdmittanceSettings}. */
+/** See {@link IpFilterOptions}. */
 export interface RateLimit {
   readonly requests: number;
   /** Milliseconds. */
@@ -21,32 +21,23 @@ export interface RateLimit {
   readonly retryAfter: boolean;
 }
 
-/** The door: judges addresses and counts. */
-export interface Admittance {
-  settings(): AdmittanceSettings;
-  /** Throws a RangeError for an address that isn't one, and changes nothing then. */
-  change(settings: Partial<AdmittanceSettings>): void;
+/** Judges addresses, and counts the requests of those that are let in. */
+export interface IpFilter {
+  /** Changes it, and forgets what was counted. Throws a RangeError for an address that isn't one, and changes nothing then. */
+  configure(options: IpFilterOptions): void;
   /** Is a connection from there to be reset? */
   resets(address: string): boolean;
   /** The reply for a request that is not let in; undefined if it is, which counts it. */
   refusal(address: string): Reply | undefined;
-  /** The settings of the start; counts forgotten. */
-  reset(): void;
 }
 
-/** Creates the door. `now`: wall clock, milliseconds since 1970. */
-export function createAdmittance(initial: AdmittanceSettings, now: () => number): Admittance {
-  let settings = initial;
+/** Creates the filter. `now`: wall clock, milliseconds since 1970. */
+export function createIpFilter(initial: IpFilterOptions, now: () => number): IpFilter {
+  let options = initial;
   let allowed = readAddresses(initial.allowedAddresses);
   let windowStart = 0;
   let inWindow = 0;
 
-  const change = (changed: Partial<AdmittanceSettings>): void => {
-    const next = { ...settings, ...changed };
-    allowed = readAddresses(next.allowedAddresses);
-    settings = next;
-    inWindow = 0;
-  };
   const admits = (address: string): boolean =>
     allowed === undefined || allowed.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
 
@@ -63,15 +54,17 @@ export function createAdmittance(initial: AdmittanceSettings, now: () => number)
   };
 
   return {
-    settings: () => settings,
-    change,
-    resets: (address) => settings.unregistered === "reset" && !admits(address),
+    configure(next) {
+      allowed = readAddresses(next.allowedAddresses);
+      options = next;
+      inWindow = 0;
+    },
+    resets: (address) => options.unregistered === "reset" && !admits(address),
     refusal(address) {
-      if (admits(address)) return settings.rate === undefined ? undefined : overRate(settings.rate);
-      if (settings.unregistered === "html") return htmlReply(403, "Access denied");
+      if (admits(address)) return options.rate === undefined ? undefined : overRate(options.rate);
+      if (options.unregistered === "html") return htmlReply(403, "Access denied");
       return messageReply(403, "Your IP address is not allowed.");
     },
-    reset: () => change(initial),
   };
 }
 
