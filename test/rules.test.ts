@@ -52,8 +52,8 @@ const sound: Record<string, string> = {
   "src/app.ts":
     'import type { B } from "./config/load.ts";\nimport { open } from "./connect/open.ts";\nvoid open;\nexport type C = B;\n',
   "src/config/load.ts":
-    'import { tcp } from "../connect/tcp.ts";\nexport const a = [process.env["A"], tcp];\nexport type B = string;\n',
-  "src/doctor/dial.ts": 'import { dial } from "../connect/tls.ts";\nvoid dial;\n',
+    'import { own } from "../connect/local-address.ts";\nexport const a = [process.env["A"], own];\nexport type B = string;\n',
+  "src/doctor/dial.ts": 'import { open } from "../connect/open.ts";\nvoid open;\n',
   "src/upstream/pool.ts":
     'import { Pool } from "undici";\nimport type { Context } from "../connect/tls.ts";\nexport const pool = (url: string): Pool => new Pool(url);\nexport type D = Context;\n',
   "src/token/token.ts":
@@ -64,6 +64,7 @@ const sound: Record<string, string> = {
   "src/connect/connector.ts": 'import { dial } from "./tls.ts";\nexport const connector = dial;\n',
   "src/connect/tls.ts":
     'import { connect } from "node:tls";\nexport const dial = connect;\nexport type Context = string;\n',
+  "src/connect/local-address.ts": 'export const own = "127.0.0.1";\n',
   "src/connect/tcp.ts": 'import { connect } from "node:net";\nexport const tcp = connect;\n',
   "src/lib/node-http.ts": 'export const { request } = process.getBuiltinModule("node:http");\n',
   "src/policy/target.ts":
@@ -240,7 +241,8 @@ const importPlants: readonly Plant[] = [
   ["one-connector", "src/cli/probe.ts", 'export const a = () => import("../connect/connector.ts");'],
   ["no-own-connection", "src/cli/tls.ts", 'import { dial, type Context } from "../connect/tls.ts";'],
   ["no-own-connection", "src/config/tls.ts", 'import { dial } from "../connect/tls.ts";'],
-  ["no-own-tcp", "src/cli/tcp.ts", 'import { tcp } from "../connect/tcp.ts";'],
+  ["no-own-connection", "src/doctor/tls.ts", 'import { dial } from "../connect/tls.ts";'],
+  ["no-own-connection", "src/cli/tcp.ts", 'import { tcp } from "../connect/tcp.ts";'],
 ];
 
 let folder = "";

@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 
+import { parseLocalAddress } from "../connect/local-address.ts";
 import { type EgressProxy, parseProxyUrl } from "../connect/proxy-url.ts";
-import { parseLocalAddress } from "../connect/tcp.ts";
 import type { CheckUrl } from "../egress-ip/check-url.ts";
 import { authorityOf, canonicalHost, isLoopbackHost, type Origin } from "../lib/host.ts";
 import { type Network, parseNetwork } from "../lib/ip.ts";

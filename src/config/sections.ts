@@ -1,6 +1,6 @@
 import type { EgressRoute } from "../connect/open.ts";
 import type { ProxySource } from "../connect/proxy-url.ts";
-import type { Trust } from "../connect/tls.ts";
+import type { Trust } from "../connect/trust.ts";
 import type { EgressCheckSettings } from "../egress-ip/open.ts";
 import type { Origin } from "../lib/host.ts";
 import type { ListenAddress } from "../listen/address.ts";

@@ -13,11 +13,32 @@ export interface Stage {
   readonly proxyStatus: string;
 }
 
+/** A step that was done on the way to a connection, in this order; those that the way does not have are left out. */
+export type ConnectStep =
+  /** A name was looked up: the target's, or the egress proxy's. */
+  | { readonly step: "resolved"; readonly host: string; readonly addresses: readonly string[] }
+  /** TCP is up, to the target or to the egress proxy. Undefined where the system does not say. */
+  | { readonly step: "connected"; readonly localAddress: string | undefined }
+  /** The egress proxy has opened a tunnel to the target. */
+  | { readonly step: "tunnelled" }
+  /** The target has shown a certificate whose chain holds. Name and pins are compared next. */
+  | { readonly step: "certified"; readonly protocol: string; readonly certificate: SeenCertificate };
+
+/** What was presented by a server whose chain held. */
+export interface SeenCertificate {
+  /** May be no date at all, if it could not be read. */
+  readonly validTo: Date;
+  /** Base64 SHA-256 of its SubjectPublicKeyInfo. */
+  readonly pin: string;
+}
+
 /** One attempt to get a connection. Each step of it tells what it waits for, and stops when the signal is aborted. */
 export interface Attempt {
   /** Aborted with a `ConnectError` when time is over, or with whatever the attempt was given up for. */
   readonly signal: AbortSignal;
   stage: Stage;
+  /** Tells of a step that was done. */
+  readonly report: (step: ConnectStep) => void;
 }
 
 export interface RunningAttempt {
@@ -37,9 +58,13 @@ const beginning: Stage = {
 };
 
 /** Begins an attempt for which there are `timeoutMs` in all. */
-export function startAttempt(timeoutMs: number, clock: Clock): RunningAttempt {
+export function startAttempt(
+  timeoutMs: number,
+  clock: Clock,
+  report: Attempt["report"] = () => {},
+): RunningAttempt {
   const stop = new AbortController();
-  const attempt: Attempt = { signal: stop.signal, stage: beginning };
+  const attempt: Attempt = { signal: stop.signal, stage: beginning, report };
   let givenUp = false;
   let ended = false;
   const timer = clock.after(timeoutMs, () => {

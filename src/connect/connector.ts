@@ -3,13 +3,13 @@ import type { SecureContext, TLSSocket } from "node:tls";
 
 import type { Clock } from "../clock.ts";
 import { systemCode } from "../errors.ts";
-import { createWatchedFile } from "../files/watch.ts";
 import type { Emit, Warning } from "../lib/events.ts";
 import type { Origin } from "../lib/host.ts";
-import { type Attempt, startAttempt } from "./attempt.ts";
+import { type Attempt, type ConnectStep, startAttempt } from "./attempt.ts";
 import { type ConnectError, toConnectError } from "./errors.ts";
-import { createRoute, type Route } from "./route.ts";
-import { createTrustAnchors, startTls, type Trust, type TrustAnchors, verifyPeer } from "./tls.ts";
+import type { Route } from "./route.ts";
+import { seeCertificate, startTls, verifyPeer } from "./tls.ts";
+import type { Trust, TrustAnchors } from "./trust.ts";
 
 /** What is told of connections to Presto. */
 export type ConnectEvent = CertificateSeen | ConnectFailed;
@@ -28,11 +28,11 @@ interface ConnectFailed {
 
 export interface ConnectOptions {
   readonly origin: Origin;
-  readonly trust: Trust;
-  /** The certificates of `trust`, where others use them too; undefined: read here. */
-  readonly anchors?: TrustAnchors | undefined;
-  /** How connections leave this machine; undefined: straight, from the address that the system chooses. */
-  readonly route?: Route | undefined;
+  readonly pins: Trust["pins"];
+  /** Shared by all who connect. */
+  readonly anchors: Pick<TrustAnchors, "context">;
+  /** How connections leave this machine. */
+  readonly route: Route;
   /** Everything until TLS is up, milliseconds: the name, TCP, the egress proxy, TLS. */
   readonly timeoutMs: number;
   readonly clock: Clock;
@@ -42,15 +42,13 @@ export interface ConnectOptions {
 /** Called once, and not at all for an attempt that was given up: with a `ConnectError`, or with a socket whose peer was verified. */
 export type Connected = (error: ConnectError | null, socket: TLSSocket | null) => void;
 
-/** The one way out of this process: whoever talks to Presto gets its connections here. */
+/** Makes the connections to one server: whoever talks to Presto gets its connections here. */
 export interface Connector {
-  /** @returns a stream that stands for the attempt, which is given up by destroying it while it is not done */
-  connect(done: Connected): Writable;
   /**
-   * Reads the CA file again and forgets all sessions; connections that are up stay.
-   * @throws CommandError `configuration` if the file can't be used; what was trusted stays trusted
+   * @param report told of each step that was done; in a resumed session no certificate is shown
+   * @returns a stream that stands for the attempt, which is given up by destroying it while it is not done
    */
-  reload(): void;
+  connect(done: Connected, report?: (step: ConnectStep) => void): Writable;
 }
 
 /** A session is resumed for this long at most: dates, name and pins are looked at only in full handshakes. */
@@ -59,19 +57,15 @@ const sessionLifeMs = 10 * 60_000;
 interface RememberedSession {
   readonly bytes: Buffer;
   readonly bornAt: number;
-  /** What its certificate was judged by: it stands no longer than that. */
+  /** What its certificate was verified by: it stands no longer than that. */
   readonly context: SecureContext;
 }
 
-/** @throws CommandError `configuration` if the CA file can't be used */
 export function createConnector(options: ConnectOptions): Connector {
-  const { origin, trust, clock, emit } = options;
-  const anchors = options.anchors ?? createTrustAnchors(trust);
-  let session: RememberedSession | undefined;
+  const { origin, pins, anchors, route, clock, emit } = options;
   const { context } = anchors;
-  const route =
-    options.route ?? createRoute({ localAddress: undefined, proxy: () => undefined, context, clock });
-  const seeCertificate = createCertificateWatch({ host: origin.host, clock, emit });
+  let session: RememberedSession | undefined;
+  const watchCertificate = createCertificateWatch({ host: origin.host, clock, emit });
 
   function resumable(): RememberedSession | undefined {
     if (session?.context !== context()) return undefined;
@@ -82,30 +76,33 @@ export function createConnector(options: ConnectOptions): Connector {
   async function open(attempt: Attempt): Promise<TLSSocket> {
     const carrier = await route.open(origin, attempt);
     attempt.stage = { waitsFor: "TLS was not up", place: "presto", proxyStatus: "connection_timeout" };
-    const judgedBy = context();
+    const verifiedBy = context();
     const resumed = resumable();
     const bornAt = resumed?.bornAt ?? clock.monotonic();
     return startTls(
       {
         socket: carrier,
         host: origin.host,
-        context: judgedBy,
-        verify: (certificate) => verifyPeer(origin.host, certificate, trust.pins),
+        context: verifiedBy,
+        verify(certificate, protocol) {
+          attempt.report({ step: "certified", protocol, certificate: seeCertificate(certificate) });
+          return verifyPeer(origin.host, certificate, pins);
+        },
         session: resumed?.bytes,
         onSession(bytes) {
-          session = { bytes, bornAt, context: judgedBy };
+          session = { bytes, bornAt, context: verifiedBy };
         },
         onSecure(socket) {
           markResets(socket);
-          if (!socket.isSessionReused()) seeCertificate(new Date(socket.getPeerCertificate().valid_to));
+          if (!socket.isSessionReused()) watchCertificate(new Date(socket.getPeerCertificate().valid_to));
         },
       },
       attempt,
     );
   }
 
-  function connect(done: Connected): Writable {
-    const { attempt, handle, isGivenUp, end } = startAttempt(options.timeoutMs, clock);
+  function connect(done: Connected, report?: (step: ConnectStep) => void): Writable {
+    const { attempt, handle, isGivenUp, end } = startAttempt(options.timeoutMs, clock, report);
     void open(attempt).then(
       (socket) => {
         if (isGivenUp()) {
@@ -127,10 +124,7 @@ export function createConnector(options: ConnectOptions): Connector {
     return handle;
   }
 
-  return {
-    connect,
-    reload: () => anchors.reload(),
-  };
+  return { connect };
 }
 
 /**
@@ -174,31 +168,4 @@ export function createCertificateWatch(options: CertificateWatchOptions): (valid
       message: `The certificate of ${host} ends in ${Math.max(0, Math.floor(daysLeft))} days, at ${validTo.toISOString()}. Ask for its renewal: from then on nothing is sent.`,
     });
   };
-}
-
-export interface WatchTrustOptions {
-  readonly connector: Pick<Connector, "reload">;
-  readonly trust: Trust;
-  readonly clock: Clock;
-  readonly emit: Emit<Warning>;
-}
-
-/** Has the CA file read again when it changes; one that can't be used changes nothing but the log. */
-export function watchTrust({ connector, trust, clock, emit }: WatchTrustOptions): { close(): void } {
-  if (trust.caFile === undefined) return { close() {} };
-  return createWatchedFile({
-    path: trust.caFile,
-    clock,
-    onChange() {
-      try {
-        connector.reload();
-      } catch (cause) {
-        emit({
-          type: "warning",
-          message: "The CA file has changed and can't be used; what was trusted before stays trusted.",
-          cause,
-        });
-      }
-    },
-  });
 }

@@ -2,11 +2,12 @@ import type { Clock } from "../clock.ts";
 import { createWatchedFile } from "../files/watch.ts";
 import { type Emit, ignore, type Warning } from "../lib/events.ts";
 import type { Origin } from "../lib/host.ts";
-import { type ConnectEvent, type Connector, createConnector, watchTrust } from "./connector.ts";
+import { type ConnectEvent, type Connector, createConnector } from "./connector.ts";
+import { ensureLocalAddress } from "./local-address.ts";
 import { type ProxySource, readProxy } from "./proxy-url.ts";
+import { createResolver } from "./resolver.ts";
 import { createRoute } from "./route.ts";
-import { ensureLocalAddress } from "./tcp.ts";
-import { createTrustAnchors, type Trust } from "./tls.ts";
+import { createTrustAnchors, type Trust, watchTrust } from "./trust.ts";
 
 /** How this process is told to leave its machine. */
 export interface EgressRoute {
@@ -25,13 +26,13 @@ export interface EgressOptions {
   readonly connectTimeoutMs: number;
 }
 
-/** The one way out of this process. */
+/** All connections that leave this process are made here. */
 export interface Egress {
   /** To Presto. */
   readonly connector: Connector;
   /** To another server, the same way and with the same CAs, but without pins. It tells nothing of Presto. */
   connectorTo(origin: Origin): Connector;
-  /** For people: `direct`, or `http://gateway.example:3128 from 10.0.0.2`, without user and password. */
+  /** For people: `direct`, or `http://proxy.example:3128 from 10.0.0.2`, without user and password. */
   describeRoute(): string;
   /**
    * Reads the CA file and the egress proxy's file again. Connections that are up stay.
@@ -55,9 +56,15 @@ export async function openEgress(
   const anchors = createTrustAnchors(trust);
   if (localAddress !== undefined) await ensureLocalAddress(localAddress);
   let proxy = source === undefined ? undefined : await readProxy(source);
-  const route = createRoute({ localAddress, proxy: () => proxy, context: anchors.context, clock });
-  const connector = createConnector({ origin, trust, anchors, route, timeoutMs, clock, emit });
-  const trustWatch = watchTrust({ connector, trust, clock, emit });
+  const route = createRoute({
+    localAddress,
+    proxy: () => proxy,
+    context: anchors.context,
+    resolver: createResolver(),
+    clock,
+  });
+  const connector = createConnector({ origin, pins: trust.pins, anchors, route, timeoutMs, clock, emit });
+  const trustWatch = watchTrust({ anchors, trust, clock, emit });
   const proxyWatch =
     source?.kind !== "file"
       ? undefined
@@ -85,7 +92,7 @@ export async function openEgress(
     connectorTo: (other) =>
       createConnector({
         origin: other,
-        trust: { ...trust, pins: [] },
+        pins: [],
         anchors,
         route,
         timeoutMs,

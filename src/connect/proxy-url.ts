@@ -94,7 +94,7 @@ function percentDecoded(text: string): string | undefined {
   }
 }
 
-/** For people: `http://gateway.example:3128`, without user and password. */
+/** For people: `http://proxy.example:3128`, without user and password. */
 export function describeProxy(proxy: EgressProxy): string {
   return `${proxy.kind}://${authorityOf(proxy)}`;
 }
@@ -134,7 +134,7 @@ export async function readProxy(source: ProxySource): Promise<EgressProxy> {
         `${path} is larger than ${maxBytes} bytes; name a file that holds the egress proxy's URL and nothing else`,
       );
     case "content": {
-      // Such files may be mounts, owned and readable as the platform likes. But who may write it chooses the way out.
+      // Such files may be mounts, owned and readable as the platform likes. But who may write it chooses the proxy.
       if ((read.mode & 0o022) !== 0)
         throw refused(`${path} may be written by its group or by others; run: chmod go-w ${path}`);
       const { proxy, wrong } = parseProxyUrl(read.bytes.toString("utf8").replace(/\r?\n$/, ""));

@@ -24,7 +24,7 @@ export interface Route {
    * @returns a rejection with a `ConnectError`, or with what the attempt was aborted for
    */
   open(target: Endpoint, attempt: Attempt): Promise<Socket>;
-  /** For people: `http://gateway.example:3128 from 10.0.0.2`, without user and password. */
+  /** For people: `http://proxy.example:3128 from 10.0.0.2`, without user and password. */
   describe(): string;
 }
 
@@ -55,6 +55,7 @@ async function openThrough(
     const openTunnel = proxy.kind === "socks5" ? openSocksTunnel : openHttpTunnel;
     try {
       await openTunnel(socket, target, proxy.login, attempt);
+      attempt.report({ step: "tunnelled" });
     } catch (error) {
       socket.destroy();
       throw error;

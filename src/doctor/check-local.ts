@@ -12,11 +12,11 @@ import {
 } from "../store/contract.ts";
 import { type CredentialOptions, openStore, type StoreOptions } from "../store/open.ts";
 import {
-  type ConfigurationFacts,
+  type ConfigurationResult,
   daysLeft,
   fail,
   type Finding,
-  type IssuingFacts,
+  type IssuingOptions,
   lateDetail,
   lateMend,
   ok,
@@ -28,7 +28,7 @@ import {
 } from "./finding.ts";
 
 /** All that is wrong with the configuration, in one line. */
-export function checkConfiguration({ problems, warnings }: ConfigurationFacts): Finding {
+export function checkConfiguration({ problems, warnings }: ConfigurationResult): Finding {
   if (problems.length > 0) {
     const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
     const wrong = problems.map(({ variable, wrong: what }) => `${variable}: ${what}`).join("; ");
@@ -54,11 +54,15 @@ export const storeMends: Readonly<Record<StoreErrorCode, string>> = {
 };
 
 /** Does the store open, with this key and these modes; and can a role that issues write it? */
-export function checkStore(tried: Attempted<ReadStore>, options: StoreOptions, mustWrite: boolean): Finding {
+export function checkStore(
+  attempted: Attempted<ReadStore>,
+  options: StoreOptions,
+  mustWrite: boolean,
+): Finding {
   const { kind } = options;
-  if (tried.kind === "late") return fail("store", "unreachable", lateDetail, lateMend);
-  if (tried.kind === "failed") return unreadable(tried.error, kind);
-  const { stored, folderFault } = tried.value;
+  if (attempted.kind === "late") return fail("store", "unreachable", lateDetail, lateMend);
+  if (attempted.kind === "failed") return unreadable(attempted.error, kind);
+  const { stored, folderFault } = attempted.value;
   if (options.kind === "env") return ok("store", "The token can be read (env:, which is never written).");
   if (mustWrite && folderFault !== undefined) {
     return fail(
@@ -97,12 +101,12 @@ function unreadable(error: unknown, kind: StoreOptions["kind"]): Finding {
   return fail("store", "configuration", sentenceOf(error), mend);
 }
 
-/** What a record is judged by. */
-export interface TokenFacts {
+/** What a record is checked against. */
+export interface TokenOptions {
   readonly record: TokenRecord | undefined;
   readonly store: "env" | "file";
   /** Undefined where this role issues no tokens. */
-  readonly issuing: Pick<IssuingFacts, "automatic" | "renewAt"> | undefined;
+  readonly issuing: Pick<IssuingOptions, "automatic" | "renewAt"> | undefined;
   /** Wall clock, milliseconds since 1970. */
   readonly now: number;
 }
@@ -111,11 +115,11 @@ export interface TokenFacts {
 const warnFromDays = 7;
 
 /** Is a token there, how long does it live, and does anything stand in the way of the next one? */
-export function checkToken(facts: TokenFacts): Finding[] {
-  return [judgePresence(facts), judgeLife(facts), judgeRenewal(facts)];
+export function checkToken(options: TokenOptions): Finding[] {
+  return [checkPresence(options), checkLife(options), checkRenewal(options)];
 }
 
-function judgePresence({ record, issuing }: TokenFacts): Finding {
+function checkPresence({ record, issuing }: TokenOptions): Finding {
   const token = record?.token ?? null;
   if (record !== undefined && token !== null) {
     return ok("token", `Generation ${record.generation}, fingerprint ${token.fingerprint()}.`);
@@ -133,7 +137,7 @@ function judgePresence({ record, issuing }: TokenFacts): Finding {
   );
 }
 
-function judgeLife({ record, store, issuing, now }: TokenFacts): Finding {
+function checkLife({ record, store, issuing, now }: TokenOptions): Finding {
   if (record === undefined || record.token === null) return skip("token-life", "There is no token.");
   const { issuedAt, expiresAt } = record;
   if (expiresAt === null) {
@@ -171,7 +175,7 @@ function judgeLife({ record, store, issuing, now }: TokenFacts): Finding {
     : ok("token-life", detail);
 }
 
-function judgeRenewal({ record, store, issuing }: TokenFacts): Finding {
+function checkRenewal({ record, store, issuing }: TokenOptions): Finding {
   if (store === "env") return skip("renewal", "A token of env: is renewed elsewhere.");
   if (record === undefined) return skip("renewal", "There is no record.");
   const { stopped, intent } = record;
@@ -197,17 +201,17 @@ function judgeRenewal({ record, store, issuing }: TokenFacts): Finding {
 
 /** Can the account's e-mail and password be read, and is the password settled? Neither is ever shown. */
 export function checkCredentials(
-  tried: Attempted<StoredCredentials | undefined>,
+  attempted: Attempted<StoredCredentials | undefined>,
   kind: CredentialOptions["kind"],
 ): Finding {
-  if (tried.kind === "late") return fail("credentials", "unreachable", lateDetail, lateMend);
-  if (tried.kind === "failed") {
-    const { error } = tried;
+  if (attempted.kind === "late") return fail("credentials", "unreachable", lateDetail, lateMend);
+  if (attempted.kind === "failed") {
+    const { error } = attempted;
     const mend =
       error instanceof StoreError ? storeMends[error.code] : "Use credentials that this system can have.";
     return fail("credentials", "configuration", sentenceOf(error), mend);
   }
-  const stored = tried.value;
+  const stored = attempted.value;
   if (stored === undefined) {
     return fail(
       "credentials",

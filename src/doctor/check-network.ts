@@ -1,7 +1,8 @@
+import type { SeenCertificate } from "../connect/attempt.ts";
 import { ConnectError } from "../connect/errors.ts";
 import { describeProxy } from "../connect/proxy-url.ts";
 import { systemCode } from "../errors.ts";
-import type { SeenCertificate, TriedTls, RouteFacts } from "./dial.ts";
+import type { RouteResult, TlsResult } from "./dial.ts";
 import {
   daysLeft,
   fail,
@@ -15,22 +16,22 @@ import {
   warn,
 } from "./finding.ts";
 
-/** The name, the address left from, the egress proxy, and the way to Presto's door. */
-export function checkRoute(facts: RouteFacts): Finding[] {
-  return [judgeName(facts), judgeSource(facts), checkProxy(facts), judgeRoute(facts)];
+/** The name, the address left from, the egress proxy, and whether Presto is reached. */
+export function checkRoute(route: RouteResult): Finding[] {
+  return [checkName(route), checkSource(route), checkProxy(route), checkReachable(route)];
 }
 
 /** Why no connection was had, and whose part it was. */
 function faultOf({
   connection,
-}: RouteFacts): { readonly error: unknown; readonly place: string } | undefined {
+}: RouteResult): { readonly error: unknown; readonly place: string } | undefined {
   if (connection?.kind === "failed") return { error: connection.error, place: "presto" };
   if (connection?.kind !== "done" || connection.value.kind !== "no-route") return undefined;
   const { error } = connection.value;
   return { error, place: error instanceof ConnectError ? error.place : "presto" };
 }
 
-function judgeName({ upstream, proxy, addresses }: RouteFacts): Finding {
+function checkName({ upstream, proxy, addresses }: RouteResult): Finding {
   const { host } = upstream.origin;
   if (addresses === undefined) {
     return proxy === undefined
@@ -51,13 +52,13 @@ function judgeName({ upstream, proxy, addresses }: RouteFacts): Finding {
   return fail("dns", "unreachable", detail, mend);
 }
 
-function judgeSource(facts: RouteFacts): Finding {
-  const { upstream, localAddress: taken, connection } = facts;
+function checkSource(route: RouteResult): Finding {
+  const { upstream, localAddress: taken, connection } = route;
   const configured = upstream.egress.localAddress;
   const mend = "Set PRESTO_EGRESS_ADDRESS to an address that this machine has, or give it that address.";
   if (taken?.kind === "failed") return fail("source-address", "configuration", sentenceOf(taken.error), mend);
   if (taken?.kind === "late") return fail("source-address", "unreachable", lateDetail, lateMend);
-  const fault = faultOf(facts);
+  const fault = faultOf(route);
   if (fault?.place === "here") return fail("source-address", "configuration", sentenceOf(fault.error), mend);
   const seen =
     connection?.kind === "done" && connection.value.kind === "routed"
@@ -89,8 +90,8 @@ function withoutZone(address: string): string {
   return address.replace(/%.*$/, "");
 }
 
-function checkProxy(facts: RouteFacts): Finding {
-  const { proxy, connection } = facts;
+function checkProxy(route: RouteResult): Finding {
+  const { proxy, connection } = route;
   if (proxy === undefined) return skip("egress-proxy", "PRESTO_EGRESS_PROXY is not set.");
   if (proxy.kind === "late") return fail("egress-proxy", "unreachable", lateDetail, lateMend);
   if (proxy.kind === "failed") {
@@ -102,7 +103,7 @@ function checkProxy(facts: RouteFacts): Finding {
     );
   }
   const name = `${describeProxy(proxy.value)}${proxy.value.login === undefined ? "" : " (with user and password)"}`;
-  const fault = faultOf(facts);
+  const fault = faultOf(route);
   if (fault?.place === "egress-proxy") {
     return fail(
       "egress-proxy",
@@ -117,15 +118,15 @@ function checkProxy(facts: RouteFacts): Finding {
   return skip("egress-proxy", `${name} is configured; no connection was had that would show it in use.`);
 }
 
-function judgeRoute(facts: RouteFacts): Finding {
-  const { upstream, connection, proxy } = facts;
+function checkReachable(route: RouteResult): Finding {
+  const { upstream, connection, proxy } = route;
   const { host, port } = upstream.origin;
   if (connection === undefined) {
-    return skip("route", `Nothing was tried: first mend ${unusable(facts)}.`);
+    return skip("route", `Nothing was tried: first mend ${unusable(route)}.`);
   }
   const mend = `See what stands between this machine and port ${port} of ${host}: routes, firewalls, an outage of Presto's; an address that is not registered may be met like this, too.`;
   if (connection.kind === "late") return fail("route", "unreachable", lateDetail, lateMend);
-  const fault = faultOf(facts);
+  const fault = faultOf(route);
   if (fault === undefined) {
     const way = proxy === undefined ? "directly" : "through the egress proxy";
     return ok("route", `Port ${port} of ${host} was reached ${way}.`);
@@ -139,7 +140,7 @@ function judgeRoute(facts: RouteFacts): Finding {
   return fail("route", "unreachable", sentenceOf(fault.error), mend);
 }
 
-function unusable({ localAddress, proxy }: RouteFacts): string {
+function unusable({ localAddress, proxy }: RouteResult): string {
   if (localAddress !== undefined && localAddress.kind !== "done") return "source-address";
   return proxy !== undefined && proxy.kind !== "done" ? "egress-proxy" : "tls";
 }
@@ -149,8 +150,8 @@ const warnFromDays = 21;
 const failBelowDays = 3;
 
 /** Presto's proof that it is Presto: chain and name, pins, and how long it stands. @param now wall clock, milliseconds since 1970 */
-export function checkTls(facts: RouteFacts, now: number): Finding[] {
-  const { anchors, connection, upstream } = facts;
+export function checkTls(route: RouteResult, now: number): Finding[] {
+  const { anchors, connection, upstream } = route;
   const tls =
     connection?.kind === "done" && connection.value.kind === "routed" ? connection.value.tls : undefined;
   const certificate = tls === undefined || tls.kind === "not-tried" ? undefined : tls.certificate;
@@ -162,13 +163,13 @@ export function checkTls(facts: RouteFacts, now: number): Finding[] {
           sentenceOf(anchors.error),
           "Name a PEM file with the CA's certificates, or take PRESTO_CA_FILE away.",
         )
-      : judgeChain(tls),
-    judgePins(upstream.trust.pins, tls, certificate),
-    judgeCertificateLife(tls, certificate, now),
+      : checkChain(tls),
+    checkPins(upstream.trust.pins, tls, certificate),
+    checkCertificateLife(tls, certificate, now),
   ];
 }
 
-function judgeChain(tls: TriedTls | undefined): Finding {
+function checkChain(tls: TlsResult | undefined): Finding {
   if (tls === undefined || tls.kind === "not-tried") return skip("tls", "No connection was had; see above.");
   if (tls.kind === "up") return ok("tls", `The certificate's chain and name hold (${tls.protocol}).`);
   return fail("tls", "unreachable", sentenceOf(tls.error), chainMend(tls.error));
@@ -193,9 +194,9 @@ function chainMend(error: unknown): string {
   }
 }
 
-function judgePins(
+function checkPins(
   pins: readonly string[],
-  tls: TriedTls | undefined,
+  tls: TlsResult | undefined,
   certificate: SeenCertificate | undefined,
 ): Finding {
   if (pins.length === 0) return skip("pins", "PRESTO_TLS_PINS is not set.");
@@ -213,8 +214,8 @@ function judgePins(
   );
 }
 
-function judgeCertificateLife(
-  tls: TriedTls | undefined,
+function checkCertificateLife(
+  tls: TlsResult | undefined,
   certificate: SeenCertificate | undefined,
   now: number,
 ): Finding {

@@ -7,7 +7,7 @@ import type { ProbeVerdict } from "../presto/probe.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import { fieldOf } from "../upstream/call.ts";
 import { requestOnce } from "../upstream/request-once.ts";
-import type { TokenFacts } from "./check-local.ts";
+import type { TokenOptions } from "./check-local.ts";
 import {
   fail,
   type Finding,
@@ -20,28 +20,28 @@ import {
   warn,
 } from "./finding.ts";
 
-/** What was heard at Presto's door; undefined where no connection could be had to ask over. */
+/** What came of a question without a token; undefined where no connection could be had to ask over. */
 export type ReachedResult = Attempted<ProbeResponse> | undefined;
 
 /** Has Presto's own application answered, so that this address is let in? */
-export function wasLetIn(door: ReachedResult): boolean {
-  return outcomeOf(door) === "app-refused";
+export function wasLetIn(reached: ReachedResult): boolean {
+  return outcomeOf(reached) === "app-refused";
 }
 
-function outcomeOf(door: ReachedResult): OutcomeKind | undefined {
-  return door?.kind === "done" && door.value.kind === "answered" ? door.value.outcome : undefined;
+function outcomeOf(reached: ReachedResult): OutcomeKind | undefined {
+  return reached?.kind === "done" && reached.value.kind === "answered" ? reached.value.outcome : undefined;
 }
 
 const noConnection = "No connection was had to ask over; see above.";
 
 /** Does Presto's application answer? */
-export function checkReached(door: ReachedResult): Finding {
-  if (door === undefined) return skip("presto", noConnection);
-  if (door.kind === "late") return fail("presto", "unreachable", lateDetail, lateMend);
-  if (door.kind === "failed") {
-    return fail("presto", "unreachable", sentenceOf(door.error), "See the lines above.");
+export function checkReached(reached: ReachedResult): Finding {
+  if (reached === undefined) return skip("presto", noConnection);
+  if (reached.kind === "late") return fail("presto", "unreachable", lateDetail, lateMend);
+  if (reached.kind === "failed") {
+    return fail("presto", "unreachable", sentenceOf(reached.error), "See the lines above.");
   }
-  const answer = door.value;
+  const answer = reached.value;
   if (answer.kind === "no-answer") {
     return fail(
       "presto",
@@ -50,7 +50,7 @@ export function checkReached(door: ReachedResult): Finding {
       "See Presto's own status; a firewall that does not know this address may do the same.",
     );
   }
-  return judgeAnswer(answer.status, answer.outcome);
+  return checkAnswer(answer.status, answer.outcome);
 }
 
 function noAnswer({ late, error }: Extract<ProbeResponse, { kind: "no-answer" }>): string {
@@ -61,7 +61,7 @@ function noAnswer({ late, error }: Extract<ProbeResponse, { kind: "no-answer" }>
     : "The connection broke before an answer was whole.";
 }
 
-function judgeAnswer(status: number, outcome: OutcomeKind): Finding {
+function checkAnswer(status: number, outcome: OutcomeKind): Finding {
   switch (outcome) {
     case "app-refused":
       return ok("presto", `Its application answers (${status} to a question without a token).`);
@@ -101,11 +101,11 @@ const warnAboveS = 5;
 const failAboveS = 60;
 
 /** How far this machine's clock is from Presto's. */
-export function checkClock(door: ReachedResult): Finding {
-  if (door?.kind !== "done" || door.value.kind !== "answered") {
+export function checkClock(reached: ReachedResult): Finding {
+  if (reached?.kind !== "done" || reached.value.kind !== "answered") {
     return skip("clock", "There was no answer of Presto's whose Date could be read.");
   }
-  const { date, sentAt, receivedAt } = door.value;
+  const { date, sentAt, receivedAt } = reached.value;
   const at = Date.parse(date ?? "");
   if (Number.isNaN(at)) return skip("clock", "Presto's answer has no Date that could be read.");
   const ms = skewOf(at, sentAt, receivedAt);
@@ -126,8 +126,8 @@ function skewOf(at: number, sentAt: number, receivedAt: number): number {
 export type ProbeResult = Attempted<ProbeVerdict> | undefined;
 
 /** Does Presto accept the stored token? */
-export function checkAccepted(facts: TokenFacts, probed: ProbeResult): Finding {
-  const { record, issuing, store } = facts;
+export function checkAccepted(options: TokenOptions, probed: ProbeResult): Finding {
+  const { record, issuing, store } = options;
   if (record === undefined || record.token === null)
     return skip("token-accepted", "There is no token to ask about.");
   if (probed === undefined) {
@@ -148,7 +148,7 @@ export function checkAccepted(facts: TokenFacts, probed: ProbeResult): Finding {
       );
     case "dead": {
       const detail = "Presto refuses the stored token (401, asked twice).";
-      if (issuing?.automatic === true && hasExpired(record, facts.now)) {
+      if (issuing?.automatic === true && hasExpired(record, options.now)) {
         return warn(
           "token-accepted",
           `${detail} It has expired.`,
@@ -165,7 +165,7 @@ export function checkAccepted(facts: TokenFacts, probed: ProbeResult): Finding {
   }
 }
 
-function deadMend(store: TokenFacts["store"], issues: boolean): string {
+function deadMend(store: TokenOptions["store"], issues: boolean): string {
   if (store === "env") return "Put the live token into PRESTO_TOKEN, or into the file of PRESTO_TOKEN_FILE.";
   return issues
     ? "Have a new one issued, by a sidecar that runs or with: presto-sidecar token renew"
@@ -176,7 +176,7 @@ function hasExpired({ expiresAt }: TokenRecord, now: number): boolean {
   return expiresAt !== null && expiresAt.getTime() <= now;
 }
 
-/** What a question without a token met at Presto's door. Times are wall clock, milliseconds since 1970. */
+/** What a question without a token was answered with. Times are wall clock, milliseconds since 1970. */
 export type ProbeResponse =
   | {
       readonly kind: "answered";
@@ -191,7 +191,7 @@ export type ProbeResponse =
   /** `late`: nothing whole came in time. */
   | { readonly kind: "no-answer"; readonly late: boolean; readonly error: unknown };
 
-export interface AskPrestoOptions {
+export interface ProbeOptions {
   /** A pool for this question alone. */
   readonly openPool: () => Dispatcher;
   /** Made-up transaction reference. */
@@ -207,7 +207,7 @@ export interface AskPrestoOptions {
  * Asks for a transaction that does not exist, without a token: Presto's application refuses
  * that, and whoever keeps strangers out answers something else. Acts on nothing. Never rejects.
  */
-export async function askPresto(options: AskPrestoOptions): Promise<ProbeResponse> {
+export async function probeUnauthenticated(options: ProbeOptions): Promise<ProbeResponse> {
   const { openPool, reference, timeoutMs, clock, stop } = options;
   const late = new AbortController();
   const timer = clock.after(timeoutMs, () => late.abort());

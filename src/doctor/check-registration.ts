@@ -14,8 +14,8 @@ import {
   warn,
 } from "./finding.ts";
 
-/** What the address that calls leave from is judged by. */
-export interface RegisteredFacts {
+/** What the address that calls leave from is checked against. */
+export interface RegisteredOptions {
   readonly settings: EgressCheckSettings;
   /** What the check URLs said; undefined where there is no way out to ask them by. */
   readonly answers: Attempted<readonly CheckAnswer[]> | undefined;
@@ -32,25 +32,25 @@ export interface RegisteredFacts {
 export const noContact = "(your e-mail address; give it with --contact)";
 
 /** Do calls leave from an address that is registered with Presto? Where not, with the letter that tells Presto. */
-export function checkRegistered(facts: RegisteredFacts): Finding {
-  const { settings, answers: tried } = facts;
+export function checkRegistered(options: RegisteredOptions): Finding {
+  const { settings, answers: attempted } = options;
   if (settings.urls.length === 0) {
     return skip(
       "egress-registered",
       "PRESTO_EGRESS_CHECK_URL is not set, so nobody tells which address calls leave from.",
     );
   }
-  if (tried === undefined) return skip("egress-registered", "There is no way out to ask by; see above.");
-  if (tried.kind === "late") return fail("egress-registered", "unreachable", lateDetail, lateMend);
-  if (tried.kind === "failed") {
-    return warn("egress-registered", sentenceOf(tried.error), "See the lines above.");
+  if (attempted === undefined) return skip("egress-registered", "There is no way out to ask by; see above.");
+  if (attempted.kind === "late") return fail("egress-registered", "unreachable", lateDetail, lateMend);
+  if (attempted.kind === "failed") {
+    return warn("egress-registered", sentenceOf(attempted.error), "See the lines above.");
   }
-  return judgeAnswers(tried.value, facts);
+  return checkAnswers(attempted.value, options);
 }
 
-function judgeAnswers(answers: readonly CheckAnswer[], facts: RegisteredFacts): Finding {
-  const { registered } = facts.settings;
-  const { addresses, unregistered, registered: verdict } = findOut(registered, answers);
+function checkAnswers(answers: readonly CheckAnswer[], options: RegisteredOptions): Finding {
+  const { registered } = options.settings;
+  const { addresses, unregistered, registered: isRegistered } = findOut(registered, answers);
   const seen = describeAnswers(registered, answers);
   const silent = answers.flatMap(({ name, error }) =>
     error === undefined ? [] : [`${name}: ${sentenceOf(error)}`],
@@ -59,10 +59,10 @@ function judgeAnswers(answers: readonly CheckAnswer[], facts: RegisteredFacts): 
   const urlMend = "See that PRESTO_EGRESS_CHECK_URL names servers that answer with the caller's address.";
   if (addresses.length === 0) return warn("egress-registered", detail, urlMend);
   if (registered.length === 0) return skip("egress-registered", detail);
-  if (verdict === true) {
+  if (isRegistered === true) {
     return silent.length === 0 ? ok("egress-registered", detail) : warn("egress-registered", detail, urlMend);
   }
-  if (verdict === false) return notRegistered(detail, unregistered, facts);
+  if (isRegistered === false) return notRegistered(detail, unregistered, options);
   return unregistered.length > 0
     ? warn(
         "egress-registered",
@@ -76,8 +76,8 @@ function judgeAnswers(answers: readonly CheckAnswer[], facts: RegisteredFacts): 
       );
 }
 
-function notRegistered(detail: string, unregistered: readonly string[], facts: RegisteredFacts): Finding {
-  const { settings, letIn, upstream, contact = noContact, now } = facts;
+function notRegistered(detail: string, unregistered: readonly string[], options: RegisteredOptions): Finding {
+  const { settings, letIn, upstream, contact = noContact, now } = options;
   const contradiction = letIn ? " Presto answers all the same." : "";
   const mend = letIn
     ? "If the address is registered, complete PRESTO_EGRESS_IPS; else leave from one that is, or send Presto the notice."

@@ -1,45 +1,46 @@
-import { isIP, type Socket } from "node:net";
-import type { PeerCertificate } from "node:tls";
+import { isIP } from "node:net";
 
 import type { Clock } from "../clock.ts";
-import { type Attempt, startAttempt } from "../connect/attempt.ts";
+import type { ConnectStep, SeenCertificate } from "../connect/attempt.ts";
+import type { Connector } from "../connect/connector.ts";
 import { ConnectError } from "../connect/errors.ts";
+import { ensureLocalAddress } from "../connect/local-address.ts";
 import { type Egress, openEgress } from "../connect/open.ts";
 import { type EgressProxy, readProxy } from "../connect/proxy-url.ts";
-import { createRoute, type Route } from "../connect/route.ts";
-import { ensureLocalAddress, resolveName } from "../connect/tcp.ts";
-import { createTrustAnchors, spkiPin, startTls, type TrustAnchors, verifyPeer } from "../connect/tls.ts";
+import { createResolver } from "../connect/resolver.ts";
+import { createTrustAnchors, type TrustAnchors } from "../connect/trust.ts";
+import { systemCode } from "../errors.ts";
 import { onAbort } from "../lib/async.ts";
 import { ignore } from "../lib/events.ts";
-import type { Origin } from "../lib/host.ts";
-import { attempt, type Attempted, type UpstreamFacts } from "./finding.ts";
+import { attempt, type Attempted, type UpstreamOptions } from "./finding.ts";
 
 /** What was found out about the way to Presto. What was not tried is undefined. */
-export interface RouteFacts {
-  readonly upstream: UpstreamFacts;
+export interface RouteResult extends RouteParts {
+  readonly upstream: UpstreamOptions;
+  /** Undefined: it is a literal address, or resolved by the egress proxy. */
+  readonly addresses: Attempted<readonly string[]> | undefined;
+  /** Undefined where the local address, the egress proxy, or the CAs to verify the latter by can't be used. */
+  readonly connection: Attempted<DialResult> | undefined;
+}
+
+/** What egress is made of, each part as far as it can be used. */
+export interface RouteParts {
   /** Undefined: PRESTO_EGRESS_ADDRESS is not set. */
   readonly localAddress: Attempted<void> | undefined;
   /** Undefined: there is no egress proxy. */
   readonly proxy: Attempted<EgressProxy> | undefined;
   readonly anchors: Attempted<TrustAnchors>;
-  /** Undefined: it is a literal address, or resolved by the egress proxy. */
-  readonly addresses: Attempted<readonly string[]> | undefined;
-  /** Undefined where the local address, the egress proxy, or the CAs to judge the latter by can't be used. */
-  readonly connection: Attempted<TriedConnection> | undefined;
 }
 
 export interface DialOptions {
-  readonly upstream: UpstreamFacts;
+  readonly upstream: UpstreamOptions;
   readonly clock: Clock;
   /** Aborted when time is over. */
   readonly stop: AbortSignal;
 }
 
-/** What the way out is made of, each part as far as it can be used. */
-export type DialDeps = Pick<RouteFacts, "localAddress" | "proxy" | "anchors">;
-
-/** Reads what the way out is made of: each part by itself, so that each fault is found. Never rejects. */
-export async function readDialDeps({ upstream, stop }: DialOptions): Promise<DialDeps> {
+/** Reads what egress is made of: each part by itself, so that each fault is found. Never rejects. */
+export async function readRouteParts({ upstream, stop }: DialOptions): Promise<RouteParts> {
   const { trust, egress } = upstream;
   const { localAddress: local, proxy: source } = egress;
   const [localAddress, proxy, anchors] = await Promise.all([
@@ -50,157 +51,147 @@ export async function readDialDeps({ upstream, stop }: DialOptions): Promise<Dia
   return { localAddress, proxy, anchors };
 }
 
-/** Looks Presto's name up, where this machine does that. @returns undefined where there is none to look up */
-export async function tryName({
-  upstream,
-  clock,
-  stop,
-}: DialOptions): Promise<Attempted<readonly string[]> | undefined> {
-  const { origin, egress, connectTimeoutMs } = upstream;
-  if (egress.proxy !== undefined || isIP(origin.host) !== 0) return undefined;
-  const late = new AbortController();
-  const timer = clock.after(connectTimeoutMs, () => late.abort());
-  const tried = await attempt(AbortSignal.any([stop, late.signal]), () =>
-    resolveName(origin.host, egress.localAddress),
-  );
-  timer.cancel();
-  return tried;
-}
-
-/** Makes a connection step by step. @returns undefined where what it begins with can't be used */
-export async function dialRoute(
-  { localAddress, proxy, anchors }: DialDeps,
+/**
+ * Egress as the sidecar opens it. A CA file that can't be used is left out: whether Presto
+ * is reached can be told without it, and nothing may be sent then.
+ * @returns undefined where a part of it can't be used, which is told of that part. Never rejects
+ */
+export async function openRoute(
+  { localAddress, proxy, anchors }: RouteParts,
   { upstream, clock, stop }: DialOptions,
-): Promise<Attempted<TriedConnection> | undefined> {
+): Promise<Attempted<Egress> | undefined> {
   if (!isUsable(localAddress) || !isUsable(proxy)) return undefined;
-  // A proxy's own certificate is judged by the same CAs as Presto's.
+  // A proxy's own certificate is verified by the same CAs as Presto's.
   const overTls = proxy?.kind === "done" && proxy.value.kind === "https";
   if (overTls && !isUsable(anchors)) return undefined;
-  const { origin, trust, egress, connectTimeoutMs: timeoutMs } = upstream;
-  const trusted = anchors.kind === "done" ? anchors.value : undefined;
-  const route = createRoute({
-    localAddress: egress.localAddress,
-    proxy: () => (proxy?.kind === "done" ? proxy.value : undefined),
-    context: () => (trusted ?? createTrustAnchors(trust)).context(),
-    clock,
-  });
-  return attempt(stop, () => tryConnection({ origin, route, anchors: trusted, timeoutMs, clock, stop }));
+  const trust = isUsable(anchors) ? upstream.trust : { ...upstream.trust, caFile: undefined };
+  return attempt(stop, () => openEgress({ ...upstream, trust }, { clock, emit: ignore }));
 }
 
-/** The way out as the sidecar opens it; undefined where a part of it can't be used, which is told of that part. */
-export async function dialThrough(
-  { localAddress, proxy, anchors }: DialDeps,
-  { upstream, clock, stop }: DialOptions,
-): Promise<Egress | undefined> {
-  if (![localAddress, proxy, anchors].every(isUsable)) return undefined;
-  const tried = await attempt(stop, () => openEgress(upstream, { clock, emit: ignore }));
-  return tried.kind === "done" ? tried.value : undefined;
-}
-
-function isUsable(tried: Attempted<unknown> | undefined): boolean {
-  return tried === undefined || tried.kind === "done";
-}
-
-/** Would the sidecar send over such a connection? */
-export function isTrusted(
-  connection: Attempted<TriedConnection> | undefined,
-  pins: readonly string[],
-): boolean {
-  if (connection?.kind !== "done" || connection.value.kind !== "routed") return false;
-  const { tls } = connection.value;
-  return tls.kind === "up" && (pins.length === 0 || pins.includes(tls.certificate?.pin ?? ""));
-}
-
-/** What was presented by a server whose chain held. */
-export interface SeenCertificate {
-  /** May be no date at all, if it could not be read. */
-  readonly validTo: Date;
-  /** Base64 SHA-256 of its SubjectPublicKeyInfo. */
-  readonly pin: string;
+function isUsable(attempted: Attempted<unknown> | undefined): boolean {
+  return attempted === undefined || attempted.kind === "done";
 }
 
 /** How far a connection came. */
-export type TriedConnection =
+export type DialResult =
   /** With a `ConnectError`, as a rule. */
   | { readonly kind: "no-route"; readonly error: unknown }
   | {
       readonly kind: "routed";
       /** Of this machine; undefined where the system does not say. */
       readonly localAddress: string | undefined;
-      readonly tls: TriedTls;
+      readonly tls: TlsResult;
     };
 
-export type TriedTls =
+export type TlsResult =
   /** There is nobody to trust: the CA file can't be used. */
   | { readonly kind: "not-tried" }
   | { readonly kind: "failed"; readonly error: unknown; readonly certificate: SeenCertificate | undefined }
+  /** The chain and the name hold; pins are compared apart. */
   | { readonly kind: "up"; readonly protocol: string; readonly certificate: SeenCertificate | undefined };
 
-export interface TryConnectionOptions {
-  readonly origin: Origin;
-  readonly route: Route;
-  readonly anchors: TrustAnchors | undefined;
-  /** Everything until TLS is up, milliseconds. */
-  readonly timeoutMs: number;
-  readonly clock: Clock;
-  /** Gives it up. */
-  readonly stop: AbortSignal;
+/**
+ * Makes one connection, as the sidecar makes them, and reads from its steps what was found on the
+ * way. It is closed at once, and nothing is sent over it. Never rejects.
+ */
+export async function dial(
+  { connector }: Pick<Egress, "connector">,
+  parts: RouteParts,
+  { upstream, stop }: DialOptions,
+): Promise<Pick<RouteResult, "addresses" | "connection">> {
+  const steps: ConnectStep[] = [];
+  const ended = await attempt(stop, () => connectOnce(connector, steps, stop));
+  const connection: Attempted<DialResult> =
+    ended.kind === "done" ? { kind: "done", value: readSteps(steps, ended.value, parts) } : ended;
+  return { connection, addresses: isResolvedHere(upstream) ? readAddresses(steps, connection) : undefined };
 }
 
-/**
- * Makes a connection step by step, as the connector does, so that each step can be judged by
- * itself; pins are left to the judge. It is closed at once, and nothing is sent over it. Never rejects.
- */
-export async function tryConnection(options: TryConnectionOptions): Promise<TriedConnection> {
-  const { origin, route, anchors, timeoutMs, clock, stop } = options;
-  const { attempt, handle, end } = startAttempt(timeoutMs, clock);
-  const stopListening = onAbort(stop, () => handle.destroy());
-  let carrier: Socket | undefined;
-  try {
-    carrier = await route.open(origin, attempt);
-    const { localAddress } = carrier;
-    const tls: TriedTls =
-      anchors === undefined ? { kind: "not-tried" } : await tryTls(carrier, origin, anchors, attempt);
-    return { kind: "routed", localAddress, tls };
-  } catch (error) {
-    return wasReached(error)
-      ? { kind: "routed", localAddress: undefined, tls: { kind: "failed", error, certificate: undefined } }
-      : { kind: "no-route", error };
-  } finally {
-    end();
-    stopListening();
-    carrier?.destroy();
-  }
+/** Fills in the steps. @returns what it failed with */
+function connectOnce(
+  connector: Connector,
+  steps: ConnectStep[],
+  stop: AbortSignal,
+): Promise<ConnectError | null> {
+  return new Promise((resolve) => {
+    const handle = connector.connect(
+      (error, socket) => {
+        stopListening();
+        socket?.destroy();
+        resolve(error);
+      },
+      (step) => steps.push(step),
+    );
+    const stopListening = onAbort(stop, () => handle.destroy());
+  });
+}
+
+function readSteps(
+  steps: readonly ConnectStep[],
+  error: ConnectError | null,
+  { proxy, anchors }: RouteParts,
+): DialResult {
+  const localAddress = steps.find(({ step }) => step === "connected");
+  const reached = steps.some(({ step }) => step === (proxy === undefined ? "connected" : "tunnelled"));
+  if (error !== null && !reached && !wasReached(error)) return { kind: "no-route", error };
+  return {
+    kind: "routed",
+    localAddress: reached && localAddress?.step === "connected" ? localAddress.localAddress : undefined,
+    tls: anchors.kind === "done" ? readTls(steps, error) : { kind: "not-tried" },
+  };
+}
+
+function readTls(steps: readonly ConnectStep[], error: ConnectError | null): TlsResult {
+  const certified = steps.find(({ step }) => step === "certified");
+  const { certificate, protocol } =
+    certified?.step === "certified" ? certified : { certificate: undefined, protocol: "TLS" };
+  const up = error === null || systemCode(error.cause) === "ERR_PIN_MISMATCH";
+  return up ? { kind: "up", protocol, certificate } : { kind: "failed", error, certificate };
 }
 
 /** Whoever resets at once was there: it depends on the moment alone whether the connection was seen to be up before. */
-function wasReached(error: unknown): boolean {
-  return (
-    error instanceof ConnectError && error.place === "presto" && error.proxyStatus === "connection_terminated"
-  );
+function wasReached(error: ConnectError): boolean {
+  return error.place === "presto" && error.proxyStatus === "connection_terminated";
 }
 
-async function tryTls(
-  carrier: Socket,
-  origin: Origin,
-  anchors: TrustAnchors,
-  attempt: Attempt,
-): Promise<TriedTls> {
-  attempt.stage = { waitsFor: "TLS was not up", place: "presto", proxyStatus: "connection_timeout" };
-  let certificate: SeenCertificate | undefined;
-  const verify = (presented: PeerCertificate): Error | undefined => {
-    certificate = { validTo: new Date(presented.valid_to), pin: spkiPin(presented.raw) };
-    return verifyPeer(origin.host, presented, []);
-  };
-  try {
-    const socket = await startTls(
-      { socket: carrier, host: origin.host, context: anchors.context(), verify },
-      attempt,
-    );
-    const protocol = socket.getProtocol() ?? "TLS";
-    socket.destroy();
-    return { kind: "up", protocol, certificate };
-  } catch (error) {
-    return { kind: "failed", error, certificate };
-  }
+/** Does this machine look Presto's name up? */
+function isResolvedHere({ origin, egress }: UpstreamOptions): boolean {
+  return egress.proxy === undefined && isIP(origin.host) === 0;
+}
+
+function readAddresses(
+  steps: readonly ConnectStep[],
+  connection: Attempted<DialResult>,
+): Attempted<readonly string[]> {
+  const resolved = steps.find(({ step }) => step === "resolved");
+  if (resolved?.step === "resolved") return { kind: "done", value: resolved.addresses };
+  if (connection.kind !== "done") return connection;
+  const error = connection.value.kind === "no-route" ? connection.value.error : undefined;
+  return error instanceof ConnectError && error.proxyStatus === "dns_timeout"
+    ? { kind: "late" }
+    : { kind: "failed", error };
+}
+
+/** Looks Presto's name up where no connection could be begun. @returns undefined where this machine has none to look up. Never rejects */
+export async function resolveAlone({
+  upstream,
+  clock,
+  stop,
+}: DialOptions): Promise<Attempted<readonly string[]> | undefined> {
+  if (!isResolvedHere(upstream)) return undefined;
+  const { origin, egress, connectTimeoutMs } = upstream;
+  const late = new AbortController();
+  const timer = clock.after(connectTimeoutMs, () => late.abort());
+  const either = AbortSignal.any([stop, late.signal]);
+  const resolved = await attempt(either, () =>
+    createResolver().resolve(origin.host, egress.localAddress, either),
+  );
+  timer.cancel();
+  return resolved;
+}
+
+/** Would the sidecar send over such a connection? */
+export function isTrusted(connection: Attempted<DialResult> | undefined, pins: readonly string[]): boolean {
+  if (connection?.kind !== "done" || connection.value.kind !== "routed") return false;
+  const { tls } = connection.value;
+  return tls.kind === "up" && (pins.length === 0 || pins.includes(tls.certificate?.pin ?? ""));
 }

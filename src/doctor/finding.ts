@@ -1,5 +1,5 @@
 import type { EgressRoute } from "../connect/open.ts";
-import type { Trust } from "../connect/tls.ts";
+import type { Trust } from "../connect/trust.ts";
 import type { EgressCheckSettings } from "../egress-ip/open.ts";
 import { exitCodes, type CommandErrorCode, systemCode } from "../errors.ts";
 import { untilAborted } from "../lib/async.ts";
@@ -8,7 +8,7 @@ import { describeError } from "../observe/describe-error.ts";
 import type { CredentialOptions, StoreOptions } from "../store/open.ts";
 
 /** What is wrong or odd with the configuration. */
-export interface ConfigurationFacts {
+export interface ConfigurationResult {
   readonly problems: readonly {
     readonly variable: string;
     /** Goes on from the name. */
@@ -20,7 +20,7 @@ export interface ConfigurationFacts {
 }
 
 /** A role that issues, as far as it is looked at. */
-export interface IssuingFacts {
+export interface IssuingOptions {
   readonly credentials: CredentialOptions;
   /** False: `PRESTO_RENEW=manual`. */
   readonly automatic: boolean;
@@ -29,7 +29,7 @@ export interface IssuingFacts {
 }
 
 /** Where Presto is, and how to get there. Durations are milliseconds. */
-export interface UpstreamFacts {
+export interface UpstreamOptions {
   readonly origin: Origin;
   readonly trust: Trust;
   readonly egress: EgressRoute;
@@ -39,11 +39,11 @@ export interface UpstreamFacts {
 
 /** What the doctor looks at. What a wrong configuration does not tell is undefined. */
 export interface DoctorOptions {
-  readonly configuration: ConfigurationFacts;
+  readonly configuration: ConfigurationResult;
   readonly store: StoreOptions | undefined;
   /** `not-issuing` for the role proxy. */
-  readonly issuing: IssuingFacts | "not-issuing" | undefined;
-  readonly upstream: UpstreamFacts | undefined;
+  readonly issuing: IssuingOptions | "not-issuing" | undefined;
+  readonly upstream: UpstreamOptions | undefined;
   /** Made-up transaction reference that is asked for. */
   readonly probeReference: string | undefined;
   readonly egressCheck: EgressCheckSettings | undefined;

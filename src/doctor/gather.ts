@@ -6,17 +6,17 @@ import { askedUrls, type EgressCheckSettings } from "../egress-ip/open.ts";
 import { createAsk, createProbe } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
 import { createPool } from "../upstream/pool.ts";
-import { askPresto, type ReachedResult, type ProbeResult, wasLetIn } from "./check-presto.ts";
+import { probeUnauthenticated, type ProbeResult, type ReachedResult, wasLetIn } from "./check-presto.ts";
 import {
-  isTrusted,
-  dialThrough,
-  readDialDeps,
-  tryName,
-  dialRoute,
+  dial,
   type DialOptions,
-  type RouteFacts,
+  isTrusted,
+  openRoute,
+  readRouteParts,
+  resolveAlone,
+  type RouteResult,
 } from "./dial.ts";
-import { type Attempted, attempt } from "./finding.ts";
+import { attempt, type Attempted } from "./finding.ts";
 
 export interface AskUpstreamOptions extends DialOptions {
   /** Made-up transaction reference. */
@@ -27,51 +27,49 @@ export interface AskUpstreamOptions extends DialOptions {
 }
 
 /** All that was heard from outside this machine. */
-export interface UpstreamAnswers {
-  readonly way: RouteFacts;
-  readonly door: ReachedResult;
+export interface UpstreamResult {
+  readonly route: RouteResult;
+  readonly reached: ReachedResult;
   readonly probed: ProbeResult;
-  /** Undefined where there is no way out to ask by. */
+  /** Undefined where there is no egress to ask by. */
   readonly seenFrom: Attempted<readonly CheckAnswer[]> | undefined;
 }
 
 /** Asks everybody outside: at the same time, unless one answer is needed for the next question. Never rejects. */
-export async function askUpstream(options: AskUpstreamOptions): Promise<UpstreamAnswers> {
+export async function askUpstream(options: AskUpstreamOptions): Promise<UpstreamResult> {
   const { upstream } = options;
-  const resolving = tryName(options);
-  const parts = await readDialDeps(options);
-  const egress = await dialThrough(parts, options);
+  const parts = await readRouteParts(options);
+  const opened = await openRoute(parts, options);
+  if (opened?.kind !== "done") {
+    const addresses = await resolveAlone(options);
+    const route = { ...parts, upstream, connection: opened, addresses };
+    return { route, reached: undefined, probed: undefined, seenFrom: undefined };
+  }
+  const egress = opened.value;
   try {
-    const askingUrls = askCheckUrls(egress, options);
-    const connection = await dialRoute(parts, options);
-    const asked =
-      egress !== undefined && isTrusted(connection, upstream.trust.pins)
-        ? await askDoor(egress, options)
-        : { door: undefined, probed: undefined };
-    return {
-      way: { ...parts, upstream, connection, addresses: await resolving },
-      ...asked,
-      seenFrom: await askingUrls,
-    };
+    const askingUrls = parts.anchors.kind === "done" ? askCheckUrls(egress, options) : undefined;
+    const dialled = await dial(egress, parts, options);
+    const asked = isTrusted(dialled.connection, upstream.trust.pins)
+      ? await askPresto(egress, options)
+      : { reached: undefined, probed: undefined };
+    return { route: { ...parts, upstream, ...dialled }, ...asked, seenFrom: await askingUrls };
   } finally {
-    egress?.close();
+    egress.close();
   }
 }
 
-async function askCheckUrls(
-  egress: Egress | undefined,
+function askCheckUrls(
+  { connectorTo }: Egress,
   { urls, clock, stop }: AskUpstreamOptions,
-): Promise<UpstreamAnswers["seenFrom"]> {
-  if (egress === undefined) return undefined;
-  const { connectorTo } = egress;
+): Promise<UpstreamResult["seenFrom"]> {
   return attempt(stop, () => Promise.all(askedUrls(urls, { connectorTo, clock }).map(({ ask }) => ask())));
 }
 
 /** First without the token, which is shown to nobody but Presto's own application. */
-async function askDoor(
+async function askPresto(
   { connector }: Egress,
   { upstream, reference, token, clock, stop }: AskUpstreamOptions,
-): Promise<Pick<UpstreamAnswers, "door" | "probed">> {
+): Promise<Pick<UpstreamResult, "reached" | "probed">> {
   const { origin, timeoutMs } = upstream;
   const open = new Set<Dispatcher>();
   let over = false;
@@ -82,11 +80,13 @@ async function askDoor(
     return pool;
   };
   try {
-    const door = await attempt(stop, () => askPresto({ openPool, reference, timeoutMs, clock, stop }));
-    const stored = wasLetIn(door) ? await token : undefined;
-    if (stored === undefined) return { door, probed: undefined };
+    const reached = await attempt(stop, () =>
+      probeUnauthenticated({ openPool, reference, timeoutMs, clock, stop }),
+    );
+    const stored = wasLetIn(reached) ? await token : undefined;
+    if (stored === undefined) return { reached, probed: undefined };
     const ask = createAsk({ openPool, reference, timeoutMs, clock });
-    return { door, probed: await attempt(stop, () => createProbe({ ask, clock })(stored)) };
+    return { reached, probed: await attempt(stop, () => createProbe({ ask, clock })(stored)) };
   } finally {
     over = true;
     // A question that is still under way when time is over is given up.

@@ -7,7 +7,7 @@ import {
   checkStore,
   checkToken,
   readRecord,
-  type TokenFacts,
+  type TokenOptions,
 } from "./check-local.ts";
 import { checkTls, checkRoute } from "./check-network.ts";
 import { checkAccepted, checkClock, checkReached, wasLetIn } from "./check-presto.ts";
@@ -52,11 +52,11 @@ export async function examine(options: DoctorOptions, parts: DoctorDeps): Promis
 async function lookAtAll(options: DoctorOptions, clock: Clock, stop: AbortSignal): Promise<Finding[]> {
   const { store, issuing, upstream, probeReference: reference, egressCheck, contact } = options;
   const read = store === undefined ? undefined : attempt(stop, () => readRecord(store, clock));
-  const token = Promise.resolve(read).then((tried) =>
-    tried?.kind === "done" ? (tried.value.stored?.record.token ?? undefined) : undefined,
+  const token = Promise.resolve(read).then((attempted) =>
+    attempted?.kind === "done" ? (attempted.value.stored?.record.token ?? undefined) : undefined,
   );
   const urls = egressCheck?.urls ?? [];
-  const [tried, credentials, answers] = await Promise.all([
+  const [attempted, credentials, answers] = await Promise.all([
     read,
     issuing === undefined || issuing === "not-issuing"
       ? undefined
@@ -68,13 +68,20 @@ async function lookAtAll(options: DoctorOptions, clock: Clock, stop: AbortSignal
 
   const findings: Finding[] = [checkConfiguration(options.configuration)];
   const roleThatIssues = issuing === "not-issuing" ? undefined : issuing;
-  const facts: TokenFacts | undefined =
-    store === undefined || tried?.kind !== "done"
+  const recorded: TokenOptions | undefined =
+    store === undefined || attempted?.kind !== "done"
       ? undefined
-      : { record: tried.value.stored?.record, store: store.kind, issuing: roleThatIssues, now: clock.now() };
-  if (store !== undefined && tried !== undefined) {
-    findings.push(checkStore(tried, store, roleThatIssues !== undefined));
-    findings.push(...(facts === undefined ? unread(["token", "token-life", "renewal"]) : checkToken(facts)));
+      : {
+          record: attempted.value.stored?.record,
+          store: store.kind,
+          issuing: roleThatIssues,
+          now: clock.now(),
+        };
+  if (store !== undefined && attempted !== undefined) {
+    findings.push(checkStore(attempted, store, roleThatIssues !== undefined));
+    findings.push(
+      ...(recorded === undefined ? unread(["token", "token-life", "renewal"]) : checkToken(recorded)),
+    );
   }
   if (issuing === "not-issuing") {
     findings.push(skip("credentials", "The role proxy holds none, as it should."));
@@ -82,15 +89,20 @@ async function lookAtAll(options: DoctorOptions, clock: Clock, stop: AbortSignal
     findings.push(checkCredentials(credentials, issuing.credentials.kind));
   }
   if (upstream === undefined || answers === undefined) return findings;
-  const { way, door, probed, seenFrom } = answers;
-  findings.push(...checkRoute(way), ...checkTls(way, clock.now()), checkReached(door), checkClock(door));
-  findings.push(...(facts === undefined ? unread(["token-accepted"]) : [checkAccepted(facts, probed)]));
+  const { route, reached, probed, seenFrom } = answers;
+  findings.push(
+    ...checkRoute(route),
+    ...checkTls(route, clock.now()),
+    checkReached(reached),
+    checkClock(reached),
+  );
+  findings.push(...(recorded === undefined ? unread(["token-accepted"]) : [checkAccepted(recorded, probed)]));
   if (egressCheck !== undefined) {
     findings.push(
       checkRegistered({
         settings: egressCheck,
         answers: seenFrom,
-        letIn: wasLetIn(door),
+        letIn: wasLetIn(reached),
         upstream: upstream.origin.url,
         contact,
         now: clock.now(),
@@ -104,7 +116,7 @@ function unread(names: readonly Check[]): Finding[] {
   return names.map((check) => skip(check, "The store could not be read; see store."));
 }
 
-/** Reads them as a renewal does. They are judged, and shown to nobody. */
+/** Reads them as a renewal does. They are looked at, and shown to nobody. */
 async function readCredentials(
   options: CredentialOptions,
   clock: Clock,

@@ -3,8 +3,6 @@ import { join } from "node:path";
 
 import { describe, expect, it, onTestFinished } from "vitest";
 
-import { createConnector } from "../../src/connect/connector.ts";
-import { ignore } from "../../src/lib/events.ts";
 import { createAuthority, createSelfSigned } from "../../src/sandbox/certificates.ts";
 import { createHandClock } from "../support/hand-clock.ts";
 import { startRawPresto } from "../support/raw-presto.ts";
@@ -19,6 +17,7 @@ import {
   startPresto,
   startWith,
 } from "../support/trust-trial.ts";
+import { openWay } from "../support/way-out.ts";
 
 // Invariant 1, third part: Node looks at no name and no pin when a TLS session is resumed, so a
 // session must be no way around them.
@@ -62,20 +61,12 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("a session of %s", (version) => {
   });
 
   it("stands for ten minutes at most, and is not prolonged by being resumed", async () => {
-    const caFile = join(createFolder(), "ca.pem");
-    writeFileSync(caFile, authority.certPem);
     // Servers that share the keys of their tickets resume each other's sessions without a look at the certificate.
     const ticketKeys = Buffer.alloc(48, 7);
     const presto = await startRawPresto({ authority, tls: { ...tls, ticketKeys } });
     onTestFinished(() => presto.close());
     const clock = createHandClock();
-    const connector = createConnector({
-      origin: { url: presto.url, host: "localhost", port: presto.port },
-      trust: { caFile, caOnly: true, pins: [] },
-      timeoutMs: 5_000,
-      clock,
-      emit: ignore,
-    });
+    const { connector } = await openWay({ port: presto.port, caPem: authority.certPem, clock });
     const connect = (): Promise<string> =>
       new Promise((resolve) => {
         connector.connect((error, socket) => {

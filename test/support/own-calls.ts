@@ -6,6 +6,9 @@ import type { Dispatcher } from "undici";
 
 import { systemClock } from "../../src/clock.ts";
 import { createConnector } from "../../src/connect/connector.ts";
+import { createResolver } from "../../src/connect/resolver.ts";
+import { createRoute } from "../../src/connect/route.ts";
+import { createTrustAnchors } from "../../src/connect/trust.ts";
 import { ignore } from "../../src/lib/events.ts";
 import { createIssuer, type Issuer, type IssueRequest } from "../../src/presto/auth.ts";
 import { Secret } from "../../src/secret.ts";
@@ -29,9 +32,18 @@ export function poolOpener(options: OwnCallOptions): () => Dispatcher {
   const folder = mkdtempSync(join(tmpdir(), "presto-own-calls-"));
   const caFile = join(folder, "ca.pem");
   writeFileSync(caFile, caPem);
+  const anchors = createTrustAnchors({ caFile, caOnly: false });
   const connector = createConnector({
     origin,
-    trust: { caFile, caOnly: false, pins },
+    pins,
+    anchors,
+    route: createRoute({
+      localAddress: undefined,
+      proxy: () => undefined,
+      context: anchors.context,
+      resolver: createResolver(),
+      clock: systemClock,
+    }),
     timeoutMs: connectTimeoutMs,
     clock: systemClock,
     emit: ignore,

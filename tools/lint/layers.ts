@@ -137,19 +137,12 @@ export default {
     forbid(
       "no-own-connection",
       "These are the parts of a connection. Take the connector of connect/open.ts.",
-      // doctor/dial.ts takes the steps one by one, to time each. To go when the connector tells its stages.
-      { path: "^src/", pathNot: ["^src/connect/", "^src/doctor/dial\\.ts$"] },
+      { path: "^src/", pathNot: "^src/connect/" },
       {
         path: "^src/connect/",
-        pathNot: "^src/connect/(errors|open|proxy-url|tcp)\\.ts$",
+        pathNot: "^src/connect/(errors|local-address|open|proxy-url|resolver|trust)\\.ts$",
         dependencyTypesNot: ["type-only"],
       },
-    ),
-    forbid(
-      "no-own-tcp",
-      "It opens connections. config reads local addresses by it; all others take the connector of connect/open.ts.",
-      { path: "^src/", pathNot: ["^src/(connect|config)/", "^src/doctor/dial\\.ts$"] },
-      { path: "^src/connect/tcp\\.ts$", dependencyTypesNot: ["type-only"] },
     ),
   ],
   options: {

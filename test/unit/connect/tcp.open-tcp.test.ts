@@ -5,7 +5,8 @@ import { describe, expect, it, onTestFinished } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
 import { startAttempt } from "../../../src/connect/attempt.ts";
-import { type Lookup, openTcp } from "../../../src/connect/tcp.ts";
+import { createResolver, type Lookup } from "../../../src/connect/resolver.ts";
+import { openTcp } from "../../../src/connect/tcp.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 
 /** A resolver that gives these addresses, and remembers what it was asked. */
@@ -46,7 +47,7 @@ describe("all addresses of a name", () => {
     const { port, met } = await listen("127.0.0.9");
     const { lookup } = resolver("127.0.0.7", "127.0.0.8", "127.0.0.9", "127.0.0.10");
     // A clock that stands still: no address is waited for.
-    const options = { localAddress: undefined, clock: createHandClock(), lookup };
+    const options = { localAddress: undefined, clock: createHandClock(), resolver: createResolver(lookup) };
     const socket = await openTcp({ host: "presto.invalid", port }, options, begin().attempt);
     onTestFinished(() => void socket.destroy());
     expect(socket.remoteAddress).toBe("127.0.0.9");
@@ -56,7 +57,7 @@ describe("all addresses of a name", () => {
   it("are tried with a local address as well, but only those of its family", async () => {
     const { port } = await listen("127.0.0.9");
     const { lookup, asked } = resolver("127.0.0.7", "::1", "127.0.0.9");
-    const options = { localAddress: "127.0.0.2", clock: createHandClock(), lookup };
+    const options = { localAddress: "127.0.0.2", clock: createHandClock(), resolver: createResolver(lookup) };
     const socket = await openTcp({ host: "presto.invalid", port }, options, begin().attempt);
     onTestFinished(() => void socket.destroy());
     expect([socket.localAddress, socket.remoteAddress]).toEqual(["127.0.0.2", "127.0.0.9"]);
@@ -68,7 +69,7 @@ describe("all addresses of a name", () => {
     // Nobody listens on the IPv4 ones: were both of them tried first, there would be three sockets.
     const { lookup } = resolver("127.0.0.7", "127.0.0.8", "::1");
     let tried = 0;
-    const options = { localAddress: undefined, clock: createHandClock(), lookup };
+    const options = { localAddress: undefined, clock: createHandClock(), resolver: createResolver(lookup) };
     const count = (): void => void (tried += 1);
     subscribe("net.client.socket", count);
     try {
@@ -84,7 +85,7 @@ describe("all addresses of a name", () => {
   it("that all refuse are one failure", async () => {
     const { port } = await listen("127.0.0.9");
     const { lookup } = resolver("127.0.0.7", "127.0.0.8");
-    const options = { localAddress: undefined, clock: createHandClock(), lookup };
+    const options = { localAddress: undefined, clock: createHandClock(), resolver: createResolver(lookup) };
     await expect(openTcp({ host: "presto.invalid", port }, options, begin().attempt)).rejects.toMatchObject({
       kind: "unreachable",
       place: "presto",
@@ -95,7 +96,7 @@ describe("all addresses of a name", () => {
   it("are looked up anew for each connection", async () => {
     const { port } = await listen("127.0.0.9");
     const { lookup, asked } = resolver("127.0.0.9");
-    const options = { localAddress: undefined, clock: systemClock, lookup };
+    const options = { localAddress: undefined, clock: systemClock, resolver: createResolver(lookup) };
     for (let count = 0; count < 3; count += 1) {
       const socket = await openTcp({ host: "presto.invalid", port }, options, begin().attempt);
       socket.destroy();
@@ -113,7 +114,7 @@ describe("a failure before TCP is up", () => {
       ["127.0.0.1", "no IPv4 address (ENOTFOUND), and PRESTO_EGRESS_ADDRESS is one of IPv4"],
       ["::1", "no IPv6 address (ENOTFOUND), and PRESTO_EGRESS_ADDRESS is one of IPv6"],
     ] as const) {
-      const options = { localAddress, clock: systemClock, lookup };
+      const options = { localAddress, clock: systemClock, resolver: createResolver(lookup) };
       await expect(
         openTcp({ host: "presto.invalid", port: 1 }, options, begin().attempt),
       ).rejects.toMatchObject({
@@ -126,7 +127,7 @@ describe("a failure before TCP is up", () => {
 
   it("is a time-out of the look-up where the resolver is silent", async () => {
     const { attempt } = begin(50);
-    const options = { localAddress: undefined, clock: systemClock, lookup: () => {} };
+    const options = { localAddress: undefined, clock: systemClock, resolver: createResolver(() => {}) };
     await expect(openTcp({ host: "presto.invalid", port: 1 }, options, attempt)).rejects.toMatchObject({
       kind: "timeout",
       proxyStatus: "dns_timeout",
@@ -135,7 +136,7 @@ describe("a failure before TCP is up", () => {
   });
 
   it("is this machine's where the local address has gone meanwhile", async () => {
-    const options = { localAddress: "192.0.2.77", clock: systemClock };
+    const options = { localAddress: "192.0.2.77", clock: systemClock, resolver: createResolver() };
     await expect(openTcp({ host: "127.0.0.1", port: 1 }, options, begin().attempt)).rejects.toMatchObject({
       kind: "unreachable",
       place: "here",
@@ -152,7 +153,7 @@ describe("a failure before TCP is up", () => {
     };
     const opening = openTcp(
       { host: "presto.invalid", port },
-      { localAddress: undefined, clock: systemClock, lookup },
+      { localAddress: undefined, clock: systemClock, resolver: createResolver(lookup) },
       attempt,
     );
     handle.destroy();
@@ -161,7 +162,7 @@ describe("a failure before TCP is up", () => {
     expect(isGivenUp()).toBe(true);
     const probe = await openTcp(
       { host: "127.0.0.1", port },
-      { localAddress: undefined, clock: systemClock },
+      { localAddress: undefined, clock: systemClock, resolver: createResolver() },
       begin().attempt,
     );
     onTestFinished(() => void probe.destroy());

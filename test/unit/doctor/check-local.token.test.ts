@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { checkToken, type TokenFacts } from "../../../src/doctor/check-local.ts";
+import { checkToken, type TokenOptions } from "../../../src/doctor/check-local.ts";
 import { checkAccepted } from "../../../src/doctor/check-presto.ts";
 import { Secret } from "../../../src/secret.ts";
 import type { TokenRecord } from "../../../src/store/contract.ts";
@@ -32,15 +32,15 @@ const intent = {
 } as const;
 const stopped = { reason: "others issue tokens", at: at(-1) };
 
-function results(facts: Partial<TokenFacts>): string {
-  const whole: TokenFacts = { record, store: "file", issuing: undefined, now, ...facts };
+function results(facts: Partial<TokenOptions>): string {
+  const whole: TokenOptions = { record, store: "file", issuing: undefined, now, ...facts };
   return checkToken(whole)
     .map((found) => (found.result === "FAIL" ? `FAIL ${found.meaning}` : found.result))
     .join(", ");
 }
 
 describe("the token, its life and its renewal", () => {
-  const cases: readonly (readonly [string, Partial<TokenFacts>, string])[] = [
+  const cases: readonly (readonly [string, Partial<TokenOptions>, string])[] = [
     ["in order", {}, "OK, OK, OK"],
     ["no record", { record: undefined }, "FAIL no-token, SKIP, SKIP"],
     ["a record without a token", { record: { ...record, token: null } }, "FAIL no-token, SKIP, OK"],
@@ -91,12 +91,12 @@ describe("the token, its life and its renewal", () => {
   });
 
   it("are told without the token", () => {
-    const whole: TokenFacts = { record, store: "file", issuing: undefined, now };
+    const whole: TokenOptions = { record, store: "file", issuing: undefined, now };
     expect(JSON.stringify(checkToken(whole))).not.toContain("marked-token");
   });
 
   it("keep the alarm's reason on one line", () => {
-    const facts: TokenFacts = {
+    const facts: TokenOptions = {
       record: { ...record, stopped: { ...stopped, reason: "a\nb\u001b[2J" } },
       store: "file",
       issuing: undefined,

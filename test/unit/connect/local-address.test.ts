@@ -2,7 +2,7 @@ import type { NetworkInterfaceInfo } from "node:os";
 
 import { expect, it } from "vitest";
 
-import { ensureLocalAddress, listAddresses } from "../../../src/connect/tcp.ts";
+import { ensureLocalAddress, listAddresses } from "../../../src/connect/local-address.ts";
 
 it("an address of this machine is one, whatever its interfaces list", async () => {
   await expect(ensureLocalAddress("127.0.0.1")).resolves.toBeUndefined();

@@ -1,6 +1,10 @@
 import { describe, expect, it } from "vitest";
 
-import { checkRegistered, noContact, type RegisteredFacts } from "../../../src/doctor/check-registration.ts";
+import {
+  checkRegistered,
+  noContact,
+  type RegisteredOptions,
+} from "../../../src/doctor/check-registration.ts";
 import { AddressAnswerError, type CheckAnswer } from "../../../src/egress-ip/check-url.ts";
 import { parseAddress } from "../../../src/lib/ip.ts";
 import { home, networksOf, strange } from "../../support/egress-bench.ts";
@@ -19,7 +23,7 @@ function answerOf(text: string | undefined, index: number): CheckAnswer {
     : { name, address };
 }
 
-function judged(said: readonly (string | undefined)[], facts: Partial<RegisteredFacts> = {}) {
+function judged(said: readonly (string | undefined)[], facts: Partial<RegisteredOptions> = {}) {
   return checkRegistered({
     settings: { registered: networksOf([home]), urls: [url] },
     answers: { kind: "done", value: said.map(answerOf) },

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { ConnectError } from "../../../src/connect/errors.ts";
 import { checkTls, checkRoute } from "../../../src/doctor/check-network.ts";
-import type { TriedConnection, RouteFacts } from "../../../src/doctor/dial.ts";
+import type { DialResult, RouteResult } from "../../../src/doctor/dial.ts";
 import { CommandError } from "../../../src/errors.ts";
 
 const now = Date.UTC(2026, 10, 24);
@@ -18,7 +18,7 @@ const upstream = {
 };
 const boundUpstream = { ...upstream, egress: { ...upstream.egress, localAddress: "10.0.0.2" } };
 
-function routed(localAddress: string, validTo = new Date(now + 90 * dayMs)): RouteFacts["connection"] {
+function routed(localAddress: string, validTo = new Date(now + 90 * dayMs)): RouteResult["connection"] {
   return done({
     kind: "routed",
     localAddress,
@@ -26,15 +26,15 @@ function routed(localAddress: string, validTo = new Date(now + 90 * dayMs)): Rou
   });
 }
 
-function done(value: TriedConnection): RouteFacts["connection"] {
+function done(value: DialResult): RouteResult["connection"] {
   return { kind: "done", value };
 }
 
-function noRoute(error: ConnectError): RouteFacts["connection"] {
+function noRoute(error: ConnectError): RouteResult["connection"] {
   return done({ kind: "no-route", error });
 }
 
-const base: RouteFacts = {
+const base: RouteResult = {
   upstream,
   localAddress: undefined,
   proxy: undefined,
@@ -43,7 +43,7 @@ const base: RouteFacts = {
   connection: routed("10.0.0.2"),
 };
 
-function results(facts: Partial<RouteFacts>): string {
+function results(facts: Partial<RouteResult>): string {
   return checkRoute({ ...base, ...facts })
     .map(({ result }) => result)
     .join(" ");
@@ -57,7 +57,7 @@ const connectError = (place: "here" | "egress-proxy" | "presto", status = "conne
   new ConnectError("unreachable", "connection refused", status, undefined, place);
 
 describe("name, source address, egress proxy and route", () => {
-  const cases: readonly (readonly [string, Partial<RouteFacts>, string])[] = [
+  const cases: readonly (readonly [string, Partial<RouteResult>, string])[] = [
     ["in order", {}, "OK OK SKIP OK"],
     [
       "the name is late",
@@ -130,7 +130,7 @@ describe("name, source address, egress proxy and route", () => {
   });
 
   it("name what to mend first where nothing was tried", () => {
-    const route = (facts: Partial<RouteFacts>) =>
+    const route = (facts: Partial<RouteResult>) =>
       checkRoute({ ...base, connection: undefined, ...facts })[3]?.detail;
     expect(route({ localAddress: { kind: "late" } })).toContain("first mend source-address");
     expect(route({ proxy: { kind: "late" } })).toContain("first mend egress-proxy");
