@@ -5,7 +5,7 @@ import { statusOf } from "./admin/status.ts";
 import { createDrain } from "./app/drain.ts";
 import { openLifecycle, localConsumer } from "./app/issuing.ts";
 import { keepTokenLatch, startTokens } from "./app/token-readiness.ts";
-import { openUpstream } from "./app/upstream.ts";
+import { keepNamesLatch, openUpstream } from "./app/upstream.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/sections.ts";
 import { createProxyListener } from "./inbound/listener.ts";
@@ -81,6 +81,10 @@ export async function createApp(config: Config, parts: AppDeps): Promise<App> {
     keepTokenLatch({
       open: () => readiness.open("token"),
       close: (reason) => readiness.close("token", reason),
+    }),
+    keepNamesLatch({
+      open: () => readiness.open("last-good-addresses"),
+      close: (reason) => readiness.close("last-good-addresses", reason),
     }),
     lastSeen.note,
     logEvents(log),

@@ -2,7 +2,7 @@ import type { Emit } from "../lib/events.ts";
 import type { LatchChanged } from "../observe/events.ts";
 
 /** What must hold for the sidecar to be ready. All of it is local: an outage of Presto must not take an app's pod down. */
-export type LatchName = "started" | "token" | "draining" | "alarm" | "egress";
+export type LatchName = "started" | "token" | "draining" | "alarm" | "egress" | "last-good-addresses";
 
 /** One condition; closed while it does not hold. */
 export type Latch = OpenLatch | ClosedLatch;
@@ -48,7 +48,8 @@ export interface ReadinessOptions {
 /** Begins as a process does: not started, without a token. Each change is told once. */
 export function createReadiness({ emit, alarm, egress = false }: ReadinessOptions): Readiness {
   const reasons = new Map<LatchName, string | undefined>();
-  const isAdvisory = (name: LatchName): boolean => name === "alarm" && alarm === "advisory";
+  const isAdvisory = (name: LatchName): boolean =>
+    name === "last-good-addresses" || (name === "alarm" && alarm === "advisory");
 
   function set(name: LatchName, reason: string | undefined): void {
     if (name === "alarm" && alarm === undefined) return;

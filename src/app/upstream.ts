@@ -6,6 +6,7 @@ import { type EgressCheckSettings, openEgressCheck } from "../egress-ip/open.ts"
 import { Problem } from "../errors.ts";
 import { random } from "../lib/backoff.ts";
 import type { Emit, Warning } from "../lib/events.ts";
+import type { Subscriber } from "../observe/events.ts";
 import { createSend, type Send, withEgressGate, withReconnect } from "../upstream/dispatch.ts";
 import { createRotatingPool } from "../upstream/pool.ts";
 
@@ -37,6 +38,18 @@ export interface UpstreamDeps {
 
 /** Seconds: the address is looked at about as often while calls are kept back. */
 const retryAfter = 15;
+
+/** Keeps the latch that is shown while no resolver answers, and names are served from memory. */
+export function keepNamesLatch(latch: EgressCheckOptions["latch"]): Subscriber {
+  const hosts = new Set<string>();
+  return (event) => {
+    if (event.type !== "last-good-addresses") return;
+    if (event.serving) hosts.add(event.host);
+    else hosts.delete(event.host);
+    if (hosts.size === 0) latch.open();
+    else latch.close(`No resolver answers for ${[...hosts].join(", ")}; the addresses last good serve.`);
+  };
+}
 
 /** @throws CommandError `configuration`: a local address that is not this machine's, or a file that can't be used */
 export async function openUpstream(

@@ -37,6 +37,8 @@ export interface Attempt {
   /** Aborted with a `ConnectError` when time is over, or with whatever the attempt was given up for. */
   readonly signal: AbortSignal;
   stage: Stage;
+  /** The address that TCP is up to: the target's, or the egress proxy's. */
+  connectedTo: string | undefined;
   /** Tells of a step that was done. */
   readonly report: (step: ConnectStep) => void;
 }
@@ -64,7 +66,7 @@ export function startAttempt(
   report: Attempt["report"] = () => {},
 ): RunningAttempt {
   const stop = new AbortController();
-  const attempt: Attempt = { signal: stop.signal, stage: beginning, report };
+  const attempt: Attempt = { signal: stop.signal, stage: beginning, connectedTo: undefined, report };
   let givenUp = false;
   let ended = false;
   const timer = clock.after(timeoutMs, () => {

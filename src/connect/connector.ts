@@ -7,12 +7,13 @@ import type { Emit, Warning } from "../lib/events.ts";
 import type { Origin } from "../lib/host.ts";
 import { type Attempt, type ConnectStep, startAttempt } from "./attempt.ts";
 import { type ConnectError, toConnectError } from "./errors.ts";
+import type { LastGoodServes, Resolver } from "./resolver.ts";
 import type { Route } from "./route.ts";
 import { seeCertificate, startTls, verifyPeer } from "./tls.ts";
 import type { Trust, TrustAnchors } from "./trust.ts";
 
 /** What is told of connections to Presto. */
-export type ConnectEvent = CertificateSeen | ConnectFailed;
+export type ConnectEvent = CertificateSeen | ConnectFailed | LastGoodServes;
 
 /** A full handshake with Presto: when its certificate ends. */
 interface CertificateSeen {
@@ -33,6 +34,7 @@ export interface ConnectOptions {
   readonly anchors: Pick<TrustAnchors, "context">;
   /** How connections leave this machine. */
   readonly route: Route;
+  readonly resolver: Pick<Resolver, "note">;
   /** Everything until TLS is up, milliseconds: the name, TCP, the egress proxy, TLS. */
   readonly timeoutMs: number;
   readonly clock: Clock;
@@ -62,7 +64,7 @@ interface RememberedSession {
 }
 
 export function createConnector(options: ConnectOptions): Connector {
-  const { origin, pins, anchors, route, clock, emit } = options;
+  const { origin, pins, anchors, route, resolver, clock, emit } = options;
   const { context } = anchors;
   let session: RememberedSession | undefined;
   const watchCertificate = createCertificateWatch({ host: origin.host, clock, emit });
@@ -116,6 +118,7 @@ export function createConnector(options: ConnectOptions): Connector {
         if (isGivenUp()) return;
         end();
         session = undefined;
+        if (attempt.connectedTo !== undefined) resolver.note(attempt.connectedTo, "failed");
         const error = toConnectError(reason);
         emit({ type: "connect-failed", error });
         done(error, null);

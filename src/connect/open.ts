@@ -4,6 +4,7 @@ import { type Emit, ignore, type Warning } from "../lib/events.ts";
 import type { Origin } from "../lib/host.ts";
 import { type ConnectEvent, type Connector, createConnector } from "./connector.ts";
 import { ensureLocalAddress } from "./local-address.ts";
+import { createLookup } from "./lookup.ts";
 import { type ProxySource, readProxy } from "./proxy-url.ts";
 import { createResolver } from "./resolver.ts";
 import { createRoute } from "./route.ts";
@@ -39,7 +40,7 @@ export interface Egress {
    * @throws CommandError `configuration` if one can't be used; what was in use stays in use
    */
   reload(): Promise<void>;
-  /** Ends the watching of files. Connections that are up stay. */
+  /** Ends the watching of files, and of names. Connections that are up stay. */
   close(): void;
 }
 
@@ -56,14 +57,24 @@ export async function openEgress(
   const anchors = createTrustAnchors(trust);
   if (localAddress !== undefined) await ensureLocalAddress(localAddress);
   let proxy = source === undefined ? undefined : await readProxy(source);
+  const resolver = createResolver({ lookup: createLookup(clock), clock, emit });
   const route = createRoute({
     localAddress,
     proxy: () => proxy,
     context: anchors.context,
-    resolver: createResolver(),
+    resolver,
     clock,
   });
-  const connector = createConnector({ origin, pins: trust.pins, anchors, route, timeoutMs, clock, emit });
+  const connector = createConnector({
+    origin,
+    pins: trust.pins,
+    anchors,
+    route,
+    resolver,
+    timeoutMs,
+    clock,
+    emit,
+  });
   const trustWatch = watchTrust({ anchors, trust, clock, emit });
   const proxyWatch =
     source?.kind !== "file"
@@ -95,6 +106,7 @@ export async function openEgress(
         pins: [],
         anchors,
         route,
+        resolver,
         timeoutMs,
         clock,
         emit: ignore,
@@ -105,6 +117,7 @@ export async function openEgress(
       for (const end of ends) if (end.status === "rejected") throw end.reason;
     },
     close() {
+      resolver.close();
       trustWatch.close();
       proxyWatch?.close();
     },

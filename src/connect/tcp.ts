@@ -44,7 +44,8 @@ export async function openTcp(endpoint: Endpoint, options: TcpOptions, attempt: 
   const addresses = await resolver.resolve(host, localAddress, attempt.signal);
   attempt.report({ step: "resolved", host, addresses });
   attempt.stage = connecting;
-  const socket = await firstToConnect(addresses, port, options, attempt.signal);
+  const { address, socket } = await firstToConnect(addresses, port, options, attempt.signal);
+  attempt.connectedTo = address;
   attempt.report({ step: "connected", localAddress: socket.localAddress });
   return socket;
 }
@@ -55,9 +56,10 @@ function firstToConnect(
   port: number,
   options: TcpOptions,
   signal: AbortSignal,
-): Promise<Socket> {
+): Promise<{ readonly address: string; readonly socket: Socket }> {
+  const { resolver } = options;
   return new Promise((resolve, reject) => {
-    const trying = new Set<Socket>();
+    const trying = new Map<Socket, string>();
     let tried = 0;
     let timer: Timer | undefined;
     let failure: ConnectError | undefined;
@@ -65,6 +67,9 @@ function firstToConnect(
 
     let stopListening = (): void => {};
     stopListening = onAbort(signal, (reason) => {
+      // Time was over; whoever gives up says nothing of the addresses.
+      if (reason instanceof ConnectError)
+        for (const address of trying.values()) resolver.note(address, "failed");
       end();
       reject(reason);
     });
@@ -74,7 +79,7 @@ function firstToConnect(
       over = true;
       timer?.cancel();
       stopListening();
-      for (const socket of trying) socket.destroy();
+      for (const socket of trying.keys()) socket.destroy();
     }
 
     function tryNext(): void {
@@ -101,9 +106,10 @@ function firstToConnect(
         keepAliveInitialDelay: 60_000,
         ...(localAddress === undefined ? {} : { localAddress }),
       });
-      trying.add(socket);
+      trying.set(socket, address);
       const onError = (error: Error): void => {
         trying.delete(socket);
+        resolver.note(address, "failed");
         failure = moreTelling(failure, fromAttempt(error, localAddress));
         tryNext();
       };
@@ -112,9 +118,15 @@ function firstToConnect(
         socket.off("error", onError);
         // Whoever uses it hears of errors there too; between two users nobody would, and the process would end.
         socket.on("error", () => {});
+        // Those that were begun before it and are not up yet.
+        for (const [slower, its] of trying) {
+          if (slower === socket) break;
+          resolver.note(its, "failed");
+        }
+        resolver.note(address, "connected");
         trying.delete(socket);
         end();
-        resolve(socket);
+        resolve({ address, socket });
       });
     }
   });

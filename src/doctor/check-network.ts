@@ -44,7 +44,8 @@ function checkName({ upstream, proxy, addresses }: RouteResult): Finding {
       `${host} has the address${addresses.value.length === 1 ? "" : "es"} ${addresses.value.join(", ")}.`,
     );
   }
-  const mend = "See that PRESTO_URL is written right, and that this machine's resolver answers.";
+  const mend =
+    "See that PRESTO_URL is written right, and that this machine's resolver answers. A sidecar that runs goes on over the addresses that were last good.";
   const detail =
     addresses.kind === "late"
       ? `${host} was not resolved in time.`

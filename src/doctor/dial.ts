@@ -5,6 +5,7 @@ import type { ConnectStep, SeenCertificate } from "../connect/attempt.ts";
 import type { Connector } from "../connect/connector.ts";
 import { ConnectError } from "../connect/errors.ts";
 import { ensureLocalAddress } from "../connect/local-address.ts";
+import { createLookup } from "../connect/lookup.ts";
 import { type Egress, openEgress } from "../connect/open.ts";
 import { type EgressProxy, readProxy } from "../connect/proxy-url.ts";
 import { createResolver } from "../connect/resolver.ts";
@@ -182,10 +183,10 @@ export async function resolveAlone({
   const late = new AbortController();
   const timer = clock.after(connectTimeoutMs, () => late.abort());
   const either = AbortSignal.any([stop, late.signal]);
-  const resolved = await attempt(either, () =>
-    createResolver().resolve(origin.host, egress.localAddress, either),
-  );
+  const resolver = createResolver({ lookup: createLookup(clock), clock, emit: ignore });
+  const resolved = await attempt(either, () => resolver.resolve(origin.host, egress.localAddress, either));
   timer.cancel();
+  resolver.close();
   return resolved;
 }
 

@@ -49,6 +49,15 @@ export function logEvents(log: Log): Subscriber {
       case "connect-failed":
         log.write("warn", "No connection to Presto could be made.", {}, event.error);
         break;
+      case "last-good-addresses":
+        if (event.serving) {
+          log.write(
+            "warn",
+            "No resolver answers for a name. The addresses that were last good serve, and TLS proves who is there.",
+            { host: event.host },
+          );
+        } else log.write("info", "A resolver answers again for a name.", { host: event.host });
+        break;
       case "latch-changed": {
         const { name: latch, reason } = event;
         if (reason === undefined) log.write("info", "A readiness latch is open.", { latch });

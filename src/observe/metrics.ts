@@ -78,6 +78,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
     registers: [registry],
   });
   for (const code of storeCodes) storeFailures.inc({ code }, 0);
+  const lastGood = new Gauge({
+    name: "presto_sidecar_last_good_addresses",
+    help: "Names for which no resolver answers, so that their last good addresses serve.",
+    registers: [registry],
+  });
   const latches = new Gauge({
     name: "presto_sidecar_latch_closed",
     help: "1 while a readiness latch is closed; the sidecar is ready when none is.",
@@ -134,6 +139,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
           break;
         case "connect-failed":
           connectFailures.inc();
+          break;
+        case "last-good-addresses":
+          lastGood.inc(event.serving ? 1 : -1);
           break;
         case "latch-changed":
           latches.set({ latch: event.name }, event.reason === undefined ? 0 : 1);

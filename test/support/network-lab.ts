@@ -11,25 +11,27 @@ const programs = { ip: "iproute2", nft: "nftables", tinyproxy: "tinyproxy-bin", 
  * What this machine lacks for a network of its own, in one sentence; undefined if nothing.
  * Throws in CI, where a test that is not run is a failure.
  */
-export function whatLabLacks(): string | undefined {
-  const lack = findLack();
+export function whatLabLacks(needed: readonly string[] = Object.keys(programs)): string | undefined {
+  const lack = findLack(needed);
   if (lack === undefined) return undefined;
   if (process.env["CI"] !== undefined) throw new Error(`Tests of a real network can't run here: ${lack}`);
   process.stdout.write(`\nTests of a real network are SKIPPED: ${lack}\n`);
   return lack;
 }
 
-function findLack(): string | undefined {
+function findLack(needed: readonly string[]): string | undefined {
   if (process.platform !== "linux") return "they need Linux.";
   if (process.getuid?.() !== 0) return "they need root, to make network namespaces.";
-  const missing = Object.entries(programs).filter(([program]) => !runs("which", program));
+  const missing = Object.entries(programs).filter(
+    ([program]) => needed.includes(program) && !runs("which", program),
+  );
   if (missing.length > 0) {
     const names = missing.map(([program, debianPackage]) => `${program} (${debianPackage})`).join(", ");
     return `${names} not found. Run tools/ci/network-tools.sh.`;
   }
   const name = `presto-try-${process.pid}`;
   if (!runs("ip", "netns", "add", name)) return "the system makes no network namespaces.";
-  const filters = runs("ip", "netns", "exec", name, "nft", "add table inet try");
+  const filters = !needed.includes("nft") || runs("ip", "netns", "exec", name, "nft", "add table inet try");
   run("ip", "netns", "del", name);
   return filters ? undefined : "the system has no nftables.";
 }
@@ -66,6 +68,8 @@ export interface LabHost {
   filter(...lines: readonly string[]): void;
   /** The names that its resolver knows. */
   knows(names: Readonly<Record<string, readonly string[]>>): void;
+  /** What stands in its resolv.conf: it asks DNS, too. */
+  asks(text: string): void;
   /** TCP connections of it that are being opened at this moment. */
   opening(): number;
   /** Waits until somebody in it listens on this TCP port. */
@@ -133,6 +137,10 @@ export function createLab(): Lab {
           addresses.map((address) => `${address} ${host}\n`),
         );
         writeFileSync(`${etc}/hosts`, `127.0.0.1 localhost\n::1 localhost\n${lines.join("")}`);
+      },
+      asks(text) {
+        writeFileSync(`${etc}/resolv.conf`, text);
+        writeFileSync(`${etc}/nsswitch.conf`, "hosts: files dns\n");
       },
       opening: () => sockets().match(/:[0-9A-F]{4} 02 /g)?.length ?? 0,
       async listens(port) {

@@ -6,6 +6,7 @@ import type { Dispatcher } from "undici";
 
 import { systemClock } from "../../src/clock.ts";
 import { createConnector } from "../../src/connect/connector.ts";
+import { createLookup } from "../../src/connect/lookup.ts";
 import { createResolver } from "../../src/connect/resolver.ts";
 import { createRoute } from "../../src/connect/route.ts";
 import { createTrustAnchors } from "../../src/connect/trust.ts";
@@ -33,15 +34,17 @@ export function poolOpener(options: OwnCallOptions): () => Dispatcher {
   const caFile = join(folder, "ca.pem");
   writeFileSync(caFile, caPem);
   const anchors = createTrustAnchors({ caFile, caOnly: false });
+  const resolver = createResolver({ lookup: createLookup(systemClock), clock: systemClock, emit: ignore });
   const connector = createConnector({
     origin,
     pins,
     anchors,
+    resolver,
     route: createRoute({
       localAddress: undefined,
       proxy: () => undefined,
       context: anchors.context,
-      resolver: createResolver(),
+      resolver,
       clock: systemClock,
     }),
     timeoutMs: connectTimeoutMs,

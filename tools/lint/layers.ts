@@ -140,7 +140,7 @@ export default {
       { path: "^src/", pathNot: "^src/connect/" },
       {
         path: "^src/connect/",
-        pathNot: "^src/connect/(errors|local-address|open|proxy-url|resolver|trust)\\.ts$",
+        pathNot: "^src/connect/(errors|local-address|lookup|open|proxy-url|resolver|trust)\\.ts$",
         dependencyTypesNot: ["type-only"],
       },
     ),

@@ -5,19 +5,17 @@ import { describe, expect, it, onTestFinished } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
 import { startAttempt } from "../../../src/connect/attempt.ts";
-import { createResolver, type Lookup } from "../../../src/connect/resolver.ts";
+import { createLookup, type Lookup } from "../../../src/connect/lookup.ts";
+import { createResolver } from "../../../src/connect/resolver.ts";
 import { openTcp } from "../../../src/connect/tcp.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 
 /** A resolver that gives these addresses, and remembers what it was asked. */
 function resolver(...addresses: readonly string[]) {
   const asked: unknown[] = [];
-  const lookup: Lookup = (host, options, done) => {
-    asked.push([host, options.family]);
-    done(
-      null,
-      addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 })),
-    );
+  const lookup: Lookup = async (host, family) => {
+    asked.push([host, family]);
+    return addresses.filter((address) => family === 0 || address.includes(":") === (family === 6));
   };
   return { lookup, asked };
 }
@@ -36,6 +34,10 @@ async function listen(host: string, port = 0): Promise<{ readonly port: number; 
   return { port: (server.address() as AddressInfo).port, met };
 }
 
+function resolverBy(lookup: Lookup = createLookup(systemClock)) {
+  return createResolver({ lookup, clock: systemClock, emit() {} });
+}
+
 function begin(timeoutMs = 5_000) {
   const running = startAttempt(timeoutMs, systemClock);
   onTestFinished(() => running.end());
@@ -47,7 +49,7 @@ describe("all addresses of a name", () => {
     const { port, met } = await listen("127.0.0.9");
     const { lookup } = resolver("127.0.0.7", "127.0.0.8", "127.0.0.9", "127.0.0.10");
     // A clock that stands still: no address is waited for.
-    const options = { localAddress: undefined, clock: createHandClock(), resolver: createResolver(lookup) };
+    const options = { localAddress: undefined, clock: createHandClock(), resolver: resolverBy(lookup) };
     const socket = await openTcp({ host: "presto.invalid", port }, options, begin().attempt);
     onTestFinished(() => void socket.destroy());
     expect(socket.remoteAddress).toBe("127.0.0.9");
@@ -57,7 +59,7 @@ describe("all addresses of a name", () => {
   it("are tried with a local address as well, but only those of its family", async () => {
     const { port } = await listen("127.0.0.9");
     const { lookup, asked } = resolver("127.0.0.7", "::1", "127.0.0.9");
-    const options = { localAddress: "127.0.0.2", clock: createHandClock(), resolver: createResolver(lookup) };
+    const options = { localAddress: "127.0.0.2", clock: createHandClock(), resolver: resolverBy(lookup) };
     const socket = await openTcp({ host: "presto.invalid", port }, options, begin().attempt);
     onTestFinished(() => void socket.destroy());
     expect([socket.localAddress, socket.remoteAddress]).toEqual(["127.0.0.2", "127.0.0.9"]);
@@ -69,7 +71,7 @@ describe("all addresses of a name", () => {
     // Nobody listens on the IPv4 ones: were both of them tried first, there would be three sockets.
     const { lookup } = resolver("127.0.0.7", "127.0.0.8", "::1");
     let tried = 0;
-    const options = { localAddress: undefined, clock: createHandClock(), resolver: createResolver(lookup) };
+    const options = { localAddress: undefined, clock: createHandClock(), resolver: resolverBy(lookup) };
     const count = (): void => void (tried += 1);
     subscribe("net.client.socket", count);
     try {
@@ -85,7 +87,7 @@ describe("all addresses of a name", () => {
   it("that all refuse are one failure", async () => {
     const { port } = await listen("127.0.0.9");
     const { lookup } = resolver("127.0.0.7", "127.0.0.8");
-    const options = { localAddress: undefined, clock: createHandClock(), resolver: createResolver(lookup) };
+    const options = { localAddress: undefined, clock: createHandClock(), resolver: resolverBy(lookup) };
     await expect(openTcp({ host: "presto.invalid", port }, options, begin().attempt)).rejects.toMatchObject({
       kind: "unreachable",
       place: "presto",
@@ -96,7 +98,7 @@ describe("all addresses of a name", () => {
   it("are looked up anew for each connection", async () => {
     const { port } = await listen("127.0.0.9");
     const { lookup, asked } = resolver("127.0.0.9");
-    const options = { localAddress: undefined, clock: systemClock, resolver: createResolver(lookup) };
+    const options = { localAddress: undefined, clock: systemClock, resolver: resolverBy(lookup) };
     for (let count = 0; count < 3; count += 1) {
       const socket = await openTcp({ host: "presto.invalid", port }, options, begin().attempt);
       socket.destroy();
@@ -107,14 +109,13 @@ describe("all addresses of a name", () => {
 
 describe("a failure before TCP is up", () => {
   it("names what the resolver said", async () => {
-    const lookup: Lookup = (_host, _options, done) =>
-      done(Object.assign(new Error("x"), { code: "ENOTFOUND" }), []);
+    const lookup: Lookup = () => Promise.reject(Object.assign(new Error("x"), { code: "ENOTFOUND" }));
     for (const [localAddress, message] of [
       [undefined, "name not resolved (ENOTFOUND)"],
       ["127.0.0.1", "no IPv4 address (ENOTFOUND), and PRESTO_EGRESS_ADDRESS is one of IPv4"],
       ["::1", "no IPv6 address (ENOTFOUND), and PRESTO_EGRESS_ADDRESS is one of IPv6"],
     ] as const) {
-      const options = { localAddress, clock: systemClock, resolver: createResolver(lookup) };
+      const options = { localAddress, clock: systemClock, resolver: resolverBy(lookup) };
       await expect(
         openTcp({ host: "presto.invalid", port: 1 }, options, begin().attempt),
       ).rejects.toMatchObject({
@@ -127,7 +128,11 @@ describe("a failure before TCP is up", () => {
 
   it("is a time-out of the look-up where the resolver is silent", async () => {
     const { attempt } = begin(50);
-    const options = { localAddress: undefined, clock: systemClock, resolver: createResolver(() => {}) };
+    const options = {
+      localAddress: undefined,
+      clock: systemClock,
+      resolver: resolverBy(() => new Promise(() => {})),
+    };
     await expect(openTcp({ host: "presto.invalid", port: 1 }, options, attempt)).rejects.toMatchObject({
       kind: "timeout",
       proxyStatus: "dns_timeout",
@@ -136,7 +141,7 @@ describe("a failure before TCP is up", () => {
   });
 
   it("is this machine's where the local address has gone meanwhile", async () => {
-    const options = { localAddress: "192.0.2.77", clock: systemClock, resolver: createResolver() };
+    const options = { localAddress: "192.0.2.77", clock: systemClock, resolver: resolverBy() };
     await expect(openTcp({ host: "127.0.0.1", port: 1 }, options, begin().attempt)).rejects.toMatchObject({
       kind: "unreachable",
       place: "here",
@@ -148,12 +153,13 @@ describe("a failure before TCP is up", () => {
     const { port, met } = await listen("127.0.0.1");
     const { attempt, handle, isGivenUp } = begin();
     let answer: (() => void) | undefined;
-    const lookup: Lookup = (_host, _options, done) => {
-      answer = () => done(null, [{ address: "127.0.0.1", family: 4 }]);
-    };
+    const lookup: Lookup = () =>
+      new Promise((resolve) => {
+        answer = () => resolve(["127.0.0.1"]);
+      });
     const opening = openTcp(
       { host: "presto.invalid", port },
-      { localAddress: undefined, clock: systemClock, resolver: createResolver(lookup) },
+      { localAddress: undefined, clock: systemClock, resolver: resolverBy(lookup) },
       attempt,
     );
     handle.destroy();
@@ -162,7 +168,7 @@ describe("a failure before TCP is up", () => {
     expect(isGivenUp()).toBe(true);
     const probe = await openTcp(
       { host: "127.0.0.1", port },
-      { localAddress: undefined, clock: systemClock, resolver: createResolver() },
+      { localAddress: undefined, clock: systemClock, resolver: resolverBy() },
       begin().attempt,
     );
     onTestFinished(() => void probe.destroy());
