@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { createAuthority } from "../../src/sandbox/certificates.ts";
+import type { LookedUp } from "../support/look-up.ts";
 import { createLab, whatLabLacks } from "../support/network-lab.ts";
 import type { Lab, LabHost, LabProcess } from "../support/network-lab.ts";
 import { exchange } from "../support/raw-caller.ts";
@@ -145,6 +146,58 @@ describe.skipIf(lack !== undefined)("the names of a host whose resolver", () => 
     await sidecar.says("A resolver answers again");
     expect(await admin("/readyz?verbose")).toContain("[+]last-good-addresses ok");
     expect(await admin("/metrics")).toContain("presto_sidecar_last_good_addresses 0");
+  });
+
+  it("answers are found as the system finds them", async () => {
+    await answer({
+      names: {
+        "presto.bank.test": ["192.0.2.1"],
+        "short.a.test": ["192.0.2.2"],
+        "short.b.test": ["192.0.2.3"],
+        "dots.here.b.test": ["192.0.2.4"],
+        "dots.here": ["192.0.2.5"],
+        "in-both": ["192.0.2.6"],
+        "none.test": [],
+      },
+    });
+    host.knows({ "in-both": ["198.51.100.1"], "Upper.Test": ["198.51.100.2", "2001:db8::2"] });
+    const tried = [
+      "presto.bank.test",
+      "short",
+      "dots.here",
+      "in-both",
+      "upper.test",
+      "localhost",
+      "none.test",
+      "lost",
+    ];
+    for (const resolv of [
+      "search a.test b.test",
+      "search b.test",
+      "search a.test b.test\noptions ndots:3",
+      "",
+    ]) {
+      host.asks(`nameserver 127.0.0.1\n${resolv}\n`);
+      const program = host.start(process.execPath, [sourceOf("test/support/look-up.ts"), ...tried]);
+      await program.says("done");
+      const found: readonly LookedUp[] = program
+        .output()
+        .split("\n")
+        .filter((line) => line.startsWith("{"))
+        .map((line) => JSON.parse(line));
+      expect(found.map(({ name }) => name)).toEqual(tried);
+      expect(found.map(({ name, ours }) => [name, ours])).toEqual(
+        found.map(({ name, theirs }) => [name, theirs]),
+      );
+    }
+  });
+
+  it("is not all that nsswitch.conf names: there the system looks names up", async () => {
+    await answer({});
+    host.asks("nameserver 127.0.0.1\n", "hosts: files ldap dns\n");
+    const sidecar = await startSidecar();
+    expect(await callAtOnce(3)).toEqual({ 200: 3 });
+    expect(sidecar.output()).not.toContain("not resolved");
   });
 
   it("is silent don't keep the process from ending", async () => {

@@ -69,7 +69,7 @@ export interface LabHost {
   /** The names that its resolver knows. */
   knows(names: Readonly<Record<string, readonly string[]>>): void;
   /** What stands in its resolv.conf: it asks DNS, too. */
-  asks(text: string): void;
+  asks(text: string, nsswitch?: string): void;
   /** TCP connections of it that are being opened at this moment. */
   opening(): number;
   /** Waits until somebody in it listens on this TCP port. */
@@ -138,9 +138,9 @@ export function createLab(): Lab {
         );
         writeFileSync(`${etc}/hosts`, `127.0.0.1 localhost\n::1 localhost\n${lines.join("")}`);
       },
-      asks(text) {
+      asks(text, nsswitch = "hosts: files dns\n") {
         writeFileSync(`${etc}/resolv.conf`, text);
-        writeFileSync(`${etc}/nsswitch.conf`, "hosts: files dns\n");
+        writeFileSync(`${etc}/nsswitch.conf`, nsswitch);
       },
       opening: () => sockets().match(/:[0-9A-F]{4} 02 /g)?.length ?? 0,
       async listens(port) {
