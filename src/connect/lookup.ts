@@ -109,7 +109,7 @@ async function readSources(host: string): Promise<readonly Source[] | undefined>
     if (word === "files" || word === "dns") sources.add(word);
     // systemd-resolved answers at the servers of resolv.conf as well.
     else if (word === "resolve") sources.add("dns");
-    else if (/^mdns/.test(word) ? host.endsWith(".local") : !word.startsWith("[") && !isOwnWord(word)) {
+    else if (word.startsWith("mdns") ? host.endsWith(".local") : !word.startsWith("[") && !isOwnWord(word)) {
       return undefined;
     }
   }

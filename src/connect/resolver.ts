@@ -103,7 +103,11 @@ export function createResolver({ lookup, clock, emit }: ResolverDeps): Resolver 
       timer.cancel();
       name.asking = undefined;
       // Calls may have connections enough not to ask again for hours.
-      if (name.lastGood) clock.after(retryMs, () => !ended.signal.aborted && askOnce(name));
+      if (name.lastGood) {
+        clock.after(retryMs, () => {
+          if (!ended.signal.aborted) void askOnce(name);
+        });
+      }
     }
   }
 

@@ -80,16 +80,16 @@ describe("a look-up", () => {
   it("without an answer is called off after a while, and whoever comes then begins another", async () => {
     const { resolve, lookups, clock } = stage();
     const waiting = resolve();
-    const failed = expect(waiting).rejects.toMatchObject({ proxyStatus: "dns_error" });
+    const ended = Promise.allSettled([waiting]);
     await clock.advance(10_000);
-    await failed;
+    expect(await ended).toMatchObject([{ reason: { proxyStatus: "dns_error" } }]);
     void resolve();
     expect(lookups).toHaveLength(2);
   });
 });
 
-describe("while no resolver answers", () => {
-  it("the addresses last good serve after a second, then at once, until it answers again", async () => {
+describe("a resolver that does not answer", () => {
+  it("has the addresses last good serve after a second, then at once, until it answers again", async () => {
     const { resolve, lookups, events, clock } = await known("192.0.2.1");
     const waiting = Array.from({ length: 3 }, () => resolve());
     await clock.advance(999);
@@ -106,7 +106,7 @@ describe("while no resolver answers", () => {
     expect(await after).toEqual(["192.0.2.2"]);
   });
 
-  it.each(["EAI_AGAIN", "EAI_FAIL"])("and says so (%s), they serve at once", async (code) => {
+  it.each(["EAI_AGAIN", "EAI_FAIL"])("and says so (%s) has them serve at once", async (code) => {
     const { resolve, lookups, events } = await known("192.0.2.1");
     const waiting = resolve();
     await lookups[1]?.fail(code);
@@ -114,7 +114,7 @@ describe("while no resolver answers", () => {
     expect(events).toEqual(["presto.example last good"]);
   });
 
-  it("it is asked again and again, whether or not anybody connects", async () => {
+  it("is asked again and again, whether or not anybody connects", async () => {
     const { resolve, lookups, events, clock } = await known("192.0.2.1");
     void resolve();
     await lookups[1]?.fail("EAI_AGAIN");
@@ -127,11 +127,11 @@ describe("while no resolver answers", () => {
     expect(lookups).toHaveLength(4);
   });
 
-  it("nothing serves for a name that was never found", async () => {
+  it("has nothing serve for a name that was never found", async () => {
     const { resolve, lookups, events } = stage();
-    const failed = expect(resolve()).rejects.toMatchObject({ message: "name not resolved (EAI_AGAIN)" });
+    const ended = Promise.allSettled([resolve()]);
     await lookups[0]?.fail("EAI_AGAIN");
-    await failed;
+    expect(await ended).toMatchObject([{ reason: { message: "name not resolved (EAI_AGAIN)" } }]);
     expect(events).toEqual([]);
   });
 });
@@ -139,9 +139,9 @@ describe("while no resolver answers", () => {
 describe("a name that is said to be gone", () => {
   it("is not served from memory", async () => {
     const { resolve, lookups, events } = await known("192.0.2.1");
-    const failed = expect(resolve()).rejects.toMatchObject({ message: "name not resolved (ENOTFOUND)" });
+    const ended = Promise.allSettled([resolve()]);
     await lookups[1]?.fail("ENOTFOUND");
-    await failed;
+    expect(await ended).toMatchObject([{ reason: { message: "name not resolved (ENOTFOUND)" } }]);
     expect(events).toEqual([]);
   });
 });
