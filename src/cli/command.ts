@@ -7,7 +7,7 @@ export interface Sink {
 }
 
 /** Where a command reads: standard input, or a test's own stream. */
-export interface Source extends AsyncIterable<unknown> {
+export interface Source extends NodeJS.ReadableStream {
   readonly isTTY?: boolean | undefined;
   setRawMode?(on: boolean): unknown;
 }

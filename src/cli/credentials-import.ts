@@ -8,7 +8,7 @@ import { faultOfEmail, faultOfPassword } from "../store/credentials.ts";
 import { type LockedPlace, openCredentials, openRenewalLock } from "../store/open.ts";
 import type { Io, Run } from "./command.ts";
 import { refuseKeyless, withRenewalLock } from "./renew-locally.ts";
-import { createPrompts, printJson, printLine, printNote, readToEnd } from "./terminal.ts";
+import { createPrompts, decodeUtf8, printJson, printLine, printNote, readToEnd } from "./terminal.ts";
 
 /** Puts the account's e-mail and password, from prompts or standard input, into PRESTO_CREDENTIALS. */
 export const credentialsImport: Run = async (args, io) => {
@@ -103,10 +103,10 @@ interface AccountText {
 async function askAccount(io: Io): Promise<AccountText> {
   const prompts = createPrompts(io);
   try {
-    const email = decodeUtf8(await prompts.shown("E-mail address of the account"));
-    return { email, password: decodeUtf8(await prompts.hidden("Password")) };
+    const email = await prompts.shown("E-mail address of the account");
+    return { email, password: await prompts.hidden("Password") };
   } finally {
-    await prompts.close();
+    prompts.close();
   }
 }
 
@@ -122,15 +122,6 @@ async function readJson(io: Io): Promise<AccountText> {
       "input-refused",
       `Standard input can't be used: ${what}. Give {"email": "…", "password": "…"} and nothing else. Nothing was stored.`,
     );
-  }
-}
-
-/** @throws CommandError `input-refused` for bytes that are not UTF-8 */
-export function decodeUtf8(bytes: Buffer): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    throw new CommandError("input-refused", "What was given is not UTF-8 text. Nothing was stored.");
   }
 }
 

@@ -10,10 +10,17 @@ import type { Credentials, TokenStore } from "../store/contract.ts";
 import { faultOfPassword } from "../store/credentials.ts";
 import { openCredentials, openRenewalLock, openStore } from "../store/open.ts";
 import type { Io, Run } from "./command.ts";
-import { decodeUtf8 } from "./credentials-import.ts";
 import { probeToken, withUpstream } from "./presto-client.ts";
 import { refuseKeyless, withRenewalLock } from "./renew-locally.ts";
-import { createPrompts, printJson, printLine, printNote, readToEnd, reasonOf } from "./terminal.ts";
+import {
+  createPrompts,
+  decodeUtf8,
+  printJson,
+  printLine,
+  printNote,
+  readToEnd,
+  reasonOf,
+} from "./terminal.ts";
 import { refuseWhileRenewed } from "./token-import.ts";
 
 /** Changes the account's password at Presto and in PRESTO_CREDENTIALS, or settles an earlier change. */
@@ -140,11 +147,11 @@ async function askTwice(io: Io): Promise<Secret> {
   }
   const prompts = createPrompts(io);
   try {
-    const first = decodeUtf8(await prompts.hidden("New password"));
-    const second = decodeUtf8(await prompts.hidden("Once more"));
+    const first = await prompts.hidden("New password");
+    const second = await prompts.hidden("Once more");
     if (first === second) return new Secret(first);
   } finally {
-    await prompts.close();
+    prompts.close();
   }
   throw new CommandError("input-refused", "The two that were typed are not the same. Nothing was changed.");
 }

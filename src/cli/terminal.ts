@@ -1,7 +1,10 @@
+import { createInterface, type Key } from "node:readline";
+import { styleText } from "node:util";
+
 import { CommandError } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";
 import { describeError } from "../observe/describe-error.ts";
-import type { Io, Sink } from "./command.ts";
+import type { Io, Sink, Source } from "./command.ts";
 import { StopSignal } from "./signals.ts";
 
 /** A line on standard output. */
@@ -36,7 +39,8 @@ export function printTable(io: Io, rows: readonly (readonly [name: string, value
  */
 export function bold(io: Io, sink: Sink, text: string): string {
   const plain = sink.isTTY !== true || (io.env["NO_COLOR"] ?? "") !== "" || io.env["TERM"] === "dumb";
-  return plain ? text : `\u001b[1m${text}\u001b[22m`;
+  // The stream is judged above: styleText would read the process's own environment.
+  return plain ? text : styleText("bold", text, { validateStream: false });
 }
 
 /** Far more than anybody types. */
@@ -45,87 +49,119 @@ const mostBytes = 64 * 1024;
 /** Asks a person at the terminal, one line after the other. */
 export interface Prompts {
   /** A line of which the terminal shows nothing. */
-  hidden(question: string): Promise<Buffer>;
+  hidden(question: string): Promise<string>;
   /** A line that may be seen. */
-  shown(question: string): Promise<Buffer>;
-  /** Lets go of standard input, so that nothing more is read of it. */
-  close(): Promise<void>;
+  shown(question: string): Promise<string>;
+  /** Lets go of standard input, so that nothing more is read of it, with the terminal as it was. */
+  close(): void;
 }
 
 /**
  * Prompts on standard error, answers from standard input. What was typed ahead is kept for
  * the next question. Each rejects with `StopSignal` at Ctrl-C, and with `CommandError`
- * `input-refused` beyond 64 KiB.
+ * `input-refused` for a key that gives no text, for what is not UTF-8, and beyond 64 KiB.
  */
 export function createPrompts(io: Io): Prompts {
-  const input = io.stdin[Symbol.asyncIterator]();
-  /** Read of standard input, and up to `used` taken. */
-  let ahead: Buffer = Buffer.alloc(0);
-  let used = 0;
-
-  async function readLine(): Promise<Buffer> {
-    const typed: number[] = [];
-    for (;;) {
-      const byte = ahead[used];
-      if (byte === undefined) {
-        const next = await input.next();
-        if (next.done === true) return Buffer.from(typed);
-        ahead = toBuffer(next.value);
-        used = 0;
-        continue;
-      }
-      used += 1;
-      if (byte === key.enter || byte === key.newline || byte === key.endOfInput) {
-        if (byte === key.enter && ahead[used] === key.newline) used += 1;
-        return Buffer.from(typed);
-      }
-      // A terminal in raw mode hands over Ctrl-C as a byte, and raises no signal.
-      if (byte === key.interrupt) throw new StopSignal("SIGINT");
-      if (byte === key.eraseLine) typed.length = 0;
-      else if (byte === key.backspace || byte === key.delete) eraseCharacter(typed);
-      else typed.push(byte);
-      if (typed.length > mostBytes) throw tooMuch();
-    }
-  }
-
+  let typing: Typing | undefined;
   return {
     async hidden(question) {
+      // Nothing is shown any more before anybody is asked to type.
+      typing ??= readTyping(io.stdin);
       io.stderr.write(`${question} (not shown): `);
-      io.stdin.setRawMode?.(true);
       try {
-        return await readLine();
+        return whole(await typing.line());
       } finally {
-        io.stdin.setRawMode?.(false);
         io.stderr.write("\n");
       }
     },
     async shown(question) {
       io.stderr.write(`${question}: `);
-      return readLine();
+      return whole(await readLine(io.stdin));
     },
-    async close() {
-      await input.return?.();
+    close() {
+      typing?.close();
+      io.stdin.pause();
     },
   };
 }
 
-/** A character of UTF-8 is one byte, or several of which all but the first look like `10xxxxxx`. */
-function eraseCharacter(typed: number[]): void {
-  for (;;) {
-    const byte = typed.pop();
-    if (byte === undefined || (byte & 0xc0) !== 0x80) return;
+/** A line that the terminal itself shows and edits; what follows it stays unread. */
+function readLine(input: Source): Promise<string> {
+  const lines = createInterface({ input, terminal: false });
+  return new Promise((resolve) => {
+    let first = "";
+    lines.once("line", (line) => {
+      first = line;
+      lines.close();
+    });
+    lines.once("close", () => resolve(first));
+  });
+}
+
+interface Typing {
+  line(): Promise<string>;
+  close(): void;
+}
+
+/** What is typed into a terminal in raw mode: readline shows it nowhere, as it has no output. */
+function readTyping(input: Source): Typing {
+  const typed = createInterface({ input, terminal: true, historySize: 0 });
+  const lines = typed[Symbol.asyncIterator]();
+  const ended = Promise.withResolvers<never>();
+  // It may come while no line is asked for.
+  ended.promise.catch(() => {});
+  // A terminal in raw mode hands over Ctrl-C as a key, and raises no signal.
+  typed.on("SIGINT", () => ended.reject(new StopSignal("SIGINT")));
+  // Or readline would stop the process at Ctrl-Z.
+  typed.on("SIGTSTP", () => {});
+  const onKey = (_text: string | undefined, { sequence = "" }: Key): void => {
+    if (typed.line.length > mostBytes) ended.reject(tooMuch());
+    else if (sequence === endOfInput && typed.line !== "") typed.write(null, { name: "return" });
+    else if (/\p{Cc}/u.test(sequence) && !editing.includes(sequence)) ended.reject(noText());
+  };
+  input.on("keypress", onKey);
+  return {
+    async line() {
+      const next = await Promise.race([lines.next(), ended.promise]);
+      return next.done === true ? "" : next.value;
+    },
+    close() {
+      input.off("keypress", onKey);
+      typed.close();
+    },
+  };
+}
+
+const endOfInput = "\u0004";
+/** Ctrl-C, Ctrl-D, backspace, a line's end, Ctrl-U, delete: what readline takes as everybody knows it. */
+const editing = "\u0003\u0004\b\n\r\u0015\u007f";
+
+/** Nobody can see what an arrow or Ctrl-W has done to a line that is not shown. */
+function noText(): CommandError {
+  return new CommandError(
+    "input-refused",
+    "A key was typed that gives no text. Nothing was stored. Run the command again.",
+  );
+}
+
+/** @throws CommandError `input-refused` if something of it was not UTF-8, which readline puts U+FFFD for */
+function whole(line: string): string {
+  if (line.includes("\ufffd")) throw notText();
+  return line;
+}
+
+/** @throws CommandError `input-refused` for bytes that are not UTF-8 */
+export function decodeUtf8(bytes: Buffer): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw notText();
   }
 }
 
-const key = {
-  interrupt: 0x03,
-  endOfInput: 0x04,
-  backspace: 0x08,
-  newline: 0x0a,
-  enter: 0x0d,
-  eraseLine: 0x15,
-  delete: 0x7f,
-} as const;
+function notText(): CommandError {
+  return new CommandError("input-refused", "What was given is not UTF-8 text. Nothing was stored.");
+}
 
 /** Standard input to its end. @throws CommandError `input-refused` beyond 64 KiB */
 export async function readToEnd(io: Io): Promise<Buffer> {
@@ -152,13 +188,12 @@ function tooMuch(): CommandError {
 
 /**
  * A secret from a hidden prompt, where standard input is a terminal, or else from
- * standard input to its end. One trailing line end is dropped. Every byte is one
- * character of the result (latin1), so that the caller can judge the bytes.
+ * standard input to its end; of that, one trailing line end is dropped, and every byte is
+ * one character of the result (latin1), so that the caller can judge the bytes.
  * @throws CommandError `input-refused` if there is nothing, or more than 64 KiB
  */
 export async function readSecret(io: Io, prompt: string): Promise<string> {
-  const bytes = io.stdin.isTTY === true ? await readHidden(io, prompt) : await readToEnd(io);
-  const text = bytes.toString("latin1").replace(/\r?\n$/, "");
+  const text = io.stdin.isTTY === true ? await readHidden(io, prompt) : await readPiped(io);
   if (text === "")
     throw new CommandError(
       "input-refused",
@@ -167,21 +202,28 @@ export async function readSecret(io: Io, prompt: string): Promise<string> {
   return text;
 }
 
-async function readHidden(io: Io, prompt: string): Promise<Buffer> {
+async function readPiped(io: Io): Promise<string> {
+  return (await readToEnd(io)).toString("latin1").replace(/\r?\n$/, "");
+}
+
+async function readHidden(io: Io, prompt: string): Promise<string> {
   const prompts = createPrompts(io);
   try {
     return await prompts.hidden(prompt);
   } finally {
-    await prompts.close();
+    prompts.close();
   }
 }
 
 /** Asks at the terminal; only a yes that was typed out counts. Rejects where the command is stopped meanwhile. */
 export async function confirm(io: Io, question: string): Promise<boolean> {
   const prompts = createPrompts(io);
-  const answer = await untilStopped(io.signal, prompts.shown(`${question} Type yes to go on`));
-  await prompts.close();
-  return answer.toString("latin1").trim().toLowerCase() === "yes";
+  try {
+    const answer = await untilStopped(io.signal, prompts.shown(`${question} Type yes to go on`));
+    return answer.trim().toLowerCase() === "yes";
+  } finally {
+    prompts.close();
+  }
 }
 
 /** ` Reason: …` for the end of a message, where a cause may be told; else nothing. */

@@ -50,7 +50,7 @@ describe("password reset", () => {
     const { code, err } = await commands.run(argv, stdin);
     expect(code).toBe(0);
     expect(err).toBe("New password (not shown): \nOnce more (not shown): \n");
-    expect(stdin.modes).toEqual([true, false, true, false]);
+    expect(stdin.modes).toEqual([true, false]);
     expect(await commands.credentials()).toEqual(after);
   });
 

@@ -1,3 +1,5 @@
+import { PassThrough } from "node:stream";
+
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { runCommand } from "../../../src/cli/run.ts";
@@ -81,7 +83,7 @@ describe("token issue", () => {
   });
 
   it("ends with the signal's code when it is stopped at the question", async () => {
-    const never = Object.assign(new ReadableStream(), { isTTY: true });
+    const never = Object.assign(new PassThrough(), { isTTY: true });
     const { io, stop, err } = createTestIo({ env: commands.env, stdin: never });
     const running = runCommand(issue, io);
     await expect.poll(err, { interval: 5 }).toContain("Type yes");

@@ -1,0 +1,71 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+import { Secret } from "../../src/secret.ts";
+import { runCli } from "../support/built-cli.ts";
+import { hasTerminal, runOnTerminal, type Typed } from "../support/terminal.ts";
+
+describe.skipIf(!hasTerminal)("on a terminal", () => {
+  let folder: string;
+  let env: Record<string, string>;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "terminal-"));
+    env = {
+      PRESTO_STORE: `file:${join(folder, "token")}`,
+      PRESTO_STORE_KEY: Buffer.alloc(32, 7).toString("base64"),
+    };
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  const importToken = (keys: string) =>
+    runOnTerminal(["token", "import"], env, [{ after: "Token (not shown): ", keys }]);
+
+  it.each([
+    ["Enter", "MARKED-token\r"],
+    ["Ctrl-D", "MARKED-token\u0004"],
+    ["Enter, after keys that erase", "wrong\u0015MARKED-tokex\u007fn\r"],
+  ])("a token is typed, ended by %s, and nothing of it is shown", async (_how, keys) => {
+    const { code, shown } = await importToken(keys);
+    expect(code).toBe(0);
+    expect(shown).toContain(`fingerprint ${new Secret("MARKED-token").fingerprint()}`);
+    expect(shown).not.toMatch(/MARKED|wrong/);
+    expect(shown).toMatch(/ icanon .* echo /s);
+  });
+
+  it.each([
+    ["Ctrl-C", "MARKED\u0003", 130],
+    ["Ctrl-D alone", "\u0004", 65],
+    ["an arrow", "MARKED\u001b[D\r", 65],
+    ["Ctrl-Z", "MARKED\u001a\r", 65],
+  ])("%s ends it, stores nothing, and leaves the terminal as it was", async (_what, keys, exitCode) => {
+    const { code, shown } = await importToken(keys);
+    expect(code).toBe(exitCode);
+    expect(shown).not.toContain("MARKED");
+    expect(shown).toMatch(/ icanon .* echo /s);
+    expect((await runCli(["token", "show"], { env })).code).toBe(66);
+  });
+
+  const importAccount = (typed: readonly Typed[]) => {
+    const role = { PRESTO_ROLE: "rotator", PRESTO_CREDENTIALS: `file:${join(folder, "account")}` };
+    return runOnTerminal(["credentials", "import"], { ...env, ...role }, typed);
+  };
+
+  it("shows the e-mail address while it is typed, and not the password", async () => {
+    const { code, shown } = await importAccount([
+      { after: "E-mail address of the account: ", keys: "me@bank.example\r" },
+      { after: "Password (not shown): ", keys: "MARKED-passw0rd\r" },
+    ]);
+    expect(code).toBe(0);
+    expect(shown).toContain("E-mail address of the account: me@bank.example\r\n");
+    expect(shown).not.toContain("MARKED");
+    expect(shown).toContain("The credentials are stored");
+  });
+
+  it("takes Ctrl-C where what is typed may be seen too", async () => {
+    const { code } = await importAccount([{ after: "E-mail address of the account: ", keys: "me\u0003" }]);
+    expect(code).toBe(130);
+  });
+});
