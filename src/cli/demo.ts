@@ -1,8 +1,10 @@
+import { once } from "node:events";
+
+import { isObject, parseObject } from "../lib/json.ts";
 import type { Sandbox } from "../sandbox/server.ts";
 import type { Io, Run } from "./command.ts";
 import { callPlainly, type DemoStage, openDemoStage, type PlainCall, type PlainReply } from "./demo-stage.ts";
 import { requireSandbox } from "./sandbox.ts";
-import { isObject } from "./sidecar-client.ts";
 import { bold, printError, printLine } from "./terminal.ts";
 
 /** One wallet top-up through a real sidecar, told as it goes. */
@@ -33,7 +35,7 @@ export const demo: Run = async (args, io) => {
     printLine(io, "   its body arrived byte for byte, three decimals included.");
     const stays = io.stdout.isTTY === true && !args.flag("once");
     printCurlLines(io, stage, reference ?? "", stays);
-    if (stays) await stopped(io.signal);
+    if (stays && !io.signal.aborted) await once(io.signal, "abort");
     return 0;
   } finally {
     await stage.close();
@@ -73,13 +75,6 @@ function printCurlLines(
   printLine(io, `   curl ${adminUrl}/status`);
   printLine(io, `   curl ${sandbox.controlUrl}/state   # what Presto's stand-in has seen`);
   if (stays) printLine(io, "Ctrl-C ends both.");
-}
-
-function stopped(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
 
 /** What the demo's app asks for; three decimals, which a body that was parsed and written anew would lose. */
@@ -160,13 +155,7 @@ function headerOf(rawHeaders: readonly string[], name: string): string | undefin
 }
 
 function referenceOf(body: string): string | undefined {
-  let answer: unknown;
-  try {
-    answer = JSON.parse(body);
-  } catch {
-    return undefined;
-  }
-  const data = isObject(answer) ? answer["data"] : undefined;
+  const data = parseObject(body)?.["data"];
   const reference = isObject(data) ? data["transaction_reference"] : undefined;
   return typeof reference === "string" && /^[A-Za-z0-9._~-]{1,128}$/.test(reference) ? reference : undefined;
 }

@@ -2,25 +2,22 @@ import { loadListeners } from "../config/load-listeners.ts";
 import { CommandError } from "../errors.ts";
 import type { ListenAddress } from "../listen/address.ts";
 import type { Io, Run } from "./command.ts";
-import { startTimeLimit } from "./options.ts";
-import { askAdmin, askEveryMs, isNobodyThere, readStatus, tellSidecar } from "./sidecar-client.ts";
+import { startTimeLimit, waitUntil } from "./options.ts";
+import { askAdmin, isNobodyThere, readStatus, tellSidecar } from "./sidecar-client.ts";
 
 /** Tells the sidecar to drain, and waits until nothing is in flight or queued. */
 export const drain: Run = async (args, io) => {
   const limit = startTimeLimit(args, io);
   const { adminListen, controlListen } = loadListeners(io.env);
   await tellSidecar(io, controlListen, "/drain");
-  for (;;) {
-    const calls = await callsUnderWay(io, adminListen);
-    if (calls === 0) return 0;
-    const left = limit.left();
-    if (left === 0)
-      throw new CommandError(
-        "try-again",
-        `The sidecar drains, but ${calls} calls were not done within ${limit.text}.`,
-      );
-    await io.clock.sleep(Math.min(askEveryMs, left), io.signal);
-  }
+  let calls = 0;
+  const isDone = async (): Promise<boolean> => {
+    calls = await callsUnderWay(io, adminListen);
+    return calls === 0;
+  };
+  const late = (): string => `The sidecar drains, but ${calls} calls were not done within ${limit.text}.`;
+  await waitUntil(io, limit, isDone, late);
+  return 0;
 };
 
 async function callsUnderWay(io: Io, admin: ListenAddress): Promise<number> {
@@ -43,16 +40,9 @@ export const quit: Run = async (args, io) => {
   const limit = startTimeLimit(args, io);
   const { adminListen, controlListen } = loadListeners(io.env);
   await tellSidecar(io, controlListen, "/quit");
-  for (;;) {
-    if (await hasGone(io, adminListen)) return 0;
-    const left = limit.left();
-    if (left === 0)
-      throw new CommandError(
-        "try-again",
-        `The sidecar was told to quit, but had not gone within ${limit.text}.`,
-      );
-    await io.clock.sleep(Math.min(askEveryMs, left), io.signal);
-  }
+  const late = (): string => `The sidecar was told to quit, but had not gone within ${limit.text}.`;
+  await waitUntil(io, limit, () => hasGone(io, adminListen), late);
+  return 0;
 };
 
 /** Gone is only what nobody listens for: an answer that fails in the middle may be a sidecar that is just ending. */

@@ -22,6 +22,27 @@ export function startTimeLimit(args: Arguments, io: Io): TimeLimit {
   return { text, left: () => Math.max(0, end - io.clock.monotonic()) };
 }
 
+/** How often a command that waits asks again. */
+const askEveryMs = 200;
+
+/**
+ * Asks until it is so.
+ * @param late what is told when the time is over
+ * @throws CommandError `try-again`
+ */
+export async function waitUntil(
+  io: Io,
+  limit: TimeLimit,
+  isSo: () => Promise<boolean>,
+  late: () => string,
+): Promise<void> {
+  while (!(await isSo())) {
+    const left = limit.left();
+    if (left === 0) throw new CommandError("try-again", late());
+    await io.clock.sleep(Math.min(askEveryMs, left), io.signal);
+  }
+}
+
 /** A duration as it was written, and in milliseconds. */
 export interface WrittenDuration {
   readonly text: string;

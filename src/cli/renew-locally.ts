@@ -7,7 +7,7 @@ import type { RenewalDeps } from "../renewal/run.ts";
 import type { IssuingOptions, RenewalEnd } from "../renewal/types.ts";
 import { type HeldLock, type RenewalLock, StoreError, type TokenRecord } from "../store/contract.ts";
 import type { Io } from "./command.ts";
-import { printJson, printLine, printNote, reasonOf } from "./terminal.ts";
+import { expirySentence, printNote, printResult, reasonOf } from "./terminal.ts";
 
 /** A configuration whose role may issue. */
 export interface IssuingConfig extends Config {
@@ -107,36 +107,34 @@ export function tellRenewal(
 ): number {
   switch (end.kind) {
     case "renewed": {
+      const { generation, tokenId: fingerprint } = end;
       const expires = end.expiresAt?.toISOString() ?? null;
-      if (asJson) {
-        const name = record?.token?.fingerprint() === end.tokenId ? record.name : null;
-        printJson(io, {
-          renewed: true,
-          generation: end.generation,
-          expires_at: expires,
-          fingerprint: end.tokenId,
-          name,
-        });
-        return 0;
-      }
-      printLine(io, `A new token is stored as generation ${end.generation}, fingerprint ${end.tokenId}.`);
-      printLine(io, expires === null ? "When it expires is unknown." : `It expires at ${expires}.`);
+      const name = record?.token?.fingerprint() === fingerprint ? record.name : null;
+      printResult(
+        io,
+        asJson,
+        { renewed: true, generation, expires_at: expires, fingerprint, name },
+        `A new token is stored as generation ${generation}, fingerprint ${fingerprint}.`,
+        expirySentence(expires),
+      );
       return 0;
     }
-    case "nothing-to-do":
-      if (asJson) {
-        printJson(io, {
-          renewed: false,
-          detail: end.detail,
-          generation: record?.generation ?? null,
-          expires_at: record?.expiresAt?.toISOString() ?? null,
-          fingerprint: record?.token?.fingerprint() ?? null,
-          name: record?.name ?? null,
-        });
-        return 0;
-      }
-      printLine(io, `Nothing was issued. ${end.detail}`);
+    case "nothing-to-do": {
+      const { generation = null, expiresAt = null, token = null, name = null } = record ?? {};
+      const known = {
+        generation,
+        expires_at: expiresAt?.toISOString() ?? null,
+        fingerprint: token?.fingerprint() ?? null,
+        name,
+      };
+      printResult(
+        io,
+        asJson,
+        { renewed: false, detail: end.detail, ...known },
+        `Nothing was issued. ${end.detail}`,
+      );
       return 0;
+    }
     default:
       throw failureOf(end);
   }

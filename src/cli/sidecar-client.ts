@@ -2,6 +2,7 @@ import type { RequestOptions } from "node:http";
 
 import type { Clock } from "../clock.ts";
 import { CommandError, systemCode } from "../errors.ts";
+import { type JsonObject, parseObject } from "../lib/json.ts";
 import { request } from "../lib/node-http.ts";
 import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
 import type { Io } from "./command.ts";
@@ -93,9 +94,6 @@ function unreachable(listener: ListenAddress, question: Question, error: unknown
 /** A sidecar on the same machine answers in milliseconds; this is for a machine on its knees. */
 const answerWithinMs = 5000;
 
-/** How often a command that waits asks again. */
-export const askEveryMs = 200;
-
 /**
  * Asks the admin listener.
  * @throws CommandError `unreachable`
@@ -146,7 +144,7 @@ export async function tellSidecar(io: Io, control: ListenAddress | undefined, pa
  * The status page of a sidecar, as JSON says it.
  * @throws CommandError `unreachable` if nobody answers, or something that is no sidecar
  */
-export async function readStatus(io: Io, admin: ListenAddress): Promise<Readonly<Record<string, unknown>>> {
+export async function readStatus(io: Io, admin: ListenAddress): Promise<JsonObject> {
   const answer = await askAdmin(io, admin, "/status");
   const status = answer.status === 200 ? parseObject(answer.body) : undefined;
   if (status !== undefined) return status;
@@ -154,20 +152,4 @@ export async function readStatus(io: Io, admin: ListenAddress): Promise<Readonly
     "unreachable",
     `What answers at ${formatListenAddress(admin)} is no sidecar's admin listener (HTTP ${answer.status}). See that PRESTO_ADMIN_LISTEN is right.`,
   );
-}
-
-/** A JSON object; undefined for any other text. */
-export function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  return isObject(value) ? value : undefined;
-}
-
-/** A JSON object, rather than a list, null or a plain value. */
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

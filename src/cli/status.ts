@@ -1,8 +1,9 @@
 import { loadListeners } from "../config/load-listeners.ts";
 import { CommandError } from "../errors.ts";
+import { isObject } from "../lib/json.ts";
 import type { Run } from "./command.ts";
-import { startTimeLimit } from "./options.ts";
-import { askAdmin, askEveryMs, isNobodyThere, isObject, readStatus } from "./sidecar-client.ts";
+import { startTimeLimit, waitUntil } from "./options.ts";
+import { askAdmin, isNobodyThere, readStatus } from "./sidecar-client.ts";
 import { printError, printJson, printTable } from "./terminal.ts";
 
 /** Shows what the admin listener says of the sidecar. */
@@ -56,10 +57,10 @@ export const wait: Run = async (args, io) => {
   const limit = startTimeLimit(args, io);
   const admin = loadListeners(io.env).adminListen;
   let reason: string | undefined;
-  for (;;) {
+  const isReady = async (): Promise<boolean> => {
     try {
       const answer = await askAdmin(io, admin, "/readyz", Math.max(limit.left(), 1));
-      if (answer.status === 200) return 0;
+      if (answer.status === 200) return true;
       reason = `It says: ${reasons(answer.body, answer.status)}`;
     } catch (error) {
       // It may not have been started yet.
@@ -67,8 +68,8 @@ export const wait: Run = async (args, io) => {
       // An answer that our own limit cut off tells less than what was told before.
       if (reason === undefined || isNobodyThere(error)) reason = error.message;
     }
-    const left = limit.left();
-    if (left === 0) throw new CommandError("try-again", `Not ready within ${limit.text}. ${reason}`);
-    await io.clock.sleep(Math.min(askEveryMs, left), io.signal);
-  }
+    return false;
+  };
+  await waitUntil(io, limit, isReady, () => `Not ready within ${limit.text}. ${reason}`);
+  return 0;
 };

@@ -17,6 +17,17 @@ export function printJson(io: Io, value: unknown): void {
   io.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }
 
+/** What a command came to: one value for machines, or lines for people. */
+export function printResult(io: Io, asJson: boolean, value: unknown, ...lines: readonly string[]): void {
+  if (asJson) printJson(io, value);
+  else for (const line of lines) printLine(io, line);
+}
+
+/** When a token expires, for people. */
+export function expirySentence(expiresAt: string | null): string {
+  return expiresAt === null ? "When it expires is unknown." : `It expires at ${expiresAt}.`;
+}
+
 /** A line about what is wrong, on standard error, with the program's name. */
 export function printError(io: Io, text: string): void {
   io.stderr.write(`presto-sidecar: ${text}\n`);
@@ -25,6 +36,11 @@ export function printError(io: Io, text: string): void {
 /** A remark on standard error, so that standard output holds the result alone. */
 export function printNote(io: Io, text: string): void {
   io.stderr.write(`${text}\n`);
+}
+
+/** What is odd about a configuration that is sound all the same. */
+export function printWarnings(io: Io, { warnings }: { readonly warnings: readonly string[] }): void {
+  for (const warning of warnings) printNote(io, `Warning: ${warning}`);
 }
 
 /** Rows of names and values, in two columns. */

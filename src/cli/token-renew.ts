@@ -2,12 +2,13 @@ import { loadListeners } from "../config/load-listeners.ts";
 import { loadConfig } from "../config/load.ts";
 import { CommandError } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";
+import { parseObject } from "../lib/json.ts";
 import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
 import type { Arguments, Io, Run } from "./command.ts";
 import { readDuration, type WrittenDuration } from "./options.ts";
 import { issuingConfig, renewHere, tellAlarm } from "./renew-locally.ts";
-import { type Answer, askSidecar, isNobodyThere, parseObject } from "./sidecar-client.ts";
-import { printJson, printLine, printNote } from "./terminal.ts";
+import { type Answer, askSidecar, isNobodyThere } from "./sidecar-client.ts";
+import { expirySentence, printNote, printResult, printWarnings } from "./terminal.ts";
 
 /** Renews the token: by the sidecar that runs here, or by itself where none does. */
 export const tokenRenew: Run = async (args, io) => {
@@ -15,10 +16,20 @@ export const tokenRenew: Run = async (args, io) => {
   const { controlListen } = loadListeners(io.env);
   if (controlListen !== undefined) {
     const renewed = await untilStopped(io.signal, askRenewal(io, controlListen, wish));
-    if (renewed !== undefined) return report(io, renewed, args);
+    if (renewed !== undefined) {
+      const { generation, expiresAt } = renewed;
+      printResult(
+        io,
+        args.flag("json"),
+        { renewed: true, generation, expires_at: expiresAt },
+        `The sidecar has stored a new token, generation ${generation}.`,
+        expirySentence(expiresAt),
+      );
+      return 0;
+    }
   }
   const config = issuingConfig(loadConfig(io.env, io.execArgv));
-  for (const warning of config.warnings) printNote(io, `Warning: ${warning}`);
+  printWarnings(io, config);
   printNote(io, "No sidecar answers on the control listener, so this command renews by itself.");
   return renewHere(config, { force: wish.force, asJson: args.flag("json") }, io);
 };
@@ -30,15 +41,6 @@ function readWait(args: Arguments): WrittenDuration {
   const wait = readDuration(args, "wait", "30s");
   if (wait.ms <= longestWaitMs) return wait;
   throw new CommandError("usage", "--wait: 10m is the most. The renewal goes on without it.");
-}
-
-function report(io: Io, { generation, expiresAt }: RenewedThere, args: Arguments): number {
-  if (args.flag("json")) printJson(io, { renewed: true, generation, expires_at: expiresAt });
-  else {
-    printLine(io, `The sidecar has stored a new token, generation ${generation}.`);
-    printLine(io, expiresAt === null ? "When it expires is unknown." : `It expires at ${expiresAt}.`);
-  }
-  return 0;
 }
 
 /** A token that a running sidecar has stored. */

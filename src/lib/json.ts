@@ -52,3 +52,21 @@ export function aTime(value: unknown, name: string): Date {
   }
   return time;
 }
+
+/** An object of JSON, with whatever is in it. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** Is it an object, rather than a list, null or a plain value? */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The object that a text is in JSON; undefined for any other text. */
+export function parseObject(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,3 +1,4 @@
+import { isObject } from "../lib/json.ts";
 import { fieldOf, isJson } from "../upstream/call.ts";
 import type { OwnResponse } from "../upstream/request-once.ts";
 
@@ -19,8 +20,7 @@ export function parseObject(body: Buffer): JsonObject | undefined {
 
 /** An object's members, or undefined for everything else, arrays included. */
 export function toObject(value: unknown): JsonObject | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  return new Map<string, unknown>(Object.entries(value));
+  return isObject(value) ? new Map(Object.entries(value)) : undefined;
 }
 
 /** The JSON object of an answer of the API's own: one that says it is JSON, or says nothing and is. A page of a gateway is none. */
