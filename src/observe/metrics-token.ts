@@ -65,6 +65,37 @@ export function createRenewalMetrics({ registry, clock, report }: RenewalMetrics
     registers,
   });
 
+  addRenewalReadings({ registry, clock, report });
+
+  return (event) => {
+    switch (event.type) {
+      case "renewal-moved":
+        transitions.inc({ to: event.to });
+        break;
+      case "issue-ended":
+        calls.inc({ end: event.end });
+        durations.observe(event.ms / 1000);
+        break;
+      case "renewal-ended":
+        ends.inc({ kind: event.end.kind });
+        break;
+      case "unexplained-death":
+        deaths.inc();
+        break;
+      case "alarm-changed":
+        if (event.alarm !== undefined) alarms.inc();
+        break;
+      default:
+    }
+  };
+
+  function counter<L extends string>(name: string, help: string, label: L): Counter<L> {
+    return new Counter({ name: `presto_sidecar_${name}`, help, labelNames: [label], registers });
+  }
+}
+
+/** Shows where the renewal stands. */
+function addRenewalReadings({ registry, clock, report }: RenewalMetricsOptions): void {
   gauge("due_seconds", "Seconds until the stored token is to be renewed, below zero if late.", ({ dueAt }) =>
     secondsUntil(dueAt),
   );
@@ -92,39 +123,13 @@ export function createRenewalMetrics({ registry, clock, report }: RenewalMetrics
     name: "presto_sidecar_renewal_state",
     help: "1 for the state that the renewal is in, 0 for the others.",
     labelNames: ["state"],
-    registers,
+    registers: [registry],
     collect() {
       const present = report()?.state;
       if (present === undefined) state.reset();
       else for (const each of renewalStates) state.set({ state: each }, Number(each === present));
     },
   });
-
-  return (event) => {
-    switch (event.type) {
-      case "renewal-moved":
-        transitions.inc({ to: event.to });
-        break;
-      case "issue-ended":
-        calls.inc({ end: event.end });
-        durations.observe(event.ms / 1000);
-        break;
-      case "renewal-ended":
-        ends.inc({ kind: event.end.kind });
-        break;
-      case "unexplained-death":
-        deaths.inc();
-        break;
-      case "alarm-changed":
-        if (event.alarm !== undefined) alarms.inc();
-        break;
-      default:
-    }
-  };
-
-  function counter<L extends string>(name: string, help: string, label: L): Counter<L> {
-    return new Counter({ name: `presto_sidecar_${name}`, help, labelNames: [label], registers });
-  }
 
   function gauge(name: string, help: string, read: (given: RenewalReport) => number | undefined): void {
     addReadGauge(registry, `presto_sidecar_renewal_${name}`, help, () => {

@@ -58,7 +58,7 @@ const storeCodes = [
 
 /** `presto_sidecar_*`, in a registry of its own. A value that is not known yet is absent, not zero. */
 export function createMetrics(options: MetricsOptions): Metrics {
-  const { operations, lastSeen, version, startedAt, clock = systemClock } = options;
+  const { operations, lastSeen, startedAt, clock = systemClock } = options;
   const registry = new Registry();
   let readings: Readings | undefined;
   let countRenewal: Subscriber | undefined;
@@ -66,7 +66,36 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const countCall = createCallMetrics(registry, operations);
   const close = createProcessMetrics(registry);
   const countEgress = createEgressMetrics({ registry, clock, report: () => readings?.egress?.() });
+  const countRest = createRestMetrics(registry);
+  addReadings({ registry, lastSeen, startedAt, readings: () => readings });
+  addBuildInfo(registry, options.version);
 
+  return {
+    count(event) {
+      if (event.type === "call-finished") {
+        countCall(event);
+        return;
+      }
+      countRest(event);
+      countEgress(event);
+      countRenewal?.(event);
+    },
+    measure(given) {
+      readings = given;
+      // A role that can't issue has no such metric, not even zeros.
+      if (given.renewal !== undefined)
+        countRenewal ??= createRenewalMetrics({ registry, clock, report: () => readings?.renewal?.() });
+    },
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+    close,
+  };
+}
+
+/** Counts what is told of tokens, stores, connections and latches, and the warnings. */
+function createRestMetrics(registry: Registry): Subscriber {
+  const counter = (name: string, help: string): Counter =>
+    new Counter({ name: `presto_sidecar_${name}`, help, registers: [registry] });
   const tokenChanges = counter("token_changes_total", "How often another token came into hand.");
   const rejections = counter("token_rejections_total", "How often Presto answered 401 to a token.");
   const connectFailures = counter("connect_failures_total", "Connections to Presto that could not be made.");
@@ -90,9 +119,50 @@ export function createMetrics(options: MetricsOptions): Metrics {
     registers: [registry],
   });
 
-  gauge("in_flight_calls", "Calls being sent.", () => readings?.load().inFlight);
-  gauge("queued_calls", "Calls waiting for their turn, held ones too.", () => readings?.load().queued);
-  gauge("buffered_bytes", "Bytes of bodies and replies in memory.", () => readings?.load().buffered);
+  return (event) => {
+    switch (event.type) {
+      case "token-changed":
+        tokenChanges.inc();
+        break;
+      case "token-rejected":
+        rejections.inc();
+        break;
+      case "store-failed":
+        storeFailures.inc({ code: event.error instanceof StoreError ? event.error.code : "other" });
+        break;
+      case "connect-failed":
+        connectFailures.inc();
+        break;
+      case "last-good-addresses":
+        lastGood.inc(event.serving ? 1 : -1);
+        break;
+      case "latch-changed":
+        latches.set({ latch: event.name }, event.reason === undefined ? 0 : 1);
+        break;
+      case "warning":
+        warnings.inc();
+        break;
+      default:
+    }
+  };
+}
+
+interface ReadingsDeps {
+  readonly registry: Registry;
+  readonly lastSeen: LastSeen;
+  /** Wall clock of the start, milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly readings: () => Readings | undefined;
+}
+
+/** Shows present values, read when somebody asks. */
+function addReadings({ registry, lastSeen, startedAt, readings }: ReadingsDeps): void {
+  const gauge = (name: string, help: string, read: () => number | undefined): void =>
+    addReadGauge(registry, `presto_sidecar_${name}`, help, read);
+
+  gauge("in_flight_calls", "Calls being sent.", () => readings()?.load().inFlight);
+  gauge("queued_calls", "Calls waiting for their turn, held ones too.", () => readings()?.load().queued);
+  gauge("buffered_bytes", "Bytes of bodies and replies in memory.", () => readings()?.load().buffered);
   gauge("token_generation", "Generation of the token in hand.", () => lastSeen.token()?.generation);
   gauge("token_refused", "1 while Presto's last word on the token in hand is 401; absent without one.", () =>
     lastSeen.tokenState() === "none" ? undefined : Number(lastSeen.tokenState() === "refused"),
@@ -106,14 +176,18 @@ export function createMetrics(options: MetricsOptions): Metrics {
     () => lastSeen.certificateDaysLeft(),
   );
   gauge("start_time_seconds", "When the process started, in seconds since 1970.", () => startedAt / 1000);
-  const lost = counter(
-    "log_lines_lost_total",
-    "Log lines that were lost because nobody read them, or they could not be written.",
-    () => {
+  const lost: Counter = new Counter({
+    name: "presto_sidecar_log_lines_lost_total",
+    help: "Log lines that were lost because nobody read them, or they could not be written.",
+    registers: [registry],
+    collect() {
       lost.reset();
-      lost.inc(readings?.logLinesLost() ?? 0);
+      lost.inc(readings()?.logLinesLost() ?? 0);
     },
-  );
+  });
+}
+
+function addBuildInfo(registry: Registry, version: string): void {
   const build = new Gauge({
     name: "presto_sidecar_build_info",
     help: "1, labelled with versions.",
@@ -121,60 +195,4 @@ export function createMetrics(options: MetricsOptions): Metrics {
     registers: [registry],
   });
   build.set({ version, node_version: process.version }, 1);
-
-  return {
-    count(event) {
-      switch (event.type) {
-        case "call-finished":
-          countCall(event);
-          break;
-        case "token-changed":
-          tokenChanges.inc();
-          break;
-        case "token-rejected":
-          rejections.inc();
-          break;
-        case "store-failed":
-          storeFailures.inc({ code: event.error instanceof StoreError ? event.error.code : "other" });
-          break;
-        case "connect-failed":
-          connectFailures.inc();
-          break;
-        case "last-good-addresses":
-          lastGood.inc(event.serving ? 1 : -1);
-          break;
-        case "latch-changed":
-          latches.set({ latch: event.name }, event.reason === undefined ? 0 : 1);
-          break;
-        case "warning":
-          warnings.inc();
-          break;
-        default:
-          countEgress(event);
-          countRenewal?.(event);
-      }
-    },
-    measure(given) {
-      readings = given;
-      // A role that can't issue has no such metric, not even zeros.
-      if (given.renewal !== undefined)
-        countRenewal ??= createRenewalMetrics({ registry, clock, report: () => readings?.renewal?.() });
-    },
-    text: () => registry.metrics(),
-    contentType: registry.contentType,
-    close,
-  };
-
-  function counter(name: string, help: string, collect?: () => void): Counter {
-    return new Counter({
-      name: `presto_sidecar_${name}`,
-      help,
-      registers: [registry],
-      ...(collect === undefined ? {} : { collect }),
-    });
-  }
-
-  function gauge(name: string, help: string, read: () => number | undefined): void {
-    addReadGauge(registry, `presto_sidecar_${name}`, help, read);
-  }
 }
