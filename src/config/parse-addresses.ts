@@ -3,14 +3,22 @@ import { posix } from "node:path";
 import { parseLocalAddress } from "../connect/local-address.ts";
 import { type EgressProxy, parseProxyUrl } from "../connect/proxy-url.ts";
 import type { CheckUrl } from "../egress-ip/check-url.ts";
-import { authorityOf, canonicalHost, isLoopbackHost, type Origin } from "../lib/host.ts";
+import {
+  authorityOf,
+  canonicalHost,
+  type Endpoint,
+  isHostForm,
+  isLoopbackHost,
+  type Origin,
+  parsePort,
+  splitAuthority,
+  type WrittenAuthority,
+} from "../lib/host.ts";
 import { type Network, parseNetwork } from "../lib/ip.ts";
 import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
 import { type Operation, readTemplate, walletOperations } from "../policy/operations.ts";
 import { withoutLineEnd } from "./parse-secrets.ts";
 import { parseList, quote, InvalidValue } from "./parse.ts";
-
-const originText = /^https:\/\/(\[[^\]]*\]|[^:/[\]]*)(?::(\d{1,5}))?\/?$/i;
 
 /**
  * The origin that calls go to. The value is never shown in a message: people put
@@ -24,16 +32,32 @@ export function parseOrigin(text: string): Origin {
   if (rest.includes("@")) throw new InvalidValue("holds a user name or a password; give the origin alone");
   if (/[?#]/.test(rest)) throw new InvalidValue("has a query or a fragment; give the origin alone");
   if (/^[^/]*\/./.test(rest)) throw new InvalidValue("has a path; give the origin alone");
-  const [, hostText = "", portText] = originText.exec(text) ?? [];
-  const host = canonicalHost(hostText);
-  if (host === undefined) throw new InvalidValue("has no valid host name (or has one that is written oddly)");
-  const port = portText === undefined ? 443 : Number(portText);
-  if (port < 1 || port > 65_535) throw new InvalidValue("has a port that does not exist");
+  const authority = splitHttpsAuthority(rest.replace(/\/$/, ""));
+  const { host, port } = readHttpsAuthority(authority ?? { host: "", port: undefined });
   if (port !== 443 && !isLoopbackHost(host)) {
     throw new InvalidValue("has a port other than 443, which only a loopback host may have (the sandbox)");
   }
-  const bracketed = host.includes(":") ? `[${host}]` : host;
-  return { url: `https://${bracketed}${port === 443 ? "" : `:${port}`}`, host, port };
+  return { url: httpsUrl({ host, port }), host, port };
+}
+
+/** @returns undefined where it has not the form of an authority */
+function splitHttpsAuthority(text: string): WrittenAuthority | undefined {
+  const written = splitAuthority(text);
+  const { host, port } = written;
+  return isHostForm(host) && (port === undefined || /^\d{1,5}$/.test(port)) ? written : undefined;
+}
+
+function readHttpsAuthority({ host: hostText, port: portText }: WrittenAuthority): Endpoint {
+  const host = canonicalHost(hostText);
+  if (host === undefined) throw new InvalidValue("has no valid host name (or has one that is written oddly)");
+  const port = portText === undefined ? 443 : parsePort(portText);
+  if (port === undefined) throw new InvalidValue("has a port that does not exist");
+  return { host, port };
+}
+
+/** Without a port that is the scheme's own. */
+function httpsUrl(endpoint: Endpoint): string {
+  return `https://${authorityOf(endpoint).replace(/:443$/, "")}`;
 }
 
 /**
@@ -69,8 +93,8 @@ const longestSocketPath = 107;
 export function parseListenAddress(text: string): ListenAddress {
   if (text.startsWith("unix:")) return parseUnix(text);
   if (text === "off") throw new InvalidValue("can't be off; only PRESTO_CONTROL_LISTEN can");
-  const [, hostText, portText] = /^(.*):(\d{1,5})$/.exec(text) ?? [];
-  if (hostText === undefined || portText === undefined) {
+  const { host: hostText, port: portText } = splitAuthority(text);
+  if (portText === undefined || !/^\d{1,5}$/.test(portText)) {
     throw new InvalidValue(`${quote(text)} is not an address (host:port, [IPv6]:port or unix:/path)`);
   }
   if (hostText === "" || hostText === "*") {
@@ -182,8 +206,6 @@ export function parseCheckUrls(text: string): CheckUrl[] {
   return urls;
 }
 
-const urlParts = /^https:\/\/(\[[^\]]*\]|[^:/?#[\]]*)(?::(\d{1,5}))?([/?].*)?$/i;
-
 function parseCheckUrl(text: string): CheckUrl {
   if (/^http:/i.test(text)) {
     throw new InvalidValue(
@@ -196,18 +218,15 @@ function parseCheckUrl(text: string): CheckUrl {
   if (text.includes("#")) throw new InvalidValue("has a fragment, which is never sent; leave it out");
   if (/^https:\/\/[^/?]*@/i.test(text))
     throw new InvalidValue("holds a user name or a password; give a URL that needs none");
-  const [, hostText = "", portText, rest = "/"] = urlParts.exec(text) ?? [];
-  if (hostText === "") throw new InvalidValue("has no host");
-  const host = canonicalHost(hostText);
-  if (host === undefined) throw new InvalidValue("has no valid host name (or has one that is written oddly)");
-  const port = portText === undefined ? 443 : Number(portText);
-  if (port < 1 || port > 65_535) throw new InvalidValue("has a port that does not exist");
-  const authority = authorityOf({ host, port });
-  const name = port === 443 ? authority.slice(0, -":443".length) : authority;
+  const [, authorityText = "", rest = "/"] = /^https:\/\/([^/?]*)(.+)?$/i.exec(text) ?? [];
+  const written = splitHttpsAuthority(authorityText);
+  if (written === undefined || written.host === "") throw new InvalidValue("has no host");
+  const endpoint = readHttpsAuthority(written);
+  const url = httpsUrl(endpoint);
   return {
-    origin: { url: `https://${name}`, host, port },
+    origin: { url, ...endpoint },
     target: rest.startsWith("?") ? `/${rest}` : rest,
-    name,
+    name: url.slice("https://".length),
   };
 }
 

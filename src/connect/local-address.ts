@@ -3,6 +3,7 @@ import { isIP, isIPv4 } from "node:net";
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 
 import { CommandError, systemCode } from "../errors.ts";
+import { shortestIPv6 } from "../lib/ip.ts";
 
 /** Either an address that could be one of this machine's, or what is wrong with its text, as the rest of a sentence. */
 export type ParsedLocalAddress =
@@ -17,7 +18,7 @@ export function parseLocalAddress(text: string): ParsedLocalAddress {
   if (isIP(text) === 0)
     return { wrong: "is not an IP address; give one of this machine's, without a port or brackets" };
   const bare = text.replace(/%.*$/, "");
-  const canonical = isIPv4(bare) ? bare : new URL(`http://[${bare}]`).hostname.slice(1, -1);
+  const canonical = isIPv4(bare) ? bare : shortestIPv6(bare);
   if (canonical === "0.0.0.0" || canonical === "::")
     return { wrong: "stands for every address; give one, or none at all" };
   if (canonical.startsWith("::ffff:"))

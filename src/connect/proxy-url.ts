@@ -1,6 +1,13 @@
 import { CommandError, systemCode } from "../errors.ts";
 import { type BoundedRead, readBounded } from "../files/io.ts";
-import { authorityOf, canonicalHost, type Endpoint } from "../lib/host.ts";
+import {
+  authorityOf,
+  canonicalHost,
+  type Endpoint,
+  isHostForm,
+  parsePort,
+  splitAuthority,
+} from "../lib/host.ts";
 import { Secret } from "../secret.ts";
 
 /** Whom an egress proxy lets through. Both are secrets: the user's name is often half of the password. */
@@ -26,7 +33,8 @@ const kinds: Readonly<Record<string, EgressProxy["kind"]>> = {
   socks5: "socks5",
 };
 
-const proxyText = /^([^/@]*):\/\/(?:(.*)@)?(\[[^\]]*\]|[^:@[\]]*)(?::(\d*))?\/?$/s;
+/** Scheme, user and password, host with its port. */
+const proxyText = /^([^/@]*):\/\/(?:(.*)@)?([^@]*)$/s;
 
 /**
  * Reads `http://[user:password@]host:port`, `https://…` or `socks5://…`. The port must be
@@ -36,9 +44,10 @@ const proxyText = /^([^/@]*):\/\/(?:(.*)@)?(\[[^\]]*\]|[^:@[\]]*)(?::(\d*))?\/?$
  * Not by `new URL`, which drops a port that is the scheme's own and takes much for a host.
  */
 export function parseProxyUrl(text: string): ParsedProxy {
-  const [, scheme = "", userInfo, hostText = "", portText] = proxyText.exec(text) ?? [];
+  const [, scheme = "", userInfo, rest = ""] = proxyText.exec(text) ?? [];
+  const { host: hostText, port: portText } = splitAuthority(rest.replace(/(:\d*)\/$/, "$1"));
   const kind = Object.hasOwn(kinds, scheme.toLowerCase()) ? kinds[scheme.toLowerCase()] : undefined;
-  if (kind === undefined) return { wrong: schemeFault(text) };
+  if (kind === undefined || !isHostForm(hostText)) return { wrong: schemeFault(text) };
   if (userInfo !== undefined && /[/?#\s]/.test(userInfo))
     return {
       wrong: "has a character in its user or password that must be percent-encoded (/ is %2F, @ is %40)",
@@ -51,8 +60,8 @@ export function parseProxyUrl(text: string): ParsedProxy {
     };
   if (portText === undefined || portText === "")
     return { wrong: "has no port; write it after the host, as :3128" };
-  const port = Number(portText);
-  if (port < 1 || port > 65_535) return { wrong: "has a port that does not exist" };
+  const port = parsePort(portText);
+  if (port === undefined) return { wrong: "has a port that does not exist" };
   if (userInfo === undefined) return { proxy: { kind, host, port, login: undefined } };
   const login = parseLogin(userInfo, kind);
   return typeof login === "string" ? { wrong: login } : { proxy: { kind, host, port, login } };

@@ -187,6 +187,6 @@ function standingText(networks: readonly Network[], address: Address): string {
     case "not-registered":
       return "which is not in PRESTO_EGRESS_IPS";
     case "not-comparable":
-      return `and PRESTO_EGRESS_IPS has no IPv${address.bytes.length === 4 ? 4 : 6} address to compare it with`;
+      return `and PRESTO_EGRESS_IPS has no IPv${address.family === "ipv4" ? 4 : 6} address to compare it with`;
   }
 }

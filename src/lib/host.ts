@@ -1,5 +1,7 @@
 import { isIPv4, isIPv6 } from "node:net";
 
+import { shortestIPv6 } from "./ip.ts";
+
 /** DNS names, and the underscores that service names of Docker Compose have. RFC 1123 section 2.1 for the lengths. */
 const hostName =
   /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
@@ -26,7 +28,7 @@ export function canonicalHost(text: string): string | undefined {
 function canonicalIPv6(text: string): string | undefined {
   // A zone (`%eth0`) means something on one machine only, and URLs can't have it.
   if (!isIPv6(text) || text.includes("%")) return undefined;
-  const shortest = new URL(`http://[${text}]`).hostname.slice(1, -1);
+  const shortest = shortestIPv6(text);
   // An IPv4 address in IPv6 dress would be a second name for the same place.
   return shortest.startsWith("::ffff:") ? undefined : shortest;
 }
@@ -52,4 +54,29 @@ export interface Origin extends Endpoint {
 /** `host:port`, with brackets around an IPv6 address (RFC 3986 section 3.2.2). */
 export function authorityOf({ host, port }: Endpoint): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** `host:port` as it was written, taken apart and not judged: `canonicalHost` and `parsePort` do that. */
+export interface WrittenAuthority {
+  /** With brackets, if it has them. */
+  readonly host: string;
+  /** Digits, or nothing behind the colon; undefined where there is no colon with digits behind it. */
+  readonly port: string | undefined;
+}
+
+/** Takes `host` or `host:port` apart, at the last colon that is not within brackets. */
+export function splitAuthority(text: string): WrittenAuthority {
+  const [, host = text, port] = /^(.*):(\d*)$/s.exec(text) ?? [];
+  return { host, port };
+}
+
+/** Has it the form of a host in a URL (RFC 3986 section 3.2.2): in brackets, or without colons and brackets? */
+export function isHostForm(host: string): boolean {
+  return /^(?:\[[^\]]*\]|[^:[\]]*)$/.test(host);
+}
+
+/** @returns undefined for what is no port that can be connected to */
+export function parsePort(text: string): number | undefined {
+  const port = Number(text);
+  return port >= 1 && port <= 65_535 ? port : undefined;
 }
