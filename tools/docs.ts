@@ -5,11 +5,13 @@ import { unsafeFlags, unsafeVariables } from "../src/config/unsafe-environment.t
 import { rowOf, variableNames } from "../src/config/variables.ts";
 import { exitCodes, type CommandErrorCode, problems } from "../src/errors.ts";
 import { faultKinds } from "../src/sandbox/fault.ts";
+import { chartSchemaFile, makeChartSchema } from "./chart-schema.ts";
 import { layers, sandbox } from "./lint/layers.ts";
 
 // Writes into README.md and docs/*.md what is known from the code, between
-// `<!-- made from the code: NAME -->` and `<!-- end -->`. With `--check` it writes nothing
-// and fails where the two differ.
+// `<!-- made from the code: NAME -->` and `<!-- end -->`, and the schema of the chart's values.
+// With `--check` it writes nothing and fails where the two differ.
+
 /** Makes one block of Markdown. */
 export type Generator = () => string;
 
@@ -145,20 +147,30 @@ function count(text: string, part: string): number {
   return text.split(part).length - 1;
 }
 
+/** A file, and what makes its text of the one that it has. */
+type Made = readonly [file: string, make: (text: string) => string];
+
+function madeFiles(): readonly Made[] {
+  const documents = ["README.md", ...globSync("docs/*.md").toSorted()].filter((file) => existsSync(file));
+  return [
+    ...documents.map((file): Made => [file, (text) => fill(text, generators)]),
+    [chartSchemaFile, makeChartSchema],
+  ];
+}
+
 /** @returns the files that differ from the code, or could not be made */
 function run(check: boolean): string[] {
-  const files = ["README.md", ...globSync("docs/*.md").toSorted()].filter((file) => existsSync(file));
-  return files.flatMap((file) => {
+  return madeFiles().flatMap(([file, make]) => {
     const text = readFileSync(file, "utf8");
-    let filled: string;
+    let made: string;
     try {
-      filled = fill(text, generators);
+      made = make(text);
     } catch (error) {
       return [`${file}: ${error instanceof Error ? error.message : String(error)}`];
     }
-    if (filled === text) return [];
+    if (made === text) return [];
     if (check) return [`${file} differs from the code; run: node tools/docs.ts`];
-    writeFileSync(file, filled);
+    writeFileSync(file, made);
     console.log(`${file} was written anew`);
     return [];
   });

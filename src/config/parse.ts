@@ -78,7 +78,8 @@ export function parseList<T>(text: string, parse: (entry: string) => T, keyOf?: 
   return values;
 }
 
-const bytes = new Map([
+/** Bytes of each unit that a size may be written in, the smallest first. */
+export const sizeUnits: ReadonlyMap<string, number> = new Map([
   ["B", 1],
   ["KiB", 1024],
   ["MiB", 1024 ** 2],
@@ -130,7 +131,7 @@ export function parseDuration(text: string): number {
  * @returns bytes
  */
 export function parseSize(text: string): number {
-  const value = measure(text, bytes, largestSize, "a size");
+  const value = measure(text, sizeUnits, largestSize, "a size");
   if (value === 0) throw new InvalidValue("must be more than nothing");
   return value;
 }

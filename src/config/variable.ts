@@ -44,6 +44,6 @@ export interface VariableRow<T> {
    * name. Without, the chart sets it itself or refuses it.
    */
   readonly chart?: "env" | "url";
-  /** A regular expression for the chart, where it takes less than `parse` does. */
-  readonly chartPattern?: string;
+  /** Where the chart takes less than `parse` does: a regular expression, and a sentence that says why. */
+  readonly chartLimit?: { readonly pattern: string; readonly reason: string };
 }

@@ -176,8 +176,10 @@ export const egressVariables = {
     meaning:
       "Egress proxy: `http://[user:password@]host:port` (CONNECT), the same with `https://` (CONNECT, over TLS to the proxy), or with `socks5://` (names are resolved by the proxy). The port must be written; user and password are percent-encoded. TLS to Presto goes end to end through it.",
     chart: "env",
-    // Without user and password: a secret is never a plain value of a chart.
-    chartPattern: "^(https?|socks5)://[^@/?#]+:[0-9]+$",
+    chartLimit: {
+      pattern: "^(https?|socks5)://[^@/?#]+:[0-9]+$",
+      reason: "In the chart without user and password: a secret is never a plain value.",
+    },
   }),
   PRESTO_EGRESS_PROXY_FILE: variable({
     parse: parsePath,
