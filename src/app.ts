@@ -132,7 +132,6 @@ export async function createApp(config: Config, parts: AppDeps): Promise<App> {
     lifecycle = await openLifecycle({
       ...config,
       issuing: config.issuing,
-      place: config.store,
       connector,
       store,
       users: localConsumer({ tokens, evidence, whenQuiet, clock }),

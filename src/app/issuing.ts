@@ -23,13 +23,7 @@ import {
   type TokenRecord,
   type TokenStore,
 } from "../store/contract.ts";
-import {
-  type LockedPlace,
-  openCredentials,
-  openRenewalLock,
-  openStore,
-  type StoreOptions,
-} from "../store/open.ts";
+import { openCredentials, openRenewalLock, openStore, type StoreOptions } from "../store/open.ts";
 import { createTokenHealth, type TokenHealth } from "../token/health.ts";
 import type { TokenSource } from "../token/source.ts";
 import { createPool } from "../upstream/pool.ts";
@@ -42,7 +36,6 @@ export interface RenewalSurroundings {
   /** Milliseconds for one probe. */
   readonly timeoutMs: number;
   readonly store: TokenStore;
-  readonly place: LockedPlace;
   readonly issuing: IssuingOptions;
   readonly probeReference: string;
   readonly users: TokenConsumer;
@@ -75,7 +68,7 @@ export interface ComposedRenewal {
  */
 export async function composeRenewal(options: RenewalSurroundings): Promise<ComposedRenewal> {
   const { origin, connector, timeoutMs, store, issuing, evidence, clock, emit } = options;
-  const lock = openRenewalLock(options.place, { clock });
+  const lock = openRenewalLock(store);
   const { write } = store;
   if (write === undefined)
     throw new CommandError("refused", "This store can't be written, so no token can be issued.");
@@ -198,7 +191,6 @@ export async function openRenewal(
     ...options,
     connector: egress.connector,
     store,
-    place: options.store,
     users: remoteConsumer(clock),
     evidence: createTokenHealth(clock),
     egressCheck: undefined,

@@ -1,11 +1,11 @@
 import { loadConfig } from "../config/load.ts";
 import { CommandError } from "../errors.ts";
-import { aText, exactFields, RecordFormatError } from "../lib/json.ts";
+import { aText, exactObject, RecordFormatError } from "../lib/json.ts";
 import type { Account } from "../presto/auth.ts";
 import { Secret } from "../secret.ts";
 import type { CredentialStore, StoredCredentials } from "../store/contract.ts";
 import { faultOfEmail, faultOfPassword } from "../store/credentials.ts";
-import { type LockedPlace, openCredentials, openRenewalLock } from "../store/open.ts";
+import { openCredentials, openRenewalLock, openStore, type StoreOptions } from "../store/open.ts";
 import type { Io, Run } from "./command.ts";
 import { refuseKeyless, withRenewalLock } from "./renew-locally.ts";
 import { createPrompts, decodeUtf8, printJson, printLine, printNote, readToEnd } from "./terminal.ts";
@@ -17,7 +17,7 @@ export const credentialsImport: Run = async (args, io) => {
   const credentials = await openCredentials(config.credentials, { clock: io.clock });
   try {
     // Whoever would be refused is told before typing anything.
-    refuseWhilePending(await credentials.read().catch(refuseKeyless(credentials.kind)));
+    refuseWhilePending(await credentials.read().catch(refuseKeyless(config.credentials)));
     const account = await readAccount(io);
     const replaced = await beside(config.store, io, () => storeAccount(credentials, account));
     if (args.flag("json")) printJson(io, { stored: true, replaced });
@@ -34,9 +34,14 @@ export const credentialsImport: Run = async (args, io) => {
 };
 
 /** Where a token is looked after here, no renewal is under way meanwhile. */
-async function beside<T>(store: LockedPlace | undefined, io: Io, work: () => Promise<T>): Promise<T> {
-  if (store === undefined) return work();
-  return withRenewalLock(openRenewalLock(store, { clock: io.clock }), io, work);
+async function beside<T>(options: StoreOptions, io: Io, work: () => Promise<T>): Promise<T> {
+  if (!options.canWrite) return work();
+  const store = await openStore(options, { clock: io.clock });
+  try {
+    return await withRenewalLock(openRenewalLock(store), io, work);
+  } finally {
+    store.close();
+  }
 }
 
 /**
@@ -113,8 +118,10 @@ async function askAccount(io: Io): Promise<AccountText> {
 async function readJson(io: Io): Promise<AccountText> {
   const text = decodeUtf8(await readToEnd(io));
   try {
-    const field = exactFields(JSON.parse(text), "it", ["email", "password"]);
-    return { email: aText(field("email"), "email"), password: aText(field("password"), "password") };
+    return exactObject(JSON.parse(text), "it", "", (field) => ({
+      email: field("email", aText),
+      password: field("password", aText),
+    }));
   } catch (error) {
     // The parser's own error quotes the text: it goes no further.
     const what = error instanceof RecordFormatError ? error.message : "it is not JSON";

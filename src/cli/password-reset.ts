@@ -1,4 +1,4 @@
-import { type CredentialConfig, loadConfig } from "../config/load.ts";
+import { type CredentialConfig, loadConfig, type UpstreamConfig } from "../config/load.ts";
 import { CommandError } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";
 import { createIssuer } from "../presto/auth.ts";
@@ -28,12 +28,12 @@ export const passwordReset: Run = async (args, io) => {
   const config = completeConfig(loadConfig(io.env, io.execArgv, "write-credentials"));
   for (const warning of config.warnings) printNote(io, `Warning: ${warning}`);
   const { clock, signal } = io;
-  const lock = openRenewalLock(config.store, { clock });
   const store = await openStore(config.store, { clock });
+  const lock = openRenewalLock(store);
   const credentials = await openCredentials(config.credentials, { clock });
   try {
     // Whoever would be refused is told before typing anything; nobody holds a lock while a person types.
-    const stored = await credentials.read().catch(refuseKeyless(credentials.kind));
+    const stored = await credentials.read().catch(refuseKeyless(config.credentials));
     if (stored === undefined) throw noCredentials();
     refuseWhileRenewed(await store.read());
     const asked = newPassword(io, stored.credentials, args.flag("generate"));
@@ -59,9 +59,7 @@ export const passwordReset: Run = async (args, io) => {
   }
 };
 
-type CompleteConfig = CredentialConfig & {
-  readonly [K in "store" | "upstream"]: NonNullable<CredentialConfig[K]>;
-};
+type CompleteConfig = CredentialConfig & { readonly upstream: UpstreamConfig };
 
 function completeConfig(config: CredentialConfig): CompleteConfig {
   const { store, upstream } = config;
@@ -72,13 +70,13 @@ function completeConfig(config: CredentialConfig): CompleteConfig {
     );
   }
   // Without the token's store there is neither its lock nor its intent: a renewal could be under way.
-  if (store === undefined) {
+  if (!store.canWrite) {
     throw new CommandError(
       "configuration",
-      "PRESTO_STORE is env:, and a password is changed under the lock of the token's store. Set it as the sidecar that renews has it, such as PRESTO_STORE=file:/var/lib/presto/token.",
+      `PRESTO_STORE is ${store.kind}:, and a password is changed under the lock of the token's store. Set it as the sidecar that renews has it, such as PRESTO_STORE=file:/var/lib/presto/token.`,
     );
   }
-  return { ...config, store, upstream };
+  return { ...config, upstream };
 }
 
 /** Whether a reset kills the token is not documented. What can't be learnt is left out: the reset is done. */

@@ -6,6 +6,7 @@ import type { Subscriber } from "../observe/events.ts";
 import type { RenewalDeps } from "../renewal/run.ts";
 import type { IssuingOptions, RenewalEnd } from "../renewal/types.ts";
 import { type HeldLock, type RenewalLock, StoreError, type TokenRecord } from "../store/contract.ts";
+import type { StoreOptions } from "../store/open.ts";
 import type { Io } from "./command.ts";
 import { expirySentence, printNote, printResult, reasonOf } from "./terminal.ts";
 
@@ -203,9 +204,9 @@ export async function withRenewalLock<T>(
 }
 
 /** For `read().catch`: a sidecar waits for a key file; a command that is run once can't, and without a key says nothing of the record. */
-export function refuseKeyless(kind: "env" | "file"): (error: unknown) => never {
+export function refuseKeyless({ keys }: Pick<StoreOptions, "keys">): (error: unknown) => never {
   return (error) => {
-    if (kind !== "file" || !(error instanceof StoreError) || error.code !== "not-yet") throw error;
+    if (keys === undefined || !(error instanceof StoreError) || error.code !== "not-yet") throw error;
     throw new CommandError(
       "configuration",
       `${error.message} Make a key with: presto-sidecar keygen, if the record was not sealed yet.`,

@@ -19,10 +19,10 @@ export const tokenImport: Run = async (args, io) => {
   const config = loadConfig(io.env, io.execArgv, "write-store");
   for (const warning of config.warnings) printNote(io, `Warning: ${warning}`);
   const store = await openStore(config.store, { clock: io.clock });
-  const lock = openRenewalLock(config.store, { clock: io.clock });
+  const lock = openRenewalLock(store);
   try {
     // Whoever would be refused is told before typing the token; nobody holds a lock while a person types.
-    refuseWhileRenewed(await store.read().catch(refuseKeyless(store.kind)));
+    refuseWhileRenewed(await store.read().catch(refuseKeyless(config.store)));
     const token = await readToken(io);
     const record = await withRenewalLock(lock, io, () =>
       storeImport(store, { ...described, token }, io.clock),

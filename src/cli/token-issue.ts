@@ -1,4 +1,5 @@
 import { loadConfig } from "../config/load.ts";
+import type { Config } from "../config/sections.ts";
 import { exitCodes, CommandError } from "../errors.ts";
 import type { RenewalDeps } from "../renewal/run.ts";
 import type { TokenRecord } from "../store/contract.ts";
@@ -20,7 +21,7 @@ export const tokenIssue: Run = async (args, io) => {
   try {
     return await renewHere(
       config,
-      { force: false, asJson: args.flag("json"), before: (parts) => ask(parts, agreed, io) },
+      { force: false, asJson: args.flag("json"), before: (parts) => ask(parts, config, agreed, io) },
       io,
     );
   } catch (error) {
@@ -35,8 +36,8 @@ class Declined extends Error {
   override readonly name = "Declined";
 }
 
-async function ask({ store }: RenewalDeps, agreed: boolean, io: Io): Promise<void> {
-  const record = (await store.read().catch(refuseKeyless("file")))?.record;
+async function ask({ store }: RenewalDeps, config: Config, agreed: boolean, io: Io): Promise<void> {
+  const record = (await store.read().catch(refuseKeyless(config.store)))?.record;
   const stopped = record?.stopped ?? null;
   if (stopped !== null) {
     throw new CommandError(

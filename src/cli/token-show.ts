@@ -1,4 +1,4 @@
-import { loadConfig } from "../config/load.ts";
+import { loadConfig, type StoreConfig } from "../config/load.ts";
 import { CommandError } from "../errors.ts";
 import type { TokenRecord, TokenStore } from "../store/contract.ts";
 import { openStore } from "../store/open.ts";
@@ -12,15 +12,15 @@ export const tokenShow: Run = async (args, io) => {
   for (const warning of config.warnings) printNote(io, `Warning: ${warning}`);
   const store = await openStore(config.store, { clock: io.clock });
   try {
-    show(io, await readToken(store), args.flag("json"));
+    show(io, await readToken(store, config), args.flag("json"));
     return 0;
   } finally {
     store.close();
   }
 };
 
-async function readToken(store: TokenStore): Promise<TokenRecord> {
-  const stored = await store.read().catch(refuseKeyless(store.kind));
+async function readToken(store: TokenStore, config: StoreConfig): Promise<TokenRecord> {
+  const stored = await store.read().catch(refuseKeyless(config.store));
   if (stored === undefined || stored.record.token === null) {
     throw new CommandError(
       "no-token",

@@ -1,6 +1,6 @@
 import { CommandError } from "../errors.ts";
 import { walletOperations } from "../policy/operations.ts";
-import type { FileCredentialOptions, StoreOptions } from "../store/open.ts";
+import type { StoredCredentialOptions, StoreOptions } from "../store/open.ts";
 import { type ConfigProblem, configError, required } from "./parse.ts";
 import { findUnknownVariables, type ReadVariables, readVariables } from "./read.ts";
 import { checkRules, type Purpose } from "./rules.ts";
@@ -8,7 +8,7 @@ import {
   type Config,
   egressCheckOptions,
   issuingOptions,
-  sealedCredentials,
+  storedCredentials,
   storeOptions,
   upstreamOptions,
 } from "./sections.ts";
@@ -36,9 +36,9 @@ export interface StoreConfig extends CommandConfig {
 /** What the commands about the account's credentials need. */
 export interface CredentialConfig extends CommandConfig {
   /** A form that can be written. */
-  readonly credentials: FileCredentialOptions;
-  /** Where the token lives; undefined for `env:`, where nobody renews one and there is no lock to take. */
-  readonly store: Extract<StoreOptions, { readonly kind: "file" }> | undefined;
+  readonly credentials: StoredCredentialOptions;
+  /** Where the token lives. One that can only be read has no lock, and need not be complete: nobody opens it. */
+  readonly store: StoreOptions;
 }
 
 /** What each purpose gets. */
@@ -56,10 +56,11 @@ const builds: { readonly [P in Purpose]: Build<Configs[P]> } = {
   start: buildConfig,
   "read-store": buildStoreConfig,
   "write-store": (read, unsafe) => {
-    if (required(read.values.PRESTO_STORE).kind !== "env") return buildStoreConfig(read, unsafe);
+    const { kind, canWrite } = required(read.values.PRESTO_STORE);
+    if (canWrite) return buildStoreConfig(read, unsafe);
     throw new CommandError(
       "refused",
-      "PRESTO_STORE is env:, which no command can write. Set it to a store that can be written, such as PRESTO_STORE=file:/var/lib/presto/token.",
+      `PRESTO_STORE is ${kind}:, which no command can write. Set it to a store that can be written, such as PRESTO_STORE=file:/var/lib/presto/token.`,
     );
   },
   "write-credentials": buildCredentialConfig,
@@ -161,9 +162,11 @@ function buildCredentialConfig(read: ReadVariables, unsafe: readonly string[]): 
       "PRESTO_CREDENTIALS is not set, and it is the only form of the credentials that a command can write. Set it, such as PRESTO_CREDENTIALS=file:/var/lib/presto/credentials.",
     );
   }
-  const options = values.PRESTO_STORE?.kind === "file" ? storeOptions(values) : undefined;
-  const store = options?.kind === "file" ? options : undefined;
-  return { credentials: sealedCredentials(address, values), store, ...commandConfig(read, unsafe) };
+  return {
+    credentials: storedCredentials(address, values),
+    store: storeOptions(values),
+    ...commandConfig(read, unsafe),
+  };
 }
 
 function commandConfig({ values, given }: ReadVariables, warnings: readonly string[]): CommandConfig {

@@ -1,44 +1,39 @@
+import { faultOfPath } from "../files/io.ts";
 import { isTokenText, Secret } from "../secret.ts";
 import { StoreError } from "../store/contract.ts";
 import { faultOfEmail, faultOfPassword } from "../store/credentials.ts";
+import { AddressError, parseCredentialPlace, parsePlace, type Place } from "../store/open.ts";
 import { parseStoreKeys } from "../store/seal.ts";
 import { InvalidValue, parseList } from "./parse.ts";
 
 // None of these shows the value: each is a secret, or stands where one is easily pasted by mistake.
 
-/** Where the token lives, as PRESTO_STORE names it. */
-export type StoreAddress = { readonly kind: "env" } | { readonly kind: "file"; readonly path: string };
+/** Where the token lives. @throws InvalidValue */
+export function parseStoreAddress(text: string): Place {
+  return valid(() => parsePlace(text));
+}
 
-/** Kinds of stores that later versions have: named, so that nobody looks for a spelling mistake. */
-export const laterStores: readonly string[] = ["kubernetes", "vault", "aws", "gcp", "azure"];
+/** Where the account's credentials lie. @throws InvalidValue */
+export function parseCredentialAddress(text: string): Place {
+  return valid(() => parseCredentialPlace(text));
+}
 
-/** @throws RefusedValue */
-export function parseStoreAddress(text: string): StoreAddress {
-  const [kind = ""] = text.split(":", 1);
-  const rest = text.slice(kind.length + 1);
-  if (laterStores.includes(kind)) {
-    throw new InvalidValue(
-      `is a ${kind}: store, which this version does not have yet; it has env: and file:/path`,
-    );
+function valid<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof AddressError) throw new InvalidValue(error.message);
+    throw error;
   }
-  if (text === "env:") return { kind: "env" };
-  if (kind === "env")
-    throw new InvalidValue(
-      "is written env: with nothing behind it; the token itself stands in PRESTO_TOKEN or PRESTO_TOKEN_FILE",
-    );
-  if (kind !== "file" || !text.includes(":")) throw new InvalidValue("is neither env: nor file:/path");
-  if (rest.startsWith("//")) throw new InvalidValue("has too many slashes; write file:/path, with one");
-  return { kind: "file", path: parsePath(rest) };
 }
 
 /**
  * The path of a file.
- * @throws RefusedValue where it is not absolute: a sidecar's working folder is nobody's choice
+ * @throws InvalidValue
  */
 export function parsePath(text: string): string {
-  if (!text.startsWith("/")) throw new InvalidValue("is not an absolute path; it must begin with /");
-  if (/\p{Cc}/u.test(text)) throw new InvalidValue("holds a control character");
-  if (text.endsWith("/")) throw new InvalidValue("is a folder; name a file in it");
+  const fault = faultOfPath(text);
+  if (fault !== undefined) throw new InvalidValue(fault);
   return text;
 }
 
@@ -47,7 +42,7 @@ export function withoutLineEnd(text: string): string {
   return text.replace(/\r?\n$/, "");
 }
 
-/** @throws RefusedValue where it can't stand in a header field */
+/** @throws InvalidValue where it can't stand in a header field */
 export function parseToken(text: string): Secret {
   const token = withoutLineEnd(text);
   if (token === "") throw new InvalidValue("is empty");
@@ -61,7 +56,7 @@ export function parseToken(text: string): Secret {
 
 /**
  * Keys that seal the stored record: each base64 of 32 bytes. Read by the function that the store reads them by.
- * @throws RefusedValue that names a bad key by its place
+ * @throws InvalidValue that names a bad key by its place
  */
 export function parseKeys(text: string): Secret {
   const keys = new Secret(withoutLineEnd(text));
@@ -99,14 +94,12 @@ function isDigest(text: string): boolean {
   return decoded.length === digestBytes && decoded.toString("base64") === text;
 }
 
-// None of these shows the value: each is a secret, or stands where one is easily pasted by mistake.
-
-/** @throws RefusedValue */
+/** @throws InvalidValue */
 export function parseEmail(text: string): Secret {
   return parseAccountText(text, faultOfEmail);
 }
 
-/** @throws RefusedValue */
+/** @throws InvalidValue */
 export function parsePassword(text: string): Secret {
   return parseAccountText(text, faultOfPassword);
 }
@@ -116,28 +109,4 @@ function parseAccountText(text: string, faultOf: (text: string) => string | unde
   const fault = faultOf(bare);
   if (fault !== undefined) throw new InvalidValue(fault);
   return new Secret(bare);
-}
-
-/** Where the account's credentials lie, as PRESTO_CREDENTIALS names it. */
-export interface CredentialAddress {
-  readonly kind: "file";
-  readonly path: string;
-}
-
-/** @throws RefusedValue */
-export function parseCredentialAddress(text: string): CredentialAddress {
-  const [kind = ""] = text.split(":", 1);
-  if (kind === "env") {
-    throw new InvalidValue(
-      "can't be env:; credentials in the environment stand in PRESTO_EMAIL and PRESTO_PASSWORD (or their _FILE forms), without this",
-    );
-  }
-  if (laterStores.includes(kind)) {
-    throw new InvalidValue(
-      `is a ${kind}: store, which this version does not have yet; it has file:/path for credentials`,
-    );
-  }
-  const address = text.startsWith("file:") ? parseStoreAddress(text) : undefined;
-  if (address?.kind !== "file") throw new InvalidValue("is not file:/path");
-  return address;
 }

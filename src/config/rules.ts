@@ -1,7 +1,5 @@
-import { posix } from "node:path";
-
 import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
-import { filesOf } from "../store/file/file.ts";
+import { type Place, sharesAnObject } from "../store/open.ts";
 import { isLocalAddress, isSameAddress } from "./parse-addresses.ts";
 import { type ConfigProblem, formatDuration } from "./parse.ts";
 import { problem, type ReadVariables } from "./read.ts";
@@ -32,7 +30,7 @@ const rules: readonly Rule[] = [
   { find: proxyRules },
   { find: issuerRules, only: ["start"] },
   { find: formRules },
-  // A token can't be written to `env:`, and whoever tries is told so instead.
+  // Whoever would write to a store that can only be read is told so instead.
   { find: tokenRules, only: ["start", "read-store"] },
   { find: storeRules },
   { find: credentialRules },
@@ -152,12 +150,13 @@ function issuerRules(read: ReadVariables): ConfigProblem[] {
   const role = read.values.PRESTO_ROLE;
   if (role === undefined || !issues(read)) return [];
   const problems = accountRules(read, role);
-  if (read.values.PRESTO_STORE?.kind !== "env") return problems;
+  const store = read.values.PRESTO_STORE;
+  if (store === undefined || store.canWrite) return problems;
   return [
     ...problems,
     problem(
       "PRESTO_STORE",
-      `is env:, which can only be read, and the role ${role} has to store the tokens that it issues; name a file`,
+      `is ${store.kind}:, which can only be read, and the role ${role} has to store the tokens that it issues; name a file`,
     ),
   ];
 }
@@ -197,25 +196,24 @@ function formRules({ given }: ReadVariables): ConfigProblem[] {
     .map(([byValue, byFile]) => problem(byFile, `is given beside ${byValue}; only one of the two can be`));
 }
 
-/** A token by `env:` must be given. */
+/** A store that takes the token from the configuration must be given one. */
 function tokenRules(read: ReadVariables, purpose: Purpose): ConfigProblem[] {
   const { values, given } = read;
-  // A role that issues can't start with env: at all, and has been told so.
+  // A role that issues can't start with such a store at all, and has been told so.
   if (purpose === "start" && issues(read)) return [];
-  if (values.PRESTO_STORE?.kind !== "env" || given.has("PRESTO_TOKEN") || given.has("PRESTO_TOKEN_FILE")) {
-    return [];
-  }
+  const store = values.PRESTO_STORE;
+  if (store?.takesToken !== true || given.has("PRESTO_TOKEN") || given.has("PRESTO_TOKEN_FILE")) return [];
   return [
     problem(
       "PRESTO_TOKEN_FILE",
-      "PRESTO_STORE is env: and there is no token: neither this nor PRESTO_TOKEN is set (an empty one counts as not set)",
+      `PRESTO_STORE is ${store.kind}: and there is no token: neither this nor PRESTO_TOKEN is set (an empty one counts as not set)`,
     ),
   ];
 }
 
 /** A sealed store needs its key. */
 function storeRules({ values, given }: ReadVariables): ConfigProblem[] {
-  return values.PRESTO_STORE?.kind === "file" ? keyRules(given, "PRESTO_STORE") : [];
+  return keyRules(given, "PRESTO_STORE", values.PRESTO_STORE);
 }
 
 /** Where credentials may lie, and that they are not there twice. */
@@ -234,28 +232,25 @@ function credentialRules({ values, given }: ReadVariables): ConfigProblem[] {
     }
   }
   const store = values.PRESTO_STORE;
-  if (address !== undefined && store?.kind === "file") {
-    const taken = new Set(filesOf(posix.normalize(store.path)));
-    if (filesOf(posix.normalize(address.path)).some((path) => taken.has(path))) {
-      problems.push(
-        problem(
-          "PRESTO_CREDENTIALS",
-          "names the file of PRESTO_STORE, or one that stands beside it (its name and .lock, .write-lock or -holder); give it a file of its own",
-        ),
-      );
-    }
+  if (address !== undefined && store !== undefined && sharesAnObject(address, store)) {
+    problems.push(problem("PRESTO_CREDENTIALS", store.shared));
   }
   // A sealed store has asked for the same key already.
-  const asked = store?.kind === "file";
-  return address === undefined || asked ? problems : [...problems, ...keyRules(given, "PRESTO_CREDENTIALS")];
+  const asked = store?.sealing === "always";
+  return asked ? problems : [...problems, ...keyRules(given, "PRESTO_CREDENTIALS", address)];
 }
 
-function keyRules(given: ReadVariables["given"], of: "PRESTO_STORE" | "PRESTO_CREDENTIALS"): ConfigProblem[] {
+function keyRules(
+  given: ReadVariables["given"],
+  of: "PRESTO_STORE" | "PRESTO_CREDENTIALS",
+  place: Place | undefined,
+): ConfigProblem[] {
+  if (place?.sealing !== "always") return [];
   if (given.has("PRESTO_STORE_KEY") || given.has("PRESTO_STORE_KEY_FILE")) return [];
   return [
     problem(
       "PRESTO_STORE_KEY_FILE",
-      `${of} is file: and there is no key: neither this nor PRESTO_STORE_KEY is set (an empty one counts as not set)`,
+      `${of} is ${place.kind}: and there is no key: neither this nor PRESTO_STORE_KEY is set (an empty one counts as not set)`,
     ),
   ];
 }

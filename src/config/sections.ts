@@ -8,10 +8,9 @@ import type { LogLevel } from "../observe/log.ts";
 import type { Operation } from "../policy/operations.ts";
 import type { IssuingOptions } from "../renewal/types.ts";
 import type { Secret } from "../secret.ts";
-import type { CredentialOptions, FileCredentialOptions, StoreOptions } from "../store/open.ts";
+import type { CredentialOptions, Place, StoredCredentialOptions, StoreOptions } from "../store/open.ts";
 import type { SecretSource } from "../store/secret-source.ts";
 import type { Limits } from "../upstream/limiter.ts";
-import type { CredentialAddress } from "./parse-secrets.ts";
 import { required } from "./parse.ts";
 import type { Values } from "./read.ts";
 
@@ -81,11 +80,12 @@ export function egressCheckOptions(values: Values): EgressCheckSettings {
 
 /** What the chosen store needs. */
 export function storeOptions(values: Values): StoreOptions {
-  const store = required(values.PRESTO_STORE);
-  if (store.kind === "env") {
-    return { kind: "env", token: secretSource(values.PRESTO_TOKEN, values.PRESTO_TOKEN_FILE) };
-  }
-  return { kind: "file", path: store.path, keys: keySource(values) };
+  const place = required(values.PRESTO_STORE);
+  return {
+    ...place,
+    token: place.takesToken ? secretSource(values.PRESTO_TOKEN, values.PRESTO_TOKEN_FILE) : undefined,
+    keys: place.sealing === "never" ? undefined : keySource(values),
+  };
 }
 
 /** What a role that issues needs; undefined for the one that does not. */
@@ -105,23 +105,24 @@ export function issuingOptions(values: Values): IssuingOptions | undefined {
 
 function credentialOptions(values: Values): CredentialOptions {
   const address = values.PRESTO_CREDENTIALS;
-  if (address !== undefined) return sealedCredentials(address, values);
+  if (address !== undefined) return storedCredentials(address, values);
   return {
     kind: "env",
-    email: secretSource(values.PRESTO_EMAIL, values.PRESTO_EMAIL_FILE),
-    password: secretSource(values.PRESTO_PASSWORD, values.PRESTO_PASSWORD_FILE),
+    email: required(secretSource(values.PRESTO_EMAIL, values.PRESTO_EMAIL_FILE)),
+    password: required(secretSource(values.PRESTO_PASSWORD, values.PRESTO_PASSWORD_FILE)),
   };
 }
 
-/** Credentials in a sealed file. */
-export function sealedCredentials({ path }: CredentialAddress, values: Values): FileCredentialOptions {
-  return { kind: "file", path, keys: keySource(values) };
+/** Credentials in a place that can be written. */
+export function storedCredentials(place: Place, values: Values): StoredCredentialOptions {
+  return { ...place, keys: keySource(values) };
 }
 
-function keySource(values: Values): SecretSource {
+function keySource(values: Values): SecretSource | undefined {
   return secretSource(values.PRESTO_STORE_KEY, values.PRESTO_STORE_KEY_FILE);
 }
 
-function secretSource(secret: Secret | undefined, path: string | undefined): SecretSource {
-  return secret === undefined ? { kind: "file", path: required(path) } : { kind: "value", secret };
+function secretSource(secret: Secret | undefined, path: string | undefined): SecretSource | undefined {
+  if (secret !== undefined) return { kind: "value", secret };
+  return path === undefined ? undefined : { kind: "file", path };
 }

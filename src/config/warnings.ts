@@ -92,14 +92,15 @@ function namesOf(given: ReadonlySet<VariableName>, names: readonly VariableName[
 }
 
 function unusedSecrets(values: Values, given: ReadonlySet<VariableName>): string[] {
-  const store = values.PRESTO_STORE?.kind;
-  const unused: readonly VariableName[] =
-    store === "file"
-      ? ["PRESTO_TOKEN", "PRESTO_TOKEN_FILE"]
-      : store === "env" && values.PRESTO_CREDENTIALS === undefined
-        ? ["PRESTO_STORE_KEY", "PRESTO_STORE_KEY_FILE"]
-        : [];
+  const store = values.PRESTO_STORE;
+  if (store === undefined) return [];
+  const unused: VariableName[] = store.takesToken ? [] : ["PRESTO_TOKEN", "PRESTO_TOKEN_FILE"];
+  if (store.sealing === "never" && values.PRESTO_CREDENTIALS === undefined) {
+    unused.push("PRESTO_STORE_KEY", "PRESTO_STORE_KEY_FILE");
+  }
   return unused
     .filter((name) => given.has(name))
-    .map((name) => `${name} is set, but PRESTO_STORE is ${store}:, which does not use it; take it away.`);
+    .map(
+      (name) => `${name} is set, but PRESTO_STORE is ${store.kind}:, which does not use it; take it away.`,
+    );
 }

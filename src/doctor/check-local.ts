@@ -1,16 +1,19 @@
-import { access, constants } from "node:fs/promises";
-import { dirname } from "node:path";
-
 import type { Clock } from "../clock.ts";
-import { systemCode } from "../errors.ts";
 import {
   type StoredCredentials,
   type StoredRecord,
   StoreError,
   type StoreErrorCode,
   type TokenRecord,
+  type WriteFault,
 } from "../store/contract.ts";
-import { type CredentialOptions, openStore, type StoreOptions } from "../store/open.ts";
+import {
+  type CredentialOptions,
+  findWriteFault,
+  openStore,
+  type Place,
+  type StoreOptions,
+} from "../store/open.ts";
 import {
   type ConfigurationResult,
   daysLeft,
@@ -42,7 +45,7 @@ export function checkConfiguration({ problems, warnings }: ConfigurationResult):
 }
 
 /** What to do about a record that can't be read, beside what the error itself says. */
-export const storeMends: Readonly<Record<StoreErrorCode, string>> = {
+const storeMends: Readonly<Record<StoreErrorCode, string>> = {
   unreadable: "See to owner, mode and disk of what is named here; nothing was changed.",
   "wrong-key":
     "Set PRESTO_STORE_KEY (or the file that PRESTO_STORE_KEY_FILE names) to the key that it was sealed with.",
@@ -59,34 +62,28 @@ export function checkStore(
   options: StoreOptions,
   mustWrite: boolean,
 ): Finding {
-  const { kind } = options;
   if (attempted.kind === "late") return fail("store", "unreachable", lateDetail, lateMend);
-  if (attempted.kind === "failed") return unreadable(attempted.error, kind);
-  const { stored, folderFault } = attempted.value;
-  if (options.kind === "env") return ok("store", "The token can be read (env:, which is never written).");
-  if (mustWrite && folderFault !== undefined) {
-    return fail(
-      "store",
-      "configuration",
-      `The folder ${dirname(options.path)} can't be written by this user (${folderFault}), and this role has to store tokens there.`,
-      "Make the folder, or let this user write it.",
-    );
+  if (attempted.kind === "failed") return unreadable(attempted.error, options);
+  const { stored, writeFault } = attempted.value;
+  if (mustWrite && writeFault !== undefined) {
+    const detail = `${writeFault.detail}, and this role has to store tokens there.`;
+    return fail("store", "configuration", detail, writeFault.mend);
   }
-  if (stored === undefined) return ok("store", `There is no record in ${options.path} yet.`);
+  if (stored === undefined) return ok("store", options.doctor.empty);
   if (stored.sealedWithFirstKey === false) {
     return warn(
       "store",
-      `The record ${options.path} opens, but with another than the first of the store keys.`,
+      `${options.doctor.record} opens, but with another than the first of the store keys.`,
       "Start a role that issues with these keys, which seals it with the first one, before you take the other key away.",
     );
   }
-  return ok("store", `The record ${options.path} opens, and is this user's alone.`);
+  return ok("store", options.doctor.allWell);
 }
 
-function unreadable(error: unknown, kind: StoreOptions["kind"]): Finding {
+function unreadable(error: unknown, { keys, doctor }: StoreOptions): Finding {
   const code = error instanceof StoreError ? error.code : undefined;
-  // Without its file an env: store has no token. What a file: store waits for is its key.
-  if (code === "not-yet" && kind === "env") {
+  // What a sealed store waits for is its key. One without a key has no token.
+  if (code === "not-yet" && keys === undefined) {
     return fail("store", "no-token", sentenceOf(error), "Put the token there.");
   }
   if (code === "not-yet") {
@@ -97,14 +94,15 @@ function unreadable(error: unknown, kind: StoreOptions["kind"]): Finding {
       "Put the key there; where there is none yet, make one with: presto-sidecar keygen",
     );
   }
-  const mend = code === undefined ? "Use a store that this system can have." : storeMends[code];
+  const mend =
+    code === undefined ? "Use a store that this system can have." : (doctor.mends[code] ?? storeMends[code]);
   return fail("store", "configuration", sentenceOf(error), mend);
 }
 
 /** What a record is checked against. */
 export interface TokenOptions {
   readonly record: TokenRecord | undefined;
-  readonly store: "env" | "file";
+  readonly store: Pick<Place, "kind" | "canWrite" | "doctor">;
   /** Undefined where this role issues no tokens. */
   readonly issuing: Pick<IssuingOptions, "automatic" | "renewAt"> | undefined;
   /** Wall clock, milliseconds since 1970. */
@@ -141,13 +139,13 @@ function checkLife({ record, store, issuing, now }: TokenOptions): Finding {
   if (record === undefined || record.token === null) return skip("token-life", "There is no token.");
   const { issuedAt, expiresAt } = record;
   if (expiresAt === null) {
-    return store === "env"
-      ? skip("token-life", "A token of env: comes without the date of its end.")
-      : warn(
+    return store.canWrite
+      ? warn(
           "token-life",
           "When the token ends is not known, so it is renewed only once Presto refuses it.",
           "Import it again with --expires, or run: presto-sidecar token renew",
-        );
+        )
+      : skip("token-life", `A token of ${store.kind}: comes without the date of its end.`);
   }
   const left = expiresAt.getTime() - now;
   const ends = `at ${expiresAt.toISOString()}`;
@@ -176,7 +174,7 @@ function checkLife({ record, store, issuing, now }: TokenOptions): Finding {
 }
 
 function checkRenewal({ record, store, issuing }: TokenOptions): Finding {
-  if (store === "env") return skip("renewal", "A token of env: is renewed elsewhere.");
+  if (!store.canWrite) return skip("renewal", `A token of ${store.kind}: is renewed elsewhere.`);
   if (record === undefined) return skip("renewal", "There is no record.");
   const { stopped, intent } = record;
   if (stopped !== null) {
@@ -202,13 +200,14 @@ function checkRenewal({ record, store, issuing }: TokenOptions): Finding {
 /** Can the account's e-mail and password be read, and is the password settled? Neither is ever shown. */
 export function checkCredentials(
   attempted: Attempted<StoredCredentials | undefined>,
-  kind: CredentialOptions["kind"],
+  options: CredentialOptions,
 ): Finding {
   if (attempted.kind === "late") return fail("credentials", "unreachable", lateDetail, lateMend);
   if (attempted.kind === "failed") {
     const { error } = attempted;
+    const mends = "doctor" in options ? { ...storeMends, ...options.doctor.mends } : storeMends;
     const mend =
-      error instanceof StoreError ? storeMends[error.code] : "Use credentials that this system can have.";
+      error instanceof StoreError ? mends[error.code] : "Use credentials that this system can have.";
     return fail("credentials", "configuration", sentenceOf(error), mend);
   }
   const stored = attempted.value;
@@ -234,14 +233,14 @@ export function checkCredentials(
       "Start a role that issues with these keys, which seals them with the first one, before you take the other key away.",
     );
   }
-  return ok("credentials", `The e-mail address and the password can be read (${kind}:).`);
+  return ok("credentials", `The e-mail address and the password can be read (${options.kind}:).`);
 }
 
 /** What the store holds, read once. */
 export interface ReadStore {
   readonly stored: StoredRecord | undefined;
-  /** The system's code where this user may not write into the folder; undefined where it may, and for a store without one. */
-  readonly folderFault: string | undefined;
+  /** Why this process could not write there; undefined where it could, or nobody writes. */
+  readonly writeFault: WriteFault | undefined;
 }
 
 /** Reads the store as `start` does, and writes nothing. @throws StoreError or CommandError as the store does */
@@ -249,20 +248,8 @@ export async function readRecord(options: StoreOptions, clock: Clock): Promise<R
   const store = await openStore(options, { clock });
   try {
     const stored = await store.read();
-    return {
-      stored,
-      folderFault: options.kind === "file" ? await faultOfFolder(dirname(options.path)) : undefined,
-    };
+    return { stored, writeFault: await findWriteFault(options) };
   } finally {
     store.close();
-  }
-}
-
-async function faultOfFolder(folder: string): Promise<string | undefined> {
-  try {
-    await access(folder, constants.W_OK | constants.X_OK);
-    return undefined;
-  } catch (error) {
-    return systemCode(error) ?? "unknown cause";
   }
 }

@@ -166,7 +166,8 @@ export function checkAccepted(options: TokenOptions, probed: ProbeResult): Findi
 }
 
 function deadMend(store: TokenOptions["store"], issues: boolean): string {
-  if (store === "env") return "Put the live token into PRESTO_TOKEN, or into the file of PRESTO_TOKEN_FILE.";
+  const { deadToken } = store.doctor;
+  if (deadToken !== undefined) return deadToken;
   return issues
     ? "Have a new one issued, by a sidecar that runs or with: presto-sidecar token renew"
     : "Have the role that issues renew it, or run: presto-sidecar token import";

@@ -71,12 +71,7 @@ async function lookAtAll(options: DoctorOptions, clock: Clock, stop: AbortSignal
   const recorded: TokenOptions | undefined =
     store === undefined || attempted?.kind !== "done"
       ? undefined
-      : {
-          record: attempted.value.stored?.record,
-          store: store.kind,
-          issuing: roleThatIssues,
-          now: clock.now(),
-        };
+      : { record: attempted.value.stored?.record, store, issuing: roleThatIssues, now: clock.now() };
   if (store !== undefined && attempted !== undefined) {
     findings.push(checkStore(attempted, store, roleThatIssues !== undefined));
     findings.push(
@@ -86,7 +81,7 @@ async function lookAtAll(options: DoctorOptions, clock: Clock, stop: AbortSignal
   if (issuing === "not-issuing") {
     findings.push(skip("credentials", "The role proxy holds none, as it should."));
   } else if (issuing !== undefined && credentials !== undefined) {
-    findings.push(checkCredentials(credentials, issuing.credentials.kind));
+    findings.push(checkCredentials(credentials, issuing.credentials));
   }
   if (upstream === undefined || answers === undefined) return findings;
   const { route, reached, probed, seenFrom } = answers;

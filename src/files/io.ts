@@ -5,6 +5,14 @@ import { basename, dirname, join } from "node:path";
 
 import { systemCode } from "../errors.ts";
 
+/** Why this can't be the path of a file: a relative one would hang on the folder that the process runs in, which is nobody's choice. Goes on from a name. */
+export function faultOfPath(text: string): string | undefined {
+  if (!text.startsWith("/")) return "is not an absolute path; it must begin with /";
+  if (/\p{Cc}/u.test(text)) return "holds a control character";
+  if (text.endsWith("/")) return "is a folder; name a file in it";
+  return undefined;
+}
+
 /** What stands at a path. `mode` holds the permission bits only. */
 export type BoundedRead =
   | { readonly kind: "content"; readonly bytes: Buffer; readonly owner: number; readonly mode: number }

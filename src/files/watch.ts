@@ -107,6 +107,32 @@ export function createWatchedFile(options: WatchedFileOptions): WatchedFile {
   };
 }
 
+/** Watches of one thing for several who ask, each until its own end or the end of all. */
+export interface Watches {
+  /** Calls back after a change. Returns what ends this watch. */
+  watch(onChange: () => void): () => void;
+  close(): void;
+}
+
+/** What a place that lies in files offers of `watch` and `close`. Watches nothing until it is asked to. */
+export function createFileWatches(paths: readonly string[], clock: Clock): Watches {
+  const endings = new Set<() => void>();
+  return {
+    watch(onChange) {
+      const watches = paths.map((path) => createWatchedFile({ path, clock, onChange }));
+      const end = (): void => {
+        for (const watched of watches) watched.close();
+        endings.delete(end);
+      };
+      endings.add(end);
+      return end;
+    },
+    close() {
+      for (const end of endings) end();
+    },
+  };
+}
+
 /**
  * Tells one content of a path from the next without reading it. The change time is part
  * of it: unlike the modification time it can't be set back. Any failure reads as "not there".

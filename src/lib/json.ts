@@ -1,3 +1,23 @@
+/** An object of JSON, with whatever is in it. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** Is it an object, rather than a list, null or a plain value? */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The object that a text is in JSON; undefined for any other text. */
+export function parseObject(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+// Below: records, of which everything must be right, and each fault is named.
+
 /** Text that is not a record. The message names the field, never what stands in it. */
 export class RecordFormatError extends Error {
   override readonly name = "RecordFormatError";
@@ -6,34 +26,60 @@ export class RecordFormatError extends Error {
 /** Reads one value, or throws a `RecordFormatError` that names it. */
 export type Reader<T> = (value: unknown, name: string) => T;
 
-/** Checks that `value` is an object with these fields and no others; answers what gives out one of them. */
-export function exactFields<K extends string>(
+/** What a text is in JSON. @throws RecordFormatError, without the parser's own error, which quotes the text */
+export function parseJson(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new RecordFormatError(`${name} is not JSON`);
+  }
+}
+
+/** Gives out the field of an object, as `read` reads it. */
+export type FieldReader = <T>(field: string, read: Reader<T>) => T;
+
+/**
+ * Reads an object that has the fields that `read` asks for and no others: a field that was
+ * dropped in silence would be lost when the object is written anew.
+ * @param path stands before the fields' names in messages, as in `intent.at`; "" for the outermost object
+ */
+export function exactObject<T>(
   value: unknown,
   name: string,
-  expected: readonly K[],
-): (field: K) => unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new RecordFormatError(`${name} is not an object`);
-  }
-  const fields = new Map<string, unknown>(Object.entries(value));
-  for (const field of expected) {
-    if (!fields.has(field)) throw new RecordFormatError(`${name} lacks the field ${field}`);
-  }
-  if (fields.size !== expected.length) throw new RecordFormatError(`${name} has a field that is not known`);
-  return (field) => fields.get(field);
+  path: string,
+  read: (field: FieldReader) => T,
+): T {
+  if (!isObject(value)) throw new RecordFormatError(`${name} is not an object`);
+  const rest = new Map<string, unknown>(Object.entries(value));
+  const result = read((field, readField) => {
+    if (!rest.has(field)) throw new RecordFormatError(`${name} lacks the field ${field}`);
+    const found = rest.get(field);
+    rest.delete(field);
+    return readField(found, `${path}${field}`);
+  });
+  if (rest.size > 0) throw new RecordFormatError(`${name} has a field that is not known`);
+  return result;
 }
 
-export function orNull<T>(value: unknown, name: string, read: Reader<T>): T | null {
-  return value === null ? null : read(value, name);
+/** What `read` reads, or null. */
+export function orNull<T>(read: Reader<T>): Reader<T | null> {
+  return (value, name) => (value === null ? null : read(value, name));
 }
 
-export function listOf<T>(value: unknown, name: string, read: Reader<T>): T[] {
-  if (!Array.isArray(value)) throw new RecordFormatError(`${name} is not a list`);
-  return value.map((item: unknown, index) => read(item, `${name}[${index}]`));
+export function listOf<T>(read: Reader<T>): Reader<T[]> {
+  return (value, name) => {
+    if (!Array.isArray(value)) throw new RecordFormatError(`${name} is not a list`);
+    return value.map((item: unknown, index) => read(item, `${name}[${index}]`));
+  };
 }
 
 export function aText(value: unknown, name: string): string {
   if (typeof value !== "string") throw new RecordFormatError(`${name} is not text`);
+  return value;
+}
+
+export function aFlag(value: unknown, name: string): boolean {
+  if (typeof value !== "boolean") throw new RecordFormatError(`${name} is not true or false`);
   return value;
 }
 
@@ -53,20 +99,8 @@ export function aTime(value: unknown, name: string): Date {
   return time;
 }
 
-/** An object of JSON, with whatever is in it. */
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-/** Is it an object, rather than a list, null or a plain value? */
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** The object that a text is in JSON; undefined for any other text. */
-export function parseObject(text: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+/** The only schema that there is so far. */
+export function schemaOne(value: unknown): 1 {
+  if (value !== 1) throw new RecordFormatError("schema is not 1");
+  return value;
 }

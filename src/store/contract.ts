@@ -59,37 +59,88 @@ export interface StoredRecord {
 }
 
 /**
- * `written`: the record now stands under `version`. `refused`: somebody else wrote since
- * `expected` was read; nothing was changed. A write that throws is *unclear*: it may have
- * been applied, and the caller must read again and compare, never assume.
+ * `written`: the bytes now stand there under `version`. `refused`: something else than `expected`
+ * stands there; nothing was changed. A write that throws is *unclear*: it may have been applied,
+ * and may yet be applied, so the caller must read again and compare, never assume.
  */
 export type WriteResult =
   | { readonly outcome: "written"; readonly version: string }
   | { readonly outcome: "refused" };
 
+/** Which of the two objects of this program. */
+export type Holding = "token" | "credentials";
+
+/** An object's bytes, with the place's own version of them. */
+export interface StoredBytes {
+  readonly bytes: Uint8Array;
+  /** Opaque; differs wherever the bytes differ. Compared for equality only. */
+  readonly version: string;
+}
+
+/** Bytes, at most. An object is a few hundred, plus four thirds of the token. */
+export const maxObjectBytes = 1024 * 1024;
+
 /**
- * Where the token lives. What a store cannot do it does not offer: a read-only store has
- * no `write`, one that cannot tell of changes has no `watch`. Nothing is faked.
+ * A place that keeps one object: bytes, and a version of them. It knows nothing of tokens, keys
+ * or records, and serves the token and the credentials alike: what the bytes mean, and whether
+ * they are sealed, is written once above it (`over-backend.ts`). What a place cannot do it does not
+ * offer. Nothing is faked.
  *
- * Contract, tested by one suite on every adapter (`test/contract/token-store.ts`):
- * - `read` always goes to the store itself, never to a cache of this process. It answers
- *   undefined where nothing was stored yet, and throws a `StoreError` where the record is
- *   there but can't be read, opened or understood. It never guesses.
+ * Contract, tested by one suite on every adapter (`test/contract/backend.ts`):
+ * - `read` always goes to the place itself, never to a cache of this process. It answers
+ *   undefined only where it is sure that no object is there; where the place does not answer, or
+ *   refuses (permission, owner, I/O), it throws a `StoreError` `unreadable`, and for what can be
+ *   no object of ours (larger than `maxObjectBytes`) `damaged`. It never guesses.
  * - `write` is a compare-and-set on the version last read (`undefined`: create only if absent).
- *   It is durable once it has answered `written`. Where another process writes for too long it
- *   throws a `CommandError` `try-again`, and where its lock can't be made, `system-refused`: in
- *   both cases nothing was written.
- * - Nothing is ever overwritten that this process could not read.
+ *   It is durable once it has answered `written`; of several writes on one version one at most is.
+ *   Where it throws, the write is unclear, but for a `CommandError`: `try-again` where another
+ *   process writes for too long, `system-refused` where its lock can't be made. Then nothing was written.
+ * - `watch` calls back soon after a change; it may do so without one. It returns what ends it.
+ * - `lock` makes the place's own lock, and takes nothing. Whoever holds it does not keep anybody
+ *   from a `write`: that is the compare-and-set's work.
+ * - After `close` nobody is called back.
+ * - No error holds a byte of the object.
+ */
+export interface Backend {
+  /** The word before the colon of its address, for people. */
+  readonly kind: string;
+  /** Names the object at the start of a message: `The record /path`. */
+  readonly where: string;
+  read(): Promise<StoredBytes | undefined>;
+  write?(bytes: Uint8Array, expected: string | undefined): Promise<WriteResult>;
+  watch?(onChange: () => void): () => void;
+  lock?(): RenewalLock;
+  close(): void;
+}
+
+/** Why a process could not write to a place, for the doctor. */
+export interface WriteFault {
+  /** Goes on: `, and this role has to store tokens there.` */
+  readonly detail: string;
+  readonly mend: string;
+}
+
+/**
+ * Where the token lives, as the rest of the program sees it. What a store cannot do it does not
+ * offer: a read-only store has no `write`, one that cannot tell of changes has no `watch`.
+ *
+ * The promises of `Backend`, of records in the place of bytes, and these (`test/contract/token-store.ts`):
+ * - `read` throws a `StoreError` where the record is there but can't be opened or understood.
+ * - `write` overwrites nothing that this process could not read, and stores nothing that it could
+ *   not read back.
  * - No error holds the token, or bytes of the record.
  */
 export interface TokenStore {
-  readonly kind: "env" | "file";
+  /** The word before the colon of its address, for people. */
+  readonly kind: string;
   /** False if no later read can give another record (a token given by value). */
   readonly canChange: boolean;
   read(): Promise<StoredRecord | undefined>;
   write?(record: TokenRecord, expected: string | undefined): Promise<WriteResult>;
   /** Calls back soon after a change; may call back without one. Returns what ends the watch. */
   watch?(onChange: () => void): () => void;
+  /** The lock under which the token is renewed, the record is imported, the account's password is changed. */
+  lock?(): RenewalLock;
   close(): void;
 }
 
@@ -141,16 +192,15 @@ export interface StoredCredentials {
 }
 
 /**
- * Where the account's e-mail and password live. `read` goes to the source itself each time,
- * answers undefined where nothing was put there yet, and throws a `StoreError` where it can't
- * be read. `write` is a compare-and-set as `TokenStore.write` is; a source that is only read
- * has none.
+ * Where the account's e-mail and password live, with the promises of `TokenStore`. A source that
+ * is only read has no `write`.
  */
 export interface CredentialStore {
-  readonly kind: "env" | "file";
+  /** The word before the colon of its address, for people. */
+  readonly kind: string;
   read(): Promise<StoredCredentials | undefined>;
   write?(credentials: Credentials, expected: string | undefined): Promise<WriteResult>;
-  /** Calls back soon after a change; may call back without one. Returns what ends the watch. */
+  /** Calls back soon after a change, at the latest when it is next looked for; may call back without one. Returns what ends the watch. */
   watch(onChange: () => void): () => void;
   close(): void;
 }

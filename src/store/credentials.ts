@@ -1,6 +1,7 @@
-import { aText, exactFields, orNull, RecordFormatError } from "../lib/json.ts";
+import { aText, exactObject, orNull, RecordFormatError, schemaOne } from "../lib/json.ts";
 import { Secret } from "../secret.ts";
-import type { Credentials } from "./contract.ts";
+import type { Codec } from "./codec.ts";
+import { type Credentials, StoreError } from "./contract.ts";
 
 /** RFC 5321 section 4.5.3.1.3: a path has 256 characters at most, its brackets included. */
 const longestEmail = 254;
@@ -42,7 +43,28 @@ function isBroken(text: string): boolean {
   return !text.isWellFormed() || text.includes("\ufffd");
 }
 
-/** Credentials as JSON text. It holds the password: the text goes nowhere but into a cipher. */
+/** How the account's credentials are written. */
+export const credentialCodec: Codec<Credentials> = {
+  holds: "credentials",
+  schema: 1,
+  refusal: "bad-credentials",
+  encode(credentials) {
+    const json = encodeCredentials(credentials);
+    try {
+      decodeCredentials(JSON.parse(json));
+    } catch (error) {
+      if (!(error instanceof RecordFormatError)) throw error;
+      throw new StoreError(
+        "bad-credentials",
+        `These credentials can't be right, and were not stored: ${error.message}.`,
+      );
+    }
+    return json;
+  },
+  decode: decodeCredentials,
+};
+
+/** Credentials as JSON text. It holds the password: the text goes nowhere but to where they are kept. */
 export function encodeCredentials({ email, password, pending }: Credentials): string {
   return JSON.stringify({
     schema: 1,
@@ -53,18 +75,22 @@ export function encodeCredentials({ email, password, pending }: Credentials): st
 }
 
 /**
- * The credentials that `encodeCredentials` made the text of. Strict, as the token's record is:
- * what is not known here would be lost at the next write. Throws `RecordFormatError`, which
- * shows nothing of the text.
+ * The credentials that `encodeCredentials` made. Strict, as the token's record is: what is not
+ * known here would be lost at the next write. Throws `RecordFormatError`, which shows nothing of them.
  */
-export function decodeCredentials(json: string): Credentials {
-  const field = exactFields(parseJson(json), "the record", ["schema", "email", "password", "pending"]);
-  if (field("schema") !== 1) throw new RecordFormatError("schema is not 1");
-  return {
-    email: sound(field("email"), "email", faultOfEmail),
-    password: aPassword(field("password"), "password"),
-    pending: orNull(field("pending"), "pending", aPassword),
-  };
+export function decodeCredentials(json: unknown): Credentials {
+  return exactObject(json, "the record", "", (field) => {
+    field("schema", schemaOne);
+    return {
+      email: field("email", anEmail),
+      password: field("password", aPassword),
+      pending: field("pending", orNull(aPassword)),
+    };
+  });
+}
+
+function anEmail(value: unknown, name: string): Secret {
+  return sound(value, name, faultOfEmail);
 }
 
 function aPassword(value: unknown, name: string): Secret {
@@ -76,13 +102,4 @@ function sound(value: unknown, name: string, faultOf: (text: string) => string |
   const fault = faultOf(text);
   if (fault !== undefined) throw new RecordFormatError(`${name} ${fault}`);
   return new Secret(text);
-}
-
-function parseJson(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    // The parser's own error quotes the text, which holds the password: it goes no further.
-    throw new RecordFormatError("the record is not JSON");
-  }
 }

@@ -1,7 +1,7 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
 
 import type { Clock } from "../clock.ts";
-import { createWatchedFile, type WatchedFile } from "../files/watch.ts";
+import { createFileWatches } from "../files/watch.ts";
 import { isTokenText, Secret } from "../secret.ts";
 import { type CredentialStore, type StoredRecord, StoreError, type TokenStore } from "./contract.ts";
 import { faultOfEmail, faultOfPassword } from "./credentials.ts";
@@ -14,7 +14,8 @@ export interface EnvStoreOptions {
 
 /**
  * A token that somebody else looks after: given by value, or in a file such as a mounted
- * Kubernetes Secret. Read-only. Nothing is known of its life, so `expiresAt` is null.
+ * Kubernetes Secret. Read-only. It is the bare token and no record of ours, so this is a store
+ * by itself and no `Backend`. Nothing is known of its life, so `expiresAt` is null.
  *
  * `generation` is this process's own count: 0 for the first token that it reads, one more
  * each time that a read finds another. The version is a hash of the token, so the same
@@ -22,7 +23,6 @@ export interface EnvStoreOptions {
  */
 export function createEnvStore(options: EnvStoreOptions): TokenStore {
   const { token: source, clock } = options;
-  const watches = new Set<WatchedFile>();
   let generation = 0;
   let lastVersion: string | undefined;
 
@@ -54,27 +54,10 @@ export function createEnvStore(options: EnvStoreOptions): TokenStore {
     };
   }
 
-  function close(): void {
-    for (const watch of watches) watch.close();
-    watches.clear();
-  }
-
-  if (source.kind === "value") return { kind: "env", canChange: false, read, close };
-  const { path } = source;
-  return {
-    kind: "env",
-    canChange: true,
-    read,
-    watch(onChange) {
-      const watch = createWatchedFile({ path, clock, onChange });
-      watches.add(watch);
-      return () => {
-        watch.close();
-        watches.delete(watch);
-      };
-    },
-    close,
-  };
+  const kind = "env";
+  if (source.kind === "value") return { kind, canChange: false, read, close() {} };
+  const { watch, close } = createFileWatches([source.path], clock);
+  return { kind, canChange: true, read, watch, close };
 }
 
 export interface EnvCredentialOptions {
@@ -94,8 +77,8 @@ const versionKey = randomBytes(32);
  * Kubernetes Secret, read afresh each time. They are only read, so a password is never pending.
  */
 export function createEnvCredentials({ email, password, clock }: EnvCredentialOptions): CredentialStore {
-  const endings = new Set<() => void>();
   const paths = [email, password].flatMap((source) => (source.kind === "file" ? [source.path] : []));
+  const { watch, close } = createFileWatches(paths, clock);
 
   return {
     kind: "env",
@@ -110,18 +93,8 @@ export function createEnvCredentials({ email, password, clock }: EnvCredentialOp
         .digest("base64url");
       return { credentials, version };
     },
-    watch(onChange) {
-      const watches = paths.map((path) => createWatchedFile({ path, clock, onChange }));
-      const end = (): void => {
-        for (const watch of watches) watch.close();
-        endings.delete(end);
-      };
-      endings.add(end);
-      return end;
-    },
-    close() {
-      for (const end of endings) end();
-    },
+    watch,
+    close,
   };
 }
 

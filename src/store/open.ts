@@ -1,14 +1,19 @@
+import { posix } from "node:path";
+
 import type { Clock } from "../clock.ts";
 import { CommandError } from "../errors.ts";
-import type { CredentialStore, RenewalLock, TokenStore } from "./contract.ts";
-import { renewalLockPath } from "./file/file.ts";
-import { createSingleHostLock } from "./file/lock.ts";
+import { faultOfPath } from "../files/io.ts";
+import type {
+  CredentialStore,
+  Holding,
+  RenewalLock,
+  StoreErrorCode,
+  TokenStore,
+  WriteFault,
+} from "./contract.ts";
+import { filesOf } from "./file/lock.ts";
+import { createCredentialStore, createTokenStore, type WritableBackend } from "./over-backend.ts";
 import type { SecretSource } from "./secret-source.ts";
-
-/** Which store, and what it needs. */
-export type StoreOptions =
-  | { readonly kind: "env"; readonly token: SecretSource }
-  | { readonly kind: "file"; readonly path: string; readonly keys: SecretSource };
 
 /** What every store is given by the program. */
 export interface StoreDeps {
@@ -16,87 +21,264 @@ export interface StoreDeps {
 }
 
 /**
- * Makes the store's adapter; reads and writes nothing yet. Only the adapter that is used
- * is loaded. Throws `CommandError` `configuration` where this system can't have that store.
+ * A place, as an address such as `file:/path` names it: what may be asked of it before it is
+ * opened. Configuration, doctor and commands ask this, and never which kind it is.
  */
-export async function openStore(options: StoreOptions, { clock }: StoreDeps): Promise<TokenStore> {
-  switch (options.kind) {
-    case "env": {
-      const { createEnvStore } = await import("./env.ts");
-      return createEnvStore({ token: options.token, clock });
-    }
-    case "file": {
-      const { createFileStore } = await import("./file/file.ts");
-      return createFileStore({ path: options.path, keys: options.keys, clock });
-    }
-  }
+export interface Place {
+  /** The word before the colon, for people. */
+  readonly kind: string;
+  /** What stands behind the colon, checked. */
+  readonly address: string;
+  /** False where somebody else looks after the token: it is taken as it is, and nothing is stored, issued or locked. */
+  readonly canWrite: boolean;
+  /** Is the token itself given by the configuration? */
+  readonly takesToken: boolean;
+  /** Is what stands there sealed? */
+  readonly sealing: "always" | "with-a-key" | "never";
+  /** All that it takes for itself: two places that share an object are one. */
+  readonly objects: readonly string[];
+  /** Why credentials can't be where they would share an object with this one. Goes on from the variable's name. */
+  readonly shared: string;
+  readonly doctor: DoctorTexts;
 }
 
-/** Which credential source, and what it needs. */
-export type CredentialOptions =
-  | { readonly kind: "env"; readonly email: SecretSource; readonly password: SecretSource }
-  | FileCredentialOptions;
-
-/** The form that can be written. */
-export interface FileCredentialOptions {
-  readonly kind: "file";
-  readonly path: string;
-  readonly keys: SecretSource;
+/** What the doctor says of one place. Sentences. */
+export interface DoctorTexts {
+  readonly allWell: string;
+  readonly empty: string;
+  /** Names the record at the start of a sentence. */
+  readonly record: string;
+  /** What to do about an error, beside what the error itself says; for the other codes it is the same everywhere. */
+  readonly mends: Readonly<Partial<Record<StoreErrorCode, string>>>;
+  /** What to do about a token that Presto refuses; undefined where a role that issues sees to it. */
+  readonly deadToken: string | undefined;
 }
 
-/** What every source is given by the program. */
-export interface CredentialDeps {
-  readonly clock: Clock;
+/** What a place is opened with. Whoever reads the configuration sees to it that what it needs is there. */
+export interface PlaceSecrets {
+  readonly token: SecretSource | undefined;
+  readonly keys: SecretSource | undefined;
+}
+
+/** Which store, and what it is opened with. */
+export type StoreOptions = Place & PlaceSecrets;
+
+/** A text that is no address. Its message goes on from the variable's name, and shows nothing of the text. */
+export class AddressError extends Error {
+  override readonly name = "AddressError";
+}
+
+/** One kind of place. */
+interface Kind {
+  /** Its address, as messages show it. */
+  readonly form: string;
+  /** Undefined for a text that is not of this form at all. @throws AddressError for a wrong one */
+  parse(text: string): Place | undefined;
+  open(options: StoreOptions, deps: StoreDeps): Promise<TokenStore>;
+  /** Or why credentials can't be there, as a message goes on from the variable's name. */
+  readonly openCredentials:
+    | ((options: StoredCredentialOptions, deps: StoreDeps) => Promise<Required<CredentialStore>>)
+    | string;
+  /** Why this process could not write there, as far as that can be seen without writing. */
+  findWriteFault(address: string): Promise<WriteFault | undefined>;
+}
+
+const env: Kind = {
+  form: "env:",
+  parse(text) {
+    if (text !== "env:") {
+      throw new AddressError(
+        "is written env: with nothing behind it; the token itself stands in PRESTO_TOKEN or PRESTO_TOKEN_FILE",
+      );
+    }
+    return {
+      kind: "env",
+      address: "",
+      canWrite: false,
+      takesToken: true,
+      sealing: "never",
+      objects: [],
+      shared: "",
+      doctor: {
+        allWell: "The token can be read (env:, which is never written).",
+        empty: "There is no token in PRESTO_TOKEN.",
+        record: "The token in PRESTO_TOKEN",
+        mends: {},
+        deadToken: "Put the live token into PRESTO_TOKEN, or into the file of PRESTO_TOKEN_FILE.",
+      },
+    };
+  },
+  async open({ token }, { clock }) {
+    if (token === undefined) throw new Error("env: is opened without a token");
+    const { createEnvStore } = await import("./env.ts");
+    return createEnvStore({ token, clock });
+  },
+  openCredentials:
+    "can't be env:; credentials in the environment stand in PRESTO_EMAIL and PRESTO_PASSWORD (or their _FILE forms), without this",
+  findWriteFault: async () => undefined,
+};
+
+const file: Kind = {
+  form: "file:/path",
+  parse(text) {
+    if (!text.includes(":")) return undefined;
+    const path = text.slice("file:".length);
+    if (path.startsWith("//")) throw new AddressError("has too many slashes; write file:/path, with one");
+    const fault = faultOfPath(path);
+    if (fault !== undefined) throw new AddressError(fault);
+    return {
+      kind: "file",
+      address: path,
+      canWrite: true,
+      takesToken: false,
+      sealing: "always",
+      objects: filesOf(posix.normalize(path)).map((taken) => `file:${taken}`),
+      shared:
+        "names the file of PRESTO_STORE, or one that stands beside it (its name and .lock, .write-lock or -holder); give it a file of its own",
+      doctor: {
+        allWell: `The record ${path} opens, and is this user's alone.`,
+        empty: `There is no record in ${path} yet.`,
+        record: `The record ${path}`,
+        mends: {},
+        deadToken: undefined,
+      },
+    };
+  },
+  ...overBackend(async (path, holds, { clock }) => {
+    const { createFileBackend } = await import("./file/file.ts");
+    return createFileBackend({ path, holds, clock });
+  }),
+  async findWriteFault(path) {
+    const { findFolderFault } = await import("./file/file.ts");
+    return findFolderFault(path);
+  },
+};
+
+/** What can be written in PRESTO_STORE and PRESTO_CREDENTIALS. A new store is an adapter, a row here, and its contract test. */
+const kinds: Readonly<Record<string, Kind>> = { env, file };
+
+/** Kinds that later versions have: named, so that nobody looks for a spelling mistake. */
+const laterKinds: readonly string[] = ["kubernetes", "vault", "aws", "gcp", "azure"];
+
+/** Both stores of a place that keeps bytes. */
+function overBackend(
+  open: (address: string, holds: Holding, deps: StoreDeps) => Promise<WritableBackend>,
+): Pick<Kind, "open" | "openCredentials"> {
+  return {
+    open: async ({ address, keys }, deps) =>
+      createTokenStore(await open(address, "token", deps), { keys, ...deps }),
+    openCredentials: async ({ address, keys }, deps) =>
+      createCredentialStore(await open(address, "credentials", deps), { keys, ...deps }),
+  };
+}
+
+/** The place that PRESTO_STORE names. @throws AddressError */
+export function parsePlace(text: string): Place {
+  const { kind, known } = kindOf(text);
+  const forms = Object.values(kinds).map(({ form }) => form);
+  if (laterKinds.includes(kind)) throw notYet(kind, inWords(forms));
+  const place = known?.parse(text);
+  if (place === undefined) throw new AddressError(`is ${noneOf(forms)}`);
+  return place;
+}
+
+/** The place that PRESTO_CREDENTIALS names. @throws AddressError */
+export function parseCredentialPlace(text: string): Place {
+  const { kind, known } = kindOf(text);
+  const forms = Object.values(kinds).flatMap(({ form, openCredentials: open }) =>
+    typeof open === "string" ? [] : [form],
+  );
+  if (laterKinds.includes(kind)) throw notYet(kind, `${inWords(forms)} for credentials`);
+  if (typeof known?.openCredentials === "string") throw new AddressError(known.openCredentials);
+  const place = known?.parse(text);
+  if (place === undefined) throw new AddressError(`is ${noneOf(forms)}`);
+  return place;
+}
+
+function kindOf(text: string): { readonly kind: string; readonly known: Kind | undefined } {
+  const [kind = ""] = text.split(":", 1);
+  return { kind, known: Object.hasOwn(kinds, kind) ? kinds[kind] : undefined };
+}
+
+function notYet(kind: string, has: string): AddressError {
+  return new AddressError(`is a ${kind}: store, which this version does not have yet; it has ${has}`);
+}
+
+function inWords(forms: readonly string[]): string {
+  return new Intl.ListFormat("en-GB").format(forms);
+}
+
+function noneOf(forms: readonly string[]): string {
+  if (forms.length <= 1) return `not ${inWords(forms)}`;
+  return forms.length === 2 ? `neither ${forms.join(" nor ")}` : `none of ${inWords(forms)}`;
+}
+
+/** True where the one would take something of the other. */
+export function sharesAnObject(one: Place, other: Place): boolean {
+  return one.objects.some((object) => other.objects.includes(object));
+}
+
+/** The row of a place that was parsed here. */
+function rowOf({ kind }: Place): Kind {
+  const { known } = kindOf(kind);
+  if (known === undefined) throw new Error(`there is no store ${kind}:`);
+  return known;
 }
 
 /**
- * Makes the adapter; reads and writes nothing yet. Only the one that is used is loaded. One in
- * a file can be written. Throws `CommandError` `configuration` where this system can't have it.
+ * Opens the token's store; reads and writes nothing yet. Only the adapter that is used is
+ * loaded. Throws `CommandError` `configuration` where this system can't have that store.
  */
-export async function openCredentials(
-  options: FileCredentialOptions,
-  surroundings: CredentialDeps,
-): Promise<Required<CredentialStore>>;
-export async function openCredentials(
-  options: CredentialOptions,
-  surroundings: CredentialDeps,
-): Promise<CredentialStore>;
-export async function openCredentials(
-  options: CredentialOptions,
-  { clock }: CredentialDeps,
-): Promise<CredentialStore> {
-  switch (options.kind) {
-    case "env": {
-      const { createEnvCredentials } = await import("./env.ts");
-      return createEnvCredentials({ email: options.email, password: options.password, clock });
-    }
-    case "file": {
-      const { createFileCredentials } = await import("./file/file.ts");
-      return createFileCredentials({ path: options.path, keys: options.keys, clock });
-    }
-  }
+export async function openStore(options: StoreOptions, deps: StoreDeps): Promise<TokenStore> {
+  return rowOf(options).open(options, deps);
 }
 
-/** What is locked: a store, as its options name it. */
-export type LockedPlace = { readonly kind: "env" } | { readonly kind: "file"; readonly path: string };
+/** Why this process could not write to a place, as far as that can be seen without writing; undefined where it could, or where nobody writes. */
+export async function findWriteFault(place: Place): Promise<WriteFault | undefined> {
+  return rowOf(place).findWriteFault(place.address);
+}
+
+/** Which credential source, and what it is opened with. */
+export type CredentialOptions = GivenCredentials | StoredCredentialOptions;
+
+/** By variables, or by the files that they name. */
+export interface GivenCredentials {
+  readonly kind: "env";
+  readonly email: SecretSource;
+  readonly password: SecretSource;
+}
+
+/** The form that can be written: in a place that `parseCredentialPlace` has let pass. */
+export type StoredCredentialOptions = Place & Pick<PlaceSecrets, "keys">;
+
+/**
+ * Opens the account's credentials; reads and writes nothing yet. Only the adapter that is used is
+ * loaded. Throws `CommandError` `configuration` where this system can't have it.
+ */
+export async function openCredentials(
+  options: StoredCredentialOptions,
+  deps: StoreDeps,
+): Promise<Required<CredentialStore>>;
+export async function openCredentials(options: CredentialOptions, deps: StoreDeps): Promise<CredentialStore>;
+export async function openCredentials(options: CredentialOptions, deps: StoreDeps): Promise<CredentialStore> {
+  if ("email" in options) {
+    const { createEnvCredentials } = await import("./env.ts");
+    return createEnvCredentials({ ...options, ...deps });
+  }
+  const { openCredentials: open } = rowOf(options);
+  if (typeof open === "string") throw new Error(`${options.kind}: ${open}`);
+  return open(options, deps);
+}
 
 /**
  * The lock of a store, under which its token is renewed, its record is imported, its account's
  * password is changed. Takes nothing yet.
  * @throws CommandError `refused` for a store that can only be read
  */
-export function openRenewalLock(place: LockedPlace, { clock }: { readonly clock: Clock }): RenewalLock {
-  switch (place.kind) {
-    case "env":
-      throw new CommandError(
-        "refused",
-        "PRESTO_STORE is env:, which can only be read: its token is looked after by somebody else. Name a store that can be written, such as PRESTO_STORE=file:/var/lib/presto/token.",
-      );
-    case "file":
-      return createSingleHostLock({
-        path: renewalLockPath(place.path),
-        what: `the record ${place.path}`,
-        clock,
-      });
-  }
+export function openRenewalLock({ kind, lock }: Pick<TokenStore, "kind" | "lock">): RenewalLock {
+  if (lock !== undefined) return lock();
+  throw new CommandError(
+    "refused",
+    `PRESTO_STORE is ${kind}:, which can only be read: its token is looked after by somebody else. Name a store that can be written, such as PRESTO_STORE=file:/var/lib/presto/token.`,
+  );
 }

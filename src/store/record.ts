@@ -1,12 +1,42 @@
-import { anInteger, aText, aTime, exactFields, listOf, orNull, RecordFormatError } from "../lib/json.ts";
+import {
+  aFlag,
+  anInteger,
+  aText,
+  aTime,
+  exactObject,
+  listOf,
+  orNull,
+  type Reader,
+  RecordFormatError,
+  schemaOne,
+} from "../lib/json.ts";
 import { isTokenText, Secret } from "../secret.ts";
-import type { Intent, RenewalReason, Stopped, TokenRecord } from "./contract.ts";
+import type { Codec } from "./codec.ts";
+import { type Intent, type RenewalReason, type Stopped, StoreError, type TokenRecord } from "./contract.ts";
 
-const reasons: readonly RenewalReason[] = ["scheduled", "rejected", "takeover", "manual"];
+/** How the token's record is written. A field that is added here is read, and written, in the two functions below. */
+export const recordCodec: Codec<TokenRecord> = {
+  holds: "token",
+  schema: 1,
+  refusal: "bad-token",
+  encode(record) {
+    if (record.token !== null && !isTokenText(record.token.reveal())) {
+      throw new StoreError(
+        "bad-token",
+        "The token holds something other than visible ASCII characters, so it can't be sent and was not stored.",
+      );
+    }
+    const json = encodeRecord(record);
+    // A record that breaks its own type, as no checked program makes one, must not be stored either.
+    decodeRecord(JSON.parse(json));
+    return json;
+  },
+  decode: decodeRecord,
+};
 
 /**
  * A record as JSON text, with times in ISO 8601 (UTC, milliseconds). It holds the token:
- * the text goes nowhere but into a cipher. Throws `RangeError` for an invalid date.
+ * the text goes nowhere but to where the record is kept. Throws `RangeError` for an invalid date.
  */
 export function encodeRecord(record: TokenRecord): string {
   const { token, issuedAt, expiresAt, intent, stopped, writtenBy } = record;
@@ -31,45 +61,23 @@ export function encodeRecord(record: TokenRecord): string {
 }
 
 /**
- * The record that `encodeRecord` made the text of. Strict: a missing or unknown field is
- * refused too, because one that was dropped in silence would be lost at the next write.
+ * The record that `encodeRecord` made. Strict: a missing or unknown field is refused too,
+ * because one that was dropped in silence would be lost at the next write.
  * Throws `RecordFormatError`.
  */
-export function decodeRecord(json: string): TokenRecord {
-  const field = exactFields(parseJson(json), "the record", [
-    "schema",
-    "generation",
-    "token",
-    "name",
-    "issuedAt",
-    "expiresAt",
-    "intent",
-    "unexplainedDeaths",
-    "stopped",
-    "writtenBy",
-  ]);
-  if (field("schema") !== 1) throw new RecordFormatError("schema is not 1");
-  return {
-    schema: 1,
-    generation: anInteger(field("generation"), "generation"),
-    token: orNull(field("token"), "token", aToken),
-    name: orNull(field("name"), "name", aText),
-    issuedAt: orNull(field("issuedAt"), "issuedAt", aTime),
-    expiresAt: orNull(field("expiresAt"), "expiresAt", aTime),
-    intent: orNull(field("intent"), "intent", anIntent),
-    unexplainedDeaths: listOf(field("unexplainedDeaths"), "unexplainedDeaths", aTime),
-    stopped: orNull(field("stopped"), "stopped", anAlarm),
-    writtenBy: orNull(field("writtenBy"), "writtenBy", aWriter),
-  };
-}
-
-function parseJson(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    // The parser's own error quotes the text, which holds the token: it goes no further.
-    throw new RecordFormatError("the record is not JSON");
-  }
+export function decodeRecord(json: unknown): TokenRecord {
+  return exactObject(json, "the record", "", (field) => ({
+    schema: field("schema", schemaOne),
+    generation: field("generation", anInteger),
+    token: field("token", orNull(aToken)),
+    name: field("name", orNull(aText)),
+    issuedAt: field("issuedAt", orNull(aTime)),
+    expiresAt: field("expiresAt", orNull(aTime)),
+    intent: field("intent", orNull(anIntent)),
+    unexplainedDeaths: field("unexplainedDeaths", listOf(aTime)),
+    stopped: field("stopped", orNull(anAlarm)),
+    writtenBy: field("writtenBy", orNull(aWriter)),
+  }));
 }
 
 function aToken(value: unknown, name: string): Secret {
@@ -78,27 +86,31 @@ function aToken(value: unknown, name: string): Secret {
   return new Secret(token);
 }
 
-function anIntent(value: unknown, name: string): Intent {
-  const field = exactFields(value, name, ["id", "holder", "soleCall", "reason", "at"]);
-  const soleCall = field("soleCall");
-  if (typeof soleCall !== "boolean") throw new RecordFormatError(`${name}.soleCall is not true or false`);
-  const reason = reasons.find((known) => known === field("reason"));
-  if (reason === undefined) throw new RecordFormatError(`${name}.reason is not a known one`);
-  return {
-    id: aText(field("id"), `${name}.id`),
-    holder: aText(field("holder"), `${name}.holder`),
-    soleCall,
-    reason,
-    at: aTime(field("at"), `${name}.at`),
-  };
+const anIntent: Reader<Intent> = (value, name) =>
+  exactObject(value, name, `${name}.`, (field) => ({
+    id: field("id", aText),
+    holder: field("holder", aText),
+    soleCall: field("soleCall", aFlag),
+    reason: field("reason", aReason),
+    at: field("at", aTime),
+  }));
+
+const reasons: readonly RenewalReason[] = ["scheduled", "rejected", "takeover", "manual"];
+
+function aReason(value: unknown, name: string): RenewalReason {
+  const reason = reasons.find((known) => known === value);
+  if (reason === undefined) throw new RecordFormatError(`${name} is not a known one`);
+  return reason;
 }
 
-function anAlarm(value: unknown, name: string): Stopped {
-  const field = exactFields(value, name, ["reason", "at"]);
-  return { reason: aText(field("reason"), `${name}.reason`), at: aTime(field("at"), `${name}.at`) };
-}
+const anAlarm: Reader<Stopped> = (value, name) =>
+  exactObject(value, name, `${name}.`, (field) => ({
+    reason: field("reason", aText),
+    at: field("at", aTime),
+  }));
 
-function aWriter(value: unknown, name: string): { holder: string; lock: string } {
-  const field = exactFields(value, name, ["holder", "lock"]);
-  return { holder: aText(field("holder"), `${name}.holder`), lock: aText(field("lock"), `${name}.lock`) };
-}
+const aWriter: Reader<NonNullable<TokenRecord["writtenBy"]>> = (value, name) =>
+  exactObject(value, name, `${name}.`, (field) => ({
+    holder: field("holder", aText),
+    lock: field("lock", aText),
+  }));

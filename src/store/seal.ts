@@ -7,11 +7,8 @@ import {
   randomBytes,
 } from "node:crypto";
 
-import { RecordFormatError } from "../lib/json.ts";
-import { isTokenText, type Secret } from "../secret.ts";
-import { type Credentials, StoreError, type TokenRecord } from "./contract.ts";
-import { decodeCredentials, encodeCredentials } from "./credentials.ts";
-import { decodeRecord, encodeRecord } from "./record.ts";
+import type { Secret } from "../secret.ts";
+import { type Holding, StoreError } from "./contract.ts";
 
 /** A key that seals and opens records. A `KeyObject` prints no key bytes. */
 export interface StoreKey {
@@ -59,12 +56,9 @@ function malformed(position: number, count: number): StoreError {
   );
 }
 
-/** What a sealed line is of. */
-export type SealedKind = "token" | "credentials";
-
 /** What is opened, for messages. */
-export interface SealedSubject {
-  readonly kind: SealedKind;
+export interface Subject {
+  readonly holds: Holding;
   /** Names it at the start of a message: `The record /path`. */
   readonly where: string;
 }
@@ -82,7 +76,7 @@ export interface SealedSubject {
  * nothing be opened as something else, though it be sealed with the same key. (The token's
  * word is `schema`: the first version knew of nothing else to seal.)
  */
-const words: Readonly<Record<SealedKind, string>> = { token: "schema", credentials: "credentials" };
+const words: Readonly<Record<Holding, string>> = { token: "schema", credentials: "credentials" };
 const sealedLine =
   /^(presto-sidecar\/1 (schema|credentials)\/([1-9]\d{0,5}) ([0-9a-f]{16})) ([A-Za-z0-9_-]+)\n$/;
 /** What a later version of this program may write in another form. */
@@ -91,16 +85,6 @@ const laterFormat = /^presto-sidecar\/(?:[2-9]|[1-9]\d{1,5}) /;
 const cipher = "aes-256-gcm";
 const nonceBytes = 12;
 const tagBytes = 16;
-
-/** Bytes. A sealed record is a few hundred, plus four thirds of the token. */
-export const maxRecordBytes = 1024 * 1024;
-
-/** What a line held. */
-export interface Unsealed<T> {
-  readonly value: T;
-  /** False where another than the first key opened it: whoever may write should write it anew. */
-  readonly sealedWithFirstKey: boolean;
-}
 
 /** What an opened record gives out: its bytes are authentic. */
 export interface Opened {
@@ -111,9 +95,9 @@ export interface Opened {
 }
 
 /** Seals with the first key and a new nonce: the same plaintext never gives the same line. */
-export function seal(plaintext: Uint8Array, kind: SealedKind, schema: number, keys: StoreKeys): string {
+export function seal(plaintext: Uint8Array, holds: Holding, schema: number, keys: StoreKeys): string {
   const [{ id, key }] = keys;
-  const header = `presto-sidecar/1 ${words[kind]}/${schema} ${id}`;
+  const header = `presto-sidecar/1 ${words[holds]}/${schema} ${id}`;
   const nonce = randomBytes(nonceBytes);
   const encryption = createCipheriv(cipher, key, nonce, { authTagLength: tagBytes });
   encryption.setAAD(Buffer.from(header, "latin1"));
@@ -126,16 +110,16 @@ export function seal(plaintext: Uint8Array, kind: SealedKind, schema: number, ke
  * Opens a sealed line of that kind with whichever of the keys it names. Throws
  * `StoreError`: `damaged`, `wrong-key`, `newer-schema`.
  */
-export function open(sealed: string, keys: StoreKeys, subject: SealedSubject): Opened {
+export function open(sealed: string, keys: StoreKeys, subject: Subject): Opened {
   const [, header, word, schema, keyId, body] = sealedLine.exec(sealed) ?? [];
   if (header === undefined || schema === undefined || keyId === undefined || body === undefined) {
     if (laterFormat.test(sealed)) throw newerSchema(subject);
     throw damaged(subject, sealed === "" ? "it is empty" : "it is not a sealed record, or is cut short");
   }
-  if (word !== words[subject.kind]) {
+  if (word !== words[subject.holds]) {
     throw damaged(
       subject,
-      subject.kind === "token" ? "it holds credentials and no token" : "it holds a token and no credentials",
+      subject.holds === "token" ? "it holds credentials and no token" : "it holds a token and no credentials",
     );
   }
   const match = keys.find((candidate) => candidate.id === keyId);
@@ -160,108 +144,38 @@ export function open(sealed: string, keys: StoreKeys, subject: SealedSubject): O
 }
 
 /** A record that can't be taken for true. Nobody mends one: it is replaced, by a person. */
-export function damaged({ kind, where }: SealedSubject, reason: string): StoreError {
+export function damaged({ holds, where }: Subject, reason: string): StoreError {
   return new StoreError(
     "damaged",
-    `${where} is damaged: ${reason}. It was left as it is. Restore it from a backup, or move it away and import the ${kind} again with: presto-sidecar ${kind} import`,
+    `${where} is damaged: ${reason}. It was left as it is. Restore it from a backup, or move it away and import the ${holds} again with: presto-sidecar ${holds} import`,
   );
 }
 
 /** Written by a later version of this program. */
-export function newerSchema({ where }: SealedSubject): StoreError {
+export function newerSchema({ where }: Subject): StoreError {
   return new StoreError(
     "newer-schema",
     `${where} was written by a later version of presto-sidecar than this one. Run that version, or a later one.`,
   );
 }
 
-function wrongKey({ where }: SealedSubject, keyId: string, keys: StoreKeys): StoreError {
+/** Is this the beginning of a sealed line, whoever wrote it? */
+export function looksSealed(text: string): boolean {
+  return text.startsWith("presto-sidecar/");
+}
+
+/** A sealed line, and no key at all. */
+export function keyless({ where }: Subject): StoreError {
+  return new StoreError(
+    "wrong-key",
+    `${where} is sealed, and no store key was given. Give the one that it was sealed with in PRESTO_STORE_KEY, or in the file of PRESTO_STORE_KEY_FILE.`,
+  );
+}
+
+function wrongKey({ where }: Subject, keyId: string, keys: StoreKeys): StoreError {
   const given = keys.map((key) => key.id).join(", ");
   return new StoreError(
     "wrong-key",
     `${where} was sealed with the store key ${keyId}, which was not given (given: ${given}). Put that key into the list of store keys; only the first of them need be the new one.`,
   );
-}
-
-const schema = 1;
-
-/**
- * A record as the line of text that a store keeps. What could not be read back is not
- * sealed: throws `StoreError` `bad-token`, or a `RecordFormatError` for a record that
- * breaks its own type.
- */
-export function sealRecord(record: TokenRecord, keys: StoreKeys): string {
-  if (record.token !== null && !isTokenText(record.token.reveal())) {
-    throw new StoreError(
-      "bad-token",
-      "The token holds something other than visible ASCII characters, so it can't be sent and was not stored.",
-    );
-  }
-  const json = encodeRecord(record);
-  decodeRecord(json);
-  const sealed = seal(Buffer.from(json, "utf8"), "token", schema, keys);
-  if (sealed.length > maxRecordBytes) {
-    throw new StoreError(
-      "bad-token",
-      `The record would be larger than ${maxRecordBytes} bytes, so it was not written.`,
-    );
-  }
-  return sealed;
-}
-
-/**
- * Opens what `sealRecord` made. `where` names it at the start of a message. Throws
- * `StoreError`: `wrong-key`, `damaged`, `newer-schema`.
- */
-export function openRecord(sealed: string, keys: StoreKeys, where: string): Unsealed<TokenRecord> {
-  const subject = { kind: "token", where } as const;
-  const opened = open(sealed, keys, subject);
-  // The schema is known to be the writer's only now that the seal has held.
-  if (opened.schema > schema) throw newerSchema(subject);
-  try {
-    return {
-      value: decodeRecord(opened.plaintext.toString("utf8")),
-      sealedWithFirstKey: opened.sealedWithFirstKey,
-    };
-  } catch (error) {
-    if (error instanceof RecordFormatError) throw damaged(subject, error.message);
-    throw error;
-  }
-}
-
-const credentialsSchema = 1;
-
-/** Credentials as the line of text that a file keeps. Throws `StoreError` `bad-credentials` for what could not be read back. */
-export function sealCredentials(credentials: Credentials, keys: StoreKeys): string {
-  const json = encodeCredentials(credentials);
-  try {
-    decodeCredentials(json);
-  } catch (error) {
-    if (!(error instanceof RecordFormatError)) throw error;
-    throw new StoreError(
-      "bad-credentials",
-      `These credentials can't be right, and were not stored: ${error.message}.`,
-    );
-  }
-  return seal(Buffer.from(json, "utf8"), "credentials", credentialsSchema, keys);
-}
-
-/**
- * Opens what `sealCredentials` made. `where` names it at the start of a message. Throws
- * `StoreError`: `wrong-key`, `damaged`, `newer-schema`.
- */
-export function openSealedCredentials(sealed: string, keys: StoreKeys, where: string): Unsealed<Credentials> {
-  const subject = { kind: "credentials", where } as const;
-  const opened = open(sealed, keys, subject);
-  // The schema is known to be the writer's only now that the seal has held.
-  if (opened.schema > credentialsSchema) throw newerSchema(subject);
-  try {
-    return {
-      value: decodeCredentials(opened.plaintext.toString("utf8")),
-      sealedWithFirstKey: opened.sealedWithFirstKey,
-    };
-  } catch (error) {
-    if (error instanceof RecordFormatError) throw damaged(subject, error.message);
-    throw error;
-  }
 }

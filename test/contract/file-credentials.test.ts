@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { systemClock } from "../../src/clock.ts";
 import { Secret } from "../../src/secret.ts";
-import { createFileCredentials } from "../../src/store/file/file.ts";
+import { createFileCredentials } from "../support/file-stores.ts";
 import { credentialsOf } from "../unit/store/accounts.ts";
 import { newKey } from "../unit/store/records.ts";
 import { describeCredentialStore } from "./credential-store.ts";

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../src/clock.ts";
 import { Secret } from "../../src/secret.ts";
-import { createFileStore } from "../../src/store/file/file.ts";
+import { createFileStore } from "../support/file-stores.ts";
 import { endOf, lineOf, startChild } from "../unit/store/children/run-child.ts";
 import { newKey, recordOf } from "../unit/store/records.ts";
 

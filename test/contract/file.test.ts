@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { systemClock } from "../../src/clock.ts";
 import { Secret } from "../../src/secret.ts";
-import { createFileStore } from "../../src/store/file/file.ts";
+import { createFileStore } from "../support/file-stores.ts";
 import { newKey, recordOf } from "../unit/store/records.ts";
 import { describeTokenStore } from "./token-store.ts";
 

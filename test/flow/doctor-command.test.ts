@@ -6,7 +6,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished }
 
 import { systemClock } from "../../src/clock.ts";
 import { createSandbox } from "../../src/sandbox/server.ts";
-import { openRenewalLock } from "../../src/store/open.ts";
 import { runHere } from "../support/command-io.ts";
 import {
   createDoctorStage,
@@ -15,6 +14,7 @@ import {
   gatewayLogin,
   token,
 } from "../support/doctor-stage.ts";
+import { openRenewalLock } from "../support/file-stores.ts";
 import { connectProxy, type GatewayScript, startGateway } from "../support/loopback-gateway.ts";
 
 let stage: DoctorStage;

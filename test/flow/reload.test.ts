@@ -9,7 +9,7 @@ import { systemClock } from "../../src/clock.ts";
 import { createAuthority } from "../../src/sandbox/certificates.ts";
 import { Secret } from "../../src/secret.ts";
 import type { TokenRecord } from "../../src/store/contract.ts";
-import { createFileStore } from "../../src/store/file/file.ts";
+import { createFileStore } from "../support/file-stores.ts";
 import { exchange } from "../support/raw-caller.ts";
 import { httpAnswer, type RawPresto, startRawPresto } from "../support/raw-presto.ts";
 import { type RunningSidecar, startSidecar } from "../support/running-sidecar.ts";

@@ -5,15 +5,8 @@ import { describe, expect, it } from "vitest";
 
 import { Secret } from "../../src/secret.ts";
 import { StoreError } from "../../src/store/contract.ts";
-import {
-  openRecord,
-  openSealedCredentials,
-  parseStoreKeys,
-  seal,
-  sealCredentials,
-  sealRecord,
-  type StoreKeys,
-} from "../../src/store/seal.ts";
+import { parseStoreKeys, seal, type StoreKeys } from "../../src/store/seal.ts";
+import { openRecord, openSealedCredentials, sealCredentials, sealRecord } from "../support/sealed-lines.ts";
 import { anyCredentials, credentialsOf, plain } from "../unit/store/accounts.ts";
 import { anyRecord, newKey } from "../unit/store/records.ts";
 

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { Secret } from "../../src/secret.ts";
 import { createEnvStore } from "../../src/store/env.ts";
-import { createFileCredentials, createFileStore } from "../../src/store/file/file.ts";
+import { createFileCredentials, createFileStore } from "../support/file-stores.ts";
 import { credentialsOf } from "../unit/store/accounts.ts";
 import { newKey, recordOf } from "../unit/store/records.ts";
 

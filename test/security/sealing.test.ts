@@ -5,7 +5,8 @@ import { describe, expect, it } from "vitest";
 
 import { Secret } from "../../src/secret.ts";
 import { StoreError } from "../../src/store/contract.ts";
-import { openRecord, parseStoreKeys, seal, sealRecord, type StoreKeys } from "../../src/store/seal.ts";
+import { parseStoreKeys, seal, type StoreKeys } from "../../src/store/seal.ts";
+import { openRecord, sealRecord } from "../support/sealed-lines.ts";
 import { anyRecord, newKey, plain, recordOf } from "../unit/store/records.ts";
 
 const keyText = newKey();

@@ -9,8 +9,8 @@ import { type Authority, createAuthority } from "../../src/sandbox/certificates.
 import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
 import { Secret } from "../../src/secret.ts";
 import type { TokenRecord } from "../../src/store/contract.ts";
-import { createFileCredentials, createFileStore } from "../../src/store/file/file.ts";
 import { runHere } from "./command-io.ts";
+import { createFileCredentials, createFileStore } from "./file-stores.ts";
 import { marksIn } from "./marks.ts";
 import { httpAnswer, type RawPresto, startRawPresto } from "./raw-presto.ts";
 

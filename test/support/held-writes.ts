@@ -1,6 +1,5 @@
 import { systemClock } from "../../src/clock.ts";
-import { writeLockPath } from "../../src/store/file/file.ts";
-import { createSingleHostLock } from "../../src/store/file/lock.ts";
+import { createSingleHostLock, writeLockPath } from "../../src/store/file/lock.ts";
 
 /** Writes of one record, held back in every other process as long as this stands. */
 export interface HeldWrites {

@@ -8,7 +8,7 @@ import { emptyRecord } from "../../src/renewal/run.ts";
 import { createSandbox, type Sandbox, type SandboxOptions } from "../../src/sandbox/server.ts";
 import { Secret } from "../../src/secret.ts";
 import type { StoredRecord, TokenRecord } from "../../src/store/contract.ts";
-import { createFileStore } from "../../src/store/file/file.ts";
+import { createFileStore } from "./file-stores.ts";
 import { type IssuingProgram, openIssuingProgram, type StartedProgram } from "./issuing-program.ts";
 import { type IssuingSidecar, openIssuingSidecar } from "./issuing-sidecar.ts";
 import { startSidecar } from "./running-sidecar.ts";

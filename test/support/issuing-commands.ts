@@ -7,9 +7,9 @@ import { systemClock } from "../../src/clock.ts";
 import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
 import { Secret } from "../../src/secret.ts";
 import type { CredentialStore } from "../../src/store/contract.ts";
-import { openCredentials } from "../../src/store/open.ts";
 import type { Ran } from "./command-io.ts";
 import { createFastClock } from "./fast-clock.ts";
+import { createFileCredentials } from "./file-stores.ts";
 import { type Mark, marksIn } from "./marks.ts";
 import { plain, type PlainCredentials } from "./plain-credentials.ts";
 import { createTokenCommands, type TokenCommands } from "./token-commands.ts";
@@ -63,10 +63,7 @@ export async function createIssuingCommands(): Promise<IssuingCommands> {
   async function withCredentials<T>(use: (store: Required<CredentialStore>) => Promise<T>): Promise<T> {
     const secret = new Secret(commands.env["PRESTO_STORE_KEY"] ?? "");
     const keys = { kind: "value", secret } as const;
-    const store = await openCredentials(
-      { kind: "file", path: credentialsPath, keys },
-      { clock: systemClock },
-    );
+    const store = createFileCredentials({ path: credentialsPath, keys, clock: systemClock });
     try {
       return await use(store);
     } finally {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { systemClock } from "../../src/clock.ts";
 import { Secret } from "../../src/secret.ts";
 import type { TokenRecord } from "../../src/store/contract.ts";
-import { createFileStore } from "../../src/store/file/file.ts";
+import { createFileStore } from "./file-stores.ts";
 
 /** A sealed record in a folder of its own, written by compare-and-set as another process would write it. */
 export interface SealedToken {

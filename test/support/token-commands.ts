@@ -7,8 +7,8 @@ import { expect } from "vitest";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import { Secret } from "../../src/secret.ts";
 import type { TokenRecord, TokenStore } from "../../src/store/contract.ts";
-import { createFileStore } from "../../src/store/file/file.ts";
 import { type Ran, runHere, type TestIoOptions } from "./command-io.ts";
+import { createFileStore } from "./file-stores.ts";
 
 /** The token that the commands below are given; whatever prints it fails its test. */
 export const markedToken = "1111|MARKED-token-of-this-test";

@@ -8,7 +8,8 @@ import { systemClock } from "../../src/clock.ts";
 import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
 import { Secret } from "../../src/secret.ts";
 import type { TokenRecord } from "../../src/store/contract.ts";
-import { createFileStore, filesOf } from "../../src/store/file/file.ts";
+import { filesOf } from "../../src/store/file/lock.ts";
+import { createFileStore } from "./file-stores.ts";
 import { until } from "./until.ts";
 
 export const issuePath = "/api/institutions/v1/auth/token/issue";

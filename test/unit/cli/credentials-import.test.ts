@@ -3,8 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
-import { renewalLockPath, writeLockPath } from "../../../src/store/file/file.ts";
-import { createSingleHostLock } from "../../../src/store/file/lock.ts";
+import { createSingleHostLock, renewalLockPath, writeLockPath } from "../../../src/store/file/lock.ts";
 import {
   createIssuingCommands,
   email,

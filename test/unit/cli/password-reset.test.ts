@@ -4,8 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
 import { Secret } from "../../../src/secret.ts";
-import { renewalLockPath } from "../../../src/store/file/file.ts";
-import { createSingleHostLock } from "../../../src/store/file/lock.ts";
+import { createSingleHostLock, renewalLockPath } from "../../../src/store/file/lock.ts";
 import {
   createIssuingCommands,
   email,

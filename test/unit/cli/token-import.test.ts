@@ -6,8 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/clock.ts";
 import { Secret } from "../../../src/secret.ts";
 import type { Intent } from "../../../src/store/contract.ts";
-import { renewalLockPath, writeLockPath } from "../../../src/store/file/file.ts";
-import { createSingleHostLock } from "../../../src/store/file/lock.ts";
+import { createSingleHostLock, renewalLockPath, writeLockPath } from "../../../src/store/file/lock.ts";
 import { createTokenCommands, markedToken, type TokenCommands } from "../../support/token-commands.ts";
 
 const intent: Intent = {

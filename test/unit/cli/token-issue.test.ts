@@ -6,8 +6,7 @@ import { runCommand } from "../../../src/cli/run.ts";
 import { StopSignal } from "../../../src/cli/signals.ts";
 import { systemClock } from "../../../src/clock.ts";
 import { Secret } from "../../../src/secret.ts";
-import { renewalLockPath } from "../../../src/store/file/file.ts";
-import { createSingleHostLock } from "../../../src/store/file/lock.ts";
+import { createSingleHostLock, renewalLockPath } from "../../../src/store/file/lock.ts";
 import { createTestIo } from "../../support/command-io.ts";
 import {
   createIssuingCommands,

@@ -8,8 +8,8 @@ const least = { PRESTO_CREDENTIALS: "file:/c", PRESTO_STORE_KEY: key };
 describe("what the commands about the credentials need", () => {
   it("is where they lie, and their key; a store, an upstream and a role may be left open", () => {
     expect(loadConfig(least, [], "write-credentials")).toMatchObject({
-      credentials: { kind: "file", path: "/c", keys: { kind: "value" } },
-      store: undefined,
+      credentials: { kind: "file", address: "/c", keys: { kind: "value" } },
+      store: { kind: "env", canWrite: false },
       upstream: undefined,
       probeReference: "TRX000000000",
       warnings: [],
@@ -25,7 +25,7 @@ describe("what the commands about the credentials need", () => {
       PRESTO_PROBE_REFERENCE: "none",
     };
     expect(loadConfig(env, [], "write-credentials")).toMatchObject({
-      store: { kind: "file", path: "/s", keys: { kind: "value" } },
+      store: { kind: "file", address: "/s", keys: { kind: "value" } },
       upstream: { origin: { host: "presto.example" }, connectTimeoutMs: 5_000, timeoutMs: 20_000 },
       probeReference: "none",
     });

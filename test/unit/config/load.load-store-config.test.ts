@@ -9,7 +9,7 @@ describe("what the commands about the stored token need", () => {
   it("is a store; where Presto is may be left open", () => {
     const config = loadConfig(file, [], "write-store");
     expect(config).toMatchObject({
-      store: { kind: "file", path: "/s", keys: { kind: "value" } },
+      store: { kind: "file", address: "/s", keys: { kind: "value" } },
       upstream: undefined,
       probeReference: "TRX000000000",
       warnings: [],

@@ -24,7 +24,12 @@ describe("an e-mail address and a password by value", () => {
 
 describe("where the credentials lie", () => {
   it("is a file", () => {
-    expect(parseCredentialAddress("file:/c")).toEqual({ kind: "file", path: "/c" });
+    expect(parseCredentialAddress("file:/c")).toMatchObject({
+      kind: "file",
+      address: "/c",
+      canWrite: true,
+      sealing: "always",
+    });
   });
 
   it.each([

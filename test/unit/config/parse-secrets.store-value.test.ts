@@ -14,10 +14,12 @@ const otherKey = Buffer.alloc(32, 8).toString("base64");
 
 describe("where the token lives", () => {
   it("is the environment or a file", () => {
-    expect(parseStoreAddress("env:")).toEqual({ kind: "env" });
-    expect(parseStoreAddress("file:/var/lib/presto/token")).toEqual({
+    expect(parseStoreAddress("env:")).toMatchObject({ kind: "env", canWrite: false, sealing: "never" });
+    expect(parseStoreAddress("file:/var/lib/presto/token")).toMatchObject({
       kind: "file",
-      path: "/var/lib/presto/token",
+      address: "/var/lib/presto/token",
+      canWrite: true,
+      sealing: "always",
     });
   });
 

@@ -4,6 +4,7 @@ import { checkToken, type TokenOptions } from "../../../src/doctor/check-local.t
 import { checkAccepted } from "../../../src/doctor/check-presto.ts";
 import { Secret } from "../../../src/secret.ts";
 import type { TokenRecord } from "../../../src/store/contract.ts";
+import { parsePlace } from "../../../src/store/open.ts";
 
 const now = Date.UTC(2026, 10, 24);
 const dayMs = 86_400_000;
@@ -21,6 +22,7 @@ const record: TokenRecord = {
   stopped: null,
   writtenBy: null,
 };
+const [file, env] = [parsePlace("file:/token"), parsePlace("env:")];
 const automatic = { automatic: true, renewAt: 0.67 };
 const manual = { automatic: false, renewAt: 0.67 };
 const intent = {
@@ -33,7 +35,7 @@ const intent = {
 const stopped = { reason: "others issue tokens", at: at(-1) };
 
 function results(facts: Partial<TokenOptions>): string {
-  const whole: TokenOptions = { record, store: "file", issuing: undefined, now, ...facts };
+  const whole: TokenOptions = { record, store: file, issuing: undefined, now, ...facts };
   return checkToken(whole)
     .map((found) => (found.result === "FAIL" ? `FAIL ${found.meaning}` : found.result))
     .join(", ");
@@ -46,7 +48,7 @@ describe("the token, its life and its renewal", () => {
     ["a record without a token", { record: { ...record, token: null } }, "FAIL no-token, SKIP, OK"],
     ["none yet, and one will be issued", { record: undefined, issuing: automatic }, "WARN, SKIP, SKIP"],
     ["none yet, and nobody issues one", { record: undefined, issuing: manual }, "FAIL no-token, SKIP, SKIP"],
-    ["env:", { record: { ...record, expiresAt: null }, store: "env" }, "OK, SKIP, SKIP"],
+    ["env:", { record: { ...record, expiresAt: null }, store: env }, "OK, SKIP, SKIP"],
     ["no known end", { record: { ...record, expiresAt: null } }, "OK, WARN, OK"],
     ["ends this moment", { record: { ...record, expiresAt: at(0) } }, "OK, FAIL refused, OK"],
     [
@@ -91,14 +93,14 @@ describe("the token, its life and its renewal", () => {
   });
 
   it("are told without the token", () => {
-    const whole: TokenOptions = { record, store: "file", issuing: undefined, now };
+    const whole: TokenOptions = { record, store: file, issuing: undefined, now };
     expect(JSON.stringify(checkToken(whole))).not.toContain("marked-token");
   });
 
   it("keep the alarm's reason on one line", () => {
     const facts: TokenOptions = {
       record: { ...record, stopped: { ...stopped, reason: "a\nb\u001b[2J" } },
-      store: "file",
+      store: file,
       issuing: undefined,
       now,
     };
@@ -121,6 +123,6 @@ describe("whether Presto accepts it", () => {
     ["not asked", { record }, undefined, "SKIP"],
     ["none", { record: undefined }, undefined, "SKIP"],
   ] as const)("is judged: %s", (_what, facts, probed, expected) => {
-    expect(checkAccepted({ store: "file", issuing: undefined, now, ...facts }, probed).result).toBe(expected);
+    expect(checkAccepted({ store: file, issuing: undefined, now, ...facts }, probed).result).toBe(expected);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { RecordFormatError } from "../../../src/lib/json.ts";
+import { parseJson, RecordFormatError } from "../../../src/lib/json.ts";
 import { decodeCredentials, encodeCredentials } from "../../../src/store/credentials.ts";
 import { credentialsOf, plain } from "./accounts.ts";
 
@@ -14,9 +14,9 @@ function changed(fields: Readonly<Record<string, unknown>>): string {
 
 describe("credential codec", () => {
   it("gives back every field", () => {
-    expect(plain(decodeCredentials(text))).toEqual(plain(full));
+    expect(plain(decodeCredentials(JSON.parse(text)))).toEqual(plain(full));
     const settled = credentialsOf("only one");
-    expect(plain(decodeCredentials(encodeCredentials(settled)))).toEqual(plain(settled));
+    expect(plain(decodeCredentials(JSON.parse(encodeCredentials(settled))))).toEqual(plain(settled));
   });
 
   it("writes no field that credentials do not have", () => {
@@ -41,7 +41,7 @@ describe("credential codec", () => {
   ])("refuses %s, and shows none of it", (_case, json) => {
     let thrown: unknown;
     try {
-      decodeCredentials(json);
+      decodeCredentials(parseJson(json, "the record"));
     } catch (error) {
       thrown = error;
     }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
 import { Secret } from "../../../src/secret.ts";
-import { openCredentials } from "../../../src/store/open.ts";
+import { openCredentials, parseCredentialPlace } from "../../../src/store/open.ts";
 import { plain } from "./accounts.ts";
 import { newKey } from "./records.ts";
 
@@ -18,10 +18,8 @@ describe("open credentials", () => {
     );
     expect(env.kind).toBe("env");
     expect(plain((await env.read())?.credentials)).toMatchObject({ email: "a@b", password: "x" });
-    const file = await openCredentials(
-      { kind: "file", path: "/no/such/folder/account", keys: value(newKey()) },
-      { clock: systemClock },
-    );
+    const place = parseCredentialPlace("file:/no/such/folder/account");
+    const file = await openCredentials({ ...place, keys: value(newKey()) }, { clock: systemClock });
     expect(file.kind).toBe("file");
     expect(await file.read()).toBeUndefined();
   });

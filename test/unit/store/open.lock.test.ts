@@ -6,8 +6,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
 import { Secret } from "../../../src/secret.ts";
-import { createFileStore } from "../../../src/store/file/file.ts";
+import { createEnvStore } from "../../../src/store/env.ts";
 import { openRenewalLock } from "../../../src/store/open.ts";
+import { createFileStore } from "../../support/file-stores.ts";
 import { newKey, recordOf } from "./records.ts";
 
 describe("renewal lock of a store", () => {
@@ -19,11 +20,14 @@ describe("renewal lock of a store", () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
+  function store(clock = systemClock): ReturnType<typeof createFileStore> {
+    return createFileStore({ path, keys: { kind: "value", secret: new Secret(newKey()) }, clock });
+  }
+
   it("is one for all that open it, and says of what it is and who holds it", async () => {
-    const place = { kind: "file", path } as const;
-    const held = await openRenewalLock(place, { clock: systemClock }).acquire({ waitMs: 0 });
+    const held = await openRenewalLock(store()).acquire({ waitMs: 0 });
     expect(held.identity).toBe(`file lock ${path}.lock`);
-    const refusal = openRenewalLock(place, { clock: systemClock }).acquire({ waitMs: 0 });
+    const refusal = openRenewalLock(store()).acquire({ waitMs: 0 });
     await expect(refusal).rejects.toMatchObject({
       exitCode: 75,
       message: expect.stringMatching(`^Process ${process.pid} on .* holds the lock of the record ${path}\\.`),
@@ -32,19 +36,16 @@ describe("renewal lock of a store", () => {
   });
 
   it("does not keep its holder, or anybody else, from writing the record", async () => {
-    const held = await openRenewalLock({ kind: "file", path }, { clock: systemClock }).acquire({ waitMs: 0 });
-    const store = createFileStore({
-      path,
-      keys: { kind: "value", secret: new Secret(newKey()) },
-      // A write that waited for this lock would never end.
-      clock: { ...systemClock, sleep: () => Promise.reject(new Error("it waits")) },
-    });
-    expect(await store.write(recordOf("a-token"), undefined)).toMatchObject({ outcome: "written" });
+    const held = await openRenewalLock(store()).acquire({ waitMs: 0 });
+    // A write that waited for this lock would never end.
+    const clock = { ...systemClock, sleep: () => Promise.reject(new Error("it waits")) };
+    expect(await store(clock).write(recordOf("a-token"), undefined)).toMatchObject({ outcome: "written" });
     await held.release();
   });
 
   it("is not to be had where nothing can be stored", () => {
-    expect(() => openRenewalLock({ kind: "env" }, { clock: systemClock })).toThrow(
+    const token = { kind: "value", secret: new Secret("abc") } as const;
+    expect(() => openRenewalLock(createEnvStore({ token, clock: systemClock }))).toThrow(
       expect.objectContaining({ exitCode: 77, message: expect.stringContaining("env:") }),
     );
   });

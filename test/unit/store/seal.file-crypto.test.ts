@@ -6,7 +6,7 @@ import { newKey } from "./records.ts";
 
 const keyText = newKey();
 const keys = parseStoreKeys(new Secret(keyText));
-const subject = { kind: "token", where: "The record here" } as const;
+const subject = { holds: "token", where: "The record here" } as const;
 const plaintext = Buffer.from("any bytes: \u0000\u00ff");
 
 const sealedByFirstVersion =
@@ -77,7 +77,7 @@ describe("sealed form", () => {
   it("says what it is of, and never opens as something else, though the key be the same", () => {
     const credentials = seal(plaintext, "credentials", 1, keys);
     expect(credentials).toMatch(/^presto-sidecar\/1 credentials\/1 /);
-    expect(open(credentials, keys, { kind: "credentials", where: "x" })).toMatchObject({ plaintext });
+    expect(open(credentials, keys, { holds: "credentials", where: "x" })).toMatchObject({ plaintext });
     expect(refusal(credentials)).toMatchObject({
       code: "damaged",
       message: expect.stringContaining("holds credentials and no token"),

@@ -1,6 +1,6 @@
 import { systemClock } from "../../../../src/clock.ts";
 import { Secret } from "../../../../src/secret.ts";
-import { createFileCredentials } from "../../../../src/store/file/file.ts";
+import { createFileCredentials } from "../../../support/file-stores.ts";
 
 // Adds a letter to the password COUNT times by compare-and-set: add-to-password.ts PATH KEYS COUNT
 const [path = "", keys = "", count = "0"] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 import { systemClock } from "../../../../src/clock.ts";
 import { Secret } from "../../../../src/secret.ts";
-import { createFileStore } from "../../../../src/store/file/file.ts";
+import { createFileStore } from "../../../support/file-stores.ts";
 
 // Adds one to the generation COUNT times by compare-and-set: increment.ts PATH KEYS COUNT
 const [path = "", keys = "", count = "0"] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 import { systemClock } from "../../../../src/clock.ts";
 import { Secret } from "../../../../src/secret.ts";
-import { createFileStore } from "../../../../src/store/file/file.ts";
+import { createFileStore } from "../../../support/file-stores.ts";
 
 // Writes the record again and again, to be killed at any moment: write-for-ever.ts PATH KEYS
 const [path = "", keys = ""] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 import { systemClock } from "../../../../src/clock.ts";
 import { Secret } from "../../../../src/secret.ts";
-import { createFileStore } from "../../../../src/store/file/file.ts";
+import { createFileStore } from "../../../support/file-stores.ts";
 
 // Writes one record over the one that is there, as another user where USER is not "-", and
 // tells how it ended: write-once.ts PATH KEYS USER

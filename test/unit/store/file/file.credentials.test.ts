@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../../../src/clock.ts";
 import { Secret } from "../../../../src/secret.ts";
-import { createFileCredentials, createFileStore } from "../../../../src/store/file/file.ts";
 import { parseStoreKeys, seal } from "../../../../src/store/seal.ts";
+import { createFileCredentials, createFileStore } from "../../../support/file-stores.ts";
 import { credentialsOf, plain, stored } from "../accounts.ts";
 import { endOf, startChild } from "../children/run-child.ts";
 import { newKey, recordOf } from "../records.ts";

@@ -17,9 +17,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { systemClock } from "../../../../src/clock.ts";
 import { Secret } from "../../../../src/secret.ts";
-import { createFileStore } from "../../../../src/store/file/file.ts";
 import { createSingleHostLock } from "../../../../src/store/file/lock.ts";
 import { parseStoreKeys, seal } from "../../../../src/store/seal.ts";
+import { createFileStore } from "../../../support/file-stores.ts";
 import { newKey, recordOf } from "../records.ts";
 
 describe("file store", () => {

@@ -1,0 +1,161 @@
+import type { Clock, Timer } from "../clock.ts";
+import { createFileWatches, type Watches } from "../files/watch.ts";
+import { type Codec, type Decoded, decodeObject, encodeObject } from "./codec.ts";
+import type { Backend, CredentialStore, TokenStore, WriteResult } from "./contract.ts";
+import { credentialCodec } from "./credentials.ts";
+import { recordCodec } from "./record.ts";
+import { parseStoreKeys, type StoreKeys } from "./seal.ts";
+import { readSecret, type SecretSource } from "./secret-source.ts";
+
+export interface OverBackendOptions {
+  /** What the object is sealed with, read afresh each time so that a rotation needs no restart; undefined: it stands there in the clear. */
+  readonly keys: SecretSource | undefined;
+  readonly clock: Clock;
+}
+
+/** The token's record in a place that keeps bytes. */
+export function createTokenStore(
+  backend: Required<Backend>,
+  options: OverBackendOptions,
+): Required<TokenStore>;
+export function createTokenStore(backend: Backend, options: OverBackendOptions): TokenStore;
+export function createTokenStore(backend: Backend, options: OverBackendOptions): TokenStore {
+  const object = createObject(backend, recordCodec, options);
+  const keys = keyWatches(options);
+  return {
+    kind: backend.kind,
+    canChange: true,
+    async read() {
+      const stored = await object.read();
+      if (stored === undefined) return undefined;
+      const { value: record, ...rest } = stored;
+      return { record, ...rest };
+    },
+    ...(backend.write === undefined ? {} : { write: object.write }),
+    ...(backend.watch === undefined ? {} : { watch: watchAll([{ watch: backend.watch }, keys]) }),
+    ...(backend.lock === undefined ? {} : { lock: backend.lock }),
+    close() {
+      keys.close();
+      backend.close();
+    },
+  };
+}
+
+/** A place that can be written. */
+export type WritableBackend = Backend & Required<Pick<Backend, "write">>;
+
+/**
+ * The account's e-mail and password in a place that keeps bytes. Of a change they tell in any
+ * case, for nobody else looks for one: a place without a watch is read now and then.
+ */
+export function createCredentialStore(
+  backend: WritableBackend,
+  options: OverBackendOptions,
+): Required<CredentialStore> {
+  const object = createObject(backend, credentialCodec, options);
+  const keys = keyWatches(options);
+  const polls = createPolls(backend, options.clock);
+  return {
+    kind: backend.kind,
+    async read() {
+      const stored = await object.read();
+      if (stored === undefined) return undefined;
+      const { value: credentials, ...rest } = stored;
+      return { credentials, ...rest };
+    },
+    write: object.write,
+    watch: watchAll([backend.watch === undefined ? polls : { watch: backend.watch }, keys]),
+    close() {
+      keys.close();
+      polls.close();
+      backend.close();
+    },
+  };
+}
+
+interface StoredObject<T> {
+  read(): Promise<(Decoded<T> & { readonly version: string }) | undefined>;
+  write(value: T, expected: string | undefined): Promise<WriteResult>;
+}
+
+/** Codec and seal over a place. */
+function createObject<T>(
+  backend: Backend,
+  codec: Codec<T>,
+  { keys: source }: OverBackendOptions,
+): StoredObject<T> {
+  async function readKeys(): Promise<StoreKeys | undefined> {
+    return source && parseStoreKeys(await readSecret(source, "store key"));
+  }
+
+  async function readWith(keys: StoreKeys | undefined): ReturnType<StoredObject<T>["read"]> {
+    const stored = await backend.read();
+    if (stored === undefined) return undefined;
+    const { bytes, version } = stored;
+    return { ...decodeObject(codec, bytes, keys, backend.where), version };
+  }
+
+  return {
+    // The keys first: without them nothing is said of what stands there.
+    read: async () => readWith(await readKeys()),
+    async write(value, expected) {
+      const keys = await readKeys();
+      // Opened, not just compared: what this process can't read it does not overwrite.
+      const current = await readWith(keys);
+      if (current?.version !== expected) return { outcome: "refused" };
+      const bytes = encodeObject(codec, value, keys);
+      if (backend.write === undefined) throw new Error("this place can't be written");
+      return backend.write(bytes, expected);
+    },
+  };
+}
+
+function keyWatches({ keys, clock }: OverBackendOptions): Watches {
+  return createFileWatches(keys?.kind === "file" ? [keys.path] : [], clock);
+}
+
+function watchAll(sources: readonly Pick<Watches, "watch">[]): Watches["watch"] {
+  return (onChange) => {
+    const ends = sources.map(({ watch }) => watch(onChange));
+    return () => {
+      for (const end of ends) end();
+    };
+  };
+}
+
+/** Milliseconds between two looks at a place that tells of no change. */
+const pollMs = 5_000;
+
+/** Looks for another version now and then, the first time at once, and calls back then too. A look that fails has seen nothing. */
+function createPolls(backend: Pick<Backend, "read">, clock: Clock): Watches {
+  const endings = new Set<() => void>();
+  return {
+    watch(onChange) {
+      let timer: Timer | undefined;
+      let ended = false;
+      let seen: { readonly version: string | undefined } | undefined;
+      const look = async (): Promise<void> => {
+        const found = await backend.read().then(
+          (stored) => ({ version: stored?.version }),
+          () => seen,
+        );
+        if (ended) return;
+        const differs = found !== undefined && (seen === undefined || found.version !== seen.version);
+        seen = found;
+        timer = clock.after(pollMs, () => void look());
+        if (differs) onChange();
+      };
+      void look();
+      const end = (): void => {
+        ended = true;
+        timer?.cancel();
+        endings.delete(end);
+      };
+      endings.add(end);
+      return end;
+    },
+    close() {
+      for (const end of endings) end();
+    },
+  };
+}
