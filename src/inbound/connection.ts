@@ -6,7 +6,7 @@ import type { Problem } from "../errors.ts";
 
 /** What a connection needs to know of a call that came on it. */
 export interface CallOnConnection {
-  readonly response: ServerResponse;
+  readonly reply: ServerResponse;
   /** The caller closed its side for writing. */
   halfClosed(): void;
   /** Time is over for it, whatever it waits for: the caller is told what is known by `until` (monotonic milliseconds). */
@@ -29,7 +29,7 @@ export interface Connection {
 
 /** Nothing more is read; the connection ends with the last reply that is still due on it. */
 export function closeAfterLast(connection: Connection): void {
-  const last = connection.calls.at(-1)?.response;
+  const last = connection.calls.at(-1)?.reply;
   if (last === undefined) return;
   if (!last.headersSent) last.shouldKeepAlive = false;
   last.once("close", () => connection.socket.destroySoon());

@@ -39,13 +39,13 @@ export interface CallTimes {
 
 export interface CallDeps {
   readonly clock: Clock;
-  readonly admission: Pick<Limiter, "reserve" | "free">;
+  readonly limiter: Pick<Limiter, "reserve" | "free">;
   readonly emit: Emit<CallFinished>;
   /** The call has ended in every way: answered or given up, and its connection let go. */
   readonly onOver: () => void;
 }
 
-/** One accepted request from its head to its reply's last byte: its time, its memory, and the line that is told of it. */
+/** One accepted request from its head to its reply's last byte: its time, its memory, and the line that is reported of it. */
 export class InboundCall implements Call, CallOnConnection {
   readonly requestId: string;
   readonly operation: Operation;
@@ -65,8 +65,8 @@ export class InboundCall implements Call, CallOnConnection {
   receiving: { fail(problem: Problem): void } | undefined;
   phase: Phase = "receiving";
   readonly connection: Connection;
-  readonly response: ServerResponse;
-  readonly #parts: CallDeps;
+  readonly reply: ServerResponse;
+  readonly #deps: CallDeps;
   #lastAt: number;
   #timer: Timer;
   #held = 0;
@@ -78,23 +78,23 @@ export class InboundCall implements Call, CallOnConnection {
   constructor(
     request: AcceptedRequest,
     connection: Connection,
-    response: ServerResponse,
+    reply: ServerResponse,
     times: CallTimes,
-    parts: CallDeps,
+    deps: CallDeps,
   ) {
     this.requestId = request.requestId;
     this.operation = request.operation;
     this.target = request.target;
     this.headers = request.headers;
     this.connection = connection;
-    this.response = response;
-    this.#parts = parts;
-    this.arrivedAt = parts.clock.monotonic();
+    this.reply = reply;
+    this.#deps = deps;
+    this.arrivedAt = deps.clock.monotonic();
     this.#lastAt = this.arrivedAt + times.timeoutMs;
     this.deadlineAt = this.#lastAt - times.reserveMs;
-    this.#timer = parts.clock.after(times.timeoutMs - times.reserveMs, () => this.#late());
+    this.#timer = deps.clock.after(times.timeoutMs - times.reserveMs, () => this.#late());
     connection.calls.push(this);
-    response.on("close", () => this.#responseClosed());
+    reply.on("close", () => this.#replyClosed());
   }
 
   get method(): string {
@@ -102,7 +102,7 @@ export class InboundCall implements Call, CallOnConnection {
   }
 
   reserve(bytes: number): boolean {
-    if (!this.#parts.admission.reserve(bytes)) return false;
+    if (!this.#deps.limiter.reserve(bytes)) return false;
     this.#held += bytes;
     return true;
   }
@@ -132,7 +132,7 @@ export class InboundCall implements Call, CallOnConnection {
     if (!this.failBody(draining)) cancel(this, "deadline");
   }
 
-  /** What the call ends with; told once its response has been written or its connection closed. */
+  /** What the call ends with; reported once its reply has been written or its connection closed. */
   settle(outcome: Outcome, status: number, code?: string, cause?: unknown): void {
     this.#settled ??= { outcome, status, code, cause };
     if (this.#closed) this.#finish();
@@ -156,14 +156,14 @@ export class InboundCall implements Call, CallOnConnection {
     cancel(this, "caller-gone");
   }
 
-  #responseClosed(): void {
+  #replyClosed(): void {
     this.#closed = true;
     if (this.#settled === undefined) this.#callerGone();
     else this.#finish();
   }
 
   #late(): void {
-    const left = this.#lastAt - this.#parts.clock.monotonic();
+    const left = this.#lastAt - this.#deps.clock.monotonic();
     const replying = this.phase === "replying";
     switch (this.phase) {
       case "receiving":
@@ -188,7 +188,7 @@ export class InboundCall implements Call, CallOnConnection {
   }
 
   #cutAfter(ms: number): void {
-    if (this.phase !== "over") this.#timer = this.#parts.clock.after(ms, () => this.cut());
+    if (this.phase !== "over") this.#timer = this.#deps.clock.after(ms, () => this.cut());
   }
 
   #finish(): void {
@@ -197,21 +197,21 @@ export class InboundCall implements Call, CallOnConnection {
     this.#timer.cancel();
     const { calls } = this.connection;
     calls.splice(calls.indexOf(this), 1);
-    this.#parts.admission.free(this.#held);
-    this.#parts.emit({
+    this.#deps.limiter.free(this.#held);
+    this.#deps.emit({
       type: "call-finished",
       requestId: this.requestId,
       operation: this.operation.name,
       movesMoney: this.operation.movesMoney,
       ...this.#settled,
       upstreamMs: this.upstreamMs,
-      totalMs: this.#parts.clock.monotonic() - this.arrivedAt,
+      totalMs: this.#deps.clock.monotonic() - this.arrivedAt,
       sends: this.attempts,
       generation: this.generation,
       peer: this.connection.peer,
-      callerGone: !this.response.writableFinished && !this.#repliedOnSocket && !this.#cut,
+      callerGone: !this.reply.writableFinished && !this.#repliedOnSocket && !this.#cut,
     });
-    this.#parts.onOver();
+    this.#deps.onOver();
   }
 }
 

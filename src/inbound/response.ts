@@ -13,38 +13,38 @@ const hasNoContent = (status: number): boolean => status === 204 || status === 3
 /** Bytes up to which a body is joined with its head. */
 const largestJoined = 16 * 1024;
 
-/** Writes Presto's answer: a whole one, head and body, in one go; a larger one as it comes, cutting the connection if it is cut. */
+/** Writes Presto's response: a whole one, head and body, in one go; a larger one as it comes, cutting the connection if it is cut. */
 export function writeResponse(
-  response: ServerResponse,
-  answer: Response,
+  reply: ServerResponse,
+  response: Response,
   requestId: string,
   upstream: Upstream,
   onCut: (error: Error) => void,
 ): void {
-  const { status, body } = answer;
-  const headers = selectReplyHeaders(answer.headers, upstream);
+  const { status, body } = response;
+  const headers = selectReplyHeaders(response.headers, upstream);
   headers.push("Presto-Outcome", "answered", "X-Request-Id", requestId);
   if (Buffer.isBuffer(body)) {
     if (!hasNoContent(status)) headers.push("Content-Length", String(body.length));
-    response.writeHead(status, headers);
-    if (hasNoContent(status)) response.end();
+    reply.writeHead(status, headers);
+    if (hasNoContent(status)) reply.end();
     // As a string of the same bytes the body goes out in one write with the head; copying a large one would cost more.
-    else if (body.length <= largestJoined) response.end(body.toString("latin1"), "latin1");
-    else response.end(body);
+    else if (body.length <= largestJoined) reply.end(body.toString("latin1"), "latin1");
+    else reply.end(body);
     return;
   }
-  const length = fieldOf(answer, "content-length");
+  const length = fieldOf(response, "content-length");
   if (length !== undefined) headers.push("Content-Length", length);
-  response.writeHead(status, headers);
+  reply.writeHead(status, headers);
   body.on("error", onCut);
-  response.once("close", () => body.destroy());
-  body.pipe(response);
+  reply.once("close", () => body.destroy());
+  body.pipe(reply);
 }
 
 /** Writes a reply of the sidecar's own. */
-export function writeProblem(response: ServerResponse, reply: ProblemResponse): void {
-  response.writeHead(reply.status, reply.headers);
-  response.end(reply.body);
+export function writeProblem(reply: ServerResponse, problem: ProblemReply): void {
+  reply.writeHead(problem.status, problem.headers);
+  reply.end(problem.body);
 }
 
 export interface ProblemContext {
@@ -57,7 +57,7 @@ export interface ProblemContext {
 }
 
 /** A reply of the sidecar's own, ready to be written. */
-export interface ProblemResponse {
+export interface ProblemReply {
   readonly status: number;
   /** Name, value, name, value… */
   readonly headers: string[];
@@ -65,7 +65,7 @@ export interface ProblemResponse {
 }
 
 /** RFC 9457 document with the fields that go beside it; text only, all of it ASCII. */
-export function renderProblem(problem: Problem, context: ProblemContext): ProblemResponse {
+export function renderProblem(problem: Problem, context: ProblemContext): ProblemReply {
   const { transaction } = context;
   const body = JSON.stringify({
     type: `urn:presto-sidecar:problem:${problem.code}`,

@@ -18,7 +18,7 @@ export interface ProxyRouteOptions {
 
 /** Sends an accepted call through Fastify and the proxy plugin. */
 export interface ProxyRoute {
-  route(call: InboundCall, request: CallerRequest, response: ServerResponse): void;
+  route(call: InboundCall, request: CallerRequest, reply: ServerResponse): void;
   close(): Promise<void>;
 }
 
@@ -75,12 +75,12 @@ export async function createProxyRoute(options: ProxyRouteOptions): Promise<Prox
   await app.ready();
 
   return {
-    route(call, request, response) {
+    route(call, request, reply) {
       request.call = call;
       request.url = "/";
       // Fastify answers 415 to a malformed Content-Type by itself; ours is forwarded as it came, from rawHeaders.
       delete request.headers["content-type"];
-      handle?.(request, response);
+      handle?.(request, reply);
     },
     close: () => app.close(),
   };

@@ -27,20 +27,20 @@ export interface ServeCall {
 export function createServeCall(options: ServeOptions): ServeCall {
   const { clock, upstream } = options;
 
-  function answered(call: InboundCall, answer: Response): void {
+  function answered(call: InboundCall, response: Response): void {
     call.phase = "replying";
-    call.settle("answered", answer.status);
-    if (call.response.destroyed) {
-      discard(answer);
+    call.settle("answered", response.status);
+    if (call.reply.destroyed) {
+      discard(response);
       return;
     }
     closeIfLast(call);
-    writeResponse(call.response, answer, call.requestId, upstream, (error) => call.cut(error));
+    writeResponse(call.reply, response, call.requestId, upstream, (error) => call.cut(error));
   }
 
   /** Behind it nothing is due any more: replies to calls that were taken are all written. */
   function closeIfLast(call: InboundCall): void {
-    if (options.isLastReply() && call.connection.calls.at(-1) === call) call.response.shouldKeepAlive = false;
+    if (options.isLastReply() && call.connection.calls.at(-1) === call) call.reply.shouldKeepAlive = false;
   }
 
   async function failed(call: InboundCall, error: unknown): Promise<void> {
@@ -54,12 +54,12 @@ export function createServeCall(options: ServeOptions): ServeCall {
     if (error instanceof CallerGone) {
       call.settle(call.attempts > 0 ? "unknown" : "not-sent", 0);
       // A half-closed caller is told nothing either: what it asked for was not begun.
-      if (call.response.destroyed) return;
+      if (call.reply.destroyed) return;
       const { calls, socket } = call.connection;
       const before = calls[calls.indexOf(call) - 1];
       if (before === undefined) socket.destroy();
       // What was sent before is still answered.
-      else before.response.once("close", () => socket.destroySoon());
+      else before.reply.once("close", () => socket.destroySoon());
       return;
     }
     const problem = toProblem(error, call);
@@ -69,12 +69,12 @@ export function createServeCall(options: ServeOptions): ServeCall {
       problem.code,
       problem.cause ?? (error instanceof Problem ? undefined : error),
     );
-    if (call.response.destroyed) return;
+    if (call.reply.destroyed) return;
     const context = { requestId: call.requestId, actsTwice: call.operation.movesMoney, transaction };
-    const { req: request } = call.response;
+    const { req: request } = call.reply;
     if (request.complete || call.connection.calls.length > 1) {
       closeIfLast(call);
-      writeProblem(call.response, renderProblem(problem, context));
+      writeProblem(call.reply, renderProblem(problem, context));
     } else {
       endLingering(call.connection, renderRawProblem(problem, context, new Date(clock.now())), clock);
       call.repliedOnSocket();
@@ -87,7 +87,7 @@ export function createServeCall(options: ServeOptions): ServeCall {
       options
         .perform(call)
         .then(
-          (answer) => answered(call, answer),
+          (response) => answered(call, response),
           (error: unknown) => failed(call, error),
         )
         // A fault of our own must not leave the caller without an end.

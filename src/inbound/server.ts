@@ -3,33 +3,22 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
 import { createServer } from "../lib/node-http.ts";
+import type { AcceptRequests } from "./accept.ts";
 import { type Connection, createConnection } from "./connection.ts";
+import type { ProtocolErrors } from "./protocol-errors.ts";
 import { CallerRequest } from "./request.ts";
 
 export interface HttpServerOptions {
-  /** Where the connections that are open are kept. */
-  readonly open: Set<Connection>;
   readonly unixSocket: boolean;
   /** The request's head must be complete after so many milliseconds… */
   readonly headTimeoutMs: number;
   /** …and all of it after so many. */
   readonly requestTimeoutMs: number;
-  readonly onRequest: (connection: Connection, request: CallerRequest, response: ServerResponse) => void;
-  /** `Expect: 100-continue`: the caller waits for a word before it sends the body. */
-  readonly onExpectContinue: (
-    connection: Connection,
-    request: CallerRequest,
-    response: ServerResponse,
-  ) => void;
-  /** `Expect` with anything else. */
-  readonly onExpectUnknown: (
-    connection: Connection,
-    request: CallerRequest,
-    response: ServerResponse,
-  ) => void;
-  readonly onConnectMethod: (connection: Connection, request: CallerRequest) => void;
-  /** The HTTP parser, a timeout or the socket failed. */
-  readonly onClientError: (connection: Connection, error: Error) => void;
+}
+
+/** Where the connections that are open are kept, and who is told what comes on them. */
+export interface HttpServerDeps extends AcceptRequests, ProtocolErrors {
+  readonly open: Set<Connection>;
 }
 
 /** Largest request head, bytes: longer than any that an app of ours sends, short enough to hold thousands. */
@@ -39,7 +28,7 @@ const keepAliveMs = 75_000;
 const mostConnections = 8_192;
 
 /** A Node HTTP server with every limit said outright, and one `Connection` for each socket. */
-export function createHttpServer(options: HttpServerOptions): Server {
+export function createHttpServer(options: HttpServerOptions, deps: HttpServerDeps): Server {
   const connections = new WeakMap<Duplex, Connection>();
   const connectionOf = (socket: Duplex): Connection | undefined => connections.get(socket);
 
@@ -62,34 +51,34 @@ export function createHttpServer(options: HttpServerOptions): Server {
   Object.assign(server, { httpAllowHalfOpen: true });
 
   const listen =
-    (then: (connection: Connection, request: CallerRequest, response: ServerResponse) => void) =>
-    (request: CallerRequest, response: ServerResponse): void => {
+    (then: (connection: Connection, request: CallerRequest, reply: ServerResponse) => void) =>
+    (request: CallerRequest, reply: ServerResponse): void => {
       const connection = connectionOf(request.socket);
       if (connection === undefined) request.socket.destroy();
-      else then(connection, request, response);
+      else then(connection, request, reply);
     };
 
   server.on("connection", (socket) => {
     const connection = createConnection(socket, options.unixSocket);
     connections.set(socket, connection);
-    options.open.add(connection);
-    socket.on("close", () => options.open.delete(connection));
+    deps.open.add(connection);
+    socket.on("close", () => deps.open.delete(connection));
     socket.on("end", () => {
       for (const call of connection.calls) call.halfClosed();
     });
   });
-  server.on("request", listen(options.onRequest));
-  server.on("checkContinue", listen(options.onExpectContinue));
-  server.on("checkExpectation", listen(options.onExpectUnknown));
-  server.on("connect", (request, socket) => {
+  server.on("request", listen(deps.onRequest));
+  server.on("checkContinue", listen(deps.onExpectContinue));
+  server.on("checkExpectation", listen(deps.onExpectUnknown));
+  server.on("connect", (_request, socket) => {
     const connection = connectionOf(socket);
     if (connection === undefined) socket.destroy();
-    else options.onConnectMethod(connection, request);
+    else deps.onConnectMethod(connection);
   });
   server.on("clientError", (error, socket) => {
     const connection = connectionOf(socket);
     if (connection === undefined || !(socket instanceof Socket)) socket.destroy();
-    else options.onClientError(connection, error);
+    else deps.onClientError(connection, error);
   });
   return server;
 }
