@@ -26,7 +26,7 @@ import {
 import { openCredentials, openRenewalLock, openStore, type StoreOptions } from "../store/open.ts";
 import { createTokenHealth, type TokenHealth } from "../token/health.ts";
 import type { TokenSource } from "../token/source.ts";
-import { createPool } from "../upstream/pool.ts";
+import { createPoolOpener } from "../upstream/pool.ts";
 import type { OwnResponse } from "../upstream/request-once.ts";
 
 export interface RenewalSurroundings {
@@ -73,7 +73,7 @@ export async function composeRenewal(options: RenewalSurroundings): Promise<Comp
   if (write === undefined)
     throw new CommandError("refused", "This store can't be written, so no token can be issued.");
   const credentials = await openCredentials(issuing.credentials, { clock });
-  const openPool = () => createPool({ origin, connector, connections: 1, timeoutMs });
+  const openPool = createPoolOpener({ origin, connector, timeoutMs });
   const check = options.egressCheck;
   const told = check === undefined ? {} : { onAnswer: check.ownCallAnswered };
   const schedule = { renewAt: issuing.renewAt, window: issuing.window, jitter: random() };

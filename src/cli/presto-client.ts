@@ -5,7 +5,7 @@ import { openEgress } from "../connect/open.ts";
 import { ignore } from "../lib/events.ts";
 import { createAsk, createProbe, type ProbeVerdict } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
-import { createPool } from "../upstream/pool.ts";
+import { createPoolOpener } from "../upstream/pool.ts";
 import type { Io } from "./command.ts";
 
 /**
@@ -20,7 +20,7 @@ export async function withUpstream<T>(
   const { origin, timeoutMs } = upstream;
   const egress = await openEgress(upstream, { clock: io.clock, emit: ignore });
   try {
-    return await work(() => createPool({ origin, connector: egress.connector, connections: 1, timeoutMs }));
+    return await work(createPoolOpener({ origin, connector: egress.connector, timeoutMs }));
   } finally {
     egress.close();
   }

@@ -1,12 +1,10 @@
-import type { Dispatcher } from "undici";
-
-import type { Clock } from "../clock.ts";
 import { ConnectError } from "../connect/errors.ts";
 import { kindOfOwnResponse, type OutcomeKind } from "../egress-ip/outcomes.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
+import { requestTransaction, type TransactionRequestOptions } from "../presto/transaction.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import { fieldOf } from "../upstream/call.ts";
-import { requestOnce } from "../upstream/request-once.ts";
+import { OwnRequestError } from "../upstream/request-once.ts";
 import type { TokenOptions } from "./check-local.ts";
 import {
   fail,
@@ -192,14 +190,10 @@ export type ProbeResponse =
   /** `late`: nothing whole came in time. */
   | { readonly kind: "no-answer"; readonly late: boolean; readonly error: unknown };
 
-export interface ProbeOptions {
-  /** A pool for this question alone. */
-  readonly openPool: () => Dispatcher;
-  /** Made-up transaction reference. */
-  readonly reference: string;
-  /** Milliseconds. */
-  readonly timeoutMs: number;
-  readonly clock: Clock;
+export interface ProbeOptions extends Pick<
+  TransactionRequestOptions,
+  "openPool" | "reference" | "timeoutMs" | "clock"
+> {
   /** Gives it up. */
   readonly stop: AbortSignal;
 }
@@ -209,29 +203,21 @@ export interface ProbeOptions {
  * that, and whoever keeps strangers out answers something else. Acts on nothing. Never rejects.
  */
 export async function probeUnauthenticated(options: ProbeOptions): Promise<ProbeResponse> {
-  const { openPool, reference, timeoutMs, clock, stop } = options;
-  const late = new AbortController();
-  const timer = clock.after(timeoutMs, () => late.abort());
+  const { stop, clock, ...request } = options;
   let sentAt = clock.now();
-  const control = {
-    mayBegin() {
-      sentAt = clock.now();
-      return true;
-    },
-    signal: AbortSignal.any([stop, late.signal]),
-  };
-  const path = `/api/institutions/v1/wallet/transaction/${reference}`;
-  const headers = ["accept", "application/json", "accept-encoding", "identity"];
-  const end = await requestOnce(openPool, { method: "GET", path, headers }, control);
+  const onBegin = (): void => void (sentAt = clock.now());
+  const end = await requestTransaction({ ...request, clock, signal: stop, onBegin });
   const receivedAt = clock.now();
-  timer.cancel();
-  if (end.kind !== "answered") return { kind: "no-answer", late: control.signal.aborted, error: end.cause };
-  const { answer } = end;
+  if (end.kind !== "answered") {
+    const late = end.cause instanceof OwnRequestError && end.cause.code === "given-up";
+    return { kind: "no-answer", late, error: end.cause };
+  }
+  const { response } = end;
   return {
     kind: "answered",
-    status: answer.status,
-    outcome: kindOfOwnResponse(answer),
-    date: fieldOf(answer, "date"),
+    status: response.status,
+    outcome: kindOfOwnResponse(response),
+    date: fieldOf(response, "date"),
     sentAt,
     receivedAt,
   };

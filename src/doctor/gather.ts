@@ -5,7 +5,7 @@ import type { CheckAnswer } from "../egress-ip/check-url.ts";
 import { askedUrls, type EgressCheckSettings } from "../egress-ip/open.ts";
 import { createAsk, createProbe } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
-import { createPool } from "../upstream/pool.ts";
+import { createPoolOpener } from "../upstream/pool.ts";
 import { probeUnauthenticated, type ProbeResult, type ReachedResult, wasLetIn } from "./check-presto.ts";
 import {
   dial,
@@ -73,9 +73,10 @@ async function askPresto(
   const { origin, timeoutMs } = upstream;
   const open = new Set<Dispatcher>();
   let over = false;
+  const openAnother = createPoolOpener({ origin, connector, timeoutMs });
   const openPool = (): Dispatcher => {
     if (over) throw new Error("time is over");
-    const pool = createPool({ origin, connector, connections: 1, timeoutMs });
+    const pool = openAnother();
     open.add(pool);
     return pool;
   };

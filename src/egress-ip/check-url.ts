@@ -5,8 +5,8 @@ import { ConnectError } from "../connect/errors.ts";
 import type { Origin } from "../lib/host.ts";
 import { type Address, parseAddress } from "../lib/ip.ts";
 import { parseObject } from "../presto/answers.ts";
-import { fieldOf } from "../upstream/call.ts";
-import { type RequestEnd, requestOnce, OwnRequestError, type OwnResponse } from "../upstream/request-once.ts";
+import { fieldOf, mediaTypeOf } from "../upstream/call.ts";
+import { getOnce, type RequestEnd, OwnRequestError, type OwnResponse } from "../upstream/request-once.ts";
 
 /**
  * - `no-connection`: not a byte was sent.
@@ -78,13 +78,9 @@ const headers = [
 export function createAskAddress(options: AskAddressOptions): () => Promise<CheckAnswer> {
   const { name, target, openPool, timeoutMs, clock } = options;
   return async () => {
-    const stop = new AbortController();
-    const timer = clock.after(timeoutMs, () => stop.abort());
-    const control = { mayBegin: () => true, signal: stop.signal };
-    const end = await requestOnce(openPool, { method: "GET", path: target, headers }, control);
-    timer.cancel();
+    const end = await getOnce({ openPool, path: target, headers, timeoutMs, clock });
     try {
-      if (end.kind === "answered") return { name, address: readAddress(end.answer) };
+      if (end.kind === "answered") return { name, address: readAddress(end.response) };
       return { name, error: toError(end, timeoutMs) };
     } catch (error) {
       if (error instanceof AddressAnswerError) return { name, error };
@@ -93,7 +89,7 @@ export function createAskAddress(options: AskAddressOptions): () => Promise<Chec
   };
 }
 
-/** Why there is no answer. The messages of `callOnce` speak of Presto, which has no part in this. */
+/** Why there is no answer. The messages of a request speak of Presto, which has no part in this. */
 function toError(end: Exclude<RequestEnd, { kind: "answered" }>, timeoutMs: number): AddressAnswerError {
   const { cause } = end;
   if (cause instanceof ConnectError) {
@@ -117,8 +113,8 @@ const largestBody = 4 * 1024;
  * object. Strict, since payments may stop for it: whatever is not plainly an address is an error.
  * @throws AddressAnswerError
  */
-export function readAddress(answer: OwnResponse): Address {
-  const { status, body } = answer;
+export function readAddress(response: OwnResponse): Address {
+  const { status, body } = response;
   if (status !== 200) throw new AddressAnswerError("status", statusSentence(status));
   if (body.length > largestBody) {
     throw new AddressAnswerError(
@@ -126,11 +122,11 @@ export function readAddress(answer: OwnResponse): Address {
       `it answered with ${body.length} bytes, which is no address; give a URL that answers with the address alone`,
     );
   }
-  const encoding = fieldOf(answer, "content-encoding");
+  const encoding = fieldOf(response, "content-encoding");
   if (encoding !== undefined && encoding.trim().toLowerCase() !== "identity") {
     throw new AddressAnswerError("not-an-address", "its answer is compressed, though it was asked not to");
   }
-  const type = mediaType(fieldOf(answer, "content-type"));
+  const type = mediaTypeOf(response);
   // A byte that is not ASCII becomes a character that no address has.
   const text = body.toString("latin1").replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "");
   if (isPage(type, text)) {
@@ -146,10 +142,6 @@ function statusSentence(status: number): string {
   return status >= 300 && status < 400
     ? `it answered with a redirect (${status}), which is not followed; give the URL that it leads to`
     : `it answered with status ${status} instead of 200`;
-}
-
-function mediaType(field: string | undefined): string {
-  return (field ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
 }
 
 function isPage(type: string, text: string): boolean {

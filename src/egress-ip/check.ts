@@ -4,6 +4,7 @@ import { Problem } from "../errors.ts";
 import type { Emit } from "../lib/events.ts";
 import type { Network } from "../lib/ip.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
+import type { SeenResponse } from "../upstream/call.ts";
 import type { CheckAnswer } from "./check-url.ts";
 import { classify, type EgressVerdict } from "./classify.ts";
 import { createContactSigns, createEgressLatch } from "./latch.ts";
@@ -17,7 +18,6 @@ import {
   meanings,
   type OutcomeKind,
   type RecentOutcomes,
-  type SeenResponse,
 } from "./outcomes.ts";
 import { createCheckSchedule, type RoundEnd } from "./schedule.ts";
 
@@ -74,13 +74,13 @@ export interface EgressCheck {
   /** Why they are, in one sentence; undefined while they are not. */
   blockedReason(): string | undefined;
   /** Presto answered a call that carried the token. @param sentAt monotonic time of its sending, or of something before that */
-  answered(answer: SeenResponse, sentAt: number): void;
+  answered(response: SeenResponse, sentAt: number): void;
   /** A call ended without an answer. A failure to connect is passed over: `connectFailed` tells of it. */
   failed(error: unknown): void;
   /** A connection to Presto could not be made, whatever it was wanted for. */
   connectFailed(error: unknown): void;
   /** Presto answered a call of this process's own, such as issuing or a probe. A 401 to it tells nothing of the token in use. */
-  ownCallAnswered(answer: SeenResponse, sentAt: number): void;
+  ownCallAnswered(response: SeenResponse, sentAt: number): void;
   /** What a probe of the token in use has found. */
   probed(verdict: ProbeVerdict): void;
   report(): EgressReport;
@@ -148,13 +148,13 @@ export function createEgressCheck(options: EgressCheckOptions): EgressCheck {
     start: () => (urls.length === 0 ? Promise.resolve() : schedule.now()),
     mayLeave: () => gate.reason() === undefined,
     blockedReason: gate.reason,
-    answered: (answer, sentAt) => note(kindOfResponse(answer), sentAt),
+    answered: (response, sentAt) => note(kindOfResponse(response), sentAt),
     failed(error) {
       const cause = error instanceof Problem ? error.cause : error;
       if (!(cause instanceof ConnectError)) note(kindOfFailure(error), clock.monotonic());
     },
     connectFailed: (error) => note(kindOfFailure(error), clock.monotonic()),
-    ownCallAnswered: (answer, sentAt) => note(kindOfOwnResponse(answer), sentAt),
+    ownCallAnswered: (response, sentAt) => note(kindOfOwnResponse(response), sentAt),
     probed(found) {
       if (found === "dead") note("token-dead", Number.NEGATIVE_INFINITY);
     },

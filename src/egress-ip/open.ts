@@ -1,12 +1,11 @@
-import type { Dispatcher } from "undici";
-
 import type { Clock } from "../clock.ts";
 import type { Connector } from "../connect/connector.ts";
 import type { Emit } from "../lib/events.ts";
 import type { Origin } from "../lib/host.ts";
 import type { Network } from "../lib/ip.ts";
-import { createPool } from "../upstream/pool.ts";
-import { type RequestEnd, requestOnce, OwnRequestError } from "../upstream/request-once.ts";
+import { requestTransaction, type TransactionRequestOptions } from "../presto/transaction.ts";
+import { createPoolOpener } from "../upstream/pool.ts";
+import { type RequestEnd, OwnRequestError } from "../upstream/request-once.ts";
 import { type CheckUrl, createAskAddress } from "./check-url.ts";
 import {
   type AskedUrl,
@@ -51,7 +50,7 @@ export function openEgressCheck(options: OpenEgressCheckOptions): EgressCheck {
     registered: egressCheck.registered,
     urls: askedUrls(egressCheck.urls, options),
     unauthenticatedProbe: createUnauthenticatedProbe({
-      openPool: () => createPool({ origin, connector, connections: 1, timeoutMs: askMs }),
+      openPool: createPoolOpener({ origin, connector, timeoutMs: askMs }),
       reference: probeReference,
       timeoutMs: askMs,
       clock,
@@ -66,20 +65,13 @@ export function askedUrls(
 ): AskedUrl[] {
   return urls.map(({ origin, target, name }) => {
     const connector = connectorTo(origin);
-    const openPool = () => createPool({ origin, connector, connections: 1, timeoutMs: askMs });
+    const openPool = createPoolOpener({ origin, connector, timeoutMs: askMs });
     return { name, ask: createAskAddress({ name, target, openPool, timeoutMs: askMs, clock }) };
   });
 }
 
-export interface UnauthenticatedProbeOptions {
-  /** A pool for one call to Presto, closed after it: only a new connection shows the way that calls go now. */
-  readonly openPool: () => Dispatcher;
-  /** Made-up transaction reference that is asked for. */
-  readonly reference: string;
-  /** Milliseconds. */
-  readonly timeoutMs: number;
-  readonly clock: Clock;
-}
+/** A pool for one request, closed after it: only a new connection shows the way that calls go now. */
+export type UnauthenticatedProbeOptions = Omit<TransactionRequestOptions, "token">;
 
 /**
  * Asks Presto for a transaction that does not exist, without a token. Presto's application
@@ -89,21 +81,11 @@ export interface UnauthenticatedProbeOptions {
  * @returns never rejects; `unclear` where no connection was had, since the connector tells of that by itself
  */
 export function createUnauthenticatedProbe(options: UnauthenticatedProbeOptions): () => Promise<OutcomeKind> {
-  const { openPool, reference, timeoutMs, clock } = options;
-  const path = `/api/institutions/v1/wallet/transaction/${reference}`;
-  return async () => {
-    const stop = new AbortController();
-    const timer = clock.after(timeoutMs, () => stop.abort());
-    const headers = ["accept", "application/json", "accept-encoding", "identity"];
-    const control = { mayBegin: () => true, signal: stop.signal };
-    const end = await requestOnce(openPool, { method: "GET", path, headers }, control);
-    timer.cancel();
-    return kindOf(end);
-  };
+  return async () => kindOf(await requestTransaction(options));
 }
 
 function kindOf(end: RequestEnd): OutcomeKind {
-  if (end.kind === "answered") return kindOfOwnResponse(end.answer);
+  if (end.kind === "answered") return kindOfOwnResponse(end.response);
   if (end.kind === "not-sent") return "unclear";
   return end.cause instanceof OwnRequestError && end.cause.code === "given-up" ? "timed-out" : "failing";
 }

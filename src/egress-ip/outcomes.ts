@@ -1,6 +1,6 @@
 import { ConnectError } from "../connect/errors.ts";
 import { Problem } from "../errors.ts";
-import { fieldOf } from "../upstream/call.ts";
+import { beginsAsJson, isJson, mediaTypeOf, type SeenResponse } from "../upstream/call.ts";
 
 const texts: Readonly<Record<OutcomeKind, string>> = {
   accepted: "accepted (2xx)",
@@ -85,23 +85,14 @@ export const meanings: Readonly<Record<OutcomeKind, OutcomeMeaning>> = {
   unclear: {},
 };
 
-/** An answer, as far as it is looked at. */
-export interface SeenResponse {
-  readonly status: number;
-  /** Name, value, name, value…, as they came. */
-  readonly headers: string[];
-  /** Only a buffer is looked into. */
-  readonly body?: unknown;
-}
-
-/** Sorts an answer to a call that was made with the token. */
-export function kindOfResponse(answer: SeenResponse): OutcomeKind {
-  const { status, body } = answer;
+/** Sorts a response to a call that was made with the token. */
+export function kindOfResponse(response: SeenResponse): OutcomeKind {
+  const { status, body } = response;
   // Nearly every call: settled without a look at the fields, for it costs on the request path.
-  if (status >= 200 && status < 300 && Buffer.isBuffer(body) && beginsAsJson(body[0])) return "accepted";
+  if (status >= 200 && status < 300 && beginsAsJson(body)) return "accepted";
   if (status >= 500) return "failing";
   if (status < 200 || (status >= 300 && status < 400)) return "unclear";
-  const shape = shapeOf(answer);
+  const shape = shapeOf(response);
   if (status === 401 || status === 429) {
     if (shape === "page") return "unclear";
     if (status === 401) return "token-refused";
@@ -117,8 +108,8 @@ export function kindOfResponse(answer: SeenResponse): OutcomeKind {
  * Sorts the end of a call of this process's own that carried no token in use (or none at all):
  * a 401 to it proves that Presto's application was reached, and says nothing of the token.
  */
-export function kindOfOwnResponse(answer: SeenResponse): OutcomeKind {
-  const kind = kindOfResponse(answer);
+export function kindOfOwnResponse(response: SeenResponse): OutcomeKind {
+  const kind = kindOfResponse(response);
   return kind === "token-refused" ? "app-refused" : kind;
 }
 
@@ -144,20 +135,15 @@ function kindOfConnectError({ kind, place, proxyStatus }: ConnectError): Outcome
   return kind === "timeout" && proxyStatus === "connection_timeout" ? "timed-out" : "unclear";
 }
 
-/** By its type, or, without one, by its first byte. */
-function shapeOf({ headers, body }: SeenResponse): "json" | "page" | "other" {
-  const type = fieldOf({ headers }, "content-type")?.trim();
-  if (type !== undefined && type !== "") {
-    if (/^application\/(?:[a-z0-9.-]+\+)?json\s*(?:;|$)/i.test(type)) return "json";
-    return /^(?:text\/html|application\/xhtml\+xml)\s*(?:;|$)/i.test(type) ? "page" : "other";
-  }
-  if (!Buffer.isBuffer(body)) return "other";
-  if (beginsAsJson(body[0])) return "json";
-  return body.toString("latin1", 0, 64).trimStart().startsWith("<") ? "page" : "other";
-}
-
-function beginsAsJson(byte: number | undefined): boolean {
-  return byte === 0x7b || byte === 0x5b;
+/** By its type, or, without one, by how it begins. */
+function shapeOf(response: SeenResponse): "json" | "page" | "other" {
+  if (isJson(response)) return "json";
+  const type = mediaTypeOf(response);
+  if (type !== "") return type === "text/html" || type === "application/xhtml+xml" ? "page" : "other";
+  const { body } = response;
+  return Buffer.isBuffer(body) && body.toString("latin1", 0, 64).trimStart().startsWith("<")
+    ? "page"
+    : "other";
 }
 
 /** How often each kind is among the outcomes that are looked at. */

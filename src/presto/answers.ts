@@ -1,5 +1,5 @@
 import { isObject } from "../lib/json.ts";
-import { fieldOf, isJson } from "../upstream/call.ts";
+import { isJson, mediaTypeOf } from "../upstream/call.ts";
 import type { OwnResponse } from "../upstream/request-once.ts";
 
 /** A JSON object with whatever is in it; only its own members count. */
@@ -24,9 +24,8 @@ export function toObject(value: unknown): JsonObject | undefined {
 }
 
 /** The JSON object of an answer of the API's own: one that says it is JSON, or says nothing and is. A page of a gateway is none. */
-export function readJson(answer: OwnResponse): JsonObject | undefined {
-  const typed = (fieldOf(answer, "content-type") ?? "").trim() !== "";
-  return typed && !isJson(answer) ? undefined : parseObject(answer.body);
+export function readJson(response: OwnResponse): JsonObject | undefined {
+  return mediaTypeOf(response) !== "" && !isJson(response) ? undefined : parseObject(response.body);
 }
 
 /** Is it the shape that every error of Presto's has? */

@@ -53,38 +53,38 @@ export function resetBody({ email, password }: Account, newPassword: Secret): Bu
  * without a token that can be used nothing is known, since the old one may be dead by now.
  * @param now milliseconds since 1970, when the answer came
  */
-export function readIssueAnswer(answer: OwnResponse, asked: IssueRequest, now: number): IssueEnd {
-  if (!isSuccess(answer)) {
-    return readRefusal(answer, "the e-mail or the password", now) ?? unexpectedStatus(answer);
+export function readIssueAnswer(response: OwnResponse, asked: IssueRequest, now: number): IssueEnd {
+  if (!isSuccess(response)) {
+    return readRefusal(response, "the e-mail or the password", now) ?? unexpectedStatus(response);
   }
   // By what it is and not by what it is called: nothing but Presto puts a token there, and it would be lost.
-  const body = parseObject(answer.body);
-  if (body === undefined) return notJson(answer);
+  const body = parseObject(response.body);
+  if (body === undefined) return notJson(response);
   const data = toObject(body.get("data"));
   const token = data?.get("token");
   if (data === undefined || token === undefined || token === null || token === "") {
-    return unclear("no-token", `Presto answered ${answer.status} without a token; it may have made one`);
+    return unclear("no-token", `Presto answered ${response.status} without a token; it may have made one`);
   }
   if (typeof token !== "string" || token.length > longestToken || !isTokenText(token)) {
     return unclear(
       "unusable-token",
-      `Presto answered ${answer.status} with a token that is no text, is too long, or can't stand in a header field`,
+      `Presto answered ${response.status} with a token that is no text, is too long, or can't stand in a header field`,
     );
   }
   return { kind: "issued", issued: toIssued(new Secret(token), data, asked, now) };
 }
 
 /** What an answer to a reset says. */
-export function readResetAnswer(answer: OwnResponse, now: number): ResetEnd {
-  if (!isSuccess(answer)) {
-    return readRefusal(answer, "the e-mail or the current password", now) ?? unexpectedStatus(answer);
+export function readResetAnswer(response: OwnResponse, now: number): ResetEnd {
+  if (!isSuccess(response)) {
+    return readRefusal(response, "the e-mail or the current password", now) ?? unexpectedStatus(response);
   }
-  const body = parseObject(answer.body);
-  if (body === undefined) return notJson(answer);
+  const body = parseObject(response.body);
+  if (body === undefined) return notJson(response);
   if (typeof body.get("message") === "string" || toObject(body.get("data")) !== undefined) {
     return { kind: "reset" };
   }
-  return unclear("not-json", `Presto answered ${answer.status}, but not as it answers to a reset`);
+  return unclear("not-json", `Presto answered ${response.status}, but not as it answers to a reset`);
 }
 
 function toIssued(token: Secret, data: JsonObject, asked: IssueRequest, now: number): IssuedToken {
@@ -146,15 +146,15 @@ function startOfDay(time: Date): Date {
  * @param now milliseconds since 1970
  */
 export function readRefusal(
-  answer: OwnResponse,
+  response: OwnResponse,
   whatFor401: string,
   now: number,
 ): RefusedByPresto | undefined {
-  const { status } = answer;
+  const { status } = response;
   if (status !== 401 && status !== 422 && status !== 429) return undefined;
-  const body = readJson(answer);
+  const body = readJson(response);
   if (!isErrorShape(body)) return undefined;
-  const retryAfterMs = readRetryAfter(fieldOf(answer, "retry-after"), now);
+  const retryAfterMs = readRetryAfter(fieldOf(response, "retry-after"), now);
   return {
     kind: "refused",
     status,
@@ -194,7 +194,7 @@ export interface IssuerOptions {
   readonly openPool: () => Dispatcher;
   readonly clock: Pick<Clock, "now" | "monotonic">;
   /** Told each answer that came, and when its call was begun (monotonic). */
-  readonly onAnswer?: (answer: OwnResponse, begunAt: number) => void;
+  readonly onAnswer?: (response: OwnResponse, begunAt: number) => void;
 }
 
 /**
@@ -211,18 +211,18 @@ export function createIssuer({ openPool, clock, onAnswer }: IssuerOptions): Issu
     ].flat();
     const begunAt = clock.monotonic();
     const end = await requestOnce(openPool, { method: "POST", path, headers, body }, control);
-    if (end.kind === "answered") onAnswer?.(end.answer, begunAt);
+    if (end.kind === "answered") onAnswer?.(end.response, begunAt);
     return end;
   }
 
   return {
     async issueToken(request, control) {
       const end = await post(authPaths.issue, issueBody(request), control);
-      return end.kind === "answered" ? readIssueAnswer(end.answer, request, clock.now()) : end;
+      return end.kind === "answered" ? readIssueAnswer(end.response, request, clock.now()) : end;
     },
     async resetPassword(account, newPassword, control) {
       const end = await post(authPaths.reset, resetBody(account, newPassword), control);
-      return end.kind === "answered" ? readResetAnswer(end.answer, clock.now()) : end;
+      return end.kind === "answered" ? readResetAnswer(end.response, clock.now()) : end;
     },
   };
 }

@@ -1,50 +1,36 @@
 import { randomBytes } from "node:crypto";
 
-import type { Dispatcher } from "undici";
-
 import type { Clock } from "../clock.ts";
 import { Secret } from "../secret.ts";
 import type { TokenHealth } from "../token/health.ts";
-import { requestOnce, type OwnResponse } from "../upstream/request-once.ts";
+import type { OwnResponse } from "../upstream/request-once.ts";
 import { isErrorShape, readJson } from "./answers.ts";
+import { requestTransaction, type TransactionRequestOptions } from "./transaction.ts";
 
-export interface AskOptions {
-  /** A pool that is used for one question and closed after it, so that each goes over a connection of its own. */
-  readonly openPool: () => Dispatcher;
-  /** Made-up transaction reference that is asked for. */
-  readonly reference: string;
-  /** Milliseconds for one question. */
-  readonly timeoutMs: number;
-  readonly clock: Clock;
+export interface AskOptions extends Pick<
+  TransactionRequestOptions,
+  "openPool" | "reference" | "timeoutMs" | "clock"
+> {
   /** Told each answer that came, and when its question was begun (monotonic). */
-  readonly onAnswer?: (answer: OwnResponse, begunAt: number) => void;
+  readonly onAnswer?: (response: OwnResponse, begunAt: number) => void;
 }
 
 /** Asks Presto for a transaction that does not exist, with a token: harmless, and the answer shows whether the token lives. */
 export function createAsk(options: AskOptions): (token: Secret) => Promise<ProbeAnswer> {
-  const path = `/api/institutions/v1/wallet/transaction/${options.reference}`;
+  const { onAnswer, ...request } = options;
   return async (token) => {
-    const stop = new AbortController();
-    const timer = options.clock.after(options.timeoutMs, () => stop.abort());
-    const headers = [
-      ["accept", "application/json"],
-      ["accept-encoding", "identity"],
-      ["authorization", `Bearer ${token.reveal()}`],
-    ].flat();
-    const control = { mayBegin: () => true, signal: stop.signal };
     const begunAt = options.clock.monotonic();
-    const end = await requestOnce(options.openPool, { method: "GET", path, headers }, control);
-    timer.cancel();
+    const end = await requestTransaction({ ...request, token });
     if (end.kind !== "answered") return "other";
-    options.onAnswer?.(end.answer, begunAt);
-    return judge(end.answer);
+    onAnswer?.(end.response, begunAt);
+    return readProbeAnswer(end.response);
   };
 }
 
 /** Only what is in Presto's own JSON shape counts: a page of a gateway says nothing about a token. */
-function judge(answer: OwnResponse): ProbeAnswer {
-  const { status } = answer;
-  const body = readJson(answer);
+function readProbeAnswer(response: OwnResponse): ProbeAnswer {
+  const { status } = response;
+  const body = readJson(response);
   if (body === undefined) return "other";
   if (status >= 200 && status < 300) return "success";
   if (status === 401) return isErrorShape(body) ? "unauthorized" : "other";

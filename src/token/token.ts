@@ -16,6 +16,11 @@ export function createToken(secret: Secret, generation: number): Token {
   return new UsableToken(secret, generation);
 }
 
+/** A request's fields with the token's: nothing else in this program puts a token on a request. */
+export function withAuthorization(headers: readonly string[], token: Token): string[] {
+  return [...headers, "authorization", token.authorization];
+}
+
 /** The field's value is a private member behind a getter: however the token is printed, it is not in the text. */
 class UsableToken implements Token {
   readonly id: string;

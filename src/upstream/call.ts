@@ -69,7 +69,7 @@ export class CallerGone extends Error {
   }
 }
 
-/** Presto's answer to one send. */
+/** Presto's response to one send. */
 export interface Response {
   readonly status: number;
   /** Name, value, name, value…, as they came. */
@@ -78,23 +78,43 @@ export interface Response {
   readonly body: Buffer | Readable;
 }
 
-/** Lets go of an answer that nobody will read, so that its connection is freed. */
-export function discard(answer: Response): void {
-  if (!Buffer.isBuffer(answer.body)) answer.body.destroy();
+/** A response, as far as it is looked at. */
+export interface SeenResponse {
+  readonly status: number;
+  readonly headers: string[];
+  /** Only a buffer is looked into. */
+  readonly body?: unknown;
 }
 
-/** The value of an answer's first field of that name (in lower case), or undefined. */
-export function fieldOf(answer: Pick<Response, "headers">, name: string): string | undefined {
-  const { headers } = answer;
+/** Lets go of a response that nobody will read, so that its connection is freed. */
+export function discard(response: Response): void {
+  if (!Buffer.isBuffer(response.body)) response.body.destroy();
+}
+
+/** The value of a response's first field of that name (in lower case), or undefined. */
+export function fieldOf(response: Pick<Response, "headers">, name: string): string | undefined {
+  const { headers } = response;
   for (let index = 0; index < headers.length; index += 2) {
     if (headers[index]?.toLowerCase() === name) return headers[index + 1];
   }
   return undefined;
 }
 
-/** Is this an answer of the API itself, and not a page of some gateway in front of it? Judged by the type, or, without one, by the first byte. */
-export function isJson(answer: Response): boolean {
-  const type = fieldOf(answer, "content-type");
-  if (type !== undefined) return /^\s*application\/([a-z0-9.-]+\+)?json\s*(;|$)/i.test(type);
-  return Buffer.isBuffer(answer.body) && (answer.body[0] === 0x7b || answer.body[0] === 0x5b);
+/** The type that a response says it has, in lower case and without parameters; empty where it says none. */
+export function mediaTypeOf(response: Pick<Response, "headers">): string {
+  return fieldOf(response, "content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+}
+
+const jsonType = /^\s*application\/([a-z0-9.-]+\+)?json\s*(;|$)/i;
+
+/** Is this a response of the API itself, and not a page of some gateway in front of it? Judged by the type, or, without one, by the first byte. */
+export function isJson(response: Pick<SeenResponse, "headers" | "body">): boolean {
+  const type = fieldOf(response, "content-type");
+  if (type !== undefined && jsonType.test(type)) return true;
+  return (type === undefined || type.trim() === "") && beginsAsJson(response.body);
+}
+
+/** Has it the first byte of an object or an array? */
+export function beginsAsJson(body: unknown): boolean {
+  return Buffer.isBuffer(body) && (body[0] === 0x7b || body[0] === 0x5b);
 }

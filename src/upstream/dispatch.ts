@@ -1,15 +1,14 @@
 import { Readable } from "node:stream";
 
 import type { Dispatcher } from "undici";
-import undiciSymbols from "undici/lib/core/symbols.js";
 
 import type { Clock } from "../clock.ts";
 import { ConnectError } from "../connect/errors.ts";
 import { Problem, systemCode } from "../errors.ts";
 import { type CancelReason, pause, type Waiting } from "../lib/async.ts";
-import { ByteList } from "../lib/buffers.ts";
-import type { Token } from "../token/token.ts";
+import { type Token, withAuthorization } from "../token/token.ts";
 import { type Response, type Call, CallerGone } from "./call.ts";
+import { Exchange } from "./exchange.ts";
 
 /**
  * Sends the call once with this token. Rejects with a `Problem` whose outcome says whether
@@ -22,61 +21,46 @@ export interface SendOptions {
   readonly clock: Clock;
 }
 
-const { kQueuedAbort } = undiciSymbols;
-
 /** The innermost step of the request path: one exchange on one connection of the pool. */
 export function createSend(options: SendOptions): Send {
   const { dispatcher, clock } = options;
   return (call, token) => {
     call.requestWritten = false;
     if (call.cancelReason !== undefined) return Promise.reject(stopped(call.cancelReason));
-    const { handler, answer } = createExchange(call, clock);
+    const { promise, resolve, reject } = Promise.withResolvers<Response>();
+    const exchange = new CallExchange(call, clock, resolve, reject);
     call.generation = token.generation;
-    const request = {
+    exchange.sendOver(dispatcher, {
       method: call.method,
       path: call.target,
-      headers: [...call.headers, "authorization", token.authorization],
+      headers: withAuthorization(call.headers, token),
       body: call.body ?? null,
-      // A call that is stopped before it has a connection would otherwise stay in undici's queue, with its
-      // body, and make a connection for nobody ahead of calls that are still wanted.
-      [kQueuedAbort]: (leave: (reason: Error) => void) => handler.queued(leave),
-    };
-    dispatcher.dispatch(request, handler);
-    return answer;
+    });
+    return promise;
   };
 }
 
-/** Answers up to this size are held until they are whole, so that a cut one is never passed on as a torn 200. */
-export const largestWholeAnswer = 1024 * 1024;
+/** Responses up to this size are held until they are whole, so that a cut one is never passed on as a torn 200. */
+const largestWholeResponse = 1024 * 1024;
 
-interface Exchange {
-  readonly handler: ExchangeHandler;
-  readonly answer: Promise<Response>;
-}
-
-/** Makes the handler for one send of a call, and the promise of its answer. */
-export function createExchange(call: Call, clock: Clock): Exchange {
-  const { promise, resolve, reject } = Promise.withResolvers<Response>();
-  return { handler: new ExchangeHandler(call, clock, resolve, reject), answer: promise };
-}
-
-/** undici calls these methods as the exchange goes on; one object a send, since this is the hottest path. */
-class ExchangeHandler implements Dispatcher.DispatchHandler, Waiting {
+/** One send of a call. */
+class CallExchange extends Exchange implements Waiting {
   readonly #call: Call;
   readonly #clock: Clock;
-  readonly #resolve: (answer: Response) => void;
+  readonly #resolve: (response: Response) => void;
   readonly #reject: (error: Error) => void;
   readonly #startedAt: number;
-  #controller: Dispatcher.DispatchController | undefined;
   #settled = false;
-  #status = 0;
-  #headers: string[] = [];
-  readonly #bytes = new ByteList();
   #held = 0;
-  #leaveQueue: ((reason: Error) => void) | undefined;
   #stream: Readable | undefined;
 
-  constructor(call: Call, clock: Clock, resolve: (answer: Response) => void, reject: (error: Error) => void) {
+  constructor(
+    call: Call,
+    clock: Clock,
+    resolve: (response: Response) => void,
+    reject: (error: Error) => void,
+  ) {
+    super();
     this.#call = call;
     this.#clock = clock;
     this.#resolve = resolve;
@@ -96,59 +80,40 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Waiting {
     if (why === "caller-gone" && this.#call.requestWritten && this.#call.operation.movesMoney) return;
     if (!this.#settle()) return;
     this.#reject(this.#call.requestWritten && why === "deadline" ? answerLate() : stopped(why));
-    if (this.#controller !== undefined) this.#controller.abort(new CallerGone());
-    else this.#leaveQueue?.(new CallerGone());
+    this.abort(new CallerGone());
   }
 
-  /** undici has no connection for the request yet; `leave` takes it out of its queue. */
-  queued(leave: (reason: Error) => void): void {
-    this.#leaveQueue = leave;
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    // A second start would be a second send; undici has no reason for one, and it would be refused.
-    if (this.#settled || this.#controller !== undefined) {
-      controller.abort(new CallerGone());
-      return;
-    }
-    this.#controller = controller;
+  protected begin(): Error | undefined {
+    if (this.#settled) return new CallerGone();
     // undici writes right after this returns: from here on Presto may have seen it.
     this.#call.requestWritten = true;
     this.#call.attempts += 1;
+    return undefined;
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
-    // 103 and the like; undici itself ends the connection on 100 and 101.
-    if (status < 200) return;
-    this.#status = status;
-    const raw = controller.rawHeaders;
-    if (!Array.isArray(raw)) return;
-    for (const part of raw) this.#headers.push(typeof part === "string" ? part : part.toString("latin1"));
-  }
-
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  protected received(chunk: Buffer, controller: Dispatcher.DispatchController): void {
     if (this.#stream !== undefined) {
       if (!this.#stream.push(chunk)) controller.pause();
       return;
     }
-    this.#bytes.add(chunk);
-    if (this.#held + chunk.length <= largestWholeAnswer && this.#call.reserve(chunk.length)) {
+    this.bytes.add(chunk);
+    if (this.#held + chunk.length <= largestWholeResponse && this.#call.reserve(chunk.length)) {
       this.#held += chunk.length;
     } else {
       this.#startStreaming(controller);
     }
   }
 
-  onResponseEnd(): void {
+  protected ended(): void {
     if (this.#stream !== undefined) {
       this.#stream.push(null);
       return;
     }
     if (!this.#settle()) return;
-    this.#resolve({ status: this.#status, headers: this.#headers, body: this.#bytes.takeWhole() });
+    this.#resolve({ status: this.status, headers: this.headers, body: this.bytes.takeWhole() });
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+  protected failed(error: Error): void {
     if (this.#stream !== undefined) this.#stream.destroy(error);
     else if (this.#settle()) this.#reject(this.#toProblem(error));
   }
@@ -166,10 +131,10 @@ class ExchangeHandler implements Dispatcher.DispatchHandler, Waiting {
     // Whoever reads it listens, too; while nobody does yet, an error must not end the process.
     stream.on("error", () => {});
     this.#stream = stream;
-    if (this.#settle()) this.#resolve({ status: this.#status, headers: this.#headers, body: stream });
+    if (this.#settle()) this.#resolve({ status: this.status, headers: this.headers, body: stream });
     this.#call.waiting = this;
     let room = true;
-    for (const chunk of this.#bytes.take()) room = stream.push(chunk);
+    for (const chunk of this.bytes.take()) room = stream.push(chunk);
     if (!room) controller.pause();
   }
 
@@ -292,9 +257,9 @@ export function withEgressGate(send: Send, { gate, refuse }: EgressGateOptions):
       return Promise.reject(refuse(reason));
     }
     return send(call, token).then(
-      (answer) => {
-        gate.answered(answer, call.arrivedAt);
-        return answer;
+      (response) => {
+        gate.answered(response, call.arrivedAt);
+        return response;
       },
       (error: unknown) => {
         gate.failed(error);

@@ -41,6 +41,11 @@ export function createPool(options: PoolOptions): Pool {
   });
 }
 
+/** Opens pools of one connection each, for requests that go over a connection of their own. */
+export function createPoolOpener(options: Omit<PoolOptions, "connections">): () => Pool {
+  return () => createPool({ ...options, connections: 1 });
+}
+
 export interface RotatingPoolOptions extends PoolOptions {
   readonly clock: Clock;
 }

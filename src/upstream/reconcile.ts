@@ -54,13 +54,13 @@ function readReference(body: Buffer | undefined, member: string): string | undef
     : undefined;
 }
 
-function readStatus(answer: Response): TransactionView["status"] {
-  if (!Buffer.isBuffer(answer.body)) {
-    discard(answer);
+function readStatus(response: Response): TransactionView["status"] {
+  if (!Buffer.isBuffer(response.body)) {
+    discard(response);
     return "not-known";
   }
-  if (answer.status !== 200) return "not-known";
-  const parsed = parseJson(answer.body);
+  if (response.status !== 200) return "not-known";
+  const parsed = parseJson(response.body);
   const data: unknown =
     typeof parsed === "object" && parsed !== null ? Reflect.get(parsed, "data") : undefined;
   const status: unknown = typeof data === "object" && data !== null ? Reflect.get(data, "status") : undefined;

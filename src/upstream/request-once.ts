@@ -1,9 +1,9 @@
 import type { Dispatcher } from "undici";
-import undiciSymbols from "undici/lib/core/symbols.js";
 
+import type { Clock } from "../clock.ts";
 import { ConnectError } from "../connect/errors.ts";
 import { systemCode } from "../errors.ts";
-import { ByteList } from "../lib/buffers.ts";
+import { Exchange } from "./exchange.ts";
 
 /**
  * - `called-off`: whoever asked withdrew right before the first byte.
@@ -44,7 +44,7 @@ export class OwnRequestError extends Error {
 }
 
 /** Every answer to a call of our own is far smaller; more is held of none. */
-export const largestAnswer = 64 * 1024;
+export const largestResponse = 64 * 1024;
 
 /** A request of this process's own. */
 export interface OwnRequest {
@@ -55,7 +55,7 @@ export interface OwnRequest {
   readonly body?: Buffer;
 }
 
-/** An answer that came whole. */
+/** A response that came whole. */
 export interface OwnResponse {
   readonly status: number;
   /** Name, value, name, value…, as they came. */
@@ -64,15 +64,13 @@ export interface OwnResponse {
 }
 
 export type RequestEnd =
-  | { readonly kind: "answered"; readonly answer: OwnResponse }
+  | { readonly kind: "answered"; readonly response: OwnResponse }
   /** No byte was written. */
   | { readonly kind: "not-sent"; readonly cause: unknown }
   /** Presto may have seen it. */
   | { readonly kind: "unclear"; readonly cause: unknown };
 
-const { kQueuedAbort } = undiciSymbols;
-
-/** How a call to an auth endpoint is kept in check. */
+/** How a request is kept in check. */
 export interface RequestControl {
   /** Asked right before the first byte; false ends the call as `not-sent`. */
   readonly mayBegin: () => boolean;
@@ -98,93 +96,101 @@ export async function requestOnce(
     return { kind: "not-sent", cause };
   }
   try {
-    return await new OneCall(control).over(pool, request);
+    return await new OwnExchange(control).over(pool, request);
   } finally {
     await pool.destroy();
   }
 }
 
-/** undici calls these methods as the exchange goes on. */
-class OneCall implements Dispatcher.DispatchHandler {
+export interface GetOptions {
+  /** A pool for this request alone. */
+  readonly openPool: () => Dispatcher;
+  readonly path: string;
+  /** Name, value, name, value… */
+  readonly headers: readonly string[];
+  /** Milliseconds for the whole of it. */
+  readonly timeoutMs: number;
+  readonly clock: Pick<Clock, "after">;
+  /** Gives it up before that. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called right before the first byte. */
+  readonly onBegin?: (() => void) | undefined;
+}
+
+/** A request that acts on nothing, with an end in time: what is unclear about it costs only the answer. Never rejects. */
+export async function getOnce(options: GetOptions): Promise<RequestEnd> {
+  const { openPool, path, headers, timeoutMs, clock, signal, onBegin } = options;
+  const late = new AbortController();
+  const timer = clock.after(timeoutMs, () => late.abort());
+  const control: RequestControl = {
+    mayBegin() {
+      onBegin?.();
+      return true;
+    },
+    signal: signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]),
+  };
+  const end = await requestOnce(openPool, { method: "GET", path, headers }, control);
+  timer.cancel();
+  return end;
+}
+
+class OwnExchange extends Exchange {
   readonly #control: RequestControl;
   readonly #end = Promise.withResolvers<RequestEnd>();
-  #controller: Dispatcher.DispatchController | undefined;
-  #leaveQueue: ((reason: Error) => void) | undefined;
   #written = false;
   #settled = false;
-  #status = 0;
-  #headers: string[] = [];
-  readonly #bytes = new ByteList();
   #size = 0;
 
   constructor(control: RequestControl) {
+    super();
     this.#control = control;
   }
 
   over(pool: Dispatcher, request: OwnRequest): Promise<RequestEnd> {
     this.#control.signal.addEventListener("abort", this.#giveUp, { once: true });
-    const options = {
+    this.sendOver(pool, {
       method: request.method,
       path: request.path,
       headers: [...request.headers],
       body: request.body ?? null,
       headersTimeout: 0,
       bodyTimeout: 0,
-      // Takes it out of undici's queue while there is no connection, and so ends the attempt to make one.
-      [kQueuedAbort]: (leave: (reason: Error) => void) => {
-        this.#leaveQueue = leave;
-      },
-    };
-    pool.dispatch(options, this);
+    });
     return this.#end.promise;
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    // A second start would be a second send.
-    if (this.#settled || this.#written) {
-      controller.abort(new OwnRequestError("broken", "undici began to send a request again"));
-      return;
-    }
+  protected begin(): Error | undefined {
+    if (this.#settled) return givenUp(false);
     if (!this.#control.mayBegin()) {
       const cause = new OwnRequestError("called-off", "the call was called off before its first byte");
       this.#settle({ kind: "not-sent", cause });
-      controller.abort(cause);
-      return;
+      return cause;
     }
-    this.#controller = controller;
     // undici writes right after this returns: from here on Presto may have seen it.
     this.#written = true;
+    return undefined;
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
-    // 103 and the like; undici itself ends the connection on 100 and 101.
-    if (status < 200) return;
-    this.#status = status;
-    const raw = controller.rawHeaders;
-    if (!Array.isArray(raw)) return;
-    for (const part of raw) this.#headers.push(typeof part === "string" ? part : part.toString("latin1"));
-  }
-
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  protected received(chunk: Buffer): void {
     this.#size += chunk.length;
-    if (this.#size <= largestAnswer) {
-      this.#bytes.add(chunk);
+    if (this.#size <= largestResponse) {
+      this.bytes.add(chunk);
       return;
     }
     const cause = new OwnRequestError(
       "too-large",
-      `Presto answered ${this.#status} with more than ${largestAnswer} bytes, which no answer of its own has`,
+      `Presto answered ${this.status} with more than ${largestResponse} bytes, which no answer of its own has`,
     );
     this.#settle({ kind: "unclear", cause });
-    controller.abort(cause);
+    this.abort(cause);
   }
 
-  onResponseEnd(): void {
-    const answer = { status: this.#status, headers: this.#headers, body: this.#bytes.takeWhole() };
-    this.#settle({ kind: "answered", answer });
+  protected ended(): void {
+    const response = { status: this.status, headers: this.headers, body: this.bytes.takeWhole() };
+    this.#settle({ kind: "answered", response });
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+  protected failed(error: Error): void {
     if (this.#written) this.#settle({ kind: "unclear", cause: broken(error) });
     else this.#settle({ kind: "not-sent", cause: error instanceof ConnectError ? error : lost(error) });
   }
@@ -192,8 +198,7 @@ class OneCall implements Dispatcher.DispatchHandler {
   readonly #giveUp = (): void => {
     const cause = givenUp(this.#written);
     this.#settle({ kind: this.#written ? "unclear" : "not-sent", cause });
-    if (this.#controller !== undefined) this.#controller.abort(cause);
-    else this.#leaveQueue?.(cause);
+    this.abort(cause);
   };
 
   /** The first end counts. */

@@ -31,12 +31,12 @@ export interface WithTokenOptions {
 export type Perform = (call: Call) => Promise<Response>;
 
 /** A 401 that is too large to hold would keep its connection, and its turn, while another token is waited for: it goes on without its content. */
-function withoutLarge401(answer: Response): Response {
-  if (answer.status !== 401 || Buffer.isBuffer(answer.body)) return answer;
-  discard(answer);
+function withoutLarge401(response: Response): Response {
+  if (response.status !== 401 || Buffer.isBuffer(response.body)) return response;
+  discard(response);
   return {
-    status: answer.status,
-    headers: answer.headers.filter(tellsNothingOfContent),
+    status: response.status,
+    headers: response.headers.filter(tellsNothingOfContent),
     body: Buffer.alloc(0),
   };
 }
@@ -57,24 +57,24 @@ const retryAfterSeconds = 5;
  * protocol). Every other end, known or unknown, is the call's end.
  */
 export function withToken(send: Send, options: WithTokenOptions): Perform {
-  const { tokens, limiter: turns } = options;
+  const { tokens, limiter } = options;
   const attempts = options.attempts ?? 5;
 
   /** A token and a turn, both at once: while a call waits for the one, the other may change. */
   async function begin(call: Call): Promise<Token> {
     for (;;) {
       const token = tokens.ready() ?? (await held(call));
-      if (turns.tryAcquire()) return token;
+      if (limiter.tryAcquire()) return token;
       await takeTurn(call, token);
       if (tokens.isCurrent(call, token)) return token;
       tokens.release(call, token);
-      turns.release();
+      limiter.release();
     }
   }
 
   async function takeTurn(call: Call, token: Token): Promise<void> {
     try {
-      await turns.acquire(call);
+      await limiter.acquire(call);
     } catch (error) {
       tokens.release(call, token);
       throw error;
@@ -82,13 +82,13 @@ export function withToken(send: Send, options: WithTokenOptions): Perform {
   }
 
   async function held(call: Call): Promise<Token> {
-    if (!turns.tryEnqueue())
+    if (!limiter.tryEnqueue())
       throw new Problem("overloaded", { detail: "as many calls wait as may", retryAfter: 1 });
     let end: TokenOrNone;
     try {
       end = await tokens.waitForToken(call);
     } finally {
-      turns.dequeue();
+      limiter.dequeue();
     }
     if (end.kind === "token") return end.token;
     if (end.kind === "interrupted" && end.why === "caller-gone") throw new CallerGone();
@@ -102,16 +102,16 @@ export function withToken(send: Send, options: WithTokenOptions): Perform {
 
   /** Another token and a turn, or undefined: then the 401 in hand is the answer. */
   async function next(call: Call, refused: ReadonlySet<string>): Promise<Token | undefined> {
-    turns.enqueue();
+    limiter.enqueue();
     let end: TokenOrNone;
     try {
       end = await tokens.afterRejection(call, refused);
     } finally {
-      turns.dequeue();
+      limiter.dequeue();
     }
     if (end.kind !== "token") return undefined;
     const { token } = end;
-    if (turns.tryAcquire()) return token;
+    if (limiter.tryAcquire()) return token;
     return takeTurn(call, token).then(
       () => token,
       () => undefined,
@@ -121,42 +121,42 @@ export function withToken(send: Send, options: WithTokenOptions): Perform {
   async function sendOnce(call: Call, token: Token): Promise<Response> {
     let turnKept = false;
     try {
-      const answer = withoutLarge401(await send(call, token));
-      if (!Buffer.isBuffer(answer.body)) {
+      const response = withoutLarge401(await send(call, token));
+      if (!Buffer.isBuffer(response.body)) {
         turnKept = true;
-        answer.body.once("close", () => turns.release());
+        response.body.once("close", () => limiter.release());
       }
-      if (answer.status === 401) tokens.reject(token, isJson(answer));
-      else if (answer.status >= 200 && answer.status < 300 && isJson(answer))
+      if (response.status === 401) tokens.reject(token, isJson(response));
+      else if (response.status >= 200 && response.status < 300 && isJson(response))
         tokens.proveAlive(token, call.arrivedAt);
-      return answer;
+      return response;
     } finally {
-      if (!turnKept) turns.release();
+      if (!turnKept) limiter.release();
       tokens.release(call, token);
     }
   }
 
   return async (call) => {
     let token = await begin(call);
-    let answer = await sendOnce(call, token);
-    if (answer.status !== 401) return answer;
+    let response = await sendOnce(call, token);
+    if (response.status !== 401) return response;
 
     const refused = new Set<string>();
-    while (answer.status === 401 && call.attempts < attempts) {
+    while (response.status === 401 && call.attempts < attempts) {
       refused.add(token.id);
       const another = await next(call, refused);
       if (another === undefined) break;
       token = another;
       try {
         const again = await sendOnce(call, token);
-        discard(answer);
-        answer = again;
+        discard(response);
+        response = again;
       } catch (error) {
         // Nothing of this send got out, so what Presto said to the last one stands.
         if (!call.requestWritten) break;
         throw error;
       }
     }
-    return answer;
+    return response;
   };
 }

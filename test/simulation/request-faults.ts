@@ -64,7 +64,7 @@ export const requestFaults: readonly DeliberateFault[] = [
     what: "Some calls go without a token.",
     patches: [
       {
-        file: "upstream/dispatch.ts",
+        file: "token/token.ts",
         from: `"authorization", token.authorization`,
         to: `"authorization", token.generation % 2 === 0 ? "Bearer " : token.authorization`,
       },

@@ -13,7 +13,7 @@ import { createTrustAnchors } from "../../src/connect/trust.ts";
 import { ignore } from "../../src/lib/events.ts";
 import { createIssuer, type Issuer, type IssueRequest } from "../../src/presto/auth.ts";
 import { Secret } from "../../src/secret.ts";
-import { createPool } from "../../src/upstream/pool.ts";
+import { createPoolOpener } from "../../src/upstream/pool.ts";
 import type { RequestControl } from "../../src/upstream/request-once.ts";
 
 export interface OwnCallOptions {
@@ -52,7 +52,7 @@ export function poolOpener(options: OwnCallOptions): () => Dispatcher {
     emit: ignore,
   });
   rmSync(folder, { recursive: true });
-  return () => createPool({ origin, connector, connections: 1, timeoutMs: poolTimeoutMs });
+  return createPoolOpener({ origin, connector, timeoutMs: poolTimeoutMs });
 }
 
 export function openIssuer(options: OwnCallOptions): Issuer {
