@@ -1,26 +1,37 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { systemClock } from "../../src/clock.ts";
-import { createEnvStore } from "../../src/store/env.ts";
-import { describeTokenStore } from "./token-store.ts";
+import { Secret } from "../../src/secret.ts";
+import { createEnvCredentials, createEnvStore } from "../../src/store/env.ts";
+import { accounts, credentialView, describeStore, recordView, records } from "./store.ts";
 
-describeTokenStore(
-  "env: by file",
-  async () => {
-    const folder = await mkdtemp(join(tmpdir(), "env-store-"));
-    const path = join(folder, "token");
-    const open = (): ReturnType<typeof createEnvStore> =>
-      createEnvStore({ token: { kind: "file", path }, clock: systemClock });
-    return {
-      store: open(),
-      other: open(),
-      place: (token) => writeFile(path, `${token}\n`),
-      spoil: (bytes) => writeFile(path, bytes),
-      bytes: () => readFile(path, "latin1"),
-      dispose: () => rm(folder, { recursive: true }),
-    };
-  },
-  { write: false, watch: true },
+/** A file that somebody else writes. */
+async function mounted<V>(view: (source: { readonly kind: "file"; readonly path: string }) => V) {
+  const folder = await mkdtemp(join(tmpdir(), "env-"));
+  const path = join(folder, "secret");
+  return {
+    view: () => view({ kind: "file", path }),
+    place: (text: string) => writeFile(path, `${text}\n`),
+    spoil: (bytes: string) => writeFile(path, bytes, "latin1"),
+    dispose: () => rm(folder, { recursive: true }),
+  };
+}
+
+const reads = { write: false, watch: true, sealed: false };
+const clock = systemClock;
+const email = { kind: "value", secret: new Secret("sidecar@institution.example") } as const;
+
+describeStore(
+  "of the token, env: by file",
+  () => mounted((token) => recordView(createEnvStore({ token, clock }))),
+  records,
+  reads,
+);
+describeStore(
+  "of credentials, env: by file",
+  () => mounted((password) => credentialView(createEnvCredentials({ email, password, clock }))),
+  accounts,
+  reads,
 );
