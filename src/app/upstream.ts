@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { ConnectEvent } from "../connect/connector.ts";
 import { type Egress, type EgressOptions, openEgress } from "../connect/open.ts";
 import type { EgressCheck, EgressCheckOptions, EgressEvent } from "../egress-ip/check.ts";
-import { type EgressCheckSettings, openEgressCheck } from "../egress-ip/open.ts";
+import { type RegistrationOptions, openEgressCheck } from "../egress-ip/open.ts";
 import { Problem } from "../errors.ts";
 import { random } from "../lib/backoff.ts";
 import type { Emit, Warning } from "../lib/events.ts";
@@ -22,7 +22,7 @@ export interface Upstream extends Pick<Egress, "connector" | "describeRoute" | "
 }
 
 export interface UpstreamOptions extends EgressOptions {
-  readonly egressCheck: EgressCheckSettings;
+  readonly egressCheck: RegistrationOptions;
   readonly probeReference: string;
   /** The longest exchange, milliseconds. */
   readonly timeoutMs: number;

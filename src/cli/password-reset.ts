@@ -1,4 +1,5 @@
-import { type CredentialConfig, loadConfig, type UpstreamConfig } from "../config/load.ts";
+import { type CredentialConfig, loadConfig } from "../config/load.ts";
+import type { UpstreamConfig } from "../config/sections.ts";
 import { CommandError } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";
 import { createIssuer } from "../presto/auth.ts";

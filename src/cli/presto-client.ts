@@ -1,6 +1,7 @@
 import type { Dispatcher } from "undici";
 
-import type { StoreConfig, UpstreamConfig } from "../config/load.ts";
+import type { StoreConfig } from "../config/load.ts";
+import type { UpstreamConfig } from "../config/sections.ts";
 import { openEgress } from "../connect/open.ts";
 import { ignore } from "../lib/events.ts";
 import { createAsk, createProbe, type ProbeVerdict } from "../presto/probe.ts";

@@ -8,7 +8,7 @@ export interface ConfigRow {
   readonly source: "environment" | "default";
 }
 
-/** The configuration as people read it, secrets masked. For an environment that `loadConfig` takes: only what is sound may be shown. */
+/** The configuration as people read it, secrets masked. For an environment that `loadConfig` takes: what was refused may not be shown. */
 export function describeConfig(env: NodeJS.ProcessEnv): ConfigRow[] {
   return variableNames.map((name) => {
     const given = (env[name] ?? "") !== "";

@@ -1,22 +1,18 @@
 import { CommandError } from "../errors.ts";
-import { walletOperations } from "../policy/operations.ts";
 import type { StoredCredentialOptions, StoreOptions } from "../store/open.ts";
 import { type ConfigProblem, configError, required } from "./parse.ts";
 import { findUnknownVariables, type ReadVariables, readVariables } from "./read.ts";
 import { checkRules, type Purpose } from "./rules.ts";
 import {
   type Config,
-  egressCheckOptions,
-  issuingOptions,
+  sidecarOptions,
   storedCredentials,
   storeOptions,
+  type UpstreamConfig,
   upstreamOptions,
 } from "./sections.ts";
 import { findUnsafe } from "./unsafe-environment.ts";
 import { warnings } from "./warnings.ts";
-
-/** What asking Presto whether a token lives needs. Durations are milliseconds. */
-export type UpstreamConfig = Pick<Config, "origin" | "trust" | "egress" | "connectTimeoutMs" | "timeoutMs">;
 
 /** What a command has that is not the sidecar itself. */
 interface CommandConfig {
@@ -53,7 +49,7 @@ interface Configs {
 type Build<T> = (read: ReadVariables, unsafe: readonly string[]) => T;
 
 const builds: { readonly [P in Purpose]: Build<Configs[P]> } = {
-  start: buildConfig,
+  start: (read, unsafe) => ({ ...sidecarOptions(read.values), warnings: [...unsafe, ...warnings(read)] }),
   "read-store": buildStoreConfig,
   "write-store": (read, unsafe) => {
     const { kind, canWrite } = required(read.values.PRESTO_STORE);
@@ -118,37 +114,6 @@ function examine<P extends Purpose>(
   return { config: build(read, unsafe.warnings), problems: [] };
 }
 
-function buildConfig(read: ReadVariables, unsafe: readonly string[]): Config {
-  const { values } = read;
-  const control = required(values.PRESTO_CONTROL_LISTEN);
-  const role = required(values.PRESTO_ROLE);
-  return {
-    role,
-    issuing: issuingOptions(values),
-    probeReference: required(values.PRESTO_PROBE_REFERENCE),
-    ...upstreamOptions(values),
-    egressCheck: egressCheckOptions(values),
-    timeoutMs: required(values.PRESTO_TIMEOUT),
-    listen: role === "rotator" ? [] : required(values.PRESTO_LISTEN),
-    hosts: values.PRESTO_HOSTS ?? [],
-    adminListen: required(values.PRESTO_ADMIN_LISTEN),
-    controlListen: control === "off" ? undefined : control,
-    store: storeOptions(values),
-    operations: [...walletOperations, ...(values.PRESTO_OPERATIONS ?? [])],
-    maxBody: required(values.PRESTO_MAX_BODY),
-    admission: {
-      maxInFlight: required(values.PRESTO_MAX_IN_FLIGHT),
-      maxQueue: required(values.PRESTO_MAX_QUEUE),
-      maxBuffered: required(values.PRESTO_MAX_BUFFERED),
-    },
-    holdMaxMs: required(values.PRESTO_HOLD_MAX),
-    drainMinMs: required(values.PRESTO_DRAIN_MIN),
-    drainMaxMs: required(values.PRESTO_DRAIN_MAX),
-    logLevel: required(values.PRESTO_LOG_LEVEL),
-    warnings: [...unsafe, ...warnings(read)],
-  };
-}
-
 function buildStoreConfig(read: ReadVariables, unsafe: readonly string[]): StoreConfig {
   return { store: storeOptions(read.values), ...commandConfig(read, unsafe) };
 }
@@ -171,9 +136,7 @@ function buildCredentialConfig(read: ReadVariables, unsafe: readonly string[]): 
 
 function commandConfig({ values, given }: ReadVariables, warnings: readonly string[]): CommandConfig {
   return {
-    upstream: given.has("PRESTO_URL")
-      ? { ...upstreamOptions(values), timeoutMs: required(values.PRESTO_TIMEOUT) }
-      : undefined,
+    upstream: given.has("PRESTO_URL") ? upstreamOptions(values) : undefined,
     probeReference: required(values.PRESTO_PROBE_REFERENCE),
     warnings,
   };

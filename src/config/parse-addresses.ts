@@ -147,7 +147,7 @@ function parseUnix(text: string): ListenAddress {
   return { kind: "unix", path, mode };
 }
 
-/** Comma list of addresses to listen on. That none stands there twice is judged among all listeners. */
+/** Comma list of addresses to listen on. That none stands there twice is checked among all listeners. */
 export function parseListenAddresses(text: string): ListenAddress[] {
   return parseList(text, parseListenAddress);
 }
@@ -255,7 +255,7 @@ const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 /**
  * Further operations that apps may call: comma list of `METHOD /path/{param}`. A path is
  * read by the same function that the table of operations reads it by; what a `{param}` may
- * stand for is judged with each request.
+ * stand for is checked with each request.
  * @throws InvalidValue
  */
 export function parseOperations(text: string): Operation[] {

@@ -8,7 +8,7 @@ import type { DayWindow } from "../renewal/schedule.ts";
  * @throws TypeError where it is missing all the same: a defect of theirs, not of the configuration
  */
 export function required<T>(value: T | undefined): T {
-  if (value === undefined) throw new TypeError("a variable that was found sound has no value");
+  if (value === undefined) throw new TypeError("a variable that was checked has no value");
   return value;
 }
 

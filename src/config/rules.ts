@@ -10,7 +10,7 @@ export type Purpose = "start" | "read-store" | "write-store" | "write-credential
 
 /**
  * A rule between variables. One that was refused by itself has no value here, and is not told a
- * second time; what can be judged without it is judged.
+ * second time; what can be checked without it is checked.
  */
 interface Rule {
   readonly find: (read: ReadVariables, purpose: Purpose) => ConfigProblem[];
@@ -124,7 +124,7 @@ function timeRules({ values }: ReadVariables): ConfigProblem[] {
 
 const credentialNames = variableNames.filter((name) => rowOf(name).credential === true);
 
-// What each role must have, and what it must not. A role that was refused is not judged by.
+// What each role must have, and what it must not. A role that was refused decides nothing.
 
 /** Does the role issue tokens? */
 function issues({ values }: ReadVariables): boolean {

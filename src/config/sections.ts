@@ -1,11 +1,11 @@
 import type { EgressRoute } from "../connect/open.ts";
 import type { ProxySource } from "../connect/proxy-url.ts";
 import type { Trust } from "../connect/trust.ts";
-import type { EgressCheckSettings } from "../egress-ip/open.ts";
+import type { RegistrationOptions } from "../egress-ip/open.ts";
 import type { Origin } from "../lib/host.ts";
 import type { ListenAddress } from "../listen/address.ts";
 import type { LogLevel } from "../observe/log.ts";
-import type { Operation } from "../policy/operations.ts";
+import { type Operation, walletOperations } from "../policy/operations.ts";
 import type { IssuingOptions } from "../renewal/types.ts";
 import type { Secret } from "../secret.ts";
 import type { CredentialOptions, Place, StoredCredentialOptions, StoreOptions } from "../store/open.ts";
@@ -14,31 +14,39 @@ import type { Limits } from "../upstream/limiter.ts";
 import { required } from "./parse.ts";
 import type { Values } from "./read.ts";
 
+// What the program is built from, and the options that other folders ask for, made of the variables' values: what a variable is called
+// inside stands here and nowhere else. Only for values without a problem.
+
+/** What speaking to Presto needs. Durations are milliseconds. */
+export interface UpstreamConfig {
+  readonly origin: Origin;
+  readonly trust: Trust;
+  readonly egress: EgressRoute;
+  readonly connectTimeoutMs: number;
+  readonly timeoutMs: number;
+}
+
 /** The whole configuration, checked: what the composition root builds the program from. Durations are milliseconds, sizes bytes. */
-export interface Config {
+export interface Config extends UpstreamConfig {
   /** `proxy` serves, `rotator` issues, `all` does both. */
   readonly role: "proxy" | "rotator" | "all";
   /** What a role that issues needs; undefined for `proxy`. */
   readonly issuing: IssuingOptions | undefined;
   /** Made-up transaction reference that probes ask for. */
   readonly probeReference: string;
-  readonly origin: Origin;
-  readonly trust: Trust;
-  readonly egress: EgressRoute;
   /** Which addresses are registered, and who is asked for ours. */
-  readonly egressCheck: EgressCheckSettings;
-  readonly connectTimeoutMs: number;
+  readonly egressCheck: RegistrationOptions;
   /** Empty for `rotator`, which serves nothing. */
   readonly listen: readonly ListenAddress[];
   readonly hosts: readonly string[];
   readonly adminListen: ListenAddress;
+  /** Undefined where it is turned off. */
   readonly controlListen: ListenAddress | undefined;
   readonly store: StoreOptions;
   /** The three wallet calls and those of PRESTO_OPERATIONS. */
   readonly operations: readonly Operation[];
   readonly maxBody: number;
   readonly admission: Limits;
-  readonly timeoutMs: number;
   readonly holdMaxMs: number;
   readonly drainMinMs: number;
   readonly drainMaxMs: number;
@@ -47,12 +55,37 @@ export interface Config {
   readonly warnings: readonly string[];
 }
 
-// The options that other folders ask for. Only for values without a problem.
+/** What the sidecar is built from, but for the warnings. */
+export function sidecarOptions(values: Values): Omit<Config, "warnings"> {
+  const control = required(values.PRESTO_CONTROL_LISTEN);
+  const role = required(values.PRESTO_ROLE);
+  return {
+    role,
+    issuing: role === "proxy" ? undefined : issuingOptions(values),
+    probeReference: required(values.PRESTO_PROBE_REFERENCE),
+    ...upstreamOptions(values),
+    egressCheck: { registered: values.PRESTO_EGRESS_IPS ?? [], urls: values.PRESTO_EGRESS_CHECK_URL ?? [] },
+    listen: role === "rotator" ? [] : required(values.PRESTO_LISTEN),
+    hosts: values.PRESTO_HOSTS ?? [],
+    adminListen: required(values.PRESTO_ADMIN_LISTEN),
+    controlListen: control === "off" ? undefined : control,
+    store: storeOptions(values),
+    operations: [...walletOperations, ...(values.PRESTO_OPERATIONS ?? [])],
+    maxBody: required(values.PRESTO_MAX_BODY),
+    admission: {
+      maxInFlight: required(values.PRESTO_MAX_IN_FLIGHT),
+      maxQueue: required(values.PRESTO_MAX_QUEUE),
+      maxBuffered: required(values.PRESTO_MAX_BUFFERED),
+    },
+    holdMaxMs: required(values.PRESTO_HOLD_MAX),
+    drainMinMs: required(values.PRESTO_DRAIN_MIN),
+    drainMaxMs: required(values.PRESTO_DRAIN_MAX),
+    logLevel: required(values.PRESTO_LOG_LEVEL),
+  };
+}
 
 /** What speaking to Presto needs. */
-export function upstreamOptions(
-  values: Values,
-): Pick<Config, "origin" | "trust" | "egress" | "connectTimeoutMs"> {
+export function upstreamOptions(values: Values): UpstreamConfig {
   return {
     origin: required(values.PRESTO_URL),
     trust: {
@@ -62,6 +95,7 @@ export function upstreamOptions(
     },
     egress: { localAddress: values.PRESTO_EGRESS_ADDRESS, proxy: proxySource(values) },
     connectTimeoutMs: required(values.PRESTO_CONNECT_TIMEOUT),
+    timeoutMs: required(values.PRESTO_TIMEOUT),
   };
 }
 
@@ -71,11 +105,6 @@ function proxySource({
 }: Values): ProxySource | undefined {
   if (proxy !== undefined) return { kind: "value", proxy };
   return path === undefined ? undefined : { kind: "file", path };
-}
-
-/** What knowing the address that calls leave from needs. */
-export function egressCheckOptions(values: Values): EgressCheckSettings {
-  return { registered: values.PRESTO_EGRESS_IPS ?? [], urls: values.PRESTO_EGRESS_CHECK_URL ?? [] };
 }
 
 /** What the chosen store needs. */
@@ -88,9 +117,7 @@ export function storeOptions(values: Values): StoreOptions {
   };
 }
 
-/** What a role that issues needs; undefined for the one that does not. */
-export function issuingOptions(values: Values): IssuingOptions | undefined {
-  if (required(values.PRESTO_ROLE) === "proxy") return undefined;
+function issuingOptions(values: Values): IssuingOptions {
   return {
     credentials: credentialOptions(values),
     tokenName: required(values.PRESTO_TOKEN_NAME),

@@ -19,20 +19,20 @@ export interface UnsafeEnvironment {
   readonly warnings: readonly string[];
 }
 
-interface Danger {
+interface Unsafe {
   /** A variable; or a flag of Node's, in which a `*` at the end stands for anything. */
   readonly name: string;
   /** What it would do. */
   readonly reason: string;
 }
 
-/** A variable that is dangerous whatever it says, with this value alone, or with any other than this. */
-interface DangerousVariable extends Danger {
+/** A variable that is unsafe whatever it says, with this value alone, or with any other than this. */
+interface UnsafeVariable extends Unsafe {
   readonly onlyWith?: string;
   readonly exceptWith?: string;
 }
 
-export const unsafeVariables: readonly DangerousVariable[] = [
+export const unsafeVariables: readonly UnsafeVariable[] = [
   {
     name: "NODE_TLS_REJECT_UNAUTHORIZED",
     // Node looks for exactly this value (lib/_tls_wrap.js).
@@ -57,7 +57,7 @@ export const unsafeVariables: readonly DangerousVariable[] = [
 ];
 
 /** In NODE_OPTIONS, or behind `node`. */
-export const unsafeFlags: readonly Danger[] = [
+export const unsafeFlags: readonly Unsafe[] = [
   { name: "--inspect*", reason: "opens a debugger, which can read the token out of memory" },
   { name: "--tls-keylog", reason: "writes the keys of TLS connections to a file" },
   { name: "--tls-min-v1.0", reason: "allows TLS versions that are broken" },
@@ -78,12 +78,12 @@ const loadingFlags =
   /^(?:-r|--require|--import|--loader|--experimental-loader|--experimental-config-file|--experimental-default-config-file)$/;
 
 /**
- * Judges what Node was started under. A flag does the same in NODE_OPTIONS as behind `node`.
+ * Looks at what Node was started under. A flag does the same in NODE_OPTIONS as behind `node`.
  * An empty variable counts as not set. No value is shown.
  */
 export function findUnsafe(env: NodeJS.ProcessEnv, execArgv: readonly string[]): UnsafeEnvironment {
   const problems = unsafeVariables
-    .filter((danger) => isSetTo(danger, env[danger.name]))
+    .filter((unsafe) => isSetTo(unsafe, env[unsafe.name]))
     .map(({ name, reason }): ConfigProblem => ({ variable: name, wrong: reason, example: `unset ${name}` }));
   const warnings: string[] = [];
   const flags = [
@@ -94,11 +94,11 @@ export function findUnsafe(env: NodeJS.ProcessEnv, execArgv: readonly string[]):
     ...flagNames(execArgv).map((flag) => ({ flag, where: "node" })),
   ];
   for (const { flag, where } of flags) {
-    const danger = unsafeFlags.find(({ name }) => isFlag(name, flag));
-    if (danger !== undefined) {
+    const unsafe = unsafeFlags.find(({ name }) => isFlag(name, flag));
+    if (unsafe !== undefined) {
       problems.push({
         variable: `${where} ${flag}`,
-        wrong: danger.reason,
+        wrong: unsafe.reason,
         example: `${where} without ${flag}`,
       });
     } else if (loadingFlags.test(flag)) {
@@ -115,7 +115,7 @@ export function findUnsafe(env: NodeJS.ProcessEnv, execArgv: readonly string[]):
   return { problems, warnings };
 }
 
-function isSetTo({ onlyWith, exceptWith }: DangerousVariable, value: string | undefined): boolean {
+function isSetTo({ onlyWith, exceptWith }: UnsafeVariable, value: string | undefined): boolean {
   if (value === undefined || value === "" || value === exceptWith) return false;
   return onlyWith === undefined || value === onlyWith;
 }

@@ -275,7 +275,7 @@ export const timeVariables = {
   }),
 };
 
-/** Every variable of this version, in the order in which they are told. */
+/** Every variable of this version, in the order in which they are listed. */
 export const variables = {
   PRESTO_URL: variable({
     parse: parseOrigin,

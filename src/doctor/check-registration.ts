@@ -1,6 +1,6 @@
 import type { CheckAnswer } from "../egress-ip/check-url.ts";
 import { describeAnswers, findOut } from "../egress-ip/observed.ts";
-import type { EgressCheckSettings } from "../egress-ip/open.ts";
+import type { RegistrationOptions } from "../egress-ip/open.ts";
 import type { Network } from "../lib/ip.ts";
 import {
   fail,
@@ -16,7 +16,7 @@ import {
 
 /** What the address that calls leave from is checked against. */
 export interface RegisteredOptions {
-  readonly settings: EgressCheckSettings;
+  readonly settings: RegistrationOptions;
   /** What the check URLs said; undefined where there is no way out to ask them by. */
   readonly answers: Attempted<readonly CheckAnswer[]> | undefined;
   /** Presto's own application has answered from here. */

@@ -1,6 +1,6 @@
 import type { EgressRoute } from "../connect/open.ts";
 import type { Trust } from "../connect/trust.ts";
-import type { EgressCheckSettings } from "../egress-ip/open.ts";
+import type { RegistrationOptions } from "../egress-ip/open.ts";
 import { exitCodes, type CommandErrorCode, systemCode } from "../errors.ts";
 import { untilAborted } from "../lib/async.ts";
 import type { Origin } from "../lib/host.ts";
@@ -46,7 +46,7 @@ export interface DoctorOptions {
   readonly upstream: UpstreamOptions | undefined;
   /** Made-up transaction reference that is asked for. */
   readonly probeReference: string | undefined;
-  readonly egressCheck: EgressCheckSettings | undefined;
+  readonly egressCheck: RegistrationOptions | undefined;
   /** How Presto can reach the operator; undefined where it was not given. */
   readonly contact: string | undefined;
 }

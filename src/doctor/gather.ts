@@ -2,7 +2,7 @@ import type { Dispatcher } from "undici";
 
 import type { Egress } from "../connect/open.ts";
 import type { CheckAnswer } from "../egress-ip/check-url.ts";
-import { askedUrls, type EgressCheckSettings } from "../egress-ip/open.ts";
+import { askedUrls, type RegistrationOptions } from "../egress-ip/open.ts";
 import { createAsk, createProbe } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
 import { createPoolOpener } from "../upstream/pool.ts";
@@ -21,7 +21,7 @@ import { attempt, type Attempted } from "./finding.ts";
 export interface AskUpstreamOptions extends DialOptions {
   /** Made-up transaction reference. */
   readonly reference: string;
-  readonly urls: EgressCheckSettings["urls"];
+  readonly urls: RegistrationOptions["urls"];
   /** The stored one, once it was read. */
   readonly token: Promise<Secret | undefined>;
 }

@@ -17,7 +17,7 @@ import {
 import { kindOfOwnResponse, type OutcomeKind } from "./outcomes.ts";
 
 /** What is configured. */
-export interface EgressCheckSettings {
+export interface RegistrationOptions {
   /** Addresses that are registered with Presto (PRESTO_EGRESS_IPS). */
   readonly registered: readonly Network[];
   /** Who is asked (PRESTO_EGRESS_CHECK_URL). */
@@ -25,7 +25,7 @@ export interface EgressCheckSettings {
 }
 
 export interface OpenEgressCheckOptions {
-  readonly egressCheck: EgressCheckSettings;
+  readonly egressCheck: RegistrationOptions;
   readonly origin: Origin;
   /** Made-up transaction reference. */
   readonly probeReference: string;

@@ -56,7 +56,7 @@ export function authorityOf({ host, port }: Endpoint): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-/** `host:port` as it was written, taken apart and not judged: `canonicalHost` and `parsePort` do that. */
+/** `host:port` as it was written, taken apart and not checked: `canonicalHost` and `parsePort` do that. */
 export interface WrittenAuthority {
   /** With brackets, if it has them. */
   readonly host: string;
