@@ -67,16 +67,16 @@ export async function openDemoStage(io: Io): Promise<DemoStage> {
 }
 
 /**
- * For each wished-for port of 127.0.0.1 that port if it is free, else one that the system
+ * For each preferred port of 127.0.0.1 that port if it is free, else one that the system
  * chooses; no two are the same. Whoever binds one next may still lose it to somebody
- * faster; that is told then as any taken port.
+ * faster; that is reported then as any taken port.
  */
-export async function freePorts(wishes: readonly number[]): Promise<number[]> {
+export async function freePorts(preferred: readonly number[]): Promise<number[]> {
   const held: Held[] = [];
   try {
     // Held until all are chosen, or the system could choose one twice.
-    for (const wish of wishes)
-      held.push((await hold(wish)) ?? (await hold(0)) ?? { port: wish, server: undefined });
+    for (const port of preferred)
+      held.push((await hold(port)) ?? (await hold(0)) ?? { port, server: undefined });
     return held.map(({ port }) => port);
   } finally {
     for (const { server } of held) await closed(server);
@@ -123,7 +123,7 @@ export interface PlainReply {
 /** Makes the call on a connection of its own. Rejects with the system's error. */
 export function callPlainly(call: PlainCall): Promise<PlainReply> {
   return new Promise((resolve, reject) => {
-    const asked = request(call.url, {
+    const outgoing = request(call.url, {
       method: call.method,
       agent: false,
       headers:
@@ -131,8 +131,8 @@ export function callPlainly(call: PlainCall): Promise<PlainReply> {
           ? {}
           : { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(call.body) },
     });
-    asked.once("error", reject);
-    asked.once("response", (response) => {
+    outgoing.once("error", reject);
+    outgoing.once("response", (response) => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.once("error", reject);
@@ -144,6 +144,6 @@ export function callPlainly(call: PlainCall): Promise<PlainReply> {
         });
       });
     });
-    asked.end(call.body);
+    outgoing.end(call.body);
   });
 }

@@ -3,13 +3,13 @@ import { CommandError } from "../errors.ts";
 import type { ListenAddress } from "../listen/address.ts";
 import type { Io, Run } from "./command.ts";
 import { startTimeLimit, waitUntil } from "./options.ts";
-import { askAdmin, isNobodyThere, readStatus, tellSidecar } from "./sidecar-client.ts";
+import { getFromAdmin, isNobodyThere, readStatus, postToControl } from "./sidecar-client.ts";
 
 /** Tells the sidecar to drain, and waits until nothing is in flight or queued. */
 export const drain: Run = async (args, io) => {
   const limit = startTimeLimit(args, io);
   const { adminListen, controlListen } = loadListeners(io.env);
-  await tellSidecar(io, controlListen, "/drain");
+  await postToControl(io, controlListen, "/drain");
   let calls = 0;
   const isDone = async (): Promise<boolean> => {
     calls = await callsUnderWay(io, adminListen);
@@ -39,7 +39,7 @@ async function callsUnderWay(io: Io, admin: ListenAddress): Promise<number> {
 export const quit: Run = async (args, io) => {
   const limit = startTimeLimit(args, io);
   const { adminListen, controlListen } = loadListeners(io.env);
-  await tellSidecar(io, controlListen, "/quit");
+  await postToControl(io, controlListen, "/quit");
   const late = (): string => `The sidecar was told to quit, but had not gone within ${limit.text}.`;
   await waitUntil(io, limit, () => hasGone(io, adminListen), late);
   return 0;
@@ -48,7 +48,7 @@ export const quit: Run = async (args, io) => {
 /** Gone is only what nobody listens for: an answer that fails in the middle may be a sidecar that is just ending. */
 async function hasGone(io: Io, admin: ListenAddress): Promise<boolean> {
   try {
-    await askAdmin(io, admin, "/livez");
+    await getFromAdmin(io, admin, "/livez");
     return false;
   } catch (error) {
     if (error instanceof CommandError && error.code === "unreachable") return isNobodyThere(error);

@@ -49,7 +49,7 @@ export const passwordReset: Run = async (args, io) => {
     });
     if (outcome.kind === "changed") {
       const token = await probeStored(config, store, io);
-      tellChanged(io, { stored: outcome.stored, earlier: wanted === undefined, token }, args.flag("json"));
+      reportChanged(io, { stored: outcome.stored, earlier: wanted === undefined, token }, args.flag("json"));
     }
     const failure = resetFailure(outcome) ?? (unused ? notUsed() : undefined);
     if (failure !== undefined) throw failure;
@@ -180,7 +180,7 @@ export interface ChangedPassword {
 }
 
 /** Tells, where machines read it too, that the password was changed. */
-export function tellChanged(io: Io, { stored, earlier, token }: ChangedPassword, asJson: boolean): void {
+export function reportChanged(io: Io, { stored, earlier, token }: ChangedPassword, asJson: boolean): void {
   if (asJson) {
     printJson(io, { changed: true, stored, earlier, token: token ?? null });
     return;

@@ -15,7 +15,7 @@ export interface IssuingConfig extends Config {
   readonly issuing: IssuingOptions;
 }
 
-export interface RenewHere {
+export interface RenewLocallyOptions {
   /** Clears the alarm first. */
   readonly force: boolean;
   readonly asJson: boolean;
@@ -38,16 +38,20 @@ export function issuingConfig(config: Config): IssuingConfig {
  * @returns the exit code 0
  * @throws CommandError for every end that is not a good one; `try-again` where another process holds the lock
  */
-export async function renewHere(config: IssuingConfig, wish: RenewHere, io: Io): Promise<number> {
+export async function renewLocally(
+  config: IssuingConfig,
+  options: RenewLocallyOptions,
+  io: Io,
+): Promise<number> {
   const { parts, close } = await openRenewal(config, {
     clock: io.clock,
     emit: renewalNotes(io, config.issuing.settleMs),
   });
   try {
-    await wish.before?.(parts);
-    const end = await renewOnce(parts, { force: wish.force, lockWaitMs, signal: io.signal });
+    await options.before?.(parts);
+    const end = await renewOnce(parts, { force: options.force, lockWaitMs, signal: io.signal });
     const now = await parts.store.read().catch(() => undefined);
-    return tellRenewal(io, end, now?.record, wish.asJson);
+    return reportRenewal(io, end, now?.record, options.asJson);
   } finally {
     await close();
   }
@@ -55,28 +59,28 @@ export async function renewHere(config: IssuingConfig, wish: RenewHere, io: Io):
 
 /** Tells on standard error what a person who waits for a renewal must know. */
 export function renewalNotes(io: Io, settleMs: number): Subscriber {
-  const told = new Set<string>();
-  const tellOnce = (text: string): void => {
-    if (told.has(text)) return;
-    told.add(text);
+  const noted = new Set<string>();
+  const noteOnce = (text: string): void => {
+    if (noted.has(text)) return;
+    noted.add(text);
     printNote(io, text);
   };
   return (event) => {
     switch (event.type) {
       case "renewal-moved":
         if (event.to === "settling") {
-          tellOnce(
+          noteOnce(
             `It is not known yet whether Presto executed an issue call. Finding out takes up to ${formatDuration(settleMs)} (PRESTO_SETTLE). Ctrl-C leaves it to the next process that renews: it stands in the record. While the call may still be answered it is listened to for up to 25 s more; a second Ctrl-C ends that.`,
           );
         }
         if (event.to === "reconciling") {
-          tellOnce(
+          noteOnce(
             "A new token was issued, but is not stored yet. It is kept in memory, and storing it is tried again and again: it would be lost with this process.",
           );
         }
         break;
       case "alarm-changed":
-        if (event.alarm === undefined) tellOnce("The alarm is cleared.");
+        if (event.alarm === undefined) noteOnce("The alarm is cleared.");
         break;
       case "warning":
         printNote(io, `Warning: ${event.message}`);
@@ -89,7 +93,7 @@ export function renewalNotes(io: Io, settleMs: number): Subscriber {
 const command = "presto-sidecar token renew --force";
 
 /** Why the alarm is on, and what a person can do about it, which the reason may say already. */
-export function tellAlarm(reason: string): string {
+export function explainAlarm(reason: string): string {
   if (reason.includes(command)) return reason;
   return `${reason} Find out who else issues tokens on this account, and end that; then clear the alarm with: ${command}`;
 }
@@ -100,7 +104,7 @@ export function tellAlarm(reason: string): string {
  * @returns the exit code 0
  * @throws CommandError for every end that is not a good one
  */
-export function tellRenewal(
+export function reportRenewal(
   io: Io,
   end: RenewalEnd,
   record: TokenRecord | undefined,
@@ -146,7 +150,10 @@ function failureOf(
 ): CommandError | StoreError {
   switch (end.kind) {
     case "stopped":
-      return new CommandError("refused", `The alarm is on, and nothing was issued. ${tellAlarm(end.detail)}`);
+      return new CommandError(
+        "refused",
+        `The alarm is on, and nothing was issued. ${explainAlarm(end.detail)}`,
+      );
     case "refused":
       return new CommandError("refused", `${end.detail}${mendOf(end)}`);
     case "unreachable":

@@ -10,7 +10,7 @@ import type { Io } from "./command.ts";
 /** More than any status page has. */
 const mostBytes = 1024 * 1024;
 
-export interface Question {
+export interface SidecarRequest {
   readonly method: "GET" | "POST";
   readonly path: string;
   /** Milliseconds for the whole exchange. */
@@ -20,7 +20,7 @@ export interface Question {
   readonly variable: "PRESTO_ADMIN_LISTEN" | "PRESTO_CONTROL_LISTEN";
 }
 
-export interface Answer {
+export interface SidecarResponse {
   readonly status: number;
   readonly body: string;
 }
@@ -29,29 +29,27 @@ export interface Answer {
  * Asks a running sidecar over its admin or control listener.
  * @throws CommandError `unreachable`, with the system's error as its cause, if no whole answer came in time
  */
-export function askSidecar(listener: ListenAddress, question: Question): Promise<Answer> {
+export function requestSidecar(listener: ListenAddress, call: SidecarRequest): Promise<SidecarResponse> {
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => {
       timer.cancel();
-      reject(unreachable(listener, question, error));
+      reject(unreachable(listener, call, error));
     };
-    const asked = request({
+    const outgoing = request({
       ...target(listener),
-      method: question.method,
-      path: question.path,
+      method: call.method,
+      path: call.path,
       agent: false,
-      headers: question.method === "POST" ? { "Presto-Control": "1", "Content-Length": "0" } : {},
+      headers: call.method === "POST" ? { "Presto-Control": "1", "Content-Length": "0" } : {},
     });
-    const timer = question.clock.after(question.withinMs, () =>
-      asked.destroy(new Error("no answer in time")),
-    );
-    asked.once("error", fail);
-    asked.once("response", (response) => {
+    const timer = call.clock.after(call.withinMs, () => outgoing.destroy(new Error("no answer in time")));
+    outgoing.once("error", fail);
+    outgoing.once("response", (response) => {
       const chunks: Buffer[] = [];
       let size = 0;
       response.on("data", (chunk: Buffer) => {
         size += chunk.length;
-        if (size > mostBytes) asked.destroy(new Error("the answer is too long to be a sidecar's"));
+        if (size > mostBytes) outgoing.destroy(new Error("the answer is too long to be a sidecar's"));
         else chunks.push(chunk);
       });
       response.once("error", fail);
@@ -60,7 +58,7 @@ export function askSidecar(listener: ListenAddress, question: Question): Promise
         resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") });
       });
     });
-    asked.end();
+    outgoing.end();
   });
 }
 
@@ -82,11 +80,11 @@ function reachable(host: string): string {
   return host === "::" ? "::1" : host;
 }
 
-function unreachable(listener: ListenAddress, question: Question, error: unknown): CommandError {
+function unreachable(listener: ListenAddress, call: SidecarRequest, error: unknown): CommandError {
   const why = systemCode(error) ?? (error instanceof Error ? error.message : "no answer");
   return new CommandError(
     "unreachable",
-    `No sidecar answers at ${formatListenAddress(listener)} (${why}). See that it runs, and that ${question.variable} is the same here as there.`,
+    `No sidecar answers at ${formatListenAddress(listener)} (${why}). See that it runs, and that ${call.variable} is the same here as there.`,
     error,
   );
 }
@@ -98,13 +96,13 @@ const answerWithinMs = 5000;
  * Asks the admin listener.
  * @throws CommandError `unreachable`
  */
-export function askAdmin(
+export function getFromAdmin(
   io: Io,
   admin: ListenAddress,
   path: string,
   withinMs = answerWithinMs,
-): Promise<Answer> {
-  return askSidecar(admin, {
+): Promise<SidecarResponse> {
+  return requestSidecar(admin, {
     method: "GET",
     path,
     withinMs,
@@ -117,26 +115,26 @@ export function askAdmin(
  * Asks the control listener to act.
  * @throws CommandError `configuration` if there is none, `unreachable` if nobody answers, `refused` if the sidecar would not
  */
-export async function tellSidecar(io: Io, control: ListenAddress | undefined, path: string): Promise<void> {
+export async function postToControl(io: Io, control: ListenAddress | undefined, path: string): Promise<void> {
   if (control === undefined) {
     throw new CommandError(
       "configuration",
       "PRESTO_CONTROL_LISTEN is off, so there is nobody to tell. Send the process SIGTERM instead, or name a control listener.",
     );
   }
-  const question = {
+  const call = {
     method: "POST",
     path,
     withinMs: answerWithinMs,
     clock: io.clock,
     variable: "PRESTO_CONTROL_LISTEN",
   } as const;
-  const answer = await askSidecar(control, question);
-  if (answer.status >= 200 && answer.status < 300) return;
+  const response = await requestSidecar(control, call);
+  if (response.status >= 200 && response.status < 300) return;
   const where = formatListenAddress(control);
   throw new CommandError(
     "refused",
-    `What listens at ${where} answered ${answer.status} to POST ${path}. See that PRESTO_CONTROL_LISTEN names a sidecar's control listener.`,
+    `What listens at ${where} answered ${response.status} to POST ${path}. See that PRESTO_CONTROL_LISTEN names a sidecar's control listener.`,
   );
 }
 
@@ -145,11 +143,11 @@ export async function tellSidecar(io: Io, control: ListenAddress | undefined, pa
  * @throws CommandError `unreachable` if nobody answers, or something that is no sidecar
  */
 export async function readStatus(io: Io, admin: ListenAddress): Promise<JsonObject> {
-  const answer = await askAdmin(io, admin, "/status");
-  const status = answer.status === 200 ? parseObject(answer.body) : undefined;
+  const response = await getFromAdmin(io, admin, "/status");
+  const status = response.status === 200 ? parseObject(response.body) : undefined;
   if (status !== undefined) return status;
   throw new CommandError(
     "unreachable",
-    `What answers at ${formatListenAddress(admin)} is no sidecar's admin listener (HTTP ${answer.status}). See that PRESTO_ADMIN_LISTEN is right.`,
+    `What answers at ${formatListenAddress(admin)} is no sidecar's admin listener (HTTP ${response.status}). See that PRESTO_ADMIN_LISTEN is right.`,
   );
 }

@@ -3,7 +3,7 @@ import { CommandError } from "../errors.ts";
 import { isObject } from "../lib/json.ts";
 import type { Run } from "./command.ts";
 import { startTimeLimit, waitUntil } from "./options.ts";
-import { askAdmin, isNobodyThere, readStatus } from "./sidecar-client.ts";
+import { getFromAdmin, isNobodyThere, readStatus } from "./sidecar-client.ts";
 import { printError, printJson, printTable } from "./terminal.ts";
 
 /** Shows what the admin listener says of the sidecar. */
@@ -35,7 +35,7 @@ const answerWithinMs = 3000;
 export const healthcheck: Run = async (args, io) => {
   const path = args.flag("live") ? "/livez" : "/readyz";
   try {
-    const answer = await askAdmin(io, loadListeners(io.env).adminListen, path, answerWithinMs);
+    const answer = await getFromAdmin(io, loadListeners(io.env).adminListen, path, answerWithinMs);
     if (answer.status === 200) return 0;
     printError(io, `not ${args.flag("live") ? "alive" : "ready"}: ${reasons(answer.body, answer.status)}`);
   } catch (error) {
@@ -59,7 +59,7 @@ export const wait: Run = async (args, io) => {
   let reason: string | undefined;
   const isReady = async (): Promise<boolean> => {
     try {
-      const answer = await askAdmin(io, admin, "/readyz", Math.max(limit.left(), 1));
+      const answer = await getFromAdmin(io, admin, "/readyz", Math.max(limit.left(), 1));
       if (answer.status === 200) return true;
       reason = `It says: ${reasons(answer.body, answer.status)}`;
     } catch (error) {

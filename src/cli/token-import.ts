@@ -35,7 +35,7 @@ export const tokenImport: Run = async (args, io) => {
   }
 };
 
-function readDescription(args: Arguments, io: Io): Omit<Import, "token"> {
+function readDescription(args: Arguments, io: Io): Omit<TokenImport, "token"> {
   const name = args.text("name") ?? null;
   if (name !== null && !/^[\x20-\x7e]{1,255}$/.test(name)) {
     throw new CommandError("usage", "--name has more than 255 characters, or one that is not visible ASCII.");
@@ -85,7 +85,7 @@ const livesSentences: Readonly<Record<ProbeVerdict, string>> = {
 };
 
 /** A token that a person puts into the store. */
-export interface Import {
+export interface TokenImport {
   readonly token: Secret;
   readonly name: string | null;
   /** Null where it is not known. */
@@ -99,7 +99,11 @@ export interface Import {
  * @throws CommandError `try-again` if a renewal is under way, or somebody else wrote; `refused` if the store is read-only
  * @throws StoreError as the store does
  */
-export async function storeImport(store: TokenStore, wanted: Import, clock: Clock): Promise<TokenRecord> {
+export async function storeImport(
+  store: TokenStore,
+  wanted: TokenImport,
+  clock: Clock,
+): Promise<TokenRecord> {
   const current = await store.read();
   refuseWhileRenewed(current);
   const record = nextRecord(current?.record, wanted, new Date(clock.now()));
@@ -133,7 +137,7 @@ export function refuseWhileRenewed(current: StoredRecord | undefined): void {
   );
 }
 
-function nextRecord(current: TokenRecord | undefined, wanted: Import, now: Date): TokenRecord {
+function nextRecord(current: TokenRecord | undefined, wanted: TokenImport, now: Date): TokenRecord {
   return {
     schema: 1,
     generation: (current?.generation ?? 0) + 1,

@@ -4,7 +4,7 @@ import { exitCodes, CommandError } from "../errors.ts";
 import type { RenewalDeps } from "../renewal/run.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import type { Io, Run } from "./command.ts";
-import { issuingConfig, refuseKeyless, renewHere, tellAlarm } from "./renew-locally.ts";
+import { issuingConfig, refuseKeyless, renewLocally, explainAlarm } from "./renew-locally.ts";
 import { confirm, printNote } from "./terminal.ts";
 
 /** Has Presto issue a token, which revokes the stored one, and stores it. */
@@ -19,7 +19,7 @@ export const tokenIssue: Run = async (args, io) => {
     );
   }
   try {
-    return await renewHere(
+    return await renewLocally(
       config,
       { force: false, asJson: args.flag("json"), before: (parts) => ask(parts, config, agreed, io) },
       io,
@@ -42,7 +42,7 @@ async function ask({ store }: RenewalDeps, config: Config, agreed: boolean, io: 
   if (stopped !== null) {
     throw new CommandError(
       "refused",
-      `The alarm is on since ${stopped.at.toISOString()}, and nothing was issued. ${tellAlarm(stopped.reason)}`,
+      `The alarm is on since ${stopped.at.toISOString()}, and nothing was issued. ${explainAlarm(stopped.reason)}`,
     );
   }
   printNote(io, whatIsRevoked(record));

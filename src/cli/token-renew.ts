@@ -6,16 +6,16 @@ import { parseObject } from "../lib/json.ts";
 import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
 import type { Arguments, Io, Run } from "./command.ts";
 import { readDuration, type WrittenDuration } from "./options.ts";
-import { issuingConfig, renewHere, tellAlarm } from "./renew-locally.ts";
-import { type Answer, askSidecar, isNobodyThere } from "./sidecar-client.ts";
+import { issuingConfig, renewLocally, explainAlarm } from "./renew-locally.ts";
+import { type SidecarResponse, requestSidecar, isNobodyThere } from "./sidecar-client.ts";
 import { expirySentence, printNote, printResult, printWarnings } from "./terminal.ts";
 
 /** Renews the token: by the sidecar that runs here, or by itself where none does. */
 export const tokenRenew: Run = async (args, io) => {
-  const wish = { force: args.flag("force"), wait: readWait(args) };
+  const options = { force: args.flag("force"), wait: readWait(args) };
   const { controlListen } = loadListeners(io.env);
   if (controlListen !== undefined) {
-    const renewed = await untilStopped(io.signal, askRenewal(io, controlListen, wish));
+    const renewed = await untilStopped(io.signal, requestRenewal(io, controlListen, options));
     if (renewed !== undefined) {
       const { generation, expiresAt } = renewed;
       printResult(
@@ -31,7 +31,7 @@ export const tokenRenew: Run = async (args, io) => {
   const config = issuingConfig(loadConfig(io.env, io.execArgv));
   printWarnings(io, config);
   printNote(io, "No sidecar answers on the control listener, so this command renews by itself.");
-  return renewHere(config, { force: wish.force, asJson: args.flag("json") }, io);
+  return renewLocally(config, { force: options.force, asJson: args.flag("json") }, io);
 };
 
 /** A sidecar keeps nobody waiting for longer. */
@@ -44,7 +44,7 @@ function readWait(args: Arguments): WrittenDuration {
 }
 
 /** A token that a running sidecar has stored. */
-export interface RenewedThere {
+export interface RenewedBySidecar {
   readonly generation: number;
   readonly expiresAt: string | null;
 }
@@ -57,16 +57,16 @@ const moreMs = 5_000;
  * @returns undefined where no sidecar listens there
  * @throws CommandError: `try-again` if it takes longer, `refused`, `unreachable`
  */
-export async function askRenewal(
+export async function requestRenewal(
   io: Io,
   control: ListenAddress,
-  wish: { readonly force: boolean; readonly wait: WrittenDuration },
-): Promise<RenewedThere | undefined> {
+  options: { readonly force: boolean; readonly wait: WrittenDuration },
+): Promise<RenewedBySidecar | undefined> {
   try {
-    const answer = await askSidecar(control, {
+    const answer = await requestSidecar(control, {
       method: "POST",
-      path: `/renew?wait=${wish.wait.text}${wish.force ? "&force=1" : ""}`,
-      withinMs: wish.wait.ms + moreMs,
+      path: `/renew?wait=${options.wait.text}${options.force ? "&force=1" : ""}`,
+      withinMs: options.wait.ms + moreMs,
       clock: io.clock,
       variable: "PRESTO_CONTROL_LISTEN",
     });
@@ -77,7 +77,7 @@ export async function askRenewal(
   }
 }
 
-function understand({ status, body }: Answer, control: ListenAddress): RenewedThere {
+function understand({ status, body }: SidecarResponse, control: ListenAddress): RenewedBySidecar {
   const reply = parseObject(body) ?? {};
   const detail = textOf(reply["detail"]) ?? `It answered ${status}.`;
   switch (status) {
@@ -101,7 +101,7 @@ function understand({ status, body }: Answer, control: ListenAddress): RenewedTh
       if (reply["code"] === undefined) throw stranger(status, control);
       throw new CommandError(
         "refused",
-        `The sidecar did not renew. ${reply["code"] === "role-cannot-issue" ? detail : tellAlarm(detail)}`,
+        `The sidecar did not renew. ${reply["code"] === "role-cannot-issue" ? detail : explainAlarm(detail)}`,
       );
     case 502:
       throw new CommandError("refused", `The sidecar did not renew. ${detail}`);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { resetFailure, tellChanged } from "../../../src/cli/password-reset.ts";
+import { resetFailure, reportChanged } from "../../../src/cli/password-reset.ts";
 import { ConnectError } from "../../../src/connect/errors.ts";
 import type { ResetOutcome } from "../../../src/presto/password-reset.ts";
 import { createTestIo } from "../../support/command-io.ts";
@@ -48,20 +48,20 @@ describe("a reset that was done", () => {
     ["unclear", /not known/],
   ] as const)("is told with what became of the token: %s", (token, says) => {
     const { io, out } = createTestIo();
-    tellChanged(io, { stored: true, earlier: false, token }, false);
+    reportChanged(io, { stored: true, earlier: false, token }, false);
     expect(out()).toMatch(/^Presto has the new password/);
     expect(out()).toMatch(says);
   });
 
   it("is told apart from one that settled an earlier run", () => {
     const { io, out } = createTestIo();
-    tellChanged(io, { stored: true, earlier: true, token: undefined }, false);
+    reportChanged(io, { stored: true, earlier: true, token: undefined }, false);
     expect(out()).toMatch(/^The password reset of an earlier run is settled/);
   });
 
   it("is told as JSON for machines", () => {
     const { io, out } = createTestIo();
-    tellChanged(io, { stored: true, earlier: false, token: undefined }, true);
+    reportChanged(io, { stored: true, earlier: false, token: undefined }, true);
     expect(JSON.parse(out())).toEqual({ changed: true, stored: true, earlier: false, token: null });
   });
 });

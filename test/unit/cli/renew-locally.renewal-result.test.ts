@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { renewalNotes, tellAlarm, tellRenewal } from "../../../src/cli/renew-locally.ts";
+import { renewalNotes, explainAlarm, reportRenewal } from "../../../src/cli/renew-locally.ts";
 import { exitOf } from "../../../src/cli/run.ts";
 import { ConnectError } from "../../../src/connect/errors.ts";
 import { CommandError } from "../../../src/errors.ts";
@@ -28,7 +28,7 @@ const renewed: RenewalEnd = { kind: "renewed", tokenId: token.fingerprint(), gen
 describe("a renewal that ended well", () => {
   it("is told with generation, fingerprint and expiry, and 0", () => {
     const { io, out, err } = createTestIo();
-    expect(tellRenewal(io, renewed, record, false)).toBe(0);
+    expect(reportRenewal(io, renewed, record, false)).toBe(0);
     for (const part of ["generation 7", token.fingerprint(), "2099-02-22T00:00:00.000Z"])
       expect(out()).toContain(part);
     expect(err()).toBe("");
@@ -36,7 +36,7 @@ describe("a renewal that ended well", () => {
 
   it("is told as JSON for machines", () => {
     const { io, out } = createTestIo();
-    tellRenewal(io, renewed, record, true);
+    reportRenewal(io, renewed, record, true);
     expect(JSON.parse(out())).toEqual({
       renewed: true,
       generation: 7,
@@ -49,7 +49,7 @@ describe("a renewal that ended well", () => {
   it("names no other token's name", () => {
     for (const other of [undefined, { ...record, token: new Secret("another") }]) {
       const { io, out } = createTestIo();
-      tellRenewal(io, renewed, other, true);
+      reportRenewal(io, renewed, other, true);
       expect(JSON.parse(out())).toMatchObject({ fingerprint: token.fingerprint(), name: null });
     }
   });
@@ -57,10 +57,10 @@ describe("a renewal that ended well", () => {
   it("in which nothing was to do says what was found, and is 0", () => {
     const end: RenewalEnd = { kind: "nothing-to-do", detail: "Another process has just renewed." };
     const told = createTestIo();
-    expect(tellRenewal(told.io, end, record, false)).toBe(0);
+    expect(reportRenewal(told.io, end, record, false)).toBe(0);
     expect(told.out()).toContain("Another process has just renewed.");
     const asJson = createTestIo();
-    expect(tellRenewal(asJson.io, end, record, true)).toBe(0);
+    expect(reportRenewal(asJson.io, end, record, true)).toBe(0);
     expect(JSON.parse(asJson.out())).toMatchObject({ renewed: false, generation: 7, name: "ops" });
   });
 });
@@ -105,7 +105,7 @@ describe("a renewal that did not work out", () => {
       const { io, out } = createTestIo();
       let thrown: unknown;
       try {
-        tellRenewal(io, end, record, asJson);
+        reportRenewal(io, end, record, asJson);
       } catch (error) {
         thrown = error;
       }
@@ -119,7 +119,7 @@ describe("a renewal that did not work out", () => {
 
 it("an alarm that says itself what clears it is not told twice", () => {
   const reason = "Somebody else issues. End that, and run: presto-sidecar token renew --force";
-  expect(tellAlarm(reason)).toBe(reason);
+  expect(explainAlarm(reason)).toBe(reason);
 });
 
 describe("while a renewal is under way", () => {

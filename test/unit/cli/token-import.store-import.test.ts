@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
 
-import { type Import, storeImport } from "../../../src/cli/token-import.ts";
+import { type TokenImport, storeImport } from "../../../src/cli/token-import.ts";
 import { systemClock } from "../../../src/clock.ts";
 import { Secret } from "../../../src/secret.ts";
 import { type StoredRecord, StoreError, type TokenStore } from "../../../src/store/contract.ts";
 
-const wanted: Import = { token: new Secret("new-token"), name: null, expiresAt: null };
+const wanted: TokenImport = { token: new Secret("new-token"), name: null, expiresAt: null };
 
 /** A store in memory whose write does what the test says. */
 function memory(
