@@ -4,7 +4,7 @@ import { isObject } from "../lib/json.ts";
 import type { Run } from "./command.ts";
 import { startTimeLimit, waitUntil } from "./options.ts";
 import { getFromAdmin, isNobodyThere, readStatus } from "./sidecar-client.ts";
-import { printError, printJson, printTable } from "./terminal.ts";
+import { printable, printError, printJson, printTable } from "./terminal.ts";
 
 /** Shows what the admin listener says of the sidecar. */
 export const status: Run = async (args, io) => {
@@ -21,11 +21,9 @@ function flatten(value: unknown, name: string): [name: string, value: string][] 
   );
 }
 
-/** What comes from a socket may hold anything; a terminal obeys control characters. */
 function show(value: unknown): string {
   if (value === null) return "-";
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  return text.replace(/\p{Cc}/gu, "?");
+  return printable(typeof value === "string" ? value : JSON.stringify(value));
 }
 
 /** Container runtimes give a check a few seconds, and then kill it without a word. */

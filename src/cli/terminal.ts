@@ -43,6 +43,11 @@ export function printWarnings(io: Io, { warnings }: { readonly warnings: readonl
   for (const warning of warnings) printNote(io, `Warning: ${warning}`);
 }
 
+/** What comes from a socket may hold anything; a terminal obeys control characters. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, "?");
+}
+
 /** Rows of names and values, in two columns. */
 export function printTable(io: Io, rows: readonly (readonly [name: string, value: string])[]): void {
   const width = Math.max(0, ...rows.map(([name]) => name.length));

@@ -8,7 +8,7 @@ import type { Arguments, Io, Run } from "./command.ts";
 import { readDuration, type WrittenDuration } from "./options.ts";
 import { issuingConfig, renewLocally, explainAlarm } from "./renew-locally.ts";
 import { type SidecarResponse, requestSidecar, isNobodyThere } from "./sidecar-client.ts";
-import { expirySentence, printNote, printResult, printWarnings } from "./terminal.ts";
+import { expirySentence, printable, printNote, printResult, printWarnings } from "./terminal.ts";
 
 /** Renews the token: by the sidecar that runs here, or by itself where none does. */
 export const tokenRenew: Run = async (args, io) => {
@@ -112,9 +112,8 @@ function understand({ status, body }: SidecarResponse, control: ListenAddress): 
   }
 }
 
-/** What comes from a socket may hold anything; a terminal obeys control characters. */
 function textOf(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value.replace(/\p{Cc}/gu, "?") : undefined;
+  return typeof value === "string" && value !== "" ? printable(value) : undefined;
 }
 
 function stranger(status: number, control: ListenAddress): CommandError {
