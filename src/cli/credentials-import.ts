@@ -3,30 +3,29 @@ import { CommandError } from "../errors.ts";
 import { aText, exactObject, RecordFormatError } from "../lib/json.ts";
 import type { Account } from "../presto/auth.ts";
 import { Secret } from "../secret.ts";
-import type { CredentialStore, StoredCredentials } from "../store/contract.ts";
 import { faultOfEmail, faultOfPassword } from "../store/credentials.ts";
+import { importAccount, refuseWhilePending } from "../store/import.ts";
 import { openCredentials, openRenewalLock, openStore, type StoreOptions } from "../store/open.ts";
 import type { Io, Run } from "./command.ts";
 import { refuseKeyless, withRenewalLock } from "./renew-locally.ts";
-import { createPrompts, decodeUtf8, printJson, printLine, printNote, readToEnd } from "./terminal.ts";
+import { createPrompts, decodeUtf8, printResult, printWarnings, readToEnd } from "./terminal.ts";
 
 /** Puts the account's e-mail and password, from prompts or standard input, into PRESTO_CREDENTIALS. */
 export const credentialsImport: Run = async (args, io) => {
   const config = loadConfig(io.env, io.execArgv, "write-credentials");
-  for (const warning of config.warnings) printNote(io, `Warning: ${warning}`);
+  printWarnings(io, config);
   const credentials = await openCredentials(config.credentials, { clock: io.clock });
   try {
     // Whoever would be refused is told before typing anything.
     refuseWhilePending(await credentials.read().catch(refuseKeyless(config.credentials)));
     const account = await readAccount(io);
-    const replaced = await beside(config.store, io, () => storeAccount(credentials, account));
-    if (args.flag("json")) printJson(io, { stored: true, replaced });
-    else {
-      printLine(
-        io,
-        `The credentials are stored, sealed${replaced ? ", in the place of those that stood there" : ""}. Whether Presto accepts them shows when a token is issued.`,
-      );
-    }
+    const replaced = await beside(config.store, io, () => importAccount(credentials, account));
+    printResult(
+      io,
+      args.flag("json"),
+      { stored: true, replaced },
+      `The credentials are stored, sealed${replaced ? ", in the place of those that stood there" : ""}. Whether Presto accepts them shows when a token is issued.`,
+    );
     return 0;
   } finally {
     credentials.close();
@@ -42,50 +41,6 @@ async function beside<T>(options: StoreOptions, io: Io, work: () => Promise<T>):
   } finally {
     store.close();
   }
-}
-
-/**
- * Stores the account that a person gives, by compare-and-set on what stands there.
- * @returns true if it took the place of another
- * @throws CommandError `refused` while an unsettled password stands there, or where nothing can be written; `try-again` where somebody else wrote
- * @throws StoreError as the store does
- */
-export async function storeAccount(store: CredentialStore, account: Account): Promise<boolean> {
-  if (store.write === undefined) {
-    throw new CommandError("refused", "These credentials can't be written. Nothing was stored.");
-  }
-  const current = await store.read();
-  refuseWhilePending(current);
-  try {
-    const { outcome } = await store.write({ ...account, pending: null }, current?.version);
-    if (outcome === "written") return current !== undefined;
-  } catch (error) {
-    // It may have been applied: only a fresh read can tell.
-    const found = await store.read().catch(() => undefined);
-    if (isAccount(found, account)) return current !== undefined;
-    throw error;
-  }
-  throw new CommandError(
-    "try-again",
-    "Somebody else changed the credentials at the same moment. Nothing was stored. Try again if it is still wanted.",
-  );
-}
-
-/** A pending password may be the account's by now, and is known to nobody else: it is never dropped for another. */
-export function refuseWhilePending(current: StoredCredentials | undefined): void {
-  if (current === undefined || current.credentials.pending === null) return;
-  throw new CommandError(
-    "refused",
-    "A password reset was begun whose end is not known: the new password, which stands only there, may be the account's by now. Nothing was stored. Settle it first with: presto-sidecar password reset. If Presto refuses both passwords, move the file of PRESTO_CREDENTIALS away, keep it, and import again.",
-  );
-}
-
-function isAccount(found: StoredCredentials | undefined, { email, password }: Account): boolean {
-  if (found === undefined || found.credentials.pending !== null) return false;
-  return (
-    found.credentials.email.fingerprint() === email.fingerprint() &&
-    found.credentials.password.fingerprint() === password.fingerprint()
-  );
 }
 
 /**

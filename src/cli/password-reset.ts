@@ -9,6 +9,7 @@ import type { ProbeVerdict } from "../presto/probe.ts";
 import { Secret } from "../secret.ts";
 import type { Credentials, TokenStore } from "../store/contract.ts";
 import { faultOfPassword } from "../store/credentials.ts";
+import { refuseWhileRenewed } from "../store/import.ts";
 import { openCredentials, openRenewalLock, openStore } from "../store/open.ts";
 import type { Io, Run } from "./command.ts";
 import { probeToken, withUpstream } from "./presto-client.ts";
@@ -22,7 +23,6 @@ import {
   readToEnd,
   reasonOf,
 } from "./terminal.ts";
-import { refuseWhileRenewed } from "./token-import.ts";
 
 /** Changes the account's password at Presto and in PRESTO_CREDENTIALS, or settles an earlier change. */
 export const passwordReset: Run = async (args, io) => {

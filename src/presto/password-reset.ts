@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { CommandError } from "../errors.ts";
 import type { Secret } from "../secret.ts";
 import type { CredentialStore, Credentials } from "../store/contract.ts";
+import { isWritten } from "../store/import.ts";
 import type { Issuer, RefusedByPresto, ResetEnd } from "./auth.ts";
 
 /** What a password reset needs. The renewal lock is held by whoever calls, and no intent stands. */
@@ -75,14 +76,11 @@ async function beginReset({ store }: ResetDeps, wanted: Secret | undefined): Pro
   }
   if (wanted === undefined) throw changedMeanwhile("The earlier password reset was settled meanwhile");
   const begun = { ...credentials, pending: wanted };
-  try {
-    if ((await store.write(begun, version)).outcome === "written") return begun;
-  } catch (error) {
-    // It may have been applied: only a fresh read can tell.
-    const found = await store.read().catch(() => undefined);
-    if (isSame(found?.credentials.pending, wanted)) return begun;
-    throw error;
-  }
+  const written = await isWritten(
+    () => store.write(begun, version),
+    async () => isSame((await store.read())?.credentials.pending, wanted),
+  );
+  if (written) return begun;
   throw changedMeanwhile("Somebody else changed the credentials at the same moment");
 }
 

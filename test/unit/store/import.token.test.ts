@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 
-import { type TokenImport, storeImport } from "../../../src/cli/token-import.ts";
 import { systemClock } from "../../../src/clock.ts";
 import { Secret } from "../../../src/secret.ts";
 import { type StoredRecord, StoreError, type TokenStore } from "../../../src/store/contract.ts";
+import { importToken, type TokenImport } from "../../../src/store/import.ts";
 
 const wanted: TokenImport = { token: new Secret("new-token"), name: null, expiresAt: null };
 
@@ -30,7 +30,7 @@ it("takes a write that threw for done where the record stands in the store", asy
     stored.now = next;
     throw new StoreError("unreadable", "The answer was lost.");
   });
-  expect((await storeImport(store, wanted, systemClock)).generation).toBe(1);
+  expect((await importToken(store, wanted, systemClock)).generation).toBe(1);
 });
 
 it("takes it for failed where another record stands there, and passes the reason on", async () => {
@@ -38,14 +38,14 @@ it("takes it for failed where another record stands there, and passes the reason
     stored.now = { version: "3", record: { ...next.record, writtenBy: { holder: "another", lock: "x" } } };
     throw new StoreError("unreadable", "The disk is full.");
   });
-  await expect(storeImport(store, wanted, systemClock)).rejects.toThrow("The disk is full.");
+  await expect(importToken(store, wanted, systemClock)).rejects.toThrow("The disk is full.");
 });
 
 it("takes it for failed where nothing stands there", async () => {
   const store = memory(() => {
     throw new StoreError("unreadable", "The disk is full.");
   });
-  await expect(storeImport(store, wanted, systemClock)).rejects.toThrow("The disk is full.");
+  await expect(importToken(store, wanted, systemClock)).rejects.toThrow("The disk is full.");
 });
 
 it("passes the first reason on where the store can't even be read", async () => {
@@ -63,12 +63,12 @@ it("passes the first reason on where the store can't even be read", async () => 
     },
     close() {},
   };
-  await expect(storeImport(store, wanted, systemClock)).rejects.toThrow("first");
+  await expect(importToken(store, wanted, systemClock)).rejects.toThrow("first");
 });
 
 it("is to be tried again where somebody else wrote at the same moment", async () => {
   await expect(
-    storeImport(
+    importToken(
       memory(() => "refused"),
       wanted,
       systemClock,
@@ -78,5 +78,5 @@ it("is to be tried again where somebody else wrote at the same moment", async ()
 
 it("is refused by a store that can't be written", async () => {
   const { write: _, ...readOnly } = memory(() => "written");
-  await expect(storeImport(readOnly, wanted, systemClock)).rejects.toMatchObject({ code: "refused" });
+  await expect(importToken(readOnly, wanted, systemClock)).rejects.toMatchObject({ code: "refused" });
 });

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 
-import { storeAccount } from "../../../src/cli/credentials-import.ts";
 import { Secret } from "../../../src/secret.ts";
 import {
   type Credentials,
@@ -9,6 +8,7 @@ import {
   StoreError,
   type WriteResult,
 } from "../../../src/store/contract.ts";
+import { importAccount } from "../../../src/store/import.ts";
 
 const account = { email: new Secret("ops@bank.example"), password: new Secret("New-password-1") };
 const other: Credentials = {
@@ -47,7 +47,7 @@ describe("storing an account", () => {
   it("puts it there, and says whether it took the place of another", async () => {
     for (const first of [undefined, other]) {
       const store = memory(first);
-      expect(await storeAccount(store, account)).toBe(first !== undefined);
+      expect(await importAccount(store, account)).toBe(first !== undefined);
       expect(passwordOf(store)).toBe("New-password-1");
       expect(store.now?.credentials.pending).toBeNull();
     }
@@ -55,7 +55,7 @@ describe("storing an account", () => {
 
   it("is refused while a password reset is not settled, and drops neither password", async () => {
     const store = memory({ ...other, pending: new Secret("Pending-3") });
-    await expect(storeAccount(store, account)).rejects.toMatchObject({
+    await expect(importAccount(store, account)).rejects.toMatchObject({
       exitCode: 77,
       message: expect.stringContaining("presto-sidecar password reset"),
     });
@@ -65,7 +65,7 @@ describe("storing an account", () => {
 
   it("is to be tried again where somebody else wrote at the same moment", async () => {
     const store = memory(other, () => ({ outcome: "refused" }));
-    await expect(storeAccount(store, account)).rejects.toMatchObject({ exitCode: 75 });
+    await expect(importAccount(store, account)).rejects.toMatchObject({ exitCode: 75 });
   });
 
   it("takes a write that threw for done only where the account stands there", async () => {
@@ -73,15 +73,15 @@ describe("storing an account", () => {
       self.now = { credentials, version: "2" };
       throw new StoreError("unreadable", "The answer was lost.");
     });
-    expect(await storeAccount(lost, account)).toBe(true);
+    expect(await importAccount(lost, account)).toBe(true);
     const failed = memory(other, () => {
       throw new StoreError("unreadable", "The disk is full.");
     });
-    await expect(storeAccount(failed, account)).rejects.toThrow("The disk is full.");
+    await expect(importAccount(failed, account)).rejects.toThrow("The disk is full.");
   });
 
   it("is refused where the credentials can only be read", async () => {
     const { write: _, ...readOnly } = memory(undefined);
-    await expect(storeAccount(readOnly, account)).rejects.toMatchObject({ exitCode: 77 });
+    await expect(importAccount(readOnly, account)).rejects.toMatchObject({ exitCode: 77 });
   });
 });

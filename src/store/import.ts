@@ -1,0 +1,142 @@
+import { randomUUID } from "node:crypto";
+
+import type { Clock } from "../clock.ts";
+import { CommandError } from "../errors.ts";
+import type { Secret } from "../secret.ts";
+import type {
+  Credentials,
+  CredentialStore,
+  StoredCredentials,
+  StoredRecord,
+  TokenRecord,
+  TokenStore,
+  WriteResult,
+} from "./contract.ts";
+
+/** A token that a person puts into the store. */
+export interface TokenImport {
+  readonly token: Secret;
+  readonly name: string | null;
+  /** Null where it is not known. */
+  readonly expiresAt: Date | null;
+}
+
+/**
+ * Stores a token as the next generation. The store compares and sets under its own lock: a
+ * record that changed since it was read here is never overwritten.
+ * @returns what stands in the store now
+ * @throws CommandError `try-again` if a renewal is under way, or somebody else wrote; `refused` if the store is read-only
+ * @throws StoreError as the store does
+ */
+export async function importToken(
+  store: TokenStore,
+  wanted: TokenImport,
+  clock: Clock,
+): Promise<TokenRecord> {
+  const { write } = store;
+  const current = await store.read();
+  refuseWhileRenewed(current);
+  if (write === undefined)
+    throw new CommandError("refused", "This store can't be written. Nothing was stored.");
+  const record = nextRecord(current?.record, wanted, new Date(clock.now()));
+  const written = await isWritten(
+    () => write(record, current?.version),
+    async () => (await store.read())?.record.writtenBy?.holder === record.writtenBy?.holder,
+  );
+  if (written) return record;
+  throw new CommandError(
+    "try-again",
+    "Somebody else changed the record at the same moment. Nothing was stored. See what stands there now (presto-sidecar token show), and try again if it is still wanted.",
+  );
+}
+
+/** @throws CommandError `try-again` where the record shows a renewal whose end is not known */
+export function refuseWhileRenewed(current: StoredRecord | undefined): void {
+  const intent = current?.record.intent ?? null;
+  if (intent === null) return;
+  throw new CommandError(
+    "try-again",
+    `A renewal is under way since ${intent.at.toISOString()}, and its end is not known yet. Nothing was stored. Try again when it has ended; where no sidecar runs that could end it: presto-sidecar token renew`,
+  );
+}
+
+function nextRecord(current: TokenRecord | undefined, wanted: TokenImport, now: Date): TokenRecord {
+  return {
+    schema: 1,
+    generation: (current?.generation ?? 0) + 1,
+    token: wanted.token,
+    name: wanted.name,
+    issuedAt: now,
+    expiresAt: wanted.expiresAt,
+    intent: null,
+    // An import clears neither: they are about the account, not about this token.
+    unexplainedDeaths: current?.unexplainedDeaths ?? [],
+    stopped: current?.stopped ?? null,
+    writtenBy: { holder: randomUUID(), lock: "token import" },
+  };
+}
+
+/**
+ * Stores the account that a person gives, by compare-and-set on what stands there.
+ * @returns true if it took the place of another
+ * @throws CommandError `refused` while an unsettled password stands there, or where nothing can be written; `try-again` where somebody else wrote
+ * @throws StoreError as the store does
+ */
+export async function importAccount(
+  store: CredentialStore,
+  account: Omit<Credentials, "pending">,
+): Promise<boolean> {
+  const { write } = store;
+  if (write === undefined) {
+    throw new CommandError("refused", "These credentials can't be written. Nothing was stored.");
+  }
+  const current = await store.read();
+  refuseWhilePending(current);
+  const written = await isWritten(
+    () => write({ ...account, pending: null }, current?.version),
+    async () => isAccount(await store.read(), account),
+  );
+  if (written) return current !== undefined;
+  throw new CommandError(
+    "try-again",
+    "Somebody else changed the credentials at the same moment. Nothing was stored. Try again if it is still wanted.",
+  );
+}
+
+/** A pending password may be the account's by now, and is known to nobody else: it is never dropped for another. */
+export function refuseWhilePending(current: StoredCredentials | undefined): void {
+  if (current === undefined || current.credentials.pending === null) return;
+  throw new CommandError(
+    "refused",
+    "A password reset was begun whose end is not known: the new password, which stands only there, may be the account's by now. Nothing was stored. Settle it first with: presto-sidecar password reset. If Presto refuses both passwords, move the file of PRESTO_CREDENTIALS away, keep it, and import again.",
+  );
+}
+
+function isAccount(
+  found: StoredCredentials | undefined,
+  { email, password }: Omit<Credentials, "pending">,
+): boolean {
+  if (found === undefined || found.credentials.pending !== null) return false;
+  return (
+    found.credentials.email.fingerprint() === email.fingerprint() &&
+    found.credentials.password.fingerprint() === password.fingerprint()
+  );
+}
+
+/**
+ * Writes by compare-and-set. A write that throws may have been applied: only a fresh read can tell.
+ * @param stands reads whether what was written stands in the store
+ * @returns false where something else stood there than was expected
+ * @throws what the write throws, where it does not stand there
+ */
+export async function isWritten(
+  write: () => Promise<WriteResult>,
+  stands: () => Promise<boolean>,
+): Promise<boolean> {
+  try {
+    return (await write()).outcome === "written";
+  } catch (error) {
+    if (await stands().catch(() => false)) return true;
+    throw error;
+  }
+}
