@@ -5,7 +5,7 @@ import { call, init, prefix } from "./client.ts";
 
 const path = `${prefix}/wallet/transaction/TRX000000000`;
 
-describe("admittance", () => {
+describe("the ip filter", () => {
   let sandbox: Sandbox;
   let now: number;
   beforeEach(async () => {
