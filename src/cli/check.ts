@@ -1,7 +1,7 @@
 import { describeConfig, formatConfig } from "../config/describe.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Run } from "./command.ts";
-import { printJson, printNote } from "./terminal.ts";
+import { printJson, printWarnings } from "./terminal.ts";
 
 /** Prints the configuration, secrets masked. Opens nothing. */
 export const check: Run = async (args, io) => {
@@ -12,6 +12,6 @@ export const check: Run = async (args, io) => {
     return 0;
   }
   io.stdout.write(formatConfig(rows));
-  for (const warning of config.warnings) printNote(io, `Warning: ${warning}`);
+  printWarnings(io, config);
   return 0;
 };

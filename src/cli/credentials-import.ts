@@ -1,6 +1,6 @@
 import { loadConfig } from "../config/load.ts";
 import { CommandError } from "../errors.ts";
-import { aText, exactObject, RecordFormatError } from "../lib/json.ts";
+import { aText, exactObject, parseJson, RecordFormatError } from "../lib/json.ts";
 import type { Account } from "../presto/auth.ts";
 import { Secret } from "../secret.ts";
 import { faultOfEmail, faultOfPassword } from "../store/credentials.ts";
@@ -73,16 +73,15 @@ async function askAccount(io: Io): Promise<AccountText> {
 async function readJson(io: Io): Promise<AccountText> {
   const text = decodeUtf8(await readToEnd(io));
   try {
-    return exactObject(JSON.parse(text), "it", "", (field) => ({
+    return exactObject(parseJson(text, "it"), "it", "", (field) => ({
       email: field("email", aText),
       password: field("password", aText),
     }));
   } catch (error) {
-    // The parser's own error quotes the text: it goes no further.
-    const what = error instanceof RecordFormatError ? error.message : "it is not JSON";
+    if (!(error instanceof RecordFormatError)) throw error;
     throw new CommandError(
       "input-refused",
-      `Standard input can't be used: ${what}. Give {"email": "…", "password": "…"} and nothing else. Nothing was stored.`,
+      `Standard input can't be used: ${error.message}. Give {"email": "…", "password": "…"} and nothing else. Nothing was stored.`,
     );
   }
 }

@@ -17,9 +17,9 @@ import { refuseKeyless, withRenewalLock } from "./renew-locally.ts";
 import {
   createPrompts,
   decodeUtf8,
-  printJson,
-  printLine,
   printNote,
+  printResult,
+  printWarnings,
   readToEnd,
   reasonOf,
 } from "./terminal.ts";
@@ -27,7 +27,7 @@ import {
 /** Changes the account's password at Presto and in PRESTO_CREDENTIALS, or settles an earlier change. */
 export const passwordReset: Run = async (args, io) => {
   const config = completeConfig(loadConfig(io.env, io.execArgv, "write-credentials"));
-  for (const warning of config.warnings) printNote(io, `Warning: ${warning}`);
+  printWarnings(io, config);
   const { clock, signal } = io;
   const store = await openStore(config.store, { clock });
   const lock = openRenewalLock(store);
@@ -181,17 +181,15 @@ export interface ChangedPassword {
 
 /** Tells, where machines read it too, that the password was changed. */
 export function reportChanged(io: Io, { stored, earlier, token }: ChangedPassword, asJson: boolean): void {
-  if (asJson) {
-    printJson(io, { changed: true, stored, earlier, token: token ?? null });
-    return;
-  }
-  printLine(
+  printResult(
     io,
+    asJson,
+    { changed: true, stored, earlier, token: token ?? null },
     earlier
       ? "The password reset of an earlier run is settled: Presto has its new password. Run the command again to make another."
       : "Presto has the new password. It stands sealed in PRESTO_CREDENTIALS and is shown nowhere.",
+    ...(token === undefined ? [] : [tokenSentences[token]]),
   );
-  if (token !== undefined) printLine(io, tokenSentences[token]);
 }
 
 const tokenSentences: Readonly<Record<ProbeVerdict, string>> = {

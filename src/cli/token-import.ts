@@ -9,13 +9,13 @@ import type { Arguments, Io, Run } from "./command.ts";
 import { parseExpiryDate } from "./options.ts";
 import { probeToken } from "./presto-client.ts";
 import { refuseKeyless, withRenewalLock } from "./renew-locally.ts";
-import { printJson, printLine, printNote, readSecret } from "./terminal.ts";
+import { expirySentence, printResult, printWarnings, readSecret } from "./terminal.ts";
 
 /** Puts a token from standard input or a hidden prompt into the store, as the next generation. */
 export const tokenImport: Run = async (args, io) => {
   const described = readDescription(args, io);
   const config = loadConfig(io.env, io.execArgv, "write-store");
-  for (const warning of config.warnings) printNote(io, `Warning: ${warning}`);
+  printWarnings(io, config);
   const store = await openStore(config.store, { clock: io.clock });
   const lock = openRenewalLock(store);
   try {
@@ -54,26 +54,19 @@ async function readToken(io: Io): Promise<Secret> {
 }
 
 function report(io: Io, record: TokenRecord, lives: ProbeVerdict | undefined, asJson: boolean): void {
-  const fingerprint = record.token?.fingerprint() ?? null;
+  const { name, generation, token } = record;
+  const fingerprint = token?.fingerprint() ?? null;
   const expires = record.expiresAt?.toISOString() ?? null;
-  if (asJson) {
-    printJson(io, {
-      name: record.name,
-      generation: record.generation,
-      fingerprint,
-      expires_at: expires,
-      presto_says: lives ?? null,
-    });
-    return;
-  }
-  printLine(io, `The token is stored as generation ${record.generation}, fingerprint ${fingerprint}.`);
-  printLine(
+  printResult(
     io,
+    asJson,
+    { name, generation, fingerprint, expires_at: expires, presto_says: lives ?? null },
+    `The token is stored as generation ${generation}, fingerprint ${fingerprint}.`,
     expires === null
       ? "When it expires is unknown: give --expires if Presto named a date."
-      : `It expires at ${expires}.`,
+      : expirySentence(expires),
+    ...(lives === undefined ? [] : [livesSentences[lives]]),
   );
-  if (lives !== undefined) printLine(io, livesSentences[lives]);
 }
 
 const livesSentences: Readonly<Record<ProbeVerdict, string>> = {

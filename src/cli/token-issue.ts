@@ -5,12 +5,12 @@ import type { RenewalDeps } from "../renewal/run.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import type { Io, Run } from "./command.ts";
 import { issuingConfig, refuseKeyless, renewLocally, explainAlarm } from "./renew-locally.ts";
-import { confirm, printNote } from "./terminal.ts";
+import { confirm, printNote, printWarnings } from "./terminal.ts";
 
 /** Has Presto issue a token, which revokes the stored one, and stores it. */
 export const tokenIssue: Run = async (args, io) => {
   const config = issuingConfig(loadConfig(io.env, io.execArgv));
-  for (const warning of config.warnings) printNote(io, `Warning: ${warning}`);
+  printWarnings(io, config);
   const agreed = args.flag("yes");
   if (!agreed && io.stdin.isTTY !== true) {
     throw new CommandError(

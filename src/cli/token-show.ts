@@ -4,12 +4,12 @@ import type { TokenRecord, TokenStore } from "../store/contract.ts";
 import { openStore } from "../store/open.ts";
 import type { Io, Run } from "./command.ts";
 import { refuseKeyless } from "./renew-locally.ts";
-import { printJson, printNote, printTable } from "./terminal.ts";
+import { printJson, printTable, printWarnings } from "./terminal.ts";
 
 /** Shows what the store holds, but never the token. */
 export const tokenShow: Run = async (args, io) => {
   const config = loadConfig(io.env, io.execArgv, "read-store");
-  for (const warning of config.warnings) printNote(io, `Warning: ${warning}`);
+  printWarnings(io, config);
   const store = await openStore(config.store, { clock: io.clock });
   try {
     show(io, await readToken(store, config), args.flag("json"));
