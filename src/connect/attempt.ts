@@ -22,7 +22,9 @@ export type ConnectStep =
   /** The egress proxy has opened a tunnel to the target. */
   | { readonly step: "tunnelled" }
   /** The target has shown a certificate whose chain holds. Name and pins are compared next. */
-  | { readonly step: "certified"; readonly protocol: string; readonly certificate: SeenCertificate };
+  | { readonly step: "certified"; readonly protocol: string; readonly certificate: SeenCertificate }
+  /** The target asks for a client certificate, and has been told that there is none. */
+  | { readonly step: "client-certificate-asked" };
 
 /** What was presented by a server whose chain held. */
 export interface SeenCertificate {

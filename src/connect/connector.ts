@@ -67,11 +67,21 @@ export function createConnector(options: ConnectOptions): Connector {
   const { origin, pins, anchors, route, resolver, clock, emit } = options;
   const { context } = anchors;
   let session: RememberedSession | undefined;
+  let warnedOfAsking = false;
   const watchCertificate = createCertificateWatch({ host: origin.host, clock, emit });
 
   function resumable(): RememberedSession | undefined {
     if (session?.context !== context()) return undefined;
     return clock.monotonic() - session.bornAt > sessionLifeMs ? undefined : session;
+  }
+
+  function warnOfAsking(): void {
+    if (warnedOfAsking) return;
+    warnedOfAsking = true;
+    emit({
+      type: "warning",
+      message: `${origin.host} asks for a client certificate, and goes on without one. There is none to give: should it insist one day, nothing is sent.`,
+    });
   }
 
   /** TLS is end to end, whatever the route leads through. */
@@ -84,6 +94,7 @@ export function createConnector(options: ConnectOptions): Connector {
     return startTls(
       {
         socket: carrier,
+        clock,
         host: origin.host,
         context: verifiedBy,
         verify(certificate, protocol) {
@@ -94,7 +105,9 @@ export function createConnector(options: ConnectOptions): Connector {
         onSession(bytes) {
           session = { bytes, bornAt, context: verifiedBy };
         },
-        onSecure(socket) {
+        onCertificateAsked: () => attempt.report({ step: "client-certificate-asked" }),
+        onSecure(socket, certificateAsked) {
+          if (certificateAsked) warnOfAsking();
           markResets(socket);
           if (!socket.isSessionReused()) watchCertificate(new Date(socket.getPeerCertificate().valid_to));
         },

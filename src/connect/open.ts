@@ -8,7 +8,7 @@ import { createLookup } from "./lookup.ts";
 import { type ProxySource, readProxy } from "./proxy-url.ts";
 import { createResolver } from "./resolver.ts";
 import { createRoute } from "./route.ts";
-import { createTrustAnchors, type Trust, watchTrust } from "./trust.ts";
+import { openTrustAnchors, type Trust, watchTrust } from "./trust.ts";
 
 /** How this process is told to leave its machine. */
 export interface EgressRoute {
@@ -54,7 +54,7 @@ export async function openEgress(
 ): Promise<Egress> {
   const { origin, trust, egress: configured, connectTimeoutMs: timeoutMs } = options;
   const { localAddress, proxy: source } = configured ?? { localAddress: undefined, proxy: undefined };
-  const anchors = createTrustAnchors(trust);
+  const anchors = await openTrustAnchors(trust);
   if (localAddress !== undefined) await ensureLocalAddress(localAddress);
   let proxy = source === undefined ? undefined : await readProxy(source);
   const resolver = createResolver({ lookup: createLookup(clock), clock, emit });
@@ -113,7 +113,7 @@ export async function openEgress(
       }),
     describeRoute: () => route.describe(),
     async reload() {
-      const ends = await Promise.allSettled([Promise.try(anchors.reload), reloadProxy()]);
+      const ends = await Promise.allSettled([anchors.reload(), reloadProxy()]);
       for (const end of ends) if (end.status === "rejected") throw end.reason;
     },
     close() {

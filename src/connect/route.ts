@@ -74,6 +74,7 @@ async function reach(proxy: EgressProxy, options: RouteOptions, attempt: Attempt
   return startTls(
     {
       socket,
+      clock: options.clock,
       host,
       context: options.context(),
       // Pins are of Presto's key, and are looked at in the TLS within.

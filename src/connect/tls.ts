@@ -8,6 +8,8 @@ import {
   type TLSSocket,
 } from "node:tls";
 
+import type { Clock, Timer } from "../clock.ts";
+import { systemCode } from "../errors.ts";
 import { onAbort } from "../lib/async.ts";
 import type { Attempt, SeenCertificate } from "./attempt.ts";
 import { ConnectError, toConnectError } from "./errors.ts";
@@ -44,6 +46,7 @@ export function verifyPeer(
 export interface TlsOptions {
   /** An open connection. It belongs to the TLS connection from now on, or is destroyed. */
   readonly socket: Socket;
+  readonly clock: Clock;
   /** Whom the peer must prove to be. */
   readonly host: string;
   readonly context: SecureContext;
@@ -53,8 +56,10 @@ export interface TlsOptions {
   readonly session?: Buffer | undefined;
   /** The peer has given a session that can be resumed later. */
   readonly onSession?: (session: Buffer) => void;
-  /** Called in the moment in which TLS is up. */
-  readonly onSecure?: (socket: TLSSocket) => void;
+  /** The peer asks for a client certificate, and has been told that there is none. */
+  readonly onCertificateAsked?: () => void;
+  /** Called in the moment in which TLS is up, and the peer goes on without a certificate that it may have asked for. */
+  readonly onSecure?: (socket: TLSSocket, certificateAsked: boolean) => void;
 }
 
 /**
@@ -62,7 +67,8 @@ export interface TlsOptions {
  * @returns a rejection with a `ConnectError`, or with what the attempt was aborted for
  */
 export function startTls(options: TlsOptions, attempt: Attempt): Promise<TLSSocket> {
-  const { host, session, onSession, onSecure } = options;
+  const { host, clock, session, onSession, onCertificateAsked, onSecure } = options;
+  const beganAt = clock.monotonic();
   return new Promise((resolve, reject) => {
     const socket: TLSSocket = connect({
       socket: options.socket,
@@ -79,6 +85,7 @@ export function startTls(options: TlsOptions, attempt: Attempt): Promise<TLSSock
     if (onSession !== undefined) socket.on("session", onSession);
 
     let stopListening = (): void => {};
+    let timer: Timer | undefined;
     socket.once("error", onError);
     socket.once("close", onClose);
     socket.once("secureConnect", onSecureConnect);
@@ -86,9 +93,11 @@ export function startTls(options: TlsOptions, attempt: Attempt): Promise<TLSSock
 
     function end(): void {
       stopListening();
+      timer?.cancel();
       socket.off("error", onError);
       socket.off("close", onClose);
       socket.off("secureConnect", onSecureConnect);
+      socket.off("session", onAccepted);
     }
     function fail(reason: Error): void {
       end();
@@ -97,15 +106,60 @@ export function startTls(options: TlsOptions, attempt: Attempt): Promise<TLSSock
       reject(reason);
     }
     function onError(error: Error): void {
-      fail(toConnectError(error));
+      const refused = asksForCertificate(socket) && /_ALERT_/.test(systemCode(error) ?? "");
+      fail(refused ? certificateRequired(error) : toConnectError(error));
     }
     function onClose(): void {
-      fail(new ConnectError("unreachable", "connection ended before TLS was up", "connection_terminated"));
+      fail(
+        timer === undefined
+          ? new ConnectError("unreachable", "connection ended before TLS was up", "connection_terminated")
+          : certificateRequired(undefined),
+      );
     }
     function onSecureConnect(): void {
+      if (!asksForCertificate(socket)) {
+        onAccepted();
+        return;
+      }
+      onCertificateAsked?.();
+      if (socket.getProtocol() !== "TLSv1.3") {
+        onAccepted();
+        return;
+      }
+      socket.once("session", onAccepted);
+      const roundTripMs = clock.monotonic() - beganAt;
+      timer = clock.after(Math.min(Math.max(2 * roundTripMs, leastWaitMs), mostWaitMs), onAccepted);
+    }
+    function onAccepted(): void {
       end();
-      onSecure?.(socket);
+      onSecure?.(socket, asksForCertificate(socket));
       resolve(socket);
     }
   });
+}
+
+/**
+ * In TLS 1.3 the client is done before the server has looked at its certificate, or at the lack of
+ * one (RFC 8446 section 4.4.2.4): a refusal comes when a request may be written already, which is
+ * then said to be unknown. So the connection of a server that asks is held back until its first
+ * ticket comes, or as long as a refusal would take, milliseconds.
+ */
+const leastWaitMs = 100;
+const mostWaitMs = 1_000;
+
+/** A server says what signatures it accepts of a client only where it asks for a certificate (RFC 8446 section 4.3.2). */
+function asksForCertificate(socket: TLSSocket): boolean {
+  // Null where the connection is closed already.
+  const algorithms: readonly string[] | null = socket.getSharedSigalgs();
+  return !socket.isSessionReused() && (algorithms?.length ?? 0) > 0;
+}
+
+function certificateRequired(cause: unknown): ConnectError {
+  const code = systemCode(cause);
+  return new ConnectError(
+    "untrusted",
+    `the server asks for a client certificate, and there is none to give${code === undefined ? "" : ` (${code})`}`,
+    "tls_alert_received",
+    cause,
+  );
 }

@@ -1,9 +1,9 @@
 import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
 
 import type { Clock } from "../clock.ts";
 import { CommandError, systemCode } from "../errors.ts";
+import { type BoundedRead, readBounded } from "../files/io.ts";
 import { createWatchedFile } from "../files/watch.ts";
 import type { Emit, Warning } from "../lib/events.ts";
 
@@ -16,39 +16,76 @@ export interface Trust {
   readonly pins: readonly string[];
 }
 
-const pemBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+/** Bytes: some 700 certificates, as much as five of Node's bundled list. */
+const maxBytes = 1024 * 1024;
 
-/** The certificates of a PEM file, each checked to be one. */
-function readCertificates(path: string): string[] {
-  let text: string;
+/** The text of the CA file. */
+async function readCaFile(path: string): Promise<string> {
+  let read: BoundedRead;
   try {
-    text = readFileSync(path, "latin1");
+    read = await readBounded(path, { maxBytes, followLink: true });
   } catch (error) {
-    throw new CommandError(
-      "configuration",
-      `PRESTO_CA_FILE: ${path} can't be read (${systemCode(error) ?? "unknown cause"}); give the path of a PEM file that this user may read`,
+    throw refused(
+      `${path} can't be read (${systemCode(error) ?? "unknown cause"}); give the path of a PEM file that this user may read`,
       error,
     );
   }
-  const blocks = text.match(pemBlock) ?? [];
-  if (blocks.length === 0) {
-    throw new CommandError(
-      "configuration",
-      `PRESTO_CA_FILE: ${path} holds no PEM certificate; it must have at least one "BEGIN CERTIFICATE" block`,
+  switch (read.kind) {
+    case "content":
+      return read.bytes.toString("latin1");
+    case "absent":
+      throw refused(`${path} can't be read (ENOENT); give the path of a PEM file that this user may read`);
+    case "link":
+    case "not-a-file":
+      throw refused(`${path} is not a regular file; give the path of a PEM file`);
+    case "too-large":
+      throw refused(
+        `${path} is larger than ${maxBytes} bytes; give the path of a PEM file with the CA's certificates alone`,
+      );
+  }
+}
+
+function refused(what: string, cause?: unknown): CommandError {
+  return new CommandError("configuration", `PRESTO_CA_FILE: ${what}`, cause);
+}
+
+/** RFC 7468 section 2: a block begins and ends with the same label. */
+const pemBlock = /-----BEGIN ([^-]*)-----[^-]*-----END \1-----/g;
+
+/** What only a part of a block can have left behind. */
+const pemRemains = /-----\s*(?:BEGIN|END)\b|-----(?:B|BE|BEG|BEGI|E|EN)\s*$/;
+
+/**
+ * The certificates of a PEM file, each checked to be one. What stands between the blocks is for
+ * people. A file of which only a part can be read is refused as a whole: what is left would be
+ * another list than the operator's.
+ */
+async function readCertificates(path: string): Promise<string[]> {
+  const text = await readCaFile(path);
+  const blocks = [...text.matchAll(pemBlock)];
+  if (pemRemains.test(text.replaceAll(pemBlock, ""))) {
+    throw refused(
+      `${path} has a PEM block that does not begin or does not end; put the whole file there, of ${blocks.length === 0 ? "no" : blocks.length} block${blocks.length === 1 ? "" : "s"} now`,
     );
   }
-  blocks.forEach((block, index) => {
+  const foreign = blocks.find(([, label = ""]) => label !== "CERTIFICATE" && /CERTIFICATE$/.test(label));
+  if (foreign !== undefined) {
+    throw refused(
+      `${path} has a block of type "${foreign[1]}"; write it as one of type "CERTIFICATE" (openssl x509 -in FILE)`,
+    );
+  }
+  const certificates = blocks.filter(([, label]) => label === "CERTIFICATE").map(([block]) => block);
+  if (certificates.length === 0) {
+    throw refused(`${path} holds no PEM certificate; it must have at least one "BEGIN CERTIFICATE" block`);
+  }
+  certificates.forEach((block, index) => {
     try {
       return new X509Certificate(block);
     } catch (error) {
-      throw new CommandError(
-        "configuration",
-        `PRESTO_CA_FILE: certificate ${index + 1} of ${path} can't be parsed; replace that block`,
-        error,
-      );
+      throw refused(`certificate ${index + 1} of ${path} can't be parsed; replace that block`, error);
     }
   });
-  return blocks;
+  return certificates;
 }
 
 /**
@@ -59,10 +96,13 @@ function readCertificates(path: string): string[] {
  * anchor: `tls.getCACertificates()` would obey NODE_EXTRA_CA_CERTS and SSL_CERT_FILE.
  * @throws CommandError `configuration` if the CA file can't be used
  */
-function createTrustContext(trust: Pick<Trust, "caFile" | "caOnly">): SecureContext {
-  const own = trust.caFile === undefined ? [] : readCertificates(trust.caFile);
+async function createTrustContext(trust: Pick<Trust, "caFile" | "caOnly">): Promise<SecureContext> {
+  const own = trust.caFile === undefined ? [] : await readCertificates(trust.caFile);
   return createSecureContext({
     ca: trust.caOnly ? own : [...rootCertificates, ...own],
+    // Every certificate of the file is an anchor, the CA's that issued Presto's as much as its root (RFC 5280
+    // section 6.1.1 (d) asks for no more); OpenSSL by itself wants a root, X509_V_FLAG_PARTIAL_CHAIN.
+    allowPartialTrustChain: true,
     minVersion: "TLSv1.2",
   });
 }
@@ -72,16 +112,21 @@ export interface TrustAnchors {
   /** Another object after each reload: sessions that were made with the one before are resumed no more. */
   context(): SecureContext;
   /** Reads the CA file again. @throws CommandError `configuration` if it can't be used; what was trusted stays trusted */
-  reload(): void;
+  reload(): Promise<void>;
 }
 
 /** @throws CommandError `configuration` if the CA file can't be used */
-export function createTrustAnchors(trust: Pick<Trust, "caFile" | "caOnly">): TrustAnchors {
-  let context = createTrustContext(trust);
+export async function openTrustAnchors(trust: Pick<Trust, "caFile" | "caOnly">): Promise<TrustAnchors> {
+  let context = await createTrustContext(trust);
+  let begun = 0;
   return {
     context: () => context,
-    reload() {
-      context = createTrustContext(trust);
+    async reload() {
+      begun += 1;
+      const mine = begun;
+      const read = await createTrustContext(trust);
+      // A reading that was begun later has seen what is newer.
+      if (mine === begun) context = read;
     },
   };
 }
@@ -96,19 +141,16 @@ export interface WatchTrustOptions {
 /** Has the CA file read again when it changes; one that can't be used changes nothing but the log. */
 export function watchTrust({ anchors, trust, clock, emit }: WatchTrustOptions): { close(): void } {
   if (trust.caFile === undefined) return { close() {} };
-  return createWatchedFile({
-    path: trust.caFile,
-    clock,
-    onChange() {
-      try {
-        anchors.reload();
-      } catch (cause) {
-        emit({
-          type: "warning",
-          message: "The CA file has changed and can't be used; what was trusted before stays trusted.",
-          cause,
-        });
-      }
-    },
-  });
+  async function follow(): Promise<void> {
+    try {
+      await anchors.reload();
+    } catch (cause) {
+      emit({
+        type: "warning",
+        message: "The CA file has changed and can't be used; what was trusted before stays trusted.",
+        cause,
+      });
+    }
+  }
+  return createWatchedFile({ path: trust.caFile, clock, onChange: () => void follow() });
 }

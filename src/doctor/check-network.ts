@@ -172,7 +172,12 @@ export function checkTls(route: RouteResult, now: number): Finding[] {
 
 function checkChain(tls: TlsResult | undefined): Finding {
   if (tls === undefined || tls.kind === "not-tried") return skip("tls", "No connection was had; see above.");
-  if (tls.kind === "up") return ok("tls", `The certificate's chain and name hold (${tls.protocol}).`);
+  if (tls.kind === "up") {
+    const asked = tls.clientCertificateAsked
+      ? " The server asks for a client certificate, and goes on without one."
+      : "";
+    return ok("tls", `The certificate's chain and name hold (${tls.protocol}).${asked}`);
+  }
   return fail("tls", "unreachable", sentenceOf(tls.error), chainMend(tls.error));
 }
 
@@ -189,6 +194,9 @@ function chainMend(error: unknown): string {
     case "ERR_TLS_CERT_ALTNAME_INVALID":
       return "See that PRESTO_URL has Presto's own name; if it has, somebody else answers in its place.";
     default:
+      if (error.proxyStatus === "tls_alert_received") {
+        return "See whether PRESTO_URL names Presto's own server; if it does, ask Presto why it wants a client certificate, which this program has none of.";
+      }
       return error.proxyStatus === "tls_protocol_error"
         ? "See what answers in Presto's place, which must speak TLS 1.2 or newer."
         : "If Presto's certificate comes from a private CA, name that in PRESTO_CA_FILE; else somebody on the way answers in Presto's place.";

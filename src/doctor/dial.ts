@@ -9,7 +9,7 @@ import { createLookup } from "../connect/lookup.ts";
 import { type Egress, openEgress } from "../connect/open.ts";
 import { type EgressProxy, readProxy } from "../connect/proxy-url.ts";
 import { createResolver } from "../connect/resolver.ts";
-import { createTrustAnchors, type TrustAnchors } from "../connect/trust.ts";
+import { openTrustAnchors, type TrustAnchors } from "../connect/trust.ts";
 import { systemCode } from "../errors.ts";
 import { onAbort } from "../lib/async.ts";
 import { ignore } from "../lib/events.ts";
@@ -47,7 +47,7 @@ export async function readRouteParts({ upstream, stop }: DialOptions): Promise<R
   const [localAddress, proxy, anchors] = await Promise.all([
     local === undefined ? undefined : attempt(stop, () => ensureLocalAddress(local)),
     source === undefined ? undefined : attempt(stop, () => readProxy(source)),
-    attempt(stop, () => createTrustAnchors(trust)),
+    attempt(stop, () => openTrustAnchors(trust)),
   ]);
   return { localAddress, proxy, anchors };
 }
@@ -89,7 +89,13 @@ export type TlsResult =
   | { readonly kind: "not-tried" }
   | { readonly kind: "failed"; readonly error: unknown; readonly certificate: SeenCertificate | undefined }
   /** The chain and the name hold; pins are compared apart. */
-  | { readonly kind: "up"; readonly protocol: string; readonly certificate: SeenCertificate | undefined };
+  | {
+      readonly kind: "up";
+      readonly protocol: string;
+      readonly certificate: SeenCertificate | undefined;
+      /** The server has asked for a client certificate, and goes on without one. */
+      readonly clientCertificateAsked: boolean;
+    };
 
 /**
  * Makes one connection, as the sidecar makes them, and reads from its steps what was found on the
@@ -146,7 +152,10 @@ function readTls(steps: readonly ConnectStep[], error: ConnectError | null): Tls
   const { certificate, protocol } =
     certified?.step === "certified" ? certified : { certificate: undefined, protocol: "TLS" };
   const up = error === null || systemCode(error.cause) === "ERR_PIN_MISMATCH";
-  return up ? { kind: "up", protocol, certificate } : { kind: "failed", error, certificate };
+  const clientCertificateAsked = steps.some(({ step }) => step === "client-certificate-asked");
+  return up
+    ? { kind: "up", protocol, certificate, clientCertificateAsked }
+    : { kind: "failed", error, certificate };
 }
 
 /** Whoever resets at once was there: it depends on the moment alone whether the connection was seen to be up before. */

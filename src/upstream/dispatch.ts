@@ -190,7 +190,10 @@ function fromConnectError(error: ConnectError): Problem {
       });
     case "untrusted":
       return new Problem("upstream-untrusted", {
-        detail: `nothing was sent to a server that did not prove that it is Presto: ${error.message}; see PRESTO_CA_FILE and PRESTO_TLS_PINS`,
+        detail:
+          error.proxyStatus === "tls_alert_received"
+            ? `nothing was sent: ${error.message}`
+            : `nothing was sent to a server that did not prove that it is Presto: ${error.message}; see PRESTO_CA_FILE and PRESTO_TLS_PINS`,
         proxyStatus: error.proxyStatus,
         cause: error,
       });

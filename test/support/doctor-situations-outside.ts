@@ -33,7 +33,7 @@ export const situationsOutside: readonly Situation[] = [
   ...(
     [
       ["other-name", /ERR_TLS_CERT_ALTNAME_INVALID.*PRESTO_URL/],
-      ["other-authority", /UNABLE_TO_VERIFY_LEAF_SIGNATURE.*PRESTO_CA_FILE/],
+      ["other-authority", /UNABLE_TO_GET_ISSUER_CERT_LOCALLY.*PRESTO_CA_FILE/],
       ["self-signed", /DEPTH_ZERO_SELF_SIGNED_CERT.*PRESTO_CA_FILE/],
     ] as const
   ).map(([certificate, says]): Situation => {

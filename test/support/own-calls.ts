@@ -1,6 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { createSecureContext } from "node:tls";
 
 import type { Dispatcher } from "undici";
 
@@ -9,7 +7,6 @@ import { createConnector } from "../../src/connect/connector.ts";
 import { createLookup } from "../../src/connect/lookup.ts";
 import { createResolver } from "../../src/connect/resolver.ts";
 import { createRoute } from "../../src/connect/route.ts";
-import { createTrustAnchors } from "../../src/connect/trust.ts";
 import { ignore } from "../../src/lib/events.ts";
 import { createIssuer, type Issuer, type IssueRequest } from "../../src/presto/auth.ts";
 import { Secret } from "../../src/secret.ts";
@@ -30,20 +27,17 @@ export interface OwnCallOptions {
 export function poolOpener(options: OwnCallOptions): () => Dispatcher {
   const { port, caPem, pins = [], connectTimeoutMs = 5_000, poolTimeoutMs = 20_000 } = options;
   const origin = { url: `https://localhost:${port}`, host: "localhost", port };
-  const folder = mkdtempSync(join(tmpdir(), "presto-own-calls-"));
-  const caFile = join(folder, "ca.pem");
-  writeFileSync(caFile, caPem);
-  const anchors = createTrustAnchors({ caFile, caOnly: false });
+  const context = createSecureContext({ ca: caPem, minVersion: "TLSv1.2" });
   const resolver = createResolver({ lookup: createLookup(systemClock), clock: systemClock, emit: ignore });
   const connector = createConnector({
     origin,
     pins,
-    anchors,
+    anchors: { context: () => context },
     resolver,
     route: createRoute({
       localAddress: undefined,
       proxy: () => undefined,
-      context: anchors.context,
+      context: () => context,
       resolver,
       clock: systemClock,
     }),
@@ -51,7 +45,6 @@ export function poolOpener(options: OwnCallOptions): () => Dispatcher {
     clock: systemClock,
     emit: ignore,
   });
-  rmSync(folder, { recursive: true });
   return createPoolOpener({ origin, connector, timeoutMs: poolTimeoutMs });
 }
 

@@ -22,7 +22,7 @@ function routed(localAddress: string, validTo = new Date(now + 90 * dayMs)): Rou
   return done({
     kind: "routed",
     localAddress,
-    tls: { kind: "up", protocol: "TLSv1.3", certificate: { validTo, pin } },
+    tls: { kind: "up", protocol: "TLSv1.3", certificate: { validTo, pin }, clientCertificateAsked: false },
   });
 }
 
@@ -38,7 +38,10 @@ const base: RouteResult = {
   upstream,
   localAddress: undefined,
   proxy: undefined,
-  anchors: { kind: "done", value: { context: () => ({ context: undefined }), reload() {} } },
+  anchors: {
+    kind: "done",
+    value: { context: () => ({ context: undefined }), reload: () => Promise.resolve() },
+  },
   addresses: { kind: "done", value: ["203.0.113.1"] },
   connection: routed("10.0.0.2"),
 };
@@ -153,5 +156,38 @@ describe("the certificate's life", () => {
   it("is not guessed from a date that can't be read", () => {
     const facts = { ...base, connection: routed("10.0.0.2", new Date("never")) };
     expect(checkTls(facts, now)[2]?.result).toBe("SKIP");
+  });
+});
+
+describe("a client certificate that is asked for", () => {
+  it("and insisted on is told, with whom to ask", () => {
+    const error = new ConnectError(
+      "untrusted",
+      "the server asks for a client certificate, and there is none to give",
+      "tls_alert_received",
+    );
+    const connection = done({
+      kind: "routed",
+      localAddress: "10.0.0.2",
+      tls: { kind: "failed", error, certificate: undefined },
+    });
+    expect(checkTls({ ...base, connection }, now)[0]).toMatchObject({
+      result: "FAIL",
+      detail: "The server asks for a client certificate, and there is none to give.",
+      mend: expect.stringContaining("ask Presto why it wants a client certificate"),
+    });
+  });
+
+  it("and not insisted on is told", () => {
+    const connection = done({
+      kind: "routed",
+      localAddress: "10.0.0.2",
+      tls: { kind: "up", protocol: "TLSv1.3", certificate: undefined, clientCertificateAsked: true },
+    });
+    expect(checkTls({ ...base, connection }, now)[0]).toMatchObject({
+      result: "OK",
+      detail:
+        "The certificate's chain and name hold (TLSv1.3). The server asks for a client certificate, and goes on without one.",
+    });
   });
 });
