@@ -68,7 +68,7 @@ async function readCertificates(path: string): Promise<string[]> {
       `${path} has a PEM block that does not begin or does not end; put the whole file there, of ${blocks.length === 0 ? "no" : blocks.length} block${blocks.length === 1 ? "" : "s"} now`,
     );
   }
-  const foreign = blocks.find(([, label = ""]) => label !== "CERTIFICATE" && /CERTIFICATE$/.test(label));
+  const foreign = blocks.find(([, label = ""]) => label !== "CERTIFICATE" && label.endsWith("CERTIFICATE"));
   if (foreign !== undefined) {
     throw refused(
       `${path} has a block of type "${foreign[1]}"; write it as one of type "CERTIFICATE" (openssl x509 -in FILE)`,
