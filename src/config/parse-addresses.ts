@@ -48,6 +48,8 @@ function splitHttpsAuthority(text: string): WrittenAuthority | undefined {
 }
 
 function readHttpsAuthority({ host: hostText, port: portText }: WrittenAuthority): Endpoint {
+  if (hostText.endsWith("."))
+    throw new InvalidValue("has a host name that ends with a dot; leave the dot out");
   const host = canonicalHost(hostText);
   if (host === undefined) throw new InvalidValue("has no valid host name (or has one that is written oddly)");
   const port = portText === undefined ? 443 : parsePort(portText);
@@ -74,6 +76,8 @@ function parseHost(text: string): string {
     throw new InvalidValue(`${quote(text)} is not a host name; leave out the scheme and the path`);
   if (/^(?:\[.*\]|[^:]*):\d*$/.test(text))
     throw new InvalidValue(`${quote(text)} has a port; leave it out, any port is accepted`);
+  if (text.endsWith("."))
+    throw new InvalidValue(`${quote(text)} is not a host name, for the dot at its end; leave that out`);
   const host = canonicalHost(text);
   if (host === undefined) throw new InvalidValue(`${quote(text)} is not a host name`);
   return host;
@@ -107,6 +111,8 @@ export function parseListenAddress(text: string): ListenAddress {
       `${quote(text)} is ambiguous; an IPv6 address stands in brackets, [::1]:${portText}`,
     );
   }
+  if (hostText.endsWith("."))
+    throw new InvalidValue(`${quote(text)} has a host name that ends with a dot; leave the dot out`);
   const host = canonicalHost(hostText);
   if (host === undefined)
     throw new InvalidValue(`${quote(text)} has no valid host (or has one that is written oddly)`);

@@ -27,8 +27,8 @@ export async function openHttpTunnel(
   const authority = authorityOf(target);
   const lines = [`CONNECT ${authority} HTTP/1.1`, `Host: ${authority}`];
   if (login !== undefined) lines.push(`Proxy-Authorization: Basic ${basicCredentials(login)}`);
-  const status = await request(socket, `${lines.join("\r\n")}\r\n\r\n`, readStatus, attempt);
-  if (status < 200 || status > 299) throw refusal(status, login !== undefined);
+  const answer = await request(socket, `${lines.join("\r\n")}\r\n\r\n`, readAnswer, attempt);
+  if (answer.status < 200 || answer.status > 299) throw refusal(answer, login !== undefined);
 }
 
 /** RFC 7617 section 2, in UTF-8. */
@@ -39,26 +39,45 @@ function basicCredentials({ user, password }: ProxyLogin): string {
 const statusLine = /^HTTP\/1\.[01] ([1-5]\d\d)(?: [^\r\n\0]*)?$/;
 const fieldLine = /^[!#$%&'*+.^_`|~\dA-Za-z-]+:[^\r\n\0]*$/;
 
-/** The status of a whole head; interim answers (1xx) are passed over. */
-function readStatus(bytes: Buffer): number | undefined {
+/** What an answer to CONNECT says. */
+interface TunnelAnswer {
+  readonly status: number;
+  /** As they came, without interim answers'. */
+  readonly fields: readonly string[];
+}
+
+/** Reads a whole head; interim answers (1xx) are passed over. */
+function readAnswer(bytes: Buffer): TunnelAnswer | undefined {
   const beginning = "HTTP/1.";
   const begun = bytes.toString("latin1", 0, beginning.length);
   if (!beginning.startsWith(begun)) throw malformed("it is not HTTP/1.1");
   let start = 0;
   for (;;) {
-    const end = bytes.indexOf("\r\n\r\n", start);
-    if ((end === -1 ? bytes.length : end) > largestHead) throw malformed("its head is larger than 8 KiB");
+    const lineEnd = lineEndOf(bytes, start);
+    const end = bytes.indexOf(lineEnd + lineEnd, start);
+    const headEnd = end === -1 ? bytes.length : end;
+    if (headEnd > largestHead) throw malformed("its head is larger than 8 KiB");
+    const head = bytes.toString("latin1", start, headEnd);
+    // Else a head that ends so would be waited for until time is over.
+    if (lineEnd === "\n" ? head.includes("\r") : /(?<!\r)\n/.test(head))
+      throw malformed("some of its lines end with LF alone");
     if (end === -1) return undefined;
-    const [first = "", ...fields] = bytes.toString("latin1", start, end).split("\r\n");
+    const [first = "", ...fields] = head.split(lineEnd);
     const status = Number(statusLine.exec(first)?.[1]);
     if (Number.isNaN(status) || status === 101 || !fields.every((line) => fieldLine.test(line)))
       throw malformed("its head is not one of HTTP/1.1");
-    start = end + 4;
+    start = end + 2 * lineEnd.length;
     if (status < 200) continue;
     // A TLS server speaks second: bytes of the tunnel before we said anything are not Presto's.
     if (status < 300 && bytes.length > start) throw malformed("it goes on after its head");
-    return status;
+    return { status, fields };
   }
+}
+
+/** Some proxies end their lines with LF alone, which may be accepted (RFC 9112 section 2.2): the first line tells for all. */
+function lineEndOf(bytes: Buffer, start: number): "\n" | "\r\n" {
+  const at = bytes.indexOf("\n", start);
+  return at > start && bytes[at - 1] !== 0x0d ? "\n" : "\r\n";
 }
 
 function malformed(what: string): ConnectError {
@@ -71,18 +90,41 @@ function malformed(what: string): ConnectError {
   );
 }
 
-function refusal(status: number, withLogin: boolean): ConnectError {
-  const [what, proxyStatus] = describeRefusal(status, withLogin);
+function refusal(answer: TunnelAnswer, withLogin: boolean): ConnectError {
+  const [what, proxyStatus] = describeRefusal(answer, withLogin);
   return new ConnectError(
     "unreachable",
-    `the egress proxy ${what} (${status})`,
+    `the egress proxy ${what} (${answer.status})`,
     proxyStatus,
     undefined,
     "egress-proxy",
   );
 }
 
-function describeRefusal(status: number, withLogin: boolean): readonly [what: string, proxyStatus: string] {
+/** The names of the authentication schemes that are offered (RFC 9110 section 11.6.1), without what is quoted and without parameters. */
+function schemesIn(fields: readonly string[]): readonly string[] {
+  return fields
+    .filter((line) => /^proxy-authenticate:/i.test(line))
+    .map((line) => line.slice(line.indexOf(":") + 1).replaceAll(/"(?:[^"\\]|\\.)*"/g, ""))
+    .flatMap((value) =>
+      value
+        .split(",")
+        .map((part) => /^\s*([A-Za-z][A-Za-z0-9-]{0,31})(?:\s+[^=\s]|\s*$)/.exec(part)?.[1] ?? "")
+        .filter((name) => name !== ""),
+    );
+}
+
+function describeRefusal(
+  { status, fields }: TunnelAnswer,
+  withLogin: boolean,
+): readonly [what: string, proxyStatus: string] {
+  const schemes = schemesIn(fields);
+  if (status === 407 && schemes.length > 0 && !schemes.some((name) => /^basic$/i.test(name))) {
+    return [
+      `offers no Basic authentication, which is all that is spoken here, but ${schemes.slice(0, 4).join(", ")}`,
+      "proxy_configuration_error",
+    ];
+  }
   switch (status) {
     // tinyproxy 1.11 answers a wrong password with 401.
     case 401:

@@ -53,6 +53,7 @@ export function parseProxyUrl(text: string): ParsedProxy {
       wrong: "has a character in its user or password that must be percent-encoded (/ is %2F, @ is %40)",
     };
   if (/[/?#]/.test(hostText)) return { wrong: "has a path, a query or a fragment; end it with the port" };
+  if (hostText.endsWith(".")) return { wrong: "has a host name that ends with a dot; leave the dot out" };
   const host = canonicalHost(hostText);
   if (host === undefined)
     return {

@@ -81,9 +81,10 @@ function readMethod(bytes: Buffer): number | undefined {
   return method;
 }
 
+/** RFC 1929 section 2 says version 1. Proxies that answer with the 5 of RFC 1928 are common; nothing else could be meant. */
 function readLoginStatus(bytes: Buffer): number | undefined {
   const [said, status] = bytes;
-  if (said !== 1 || bytes.length > 2) throw malformed();
+  if ((said !== 1 && said !== version) || bytes.length > 2) throw malformed();
   return status;
 }
 

@@ -3,7 +3,8 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { createAuthority } from "../../src/sandbox/certificates.ts";
 import { connectProxy, startGateway } from "../support/loopback-gateway.ts";
 import type { GatewayScript, LoopbackGateway } from "../support/loopback-gateway.ts";
-import { failureOf, openWay } from "../support/way-out.ts";
+import { startRawPresto } from "../support/raw-presto.ts";
+import { connectBy, failureOf, openWay } from "../support/way-out.ts";
 
 const authority = await createAuthority();
 const opened = "HTTP/1.1 200 Connection established\r\n\r\n";
@@ -57,6 +58,68 @@ describe("a refusal", () => {
       );
     },
   );
+});
+
+describe("a 407 that offers no Basic authentication", () => {
+  it.each([
+    [["Negotiate", "NTLM"], "Negotiate, NTLM"],
+    [["Negotiate, NTLM"], "Negotiate, NTLM"],
+    [['Digest realm="a, Basic b", nonce="c", qop="auth"'], "Digest"],
+    [["Negotiate YII="], "Negotiate"],
+  ])("says what it offers: %j", async (values, schemes) => {
+    const lines = values.map((value) => `Proxy-Authenticate: ${value}\r\n`).join("");
+    const gateway = await start(connectProxy(`HTTP/1.1 407 X\r\n${lines}Content-Length: 0\r\n\r\n`));
+    for (const login of ["", "MARKED:MARKED@"]) {
+      const { connector } = await openWay({ ...base, proxy: `http://${login}127.0.0.1:${gateway.port}` });
+      expect(await failureOf(connector)).toMatchObject({
+        proxyStatus: "proxy_configuration_error",
+        message: `the egress proxy offers no Basic authentication, which is all that is spoken here, but ${schemes} (407)`,
+      });
+    }
+  });
+
+  it.each([
+    ["Negotiate", 'Basic realm="x"'],
+    ['NTLM, basic realm="x"'],
+    ['Digest realm="x", Basic realm="y"'],
+  ])("is another thing than one that offers it, too: %s", async (...values) => {
+    const lines = values.map((value) => `proxy-authenticate: ${value}\r\n`).join("");
+    const gateway = await start(connectProxy(`HTTP/1.1 407 X\r\n${lines}\r\n`));
+    const { connector } = await openWay({ ...base, proxy: `http://MARKED:MARKED@127.0.0.1:${gateway.port}` });
+    expect((await failureOf(connector)).message).toMatch(/refused the user and password/);
+  });
+});
+
+describe("an answer whose lines end with LF alone", () => {
+  it("is read as one", async () => {
+    const gateway = await start(connectProxy("HTTP/1.1 403 X\nVia: x\n\n"));
+    const { connector } = await openWay({ ...base, proxy: `http://127.0.0.1:${gateway.port}` });
+    expect((await failureOf(connector)).message).toMatch(/does not let us connect to Presto \(403\)/);
+  });
+
+  it("opens a tunnel, over which nothing is lost", async () => {
+    const presto = await startRawPresto({
+      authority,
+      certificate: await authority.issue({ names: ["presto.invalid"] }),
+    });
+    onTestFinished(() => presto.close());
+    const gateway = await start(
+      connectProxy("HTTP/1.1 100 X\r\n\r\nHTTP/1.0 200 OK\nVia: x\n\n", presto.port),
+    );
+    const { connector } = await openWay({ ...base, proxy: `http://127.0.0.1:${gateway.port}` });
+    expect((await connectBy(connector)).authorized).toBe(true);
+  });
+
+  it.each([
+    "HTTP/1.1 200 X\r\n\n",
+    "HTTP/1.1 200 X\r\nVia: x\n\r\n",
+    "HTTP/1.1 200 X\r\nVia: x\n",
+    "HTTP/1.1 200 X\nVia: x\r\n\r\n",
+  ])("in part is refused at once: %j", async (answer) => {
+    const gateway = await start(connectProxy(answer));
+    const { connector } = await openWay({ ...base, proxy: `http://127.0.0.1:${gateway.port}` });
+    expect((await failureOf(connector)).message).toMatch(/some of its lines end with LF alone/);
+  });
 });
 
 describe("an answer that is none", () => {

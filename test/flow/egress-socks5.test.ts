@@ -90,6 +90,13 @@ describe("an egress proxy that speaks SOCKS5", () => {
     expect((await connectBy(connector)).authorized).toBe(true);
   });
 
+  it("may answer the login in the name of SOCKS5's own version, as many do", async () => {
+    const presto = await startPresto();
+    const gateway = await start(socksProxy({ method: [5, 2], login: [5, 0], port: presto.port }));
+    const { connector } = await openWay({ ...base, proxy: `socks5://user:pw@127.0.0.1:${gateway.port}` });
+    expect((await connectBy(connector)).authorized).toBe(true);
+  });
+
   it("may answer in pieces", async () => {
     const presto = await startPresto();
     const gateway = await start((client) => {
@@ -144,8 +151,8 @@ describe("a refusal", () => {
     expect((await failureWith({ reply: [5, 5] })).proxyStatus).toBe("connection_refused");
   });
 
-  it("wrong user and password", async () => {
-    const failure = await failureWith({ method: [5, 2], login: [1, 1] }, login);
+  it.each([1, 5])("wrong user and password, answered in version %i", async (version) => {
+    const failure = await failureWith({ method: [5, 2], login: [version, 1] }, login);
     expect(failure.message).toMatch(/refused the user and password of PRESTO_EGRESS_PROXY$/);
     expect(failure.proxyStatus).toBe("proxy_configuration_error");
   });
@@ -167,7 +174,7 @@ describe("an answer that is none", () => {
     ["an HTTP proxy's", { method: [...Buffer.from("HTTP/1.1 400 X\r\n\r\n")] }],
     ["SOCKS4's", { method: [0, 90] }],
     ["two methods", { method: [5, 0, 0] }],
-    ["a login of another version", { method: [5, 2], login: [5, 0] }],
+    ["a login of another version", { method: [5, 2], login: [4, 0] }],
     ["a login with more behind it", { method: [5, 2], login: [1, 0, 0] }],
     ["a reply of another version", { reply: [4, 0, 0, 1, 0, 0, 0, 0, 0, 0] }],
     ["an address of no known type", { reply: [5, 0, 0, 2, 0, 0, 0, 0, 0, 0] }],

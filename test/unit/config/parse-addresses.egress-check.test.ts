@@ -47,6 +47,7 @@ describe("PRESTO_EGRESS_CHECK_URL", () => {
     ["https://:8443/", "has no host"],
     ["https://?x", "has no host"],
     ["https://ip..example/", "no valid host name"],
+    ["https://ip.example./", "ends with a dot; leave the dot out"],
     ["https://127.1/", "no valid host name"],
     ["https://ip.example:0/", "port that does not exist"],
     ["https://ip.example:65536/", "port that does not exist"],

@@ -43,7 +43,7 @@ describe("the origin", () => {
     ["https://presto.example:", "host name"],
     ["https://presto.example:0", "port that does not exist"],
     ["https://localhost:65536", "port that does not exist"],
-    ["https://presto.example.", "host name"],
+    ["https://presto.example.", "a host name that ends with a dot; leave the dot out"],
     ["https://presto..example", "host name"],
     ["https://-presto.example", "host name"],
     ["https://127.1:8443", "host name"],

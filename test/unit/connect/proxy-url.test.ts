@@ -36,6 +36,7 @@ describe("the text of an egress proxy", () => {
     ["socks://gateway.example:1080", "version 5 is the only one"],
     ["http://:3128", "no valid host name"],
     ["http://gate way:3128", "no valid host name"],
+    ["http://gateway.:3128", "ends with a dot; leave the dot out"],
     ["http://127.1:3128", "no valid host name"],
     ["http://::1:3128", "is none of"],
     ["http://u:MAR/KED@gateway.example:1", "must be percent-encoded"],
