@@ -8,8 +8,11 @@ export interface DrainOptions {
   /** How long calls are still accepted, and when all must be over, milliseconds from the beginning. */
   readonly drainMinMs: number;
   readonly drainMaxMs: number;
+}
+
+export interface DrainDeps {
   readonly readiness: Pick<Readiness, "close">;
-  readonly proxy: Pick<ProxyListener, "refuseNew" | "idle" | "expireAll">;
+  readonly calls: Pick<ProxyListener, "refuseNew" | "idle" | "expireAll">;
   /** Undefined in a role that issues nothing. */
   readonly lifecycle: Pick<Lifecycle, "drain"> | undefined;
   readonly clock: Clock;
@@ -26,20 +29,20 @@ export interface Drain {
 /** Milliseconds that are kept for the replies to calls that are cut off. */
 const lastWordsMs = 500;
 
-export function createDrain(options: DrainOptions): Drain {
-  const { clock, drainMinMs, drainMaxMs, proxy, readiness } = options;
+export function createDrain({ drainMinMs, drainMaxMs }: DrainOptions, deps: DrainDeps): Drain {
+  const { readiness, calls, lifecycle, clock } = deps;
   let refusing = false;
 
   function refuseNew(): void {
     refusing = true;
     readiness.close("draining", "The sidecar takes no new calls.");
-    proxy.refuseNew();
+    calls.refuseNew();
   }
 
   /** An issue call that was sent is finished; what is left at `until` (monotonic) stands in the record for the next process. */
   async function finishRenewal(until: number): Promise<"clean" | "cut-off"> {
-    if (options.lifecycle === undefined) return "clean";
-    const finished = options.lifecycle.drain().then(() => "clean" as const);
+    if (lifecycle === undefined) return "clean";
+    const finished = lifecycle.drain().then(() => "clean" as const);
     return (await within(clock, until - clock.monotonic(), finished)) ?? "cut-off";
   }
 
@@ -53,9 +56,9 @@ export function createDrain(options: DrainOptions): Drain {
       refuseNew();
       // What can't be finished is told to its caller, and for that a moment is kept back.
       const wordsMs = Math.min(lastWordsMs, drainMaxMs / 10);
-      if ((await proxy.idle(endsAt - wordsMs)) === "clean") return renewed;
-      proxy.expireAll(endsAt - wordsMs / 2);
-      await Promise.all([proxy.idle(endsAt), renewed]);
+      if ((await calls.idle(endsAt - wordsMs)) === "clean") return renewed;
+      calls.expireAll(endsAt - wordsMs / 2);
+      await Promise.all([calls.idle(endsAt), renewed]);
       return "cut-off";
     },
   };

@@ -1,149 +1,83 @@
 import { randomUUID } from "node:crypto";
 
 import type { Clock } from "../clock.ts";
-import type { ConnectEvent, Connector } from "../connect/connector.ts";
+import type { ConnectEvent } from "../connect/connector.ts";
 import { type EgressOptions, openEgress } from "../connect/open.ts";
 import { CommandError } from "../errors.ts";
 import { random } from "../lib/backoff.ts";
 import type { Emit, Warning } from "../lib/events.ts";
-import type { Origin } from "../lib/host.ts";
 import { createIssuer } from "../presto/auth.ts";
-import { createAsk, createProbe, type ProbeVerdict } from "../presto/probe.ts";
-import { createAccounts } from "../renewal/accounts.ts";
 import type { RenewalEvent } from "../renewal/events.ts";
-import { createLifecycle, type Lifecycle } from "../renewal/lifecycle.ts";
 import { createRenewal } from "../renewal/machine.ts";
-import { type RenewalDeps, storedId, type TokenConsumer } from "../renewal/run.ts";
-import { dueAt, isDueAt } from "../renewal/schedule.ts";
+import { type RenewalDeps, storedId } from "../renewal/run.ts";
 import { defaultTimes, type IssuingOptions, type RenewalEnd } from "../renewal/types.ts";
 import {
   type CredentialStore,
   type StoredCredentials,
   StoreError,
-  type TokenRecord,
   type TokenStore,
 } from "../store/contract.ts";
-import { openCredentials, openRenewalLock, openStore, type StoreOptions } from "../store/open.ts";
-import { createTokenHealth, type TokenHealth } from "../token/health.ts";
-import type { TokenSource } from "../token/source.ts";
+import {
+  type CredentialOptions,
+  openCredentials,
+  openRenewalLock,
+  openStore,
+  type StoreOptions,
+} from "../store/open.ts";
+import { createTokenHealth } from "../token/health.ts";
 import { createPoolOpener } from "../upstream/pool.ts";
-import type { OwnResponse } from "../upstream/request-once.ts";
+import type { OpenPool } from "../upstream/request-once.ts";
+import {
+  composeRenewal,
+  type IssuingDeps,
+  noWitness,
+  type ProbeOptions,
+  remoteConsumer,
+  type RenewalOptions,
+} from "./renewal.ts";
 
-export interface RenewalSurroundings {
-  readonly origin: Origin;
-  /** The proxy's: the same source address, the same trust. */
-  readonly connector: Connector;
-  /** Milliseconds for one probe. */
-  readonly timeoutMs: number;
-  readonly store: TokenStore;
-  readonly issuing: IssuingOptions;
-  readonly probeReference: string;
-  readonly users: TokenConsumer;
-  readonly evidence: TokenHealth;
-  /** What is known of the way out; undefined for a command, which tries. */
-  readonly egressCheck: OwnCallWitness | undefined;
-  readonly clock: Clock;
-  readonly emit: Emit<RenewalEvent | Warning>;
-}
-
-/** Whoever judges the way out, by the answers to this process's own calls among others. */
-export interface OwnCallWitness {
-  /** False while calls must be kept back. */
-  mayLeave(): boolean;
-  /** @param sentAt monotonic time of its sending, or before */
-  ownCallAnswered(answer: OwnResponse, sentAt: number): void;
-  probed(verdict: ProbeVerdict): void;
-}
-
-export interface ComposedRenewal {
-  readonly parts: RenewalDeps;
-  readonly credentials: CredentialStore;
-  /** When a record is to be renewed; null if that is not known. */
-  readonly dueAt: (record: TokenRecord | undefined) => Date | null;
+/** What a renewal is told, by what is configured. */
+export function renewalOptions(issuing: IssuingOptions): RenewalOptions {
+  const { automatic, renewAt, window, settleMs, probeEveryMs, tokenName, tokenDays } = issuing;
+  return {
+    automatic,
+    schedule: { renewAt, window, jitter: random() },
+    times: { ...defaultTimes, settleMs, probeEveryMs },
+    tokenName,
+    tokenDays,
+  };
 }
 
 /**
- * What issuing is made of, for a sidecar that runs and for a command alike.
+ * What issuing takes, over the real places. Reads nothing yet.
  * @throws CommandError `refused` for a store that can't be written
  */
-export async function composeRenewal(options: RenewalSurroundings): Promise<ComposedRenewal> {
-  const { origin, connector, timeoutMs, store, issuing, evidence, clock, emit } = options;
+export async function openIssuing(
+  credentials: CredentialOptions,
+  deps: { readonly store: TokenStore; readonly openPool: OpenPool; readonly clock: Clock },
+): Promise<IssuingDeps> {
+  const { store, openPool, clock } = deps;
   const lock = openRenewalLock(store);
   const { write } = store;
   if (write === undefined)
     throw new CommandError("refused", "This store can't be written, so no token can be issued.");
-  const credentials = await openCredentials(issuing.credentials, { clock });
-  const openPool = createPoolOpener({ origin, connector, timeoutMs });
-  const check = options.egressCheck;
-  const told = check === undefined ? {} : { onAnswer: check.ownCallAnswered };
-  const schedule = { renewAt: issuing.renewAt, window: issuing.window, jitter: random() };
-  const parts: RenewalDeps = {
+  return {
     store: { read: () => store.read(), write: (record, expected) => write(record, expected) },
     lock,
-    issuer: createIssuer({ openPool, clock, ...told }),
-    accounts: createAccounts(credentials, { clock, settleMs: issuing.settleMs }),
-    probe: createProbe({
-      ask: createAsk({ openPool, reference: options.probeReference, timeoutMs, clock, ...told }),
-      clock,
-      evidence,
-      onBlind: () =>
-        emit({
-          type: "warning",
-          message:
-            "Presto looks for the transaction before it looks at the token, so a probe can't tell whether a token lives. Calls of apps can; a process of role rotator has none, and learns of a dead token late.",
-        }),
-    }),
-    mayLeave: () => check?.mayLeave() ?? true,
-    consumer: {
-      ...options.users,
-      probed(token, verdict) {
-        check?.probed(verdict);
-        options.users.probed(token, verdict);
-      },
-    },
-    clock,
-    emit,
-    times: { ...defaultTimes, settleMs: issuing.settleMs, probeEveryMs: issuing.probeEveryMs },
+    credentials: await openCredentials(credentials, { clock }),
+    createIssuer: (onAnswer) => createIssuer({ openPool, clock, onAnswer }),
     holder: randomUUID(),
     newId: randomUUID,
-    random,
-    tokenName: issuing.tokenName,
-    tokenDays: issuing.tokenDays,
-    isDue: (record) => issuing.automatic && isDueAt(clock.now(), record, schedule),
-    automatic: issuing.automatic,
   };
-  return { parts, credentials, dueAt: (record) => dueAt(record, schedule) };
-}
-
-export interface LifecycleSurroundings extends RenewalSurroundings {
-  /** The record in hand, as the store was last read. */
-  readonly current: () => TokenRecord | undefined;
 }
 
 /**
- * The token's life, for a sidecar that runs: over the real lock, issuer and credentials.
- * @throws CommandError `refused` for a store that can't be written, `configuration` for credentials that are there and can't be read
+ * Makes sure that the credentials can be read, if they are there, and seals them with the first key.
+ * @throws CommandError `configuration` for some that are there and can't be read
  */
-export async function openLifecycle(options: LifecycleSurroundings): Promise<Lifecycle> {
-  const { parts, credentials, dueAt } = await composeRenewal(options);
+export async function readCredentials(credentials: CredentialStore, emit: Emit<Warning>): Promise<void> {
   const stored = await credentials.read().catch(unlessNotYet);
-  if (stored?.sealedWithFirstKey === false) await sealAnew(credentials, stored, options.emit);
-  const lifecycle = createLifecycle({
-    parts,
-    renewal: createRenewal(parts),
-    current: options.current,
-    dueAt,
-    acceptedSince: options.evidence.acceptedSince,
-  });
-  const unwatch = credentials.watch(lifecycle.credentialsChanged);
-  return {
-    ...lifecycle,
-    close() {
-      unwatch();
-      lifecycle.close();
-      credentials.close();
-    },
-  };
+  if (stored?.sealedWithFirstKey === false) await sealAnew(credentials, stored, emit);
 }
 
 /** What can't be written now can still be read: the next start tries again. */
@@ -185,72 +119,28 @@ export async function openRenewal(
   options: CommandRenewalOptions,
   { clock, emit }: { readonly clock: Clock; readonly emit: Emit<ConnectEvent | RenewalEvent | Warning> },
 ): Promise<{ readonly parts: RenewalDeps; close(): Promise<void> }> {
+  const { origin, timeoutMs, issuing } = options;
   const egress = await openEgress(options, { clock, emit });
   const store = await openStore(options.store, { clock });
-  const { parts, credentials } = await composeRenewal({
-    ...options,
-    connector: egress.connector,
-    store,
-    users: remoteConsumer(clock),
-    evidence: createTokenHealth(clock),
-    egressCheck: undefined,
+  const openPool = createPoolOpener({ origin, connector: egress.connector, timeoutMs });
+  const deps = await openIssuing(issuing.credentials, { store, openPool, clock });
+  const probe: ProbeOptions = { reference: options.probeReference, timeoutMs };
+  const parts = composeRenewal(renewalOptions(issuing), probe, {
+    ...deps,
+    openPool,
+    consumer: remoteConsumer(clock),
+    health: createTokenHealth(clock),
+    witness: noWitness,
     clock,
+    random,
     emit,
   });
   return {
     parts,
     async close() {
-      credentials.close();
+      deps.credentials.close();
       store.close();
       egress.close();
-    },
-  };
-}
-
-/** Nobody in this process uses the token. */
-export function remoteConsumer(clock: Clock): TokenConsumer {
-  return {
-    noticeRecord: async () => {},
-    quiet: (maxMs) => clock.sleep(maxMs),
-    setPending() {},
-    discardPending() {},
-    probed() {},
-  };
-}
-
-export interface LocalConsumerDeps {
-  readonly tokens: Pick<TokenSource, "refresh" | "setPending" | "discardPending" | "probed">;
-  readonly evidence: Pick<TokenHealth, "issued">;
-  /** Calls `run` once no call is being sent; answers what calls that off. Undefined where calls are sent by other processes only. */
-  readonly whenQuiet: ((run: () => void) => () => void) | undefined;
-  readonly clock: Clock;
-}
-
-/** The token path of this process, as a renewal sees it. */
-export function localConsumer({ tokens, evidence, whenQuiet, clock }: LocalConsumerDeps): TokenConsumer {
-  return {
-    // What can't be read now is read by the next poll; the failure was signalled.
-    noticeRecord: () => tokens.refresh().catch(() => {}),
-    quiet(maxMs) {
-      if (whenQuiet === undefined) return clock.sleep(maxMs);
-      return new Promise((resolve) => {
-        const timer = clock.after(maxMs, () => {
-          callOff();
-          resolve();
-        });
-        const callOff = whenQuiet(() => {
-          timer.cancel();
-          resolve();
-        });
-      });
-    },
-    setPending({ token, expiresAt }, generation) {
-      evidence.issued(token.fingerprint());
-      tokens.setPending({ token, generation, expiresAt });
-    },
-    discardPending: (candidate) => tokens.discardPending(candidate),
-    probed(token, verdict) {
-      if (verdict !== "unclear") tokens.probed(token, verdict);
     },
   };
 }

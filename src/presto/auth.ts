@@ -1,10 +1,9 @@
-import type { Dispatcher } from "undici";
-
 import type { Clock } from "../clock.ts";
 import { isTokenText, Secret } from "../secret.ts";
 import { fieldOf } from "../upstream/call.ts";
 import {
   OwnRequestError,
+  type OpenPool,
   type OwnResponse,
   type RequestControl,
   type RequestEnd,
@@ -191,7 +190,7 @@ export interface IssuerOptions {
    * nothing that adds a token or sends again. It is destroyed after the call. Its limits on
    * time don't matter, since each call turns them off; its connector's limit does.
    */
-  readonly openPool: () => Dispatcher;
+  readonly openPool: OpenPool;
   readonly clock: Pick<Clock, "now" | "monotonic">;
   /** Told each answer that came, and when its call was begun (monotonic). */
   readonly onAnswer?: (response: OwnResponse, begunAt: number) => void;

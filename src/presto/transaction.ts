@@ -1,13 +1,11 @@
-import type { Dispatcher } from "undici";
-
 import type { Clock } from "../clock.ts";
 import type { Secret } from "../secret.ts";
 import { createToken, withAuthorization } from "../token/token.ts";
-import { getOnce, type RequestEnd } from "../upstream/request-once.ts";
+import { getOnce, type OpenPool, type RequestEnd } from "../upstream/request-once.ts";
 
 export interface TransactionRequestOptions {
   /** A pool that is used for one request and closed after it, so that each goes over a connection of its own. */
-  readonly openPool: () => Dispatcher;
+  readonly openPool: OpenPool;
   /** A made-up reference. */
   readonly reference: string;
   /** Milliseconds. */

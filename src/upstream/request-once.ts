@@ -70,6 +70,9 @@ export type RequestEnd =
   /** Presto may have seen it. */
   | { readonly kind: "unclear"; readonly cause: unknown };
 
+/** Opens what one request goes over: a connection of its own, which is closed after it. */
+export type OpenPool = () => Pick<Dispatcher, "dispatch" | "destroy">;
+
 /** How a request is kept in check. */
 export interface RequestControl {
   /** Asked right before the first byte; false ends the call as `not-sent`. */
@@ -84,12 +87,12 @@ export interface RequestControl {
  * undici's limits on time are turned off for it: only the signal ends it. Never rejects.
  */
 export async function requestOnce(
-  openPool: () => Dispatcher,
+  openPool: OpenPool,
   request: OwnRequest,
   control: RequestControl,
 ): Promise<RequestEnd> {
   if (control.signal.aborted) return { kind: "not-sent", cause: givenUp(false) };
-  let pool: Dispatcher;
+  let pool: ReturnType<OpenPool>;
   try {
     pool = openPool();
   } catch (cause) {
@@ -104,7 +107,7 @@ export async function requestOnce(
 
 export interface GetOptions {
   /** A pool for this request alone. */
-  readonly openPool: () => Dispatcher;
+  readonly openPool: OpenPool;
   readonly path: string;
   /** Name, value, name, value… */
   readonly headers: readonly string[];
@@ -146,7 +149,7 @@ class OwnExchange extends Exchange {
     this.#control = control;
   }
 
-  over(pool: Dispatcher, request: OwnRequest): Promise<RequestEnd> {
+  over(pool: Pick<Dispatcher, "dispatch">, request: OwnRequest): Promise<RequestEnd> {
     this.#control.signal.addEventListener("abort", this.#giveUp, { once: true });
     this.sendOver(pool, {
       method: request.method,

@@ -1,13 +1,13 @@
 import { isRetryable, Problem } from "../../src/errors.ts";
 import { cancel } from "../../src/lib/async.ts";
 import { type Operation, walletOperations } from "../../src/policy/operations.ts";
-import { type Call, CallerGone } from "../../src/upstream/call.ts";
-import type { Perform } from "../../src/upstream/with-token.ts";
+import { type Call, type CallFinished, CallerGone } from "../../src/upstream/call.ts";
 import type { CallEnd, CallRecord } from "./call-record.ts";
 import { judgeCall } from "./judge-call.ts";
 import type { Random } from "./random.ts";
 import type { Scenario } from "./scenario.ts";
 import type { SimProcess } from "./sim-process.ts";
+import type { SimSidecar } from "./sim-sidecar.ts";
 import type { Story } from "./story.ts";
 import type { Timeline } from "./timeline.ts";
 import { Violation } from "./violation.ts";
@@ -15,7 +15,7 @@ import { Violation } from "./violation.ts";
 /** All callers of a world, and what became of their calls. */
 export interface Callers {
   /** Lets apps call this process, for as long as it lives. */
-  callAt(process: SimProcess, perform: Perform, onCall: () => void): void;
+  callAt(sidecar: SimSidecar): void;
   callOf(id: string): CallRecord;
   moneyMoved(transaction: string): void;
   /** Calls that were begun, and not finished yet. */
@@ -67,7 +67,8 @@ export function createCallers({
     onEnd(record, given, process);
   }
 
-  function begin(process: SimProcess, perform: Perform, operation: Operation, transaction: string): void {
+  function begin(sidecar: SimSidecar, operation: Operation, transaction: string): void {
+    const { process } = sidecar;
     const { clock } = process;
     const call = createCall(`c${calls.size + 1}`, operation, clock.monotonic(), scenario.callDeadlineMs);
     const record: CallRecord = {
@@ -97,7 +98,8 @@ export function createCallers({
       cancel(call, "caller-gone");
     };
     if (random.chance(0.03)) clock.after(random.between(0, 3_000), hangUp);
-    perform(call)
+    sidecar
+      .perform(call)
       .then(
         ({ status }) => finish({ outcome: "answered", status, code: "-" }),
         (error: unknown) => finish(endOf(error), error instanceof Problem ? error : undefined),
@@ -108,19 +110,20 @@ export function createCallers({
       deadline.cancel();
       last.cancel();
       end(process, record, given);
+      sidecar.note(toFinished(call, given));
       const again = problem !== undefined && isRetryable(problem, operation.movesMoney);
       if (again && random.chance(0.5) && !stopped)
-        clock.after(random.between(200, 3_000), () => begin(process, perform, operation, transaction));
+        clock.after(random.between(200, 3_000), () => begin(sidecar, operation, transaction));
     }
   }
 
   return {
-    callAt(process, perform, onCall) {
+    callAt(sidecar) {
+      const { process } = sidecar;
       const next = (): void => {
         if (stopped) return;
-        onCall();
         const operation = random.pick(walletOperations);
-        begin(process, perform, operation, `transaction ${calls.size + 1}`);
+        begin(sidecar, operation, `transaction ${calls.size + 1}`);
         process.deliver(random.between(0, 2 * scenario.callEveryMs), next);
       };
       process.deliver(random.between(0, scenario.callEveryMs), next);
@@ -147,6 +150,27 @@ function endOf(error: unknown): CallEnd {
   if (error instanceof CallerGone) return { outcome: "caller-gone", status: 0, code: "-" };
   if (error instanceof Problem) return { outcome: error.outcome, status: 0, code: error.code };
   throw error;
+}
+
+/** As the listener tells of it. */
+function toFinished(call: Call, { outcome, status, code }: CallEnd): CallFinished {
+  const callerGone = outcome === "caller-gone";
+  return {
+    type: "call-finished",
+    requestId: call.requestId,
+    operation: call.operation.name,
+    movesMoney: call.operation.movesMoney,
+    outcome: outcome === "answered" || outcome === "not-sent" ? outcome : "unknown",
+    status,
+    code,
+    cause: undefined,
+    upstreamMs: call.upstreamMs,
+    totalMs: call.upstreamMs,
+    sends: call.attempts,
+    generation: call.generation,
+    peer: "unix",
+    callerGone,
+  };
 }
 
 function createCall(id: string, operation: Operation, now: number, timeoutMs: number): Call {

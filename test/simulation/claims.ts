@@ -26,6 +26,8 @@ function isAnnounced(world: World): boolean {
  */
 export function checkCall(world: World, call: CallRecord, end: CallEnd, settledAt: number): void {
   const { kind, beginning, lagMs, tokenDays } = world.scenario;
+  if (end.code === "egress-not-registered" && !world.addresses.everMoved())
+    throw new Violation("gate", `${call.id} of ${call.process} was blocked, and every address is registered`);
   // A 401 that lies is a fault of Presto's, and a caller that has gone is told nothing.
   if (call.callerGone || lagMs > 0) return;
   // A life of minutes leaves no time to mend a fault.
@@ -82,9 +84,10 @@ export function findUnsettled({ scenario, store, presto, sidecars }: World): str
   if (live === undefined) return "no token lives";
   if (found === undefined || !presto.isLive(found.token)) return `${live.name} lives, and is not stored`;
   if (found.intent !== null) return `the intent ${found.intent.id} stands`;
-  for (const { process, tokens, perform } of sidecars()) {
-    if (perform !== undefined && !presto.isLive(tokens.ready()?.secret))
+  for (const { process, role, tokens, check } of sidecars()) {
+    if (role !== "rotator" && !presto.isLive(tokens.ready()?.secret))
       return `${process.name} does not use ${live.name}`;
+    if (!check.mayLeave()) return `${process.name} sends nothing`;
   }
   return undefined;
 }

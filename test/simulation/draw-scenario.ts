@@ -42,6 +42,8 @@ const timedKinds: readonly FaultKind[] = [
   "watch-silent",
   "presto-outage",
   "call-broken",
+  "address-moved",
+  "address-moved",
 ];
 
 function countFaults(kind: ScenarioKind, random: Random): number {

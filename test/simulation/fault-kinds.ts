@@ -41,6 +41,8 @@ export const faultKinds = [
   // A probe, a caller's call.
   "unanswered",
   "call-broken",
+  // The address that a machine's requests come from.
+  "address-moved",
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];

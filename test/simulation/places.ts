@@ -1,5 +1,7 @@
+import { isDueAt } from "../../src/renewal/schedule.ts";
 import { Secret } from "../../src/secret.ts";
 import type { TokenRecord } from "../../src/store/contract.ts";
+import { createSimAddresses, type SimAddresses } from "./addresses.ts";
 import { type Callers, type CallersOptions, createCallers } from "./callers.ts";
 import { endInOrder } from "./endings.ts";
 import { createFaults, type Faults } from "./faults.ts";
@@ -29,6 +31,7 @@ export interface Places {
   readonly operate: Operate;
   readonly tokens: SimTokens;
   readonly presto: Presto;
+  readonly addresses: SimAddresses;
   readonly store: SimStore;
   readonly locks: SimLocks;
   readonly credentials: SimCredentials;
@@ -49,9 +52,11 @@ const dayMs = 24 * 3_600_000;
 
 /** By its own clock. In its last 24 h a token is replaced where no probe tells whether it works. */
 function isCalledFor(sidecar: SimSidecar | undefined, record: TokenRecord | undefined): boolean {
-  if (sidecar?.parts === undefined) return false;
+  const { process, renewal } = sidecar ?? {};
+  if (process === undefined || renewal === undefined) return false;
+  const now = process.clock.now();
   const endsAt = record?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
-  return sidecar.parts.isDue(record) || endsAt - sidecar.process.clock.now() <= dayMs;
+  return (renewal.automatic && isDueAt(now, record, renewal.schedule)) || endsAt - now <= dayMs;
 }
 
 export function createPlaces(options: PlacesOptions): Places {
@@ -85,6 +90,7 @@ export function createPlaces(options: PlacesOptions): Places {
     lagMs: scenario.lagMs,
     password: scenario.pendingPassword === "works" ? passwords.pending : passwords.current,
   });
+  const addresses = createSimAddresses({ timeline, random: random.fork(), story });
   const store = createSimStore({
     timeline,
     random: random.fork(),
@@ -124,6 +130,7 @@ export function createPlaces(options: PlacesOptions): Places {
     presto,
     tokens,
     faults,
+    addresses,
     stored: store.current,
     credentials: credentials.current,
     isCalledFor: (process) => isCalledFor(alive.get(process), store.current()?.record),
@@ -141,6 +148,7 @@ export function createPlaces(options: PlacesOptions): Places {
     operate,
     tokens,
     presto,
+    addresses,
     store,
     locks,
     credentials,

@@ -1,4 +1,6 @@
-import { createAskPresto } from "./ask-presto.ts";
+import type { IssuingDeps } from "../../src/app/renewal.ts";
+import type { ConnectError } from "../../src/connect/errors.ts";
+import { createOwnRequests } from "./own-requests.ts";
 import { resetOnce } from "./person.ts";
 import type { Places } from "./places.ts";
 import { createSimIssuer } from "./sim-issuer.ts";
@@ -21,27 +23,40 @@ export interface Population {
 
 export function createPopulation(places: Places, alive: Map<SimProcess, SimSidecar>): Population {
   const { scenario, timeline, random, story, faults, operate, presto, store, locks, credentials } = places;
-  const { witness, callers, tokens } = places;
+  const { witness, callers, tokens, addresses } = places;
   const isFile = scenario.topology === "file";
   const surroundings = { scenario, timeline, random: random.fork(), story, faults, presto };
+  const onConnectFailed = (process: SimProcess, error: ConnectError): void =>
+    alive.get(process)?.note({ type: "connect-failed", error });
   const issuing = {
     ...surroundings,
+    addresses,
     heldBack: [],
     onBegin: witness.issueBegins,
     onExecuted: witness.executed,
     onHeard: witness.heard,
+    onConnectFailed,
   };
   const resetting = { ...surroundings, onReset: () => witness.checkPassword() };
-  const asking = { operate, presto, isBlind: scenario.kind === "blind" };
+  const asking = {
+    timeline,
+    random: random.fork(),
+    operate,
+    presto,
+    addresses,
+    isBlind: scenario.kind === "blind",
+  };
   let brokenUntil = 0;
   const traffic = {
     timeline,
     random: random.fork(),
     presto,
     tokens,
+    addresses,
     callOf: callers.callOf,
     isBroken: () => timeline.now() < brokenUntil,
     onMoney: callers.moneyMoved,
+    onConnectFailed,
   };
 
   function createProcess(role: string, life: number): SimProcess {
@@ -60,39 +75,52 @@ export function createPopulation(places: Places, alive: Map<SimProcess, SimSidec
     return process;
   }
 
-  function spawn(role: string, life: number): void {
-    const process = createProcess(role, life);
+  function spawn(name: string, life: number): void {
+    const process = createProcess(name, life);
+    const role = isFile ? "all" : name.startsWith("rotator") ? "rotator" : "proxy";
     const sidecar = createSimSidecar({
       scenario,
       process,
       random: random.fork(),
       story,
-      serves: !role.startsWith("rotator"),
-      issuing: role.startsWith("proxy")
-        ? undefined
-        : {
-            store: store.forIssuing(process),
-            lock: locks.forProcess(process),
-            issuer: createSimIssuer(issuing, process),
-            credentials: credentials.forProcess(process),
-            ask: createAskPresto(asking, process),
-            onIntends: (intent) => witness.intends(process, intent),
-          },
-      requestStore: store.forRequests(process),
-      dispatcher: createTraffic(traffic, process),
+      witness,
+      role,
+      parts: {
+        store: store.forRequests(process),
+        dispatcher: createTraffic(traffic, process),
+        openPool: createOwnRequests(asking, process),
+        checkUrls: addresses.checkUrls(process),
+        issuing: role === "proxy" ? undefined : createIssuing(process),
+      },
     });
     alive.set(process, sidecar);
     process.onDeath(() => {
       alive.delete(process);
-      timeline.after(random.between(200, 40_000), () => spawn(role, life + 1));
+      timeline.after(random.between(200, 40_000), () => spawn(name, life + 1));
     });
     void begin(sidecar);
   }
 
-  async function begin({ process, tokens: source, lifecycle, perform }: SimSidecar): Promise<void> {
-    await source.start().catch(() => {});
-    lifecycle?.start();
-    if (perform !== undefined) callers.callAt(process, perform, () => lifecycle?.look());
+  function createIssuing(process: SimProcess): IssuingDeps {
+    let serial = 0;
+    return {
+      store: store.forIssuing(process),
+      lock: locks.forProcess(process),
+      credentials: credentials.forProcess(process),
+      createIssuer: (onResponse) => createSimIssuer(issuing, process, onResponse),
+      holder: process.holder,
+      newId() {
+        serial += 1;
+        return `${process.name}#${serial}`;
+      },
+    };
+  }
+
+  async function begin(sidecar: SimSidecar): Promise<void> {
+    // Where the first read fails the program ends; here it goes on, and reads again.
+    await sidecar.prepare().catch(() => {});
+    sidecar.start();
+    if (sidecar.role !== "rotator") callers.callAt(sidecar);
   }
 
   function runReset(life: number): void {

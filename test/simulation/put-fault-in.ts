@@ -1,11 +1,16 @@
 import { registerHooks } from "node:module";
 
+import { compositionFaults } from "./composition-faults.ts";
 import type { DeliberateFault } from "./deliberate-faults.ts";
 import { requestFaults } from "./request-faults.ts";
 import { rotatorFaults } from "./rotator-faults.ts";
 
 /** Every deliberate fault, in the order of the documentation. */
-export const deliberateFaults: readonly DeliberateFault[] = [...rotatorFaults, ...requestFaults];
+export const deliberateFaults: readonly DeliberateFault[] = [
+  ...rotatorFaults,
+  ...requestFaults,
+  ...compositionFaults,
+];
 
 /**
  * From now on this thread loads the program with that fault in it. Nothing on disk changes.

@@ -1,5 +1,8 @@
+import type { OnOwnResponse } from "../../src/app/renewal.ts";
+import { ConnectError } from "../../src/connect/errors.ts";
 import type { IssueEnd, IssueRequest, Issuer } from "../../src/presto/auth.ts";
 import type { RequestControl } from "../../src/upstream/request-once.ts";
+import type { SimAddresses } from "./addresses.ts";
 import type { Fate, Faults } from "./faults.ts";
 import type { IssueCall } from "./issue-call.ts";
 import type { Presto } from "./presto.ts";
@@ -17,6 +20,7 @@ export interface SimIssuerOptions {
   readonly story: Story;
   readonly faults: Faults;
   readonly presto: Presto;
+  readonly addresses: SimAddresses;
   /** Calls of all processes that Presto executes after the next of another. */
   readonly heldBack: (() => void)[];
   /** The first byte is about to go. */
@@ -25,13 +29,19 @@ export interface SimIssuerOptions {
   readonly onExecuted: (call: IssueCall) => void;
   /** The process that called has heard of its token. */
   readonly onHeard: (process: SimProcess, token: SimToken) => void;
+  /** A connection could not be made. */
+  readonly onConnectFailed: (process: SimProcess, error: ConnectError) => void;
 }
 
 const unclear = (why: string): IssueEnd => ({ kind: "unclear", cause: new Error(why) });
 
 /** The way of an issue call to Presto and back, and what Presto makes of it, at a time of its own choosing. */
-export function createSimIssuer(options: SimIssuerOptions, process: SimProcess): Pick<Issuer, "issueToken"> {
-  const { scenario, timeline, random, story, faults, presto, heldBack } = options;
+export function createSimIssuer(
+  options: SimIssuerOptions,
+  process: SimProcess,
+  onResponse: OnOwnResponse,
+): Pick<Issuer, "issueToken"> {
+  const { scenario, timeline, random, story, faults, presto, addresses, heldBack } = options;
   const { issueTimeoutMs, settleMs } = scenario.times;
 
   /** How long Presto takes. */
@@ -47,6 +57,7 @@ export function createSimIssuer(options: SimIssuerOptions, process: SimProcess):
       if (!process.isAlive()) return promise;
       const fate = faults.fate(process, "issue");
       const askedAt = timeline.now();
+      const begunAt = process.clock.monotonic();
       let call: IssueCall | undefined;
       if (fate.fault === "crash") {
         timeline.after(0, () => process.kill("before it could issue"));
@@ -58,6 +69,7 @@ export function createSimIssuer(options: SimIssuerOptions, process: SimProcess):
       process.deliver(random.between(1, 80), () => {
         if (signal.aborted) return;
         const isUnreachable = presto.isDown() && random.chance(0.5);
+        if (isUnreachable) options.onConnectFailed(process, noConnection());
         if (isUnreachable || fate.fault === "not-sent" || !mayBegin()) {
           resolve(notSent());
           return;
@@ -65,8 +77,9 @@ export function createSimIssuer(options: SimIssuerOptions, process: SimProcess):
         call = options.onBegin(process, askedAt);
         story.tell(() => `${process.name} sends an issue call`);
         const { leave } = call;
-        const answer = (end: IssueEnd): void => {
+        const answer = (end: IssueEnd, status?: number): void => {
           if (end.kind === "unclear") leave();
+          if (status !== undefined) hear(status, begunAt);
           resolve(end);
         };
         travel({ call, request, signal, fate, answer });
@@ -81,7 +94,17 @@ export function createSimIssuer(options: SimIssuerOptions, process: SimProcess):
     readonly signal: RequestControl["signal"];
     readonly fate: Fate;
     /** Undefined once its client has heard something else. */
-    readonly answer: ((end: IssueEnd) => void) | undefined;
+    readonly answer: ((end: IssueEnd, status?: number) => void) | undefined;
+  }
+
+  /** A response has come: from Presto's application in JSON, from whatever stands before it as a page. */
+  function hear(status: number, begunAt: number): void {
+    const isPresto = status < 500 && status !== 403;
+    if (isPresto) addresses.letIn(process, begunAt);
+    onResponse(
+      { status, headers: isPresto ? json : page, body: isPresto ? emptyObject : emptyPage },
+      begunAt,
+    );
   }
 
   function travel(travelling: Travel): void {
@@ -116,6 +139,11 @@ export function createSimIssuer(options: SimIssuerOptions, process: SimProcess):
 
   function arrive(travelling: Travel): void {
     const { call, fate, answer = () => {} } = travelling;
+    if (!addresses.isRegistered(process)) {
+      call.settle();
+      process.deliver(fate.backMs, () => answer(unclear("a firewall answered 403"), 403));
+      return;
+    }
     if (fate.fault === "never-arrived") {
       if (random.chance(0.5)) process.deliver(fate.backMs, () => answer(unclear("connection reset")));
       return;
@@ -124,7 +152,7 @@ export function createSimIssuer(options: SimIssuerOptions, process: SimProcess):
       call.settle();
       const status = random.pick([422, 429] as const);
       process.deliver(fate.backMs, () =>
-        answer({ kind: "refused", status, detail: `Presto said ${status}.` }),
+        answer({ kind: "refused", status, detail: `Presto said ${status}.` }, status),
       );
       return;
     }
@@ -132,7 +160,7 @@ export function createSimIssuer(options: SimIssuerOptions, process: SimProcess):
     if (presto.isDown()) faults.count("gateway-error");
     if (answersBadly) {
       process.deliver(fate.backMs + random.between(0, 3_000), () =>
-        answer(unclear("a gateway answered 502")),
+        answer(unclear("a gateway answered 502"), 502),
       );
       if (random.chance(0.5)) return;
     }
@@ -166,13 +194,13 @@ export function createSimIssuer(options: SimIssuerOptions, process: SimProcess):
     call.settle();
     if (!presto.isPassword(request.account.password)) {
       process.deliver(fate.backMs, () =>
-        answer?.({ kind: "refused", status: 401, detail: "Presto refused e-mail and password." }),
+        answer?.({ kind: "refused", status: 401, detail: "Presto refused e-mail and password." }, 401),
       );
       return;
     }
     if (request.expiresAt.getTime() <= presto.wallClock()) {
       process.deliver(fate.backMs, () =>
-        answer?.({ kind: "refused", status: 422, detail: "Presto wants a day to come." }),
+        answer?.({ kind: "refused", status: 422, detail: "Presto wants a day to come." }, 422),
       );
       return;
     }
@@ -187,15 +215,24 @@ export function createSimIssuer(options: SimIssuerOptions, process: SimProcess):
     }
     process.deliver(fate.backMs, () => {
       if (fate.fault === "junk-answer") {
-        answer(unclear("a 200 without a token"));
+        answer(unclear("a 200 without a token"), 200);
         return;
       }
       if (signal.aborted) return;
       story.tell(() => `${process.name} hears of ${token.name}`);
       options.onHeard(process, token);
-      answer({ kind: "issued", issued: { token: secret, name: "simulated", issuedAt, expiresAt } });
+      answer({ kind: "issued", issued: { token: secret, name: "simulated", issuedAt, expiresAt } }, 200);
     });
   }
+}
+
+const json = ["content-type", "application/json"];
+const page = ["content-type", "text/html"];
+const emptyObject = Buffer.from("{}");
+const emptyPage = Buffer.from("<!doctype html>");
+
+function noConnection(): ConnectError {
+  return new ConnectError("unreachable", "refused", "connection_refused");
 }
 
 function notSent(): IssueEnd {

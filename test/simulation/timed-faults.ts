@@ -50,6 +50,10 @@ function make(world: World, kind: FaultKind): void {
     case "call-broken":
       world.breakConnections(random.between(1_000, 20_000));
       return;
+    case "address-moved":
+      if (sidecar !== undefined)
+        world.addresses.move(sidecar.process, random.between(2_000, random.pick([20_000, 120_000])));
+      return;
     case "foreign-issue":
       issueAbroad(world);
       return;

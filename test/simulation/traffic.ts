@@ -2,7 +2,10 @@ import type { Dispatcher } from "undici";
 
 import { ConnectError } from "../../src/connect/errors.ts";
 import { Secret } from "../../src/secret.ts";
+import type { RotatingPool } from "../../src/upstream/pool.ts";
+import type { SimAddresses } from "./addresses.ts";
 import type { CallRecord, SendRecord } from "./call-record.ts";
+import { breakOff, createController, respond, type SimController, tokenIn } from "./exchange.ts";
 import type { Presto } from "./presto.ts";
 import type { Random } from "./random.ts";
 import type { SimProcess } from "./sim-process.ts";
@@ -15,32 +18,39 @@ export interface TrafficOptions {
   readonly random: Random;
   readonly presto: Presto;
   readonly tokens: SimTokens;
+  readonly addresses: SimAddresses;
   readonly callOf: (id: string) => CallRecord;
   /** Connections break now. */
   readonly isBroken: () => boolean;
   /** A transaction's money has moved. */
   readonly onMoney: (transaction: string) => void;
+  /** A connection could not be made. */
+  readonly onConnectFailed: (process: SimProcess, error: ConnectError) => void;
 }
 
-type Sends = Pick<Dispatcher, "dispatch">;
-
-const body = Buffer.from("{}");
-const rawHeaders = ["content-type", "application/json"].map((part) => Buffer.from(part));
-
-/** The connections of one process to Presto, as undici's dispatcher shows them to whoever sends. */
-export function createTraffic(options: TrafficOptions, process: SimProcess): Sends {
-  const { timeline, random, presto, tokens } = options;
+/** The connections of one process to Presto that take callers' calls, as undici's dispatcher shows them to whoever sends. */
+export function createTraffic(
+  options: TrafficOptions,
+  process: SimProcess,
+): Pick<RotatingPool, "dispatch" | "rotate"> {
+  const { timeline, random, presto, tokens, addresses } = options;
 
   return {
+    // Each request goes by the address of its moment here: no connection keeps an earlier one.
+    rotate() {},
     dispatch({ path, headers }, handler) {
+      if (addresses.mustBlock(process))
+        throw new Violation(
+          "gate",
+          `${process.name} sends a call, and knows that its address is not registered`,
+        );
       const controller = createController();
-      const secret = new Secret(tokenIn(headers));
+      const secret = new Secret(tokenIn(headers) ?? "");
       process.deliver(random.chance(0.8) ? random.between(0, 1) : random.between(5, 60), () => {
         if (presto.isDown() && random.chance(0.5)) {
-          handler.onResponseError?.(
-            controller,
-            new ConnectError("unreachable", "refused", "connection_refused"),
-          );
+          const error = new ConnectError("unreachable", "refused", "connection_refused");
+          options.onConnectFailed(process, error);
+          handler.onResponseError?.(controller, error);
           return;
         }
         const call = options.callOf(path);
@@ -49,7 +59,7 @@ export function createTraffic(options: TrafficOptions, process: SimProcess): Sen
         const send = begin(call, secret);
         const breaks = options.isBroken() && random.chance(0.7);
         if (breaks && random.chance(0.5)) {
-          process.deliver(random.between(1, 60), () => fail(handler, controller));
+          process.deliver(random.between(1, 60), () => breakOff(handler, controller));
           return;
         }
         timeline.after(random.between(1, 50), () =>
@@ -82,7 +92,7 @@ export function createTraffic(options: TrafficOptions, process: SimProcess): Sen
   }
 
   function arrive({ call, send, secret, handler, controller, breaks }: Arrival): void {
-    const status = presto.isDown() ? 503 : presto.accepts(secret) ? 200 : 401;
+    const status = statusFor(secret);
     if (status === 200) {
       send.executed = true;
       if (call.operation.movesMoney) options.onMoney(call.transaction);
@@ -90,48 +100,26 @@ export function createTraffic(options: TrafficOptions, process: SimProcess): Sen
     process.deliver(random.between(1, 50), () => {
       if (controller.aborted) return;
       if (breaks) {
-        fail(handler, controller);
+        breakOff(handler, controller);
         return;
       }
       send.heard = status;
-      controller.rawHeaders = rawHeaders;
-      handler.onResponseStart?.(controller, status, {}, "");
-      handler.onResponseData?.(controller, body);
-      handler.onResponseEnd?.(controller, {});
+      const isPresto = status === 200 || status === 401;
+      if (isPresto) addresses.letIn(process, call.arrivedAt);
+      respond(handler, controller, {
+        status,
+        shape: isPresto ? "json" : "page",
+        body: isPresto ? json : page,
+      });
     });
   }
 
-  function fail(handler: Dispatcher.DispatchHandler, controller: SimController): void {
-    if (!controller.aborted)
-      handler.onResponseError?.(controller, Object.assign(new Error("reset"), { code: "ECONNRESET" }));
+  function statusFor(secret: Secret): number {
+    if (presto.isDown()) return 503;
+    if (!addresses.isRegistered(process)) return 403;
+    return presto.accepts(secret) ? 200 : 401;
   }
 }
 
-function tokenIn(headers: Dispatcher.DispatchOptions["headers"]): string {
-  const value: unknown = Array.isArray(headers) ? headers[headers.indexOf("authorization") + 1] : undefined;
-  return typeof value === "string" ? value.slice("Bearer ".length) : "";
-}
-
-type SimController = Dispatcher.DispatchController & { rawHeaders: Buffer[] };
-
-function createController(): SimController {
-  let aborted = false;
-  let reason: Error | null = null;
-  return {
-    rawHeaders: [],
-    rawTrailers: [],
-    get aborted() {
-      return aborted;
-    },
-    get reason() {
-      return reason;
-    },
-    paused: false,
-    pause() {},
-    resume() {},
-    abort(why) {
-      aborted = true;
-      reason = why;
-    },
-  };
-}
+const json = Buffer.from("{}");
+const page = Buffer.from("<!doctype html>");

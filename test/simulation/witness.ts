@@ -1,5 +1,6 @@
 import type { Secret } from "../../src/secret.ts";
 import type { Credentials, Intent, StoredRecord } from "../../src/store/contract.ts";
+import type { SimAddresses } from "./addresses.ts";
 import type { Faults } from "./faults.ts";
 import { createIssueCall, type IssueCall } from "./issue-call.ts";
 import type { Presto } from "./presto.ts";
@@ -23,6 +24,8 @@ export interface Witness {
   isEnding(process: SimProcess): void;
   /** The process says for which intent it is about to call. */
   intends(process: SimProcess, intent: string): void;
+  /** Its renewal went from one state to another. */
+  moved(process: SimProcess, from: string, to: string): void;
   /** The first byte of its issue call, which it asked for at that time, is about to go: S1 and S2. */
   issueBegins(process: SimProcess, askedAt: number): IssueCall;
   /** The process has heard of the token: it is its candidate from now on. */
@@ -45,6 +48,7 @@ export interface WitnessOptions {
   readonly presto: Presto;
   readonly tokens: SimTokens;
   readonly faults: Pick<Faults, "wasPausedPastTerm">;
+  readonly addresses: Pick<SimAddresses, "mustBlock">;
   readonly stored: () => StoredRecord | undefined;
   readonly credentials: () => Credentials;
   /** Is a token due, or about to end, by this process's clock? */
@@ -54,15 +58,19 @@ export interface WitnessOptions {
   readonly lockHolder: () => SimProcess | undefined;
 }
 
+const dayMs = 24 * 3_600_000;
+
 /** In these states a candidate is being looked after. */
 const caring = new Set(["issuing", "settling", "storing", "reconciling"]);
 
 export function createWitness(options: WitnessOptions): Witness {
-  const { scenario, timeline, story, presto, tokens, faults, stored } = options;
+  const { scenario, timeline, story, presto, tokens, faults, addresses, stored } = options;
   /** For each process the intents that it wrote since it took the lock, and made no call under. */
   const freshIntents = new Map<SimProcess, Set<string>>();
   const intended = new Map<SimProcess, string>();
   const ending = new Set<SimProcess>();
+  /** Those whose renewal was about to probe while they knew that they must send nothing, and have heard nothing else since. */
+  const blocked = new Set<SimProcess>();
   const forgotten = new Set<IssueCall>();
   const calls: IssueCall[] = [];
   /** Calls that the clock called for, each with the token that it was to replace. */
@@ -97,6 +105,17 @@ export function createWitness(options: WitnessOptions): Witness {
     );
   }
 
+  /** Without a token there is nothing to lose, and one that is about to end is replaced whatever is known. */
+  function checkBegun(process: SimProcess): void {
+    const record = stored()?.record;
+    const endsAt = record?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
+    if ((record?.token ?? null) === null || endsAt - process.clock.now() <= dayMs) return;
+    throw new Violation(
+      "gate",
+      `${process.name} begins a renewal, and knows that its address is not registered`,
+    );
+  }
+
   return {
     tookLock(process) {
       freshIntents.set(process, new Set());
@@ -125,6 +144,11 @@ export function createWitness(options: WitnessOptions): Witness {
     },
     isEnding: (process) => void ending.add(process),
     intends: (process, intent) => void intended.set(process, intent),
+    moved(process, from, to) {
+      if (to === "probing" && addresses.mustBlock(process)) blocked.add(process);
+      if (to === "intending" && from === "probing" && blocked.has(process)) checkBegun(process);
+      if (to !== "probing") blocked.delete(process);
+    },
     issueBegins(process, askedAt) {
       if (ending.has(process))
         throw new Violation("shutdown", `${process.name} calls after it was asked to end`);
@@ -147,6 +171,7 @@ export function createWitness(options: WitnessOptions): Witness {
     },
     heard: (process, token) => void candidates.push({ process, token }),
     look() {
+      for (const process of blocked) if (!addresses.mustBlock(process)) blocked.delete(process);
       if (candidates.length === 0) return;
       candidates = candidates.filter(
         ({ process, token }) => process.isAlive() && presto.isLive(token.secret),

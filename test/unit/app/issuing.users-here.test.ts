@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { remoteConsumer, localConsumer } from "../../../src/app/issuing.ts";
+import { remoteConsumer, localConsumer } from "../../../src/app/renewal.ts";
 import { Secret } from "../../../src/secret.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 import { follow } from "../../support/renewal-bench.ts";
@@ -23,7 +23,7 @@ function openUsers(options: { readonly sends?: boolean; readonly isQuiet?: boole
       discardPending: ({ token }) => void trail.push(`withdraw ${token.reveal()}`),
       probed: (token, verdict) => void trail.push(`probed ${token.reveal()} ${verdict}`),
     },
-    evidence: { issued: (id) => void trail.push(`issued ${id}`) },
+    health: { issued: (id) => void trail.push(`issued ${id}`) },
     whenQuiet:
       options.sends === false
         ? undefined

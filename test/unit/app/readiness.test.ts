@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { keepTokenLatch } from "../../../src/app/token-readiness.ts";
+import { keepTokenLatch } from "../../../src/app/readiness.ts";
 import { StoreError } from "../../../src/store/contract.ts";
 
 function open() {

@@ -1,0 +1,105 @@
+import { createAdminServer } from "../admin/admin.ts";
+import { type ControlActions, createControlServer } from "../admin/control.ts";
+import type { StatusReport } from "../admin/status.ts";
+import type { Clock } from "../clock.ts";
+import { createProxyListener, type ProxyListener } from "../inbound/listener.ts";
+import type { Emit } from "../lib/events.ts";
+import type { Origin } from "../lib/host.ts";
+import type { BoundListener, ListenAddress } from "../listen/address.ts";
+import { bindServer } from "../listen/bind.ts";
+import type { Event } from "../observe/events.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { Operation } from "../policy/operations.ts";
+import type { Sidecar } from "./sidecar.ts";
+
+export interface CallListenerOptions {
+  readonly origin: Origin;
+  /** Empty in a role that serves nothing. */
+  readonly listen: readonly ListenAddress[];
+  readonly hosts: readonly string[];
+  readonly operations: readonly Operation[];
+  readonly maxBody: number;
+  /** Milliseconds. */
+  readonly timeoutMs: number;
+}
+
+export interface ListenerDeps {
+  readonly sidecar: Sidecar;
+  readonly clock: Clock;
+  readonly emit: Emit<Event>;
+}
+
+/** Where apps call. */
+export function createCallListener(
+  options: CallListenerOptions,
+  { sidecar, clock, emit }: ListenerDeps,
+): Promise<ProxyListener> {
+  return createProxyListener({
+    origin: options.origin,
+    listen: options.listen,
+    hosts: options.hosts,
+    operations: options.operations,
+    maxBody: options.maxBody,
+    timeoutMs: options.timeoutMs,
+    admission: sidecar.limiter,
+    perform: sidecar.perform,
+    askTransaction: sidecar.reconcile,
+    clock,
+    emit,
+  });
+}
+
+export interface OperatorListenerOptions {
+  readonly adminListen: ListenAddress;
+  /** Undefined: off. */
+  readonly controlListen: ListenAddress | undefined;
+}
+
+export interface OperatorListenerDeps extends Omit<ListenerDeps, "clock"> {
+  readonly metrics: Metrics;
+  readonly status: () => StatusReport;
+  readonly actions: Omit<ControlActions, "renew">;
+}
+
+/** Where Kubernetes and people look, and act. */
+export interface OperatorListeners {
+  /** @throws CommandError `system-refused` for an address that can't be had */
+  start(): Promise<{ readonly admin: ListenAddress; readonly control: ListenAddress | undefined }>;
+  close(): Promise<void>;
+}
+
+export async function createOperatorListeners(
+  { adminListen, controlListen }: OperatorListenerOptions,
+  { sidecar, metrics, status, actions, emit }: OperatorListenerDeps,
+): Promise<OperatorListeners> {
+  const { readiness, check, lifecycle } = sidecar;
+  const renewal = lifecycle === undefined ? {} : { renewal: lifecycle.report };
+  const renew = lifecycle === undefined ? {} : { renew: lifecycle.renew };
+  const admin = await createAdminServer({
+    readiness,
+    status,
+    metrics,
+    emit,
+    egress: check.report,
+    ...renewal,
+  });
+  const control = await createControlServer({ actions: { ...actions, ...renew }, emit });
+  const bound: BoundListener[] = [];
+
+  async function bind(server: typeof admin.server, address: ListenAddress): Promise<ListenAddress> {
+    const listener = await bindServer(server, address);
+    bound.push(listener);
+    return listener.address;
+  }
+
+  return {
+    start: async () => ({
+      admin: await bind(admin.server, adminListen),
+      control: controlListen === undefined ? undefined : await bind(control.server, controlListen),
+    }),
+    async close() {
+      await Promise.all([admin.close(), control.close()]);
+      for (const listener of bound) listener.release();
+    },
+  };
+}

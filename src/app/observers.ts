@@ -1,0 +1,61 @@
+import { type StatusReport, statusOf } from "../admin/status.ts";
+import type { Clock } from "../clock.ts";
+import { type Emit, ignore } from "../lib/events.ts";
+import type { Origin } from "../lib/host.ts";
+import { version as readVersion } from "../lib/version.ts";
+import { createEvents, type Event, type Subscriber } from "../observe/events.ts";
+import { createLastSeen } from "../observe/last-seen.ts";
+import { logEvents } from "../observe/log-events.ts";
+import type { Log } from "../observe/log.ts";
+import { createMetrics, type Metrics } from "../observe/metrics.ts";
+import type { Operation } from "../policy/operations.ts";
+import type { TokenStore } from "../store/contract.ts";
+import type { Sidecar, SidecarOptions } from "./sidecar.ts";
+
+export interface ObserversOptions {
+  readonly role: SidecarOptions["role"];
+  readonly origin: Origin;
+  readonly operations: readonly Operation[];
+}
+
+/** Those who listen to what happens, and show it. */
+export interface Observers {
+  readonly emit: Emit<Event>;
+  readonly metrics: Metrics;
+  /** This program's. */
+  readonly version: string;
+  /** The sidecar that is watched, once there is one. It hears what happens around it after everybody else. */
+  watch(sidecar: Sidecar, store: Pick<TokenStore, "kind">): { readonly status: () => StatusReport };
+}
+
+export async function createObservers(
+  { role, origin, operations }: ObserversOptions,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): Promise<Observers> {
+  const version = await readVersion();
+  const startedAt = clock.now();
+  const lastSeen = createLastSeen(clock);
+  const metrics = createMetrics({
+    operations: operations.map(({ name }) => name),
+    lastSeen,
+    version,
+    startedAt,
+    clock,
+  });
+  let note: Subscriber = ignore;
+  const emit = createEvents(lastSeen.note, logEvents(log), metrics.count, (event) => note(event));
+  return {
+    emit,
+    metrics,
+    version,
+    watch(sidecar, store) {
+      const { limiter, check, lifecycle } = sidecar;
+      note = sidecar.note;
+      const { load } = limiter;
+      const renewal = lifecycle === undefined ? {} : { renewal: lifecycle.report };
+      metrics.measure({ load, logLinesLost: log.lost, egress: check.report, ...renewal });
+      const facts = { role, store: store.kind, upstream: origin.url, lastSeen, load, version, startedAt };
+      return { status: () => statusOf(facts) };
+    },
+  };
+}

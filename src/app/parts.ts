@@ -1,0 +1,76 @@
+import type { Clock } from "../clock.ts";
+import type { ConnectEvent } from "../connect/connector.ts";
+import { type Egress, type EgressOptions, openEgress } from "../connect/open.ts";
+import { type RegistrationOptions, askedUrls } from "../egress-ip/open.ts";
+import { random } from "../lib/backoff.ts";
+import type { Emit, Warning } from "../lib/events.ts";
+import type { IssuingOptions } from "../renewal/types.ts";
+import { openStore, type StoreOptions } from "../store/open.ts";
+import { createPoolOpener, createRotatingPool } from "../upstream/pool.ts";
+import { openIssuing, readCredentials } from "./issuing.ts";
+import type { SidecarDeps } from "./sidecar.ts";
+
+export interface PartsOptions extends EgressOptions {
+  /** The longest exchange with Presto, milliseconds. */
+  readonly timeoutMs: number;
+  /** As many connections as calls may be in flight. */
+  readonly admission: { readonly maxInFlight: number };
+  readonly egressCheck: RegistrationOptions;
+  readonly store: StoreOptions;
+  /** Undefined in a role that issues nothing. */
+  readonly issuing: IssuingOptions | undefined;
+}
+
+export interface PartsDeps {
+  readonly clock: Clock;
+  readonly emit: Emit<ConnectEvent | Warning>;
+}
+
+/** The parts that a sidecar is composed of, over the real network, files and randomness. */
+export interface Parts extends Omit<SidecarDeps, "emit">, Pick<Egress, "describeRoute" | "reload"> {
+  /** Ends what is watched. */
+  close(): void;
+  /** Cuts off all that is under way. */
+  destroy(): Promise<void>;
+}
+
+/**
+ * @throws CommandError `configuration`: a local address that is not this machine's, a file that can't be used, or
+ *   credentials that are there and can't be read; `refused` for a role that issues over a store that can't be written
+ */
+export async function openParts(options: PartsOptions, { clock, emit }: PartsDeps): Promise<Parts> {
+  const { origin, timeoutMs, admission } = options;
+  const egress = await openEgress(options, { clock, emit });
+  const { connector, connectorTo } = egress;
+  const store = await openStore(options.store, { clock });
+  const dispatcher = createRotatingPool({
+    origin,
+    connector,
+    connections: admission.maxInFlight,
+    timeoutMs,
+    clock,
+  });
+  const openPool = createPoolOpener({ origin, connector, timeoutMs });
+  const issuing =
+    options.issuing === undefined
+      ? undefined
+      : await openIssuing(options.issuing.credentials, { store, openPool, clock });
+  if (issuing !== undefined) await readCredentials(issuing.credentials, emit);
+  return {
+    store,
+    dispatcher,
+    openPool,
+    checkUrls: askedUrls(options.egressCheck.urls, { connectorTo, clock }),
+    issuing,
+    clock,
+    random,
+    describeRoute: egress.describeRoute,
+    reload: egress.reload,
+    close() {
+      issuing?.credentials.close();
+      store.close();
+      egress.close();
+    },
+    destroy: dispatcher.destroy,
+  };
+}

@@ -1,0 +1,98 @@
+import { createReadiness, type Readiness } from "../admin/readiness.ts";
+import { CommandError } from "../errors.ts";
+import type { Emit } from "../lib/events.ts";
+import type { Event, Subscriber } from "../observe/events.ts";
+import { StoreError, type TokenRecord } from "../store/contract.ts";
+import type { TokenSource } from "../token/source.ts";
+
+/** One condition of readiness, for whoever keeps it. */
+type KeptLatch = ReturnType<Readiness["latch"]>;
+
+/**
+ * What must hold for a process of that role to be ready.
+ * @param isWatched the address that calls leave from is looked at
+ */
+export function composeReadiness(
+  role: "proxy" | "rotator" | "all",
+  isWatched: boolean,
+  emit: Emit<Event>,
+): Readiness {
+  const options = { emit, egress: isWatched };
+  switch (role) {
+    case "proxy":
+      return createReadiness(options);
+    case "rotator":
+      return createReadiness({ ...options, alarm: "decisive" });
+    case "all":
+      return createReadiness({ ...options, alarm: "advisory" });
+  }
+}
+
+/** Keeps the latch: closed until a token was read, then open for good (a rejected token may be a lie, and would take every app's pod down). */
+export function keepTokenLatch(latch: KeptLatch): Subscriber {
+  let held = false;
+  return (event) => {
+    switch (event.type) {
+      case "token-changed":
+        held = true;
+        latch.open();
+        break;
+      case "store-failed":
+        if (!held && event.error instanceof StoreError) latch.close(event.error.message);
+        break;
+      case "renewal-ended":
+        if (!held && "detail" in event.end) latch.close(`There is no token yet. ${event.end.detail}`);
+        break;
+      default:
+    }
+  };
+}
+
+/**
+ * First read of the store. Where nothing is there yet the sidecar starts, and is not ready;
+ * what is there and can't be read is a mistake that only a person can mend.
+ * @param hint how one gets there, in a sentence
+ * @throws CommandError `configuration`
+ */
+export async function startTokens(
+  tokens: Pick<TokenSource, "start" | "record">,
+  latch: KeptLatch,
+  hint: string,
+): Promise<void> {
+  try {
+    await tokens.start();
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    if (error.code !== "not-yet") throw new CommandError("configuration", error.message, error);
+    return;
+  }
+  if ((tokens.record()?.token ?? null) === null) latch.close(`The store holds no token yet. ${hint}`);
+}
+
+/** Keeps the latch that is shown while no resolver answers, and names are served from memory. */
+export function keepNamesLatch(latch: KeptLatch): Subscriber {
+  const hosts = new Set<string>();
+  return (event) => {
+    if (event.type !== "last-good-addresses") return;
+    if (event.serving) hosts.add(event.host);
+    else hosts.delete(event.host);
+    if (hosts.size === 0) latch.open();
+    else latch.close(`No resolver answers for ${[...hosts].join(", ")}; the addresses last good serve.`);
+  };
+}
+
+/** The alarm stands in the record, whoever latched or cleared it: told once, whichever process did. */
+export function createAlarmFollower(
+  emit: Emit<Event>,
+  latch: KeptLatch,
+): (record: TokenRecord | undefined) => void {
+  let known: string | undefined;
+  return (record) => {
+    const alarm = record?.stopped ?? undefined;
+    if (alarm?.reason === known) return;
+    known = alarm?.reason;
+    emit({ type: "alarm-changed", alarm });
+    if (alarm === undefined) latch.open();
+    else latch.close(alarm.reason);
+  };
+}

@@ -1,0 +1,166 @@
+import type { Clock } from "../clock.ts";
+import type { Emit, Warning } from "../lib/events.ts";
+import type { Issuer } from "../presto/auth.ts";
+import { createAsk, createProbe, type ProbeVerdict } from "../presto/probe.ts";
+import { createAccounts } from "../renewal/accounts.ts";
+import type { RenewalEvent } from "../renewal/events.ts";
+import type { RenewalDeps, TokenConsumer, WritableStore } from "../renewal/run.ts";
+import { isDueAt, type Schedule } from "../renewal/schedule.ts";
+import type { RenewalTimes } from "../renewal/types.ts";
+import type { CredentialStore, RenewalLock } from "../store/contract.ts";
+import type { TokenHealth } from "../token/health.ts";
+import type { TokenSource } from "../token/source.ts";
+import type { OpenPool, OwnResponse } from "../upstream/request-once.ts";
+
+/** What a renewal is told. Durations are milliseconds. */
+export interface RenewalOptions {
+  /** False where only a person may have tokens issued. */
+  readonly automatic: boolean;
+  readonly schedule: Schedule;
+  readonly times: RenewalTimes;
+  /** What a token is asked for with. */
+  readonly tokenName: string;
+  readonly tokenDays: number;
+}
+
+/** What a probe is told. */
+export interface ProbeOptions {
+  /** Made-up transaction reference that is asked for. */
+  readonly reference: string;
+  /** Milliseconds for one question. */
+  readonly timeoutMs: number;
+}
+
+/** @param begunAt monotonic */
+export type OnOwnResponse = (response: OwnResponse, begunAt: number) => void;
+
+/** What issuing takes, beside what every sidecar has. */
+export interface IssuingDeps {
+  /** The same that the token is read from. */
+  readonly store: WritableStore;
+  readonly lock: RenewalLock;
+  readonly credentials: CredentialStore;
+  /** Makes what talks to Presto's auth endpoints, and tells of each response that comes. */
+  readonly createIssuer: (onResponse: OnOwnResponse) => Pick<Issuer, "issueToken">;
+  /** UUID of this process, new at every start. */
+  readonly holder: string;
+  readonly newId: () => string;
+}
+
+/** Whoever judges the address that we leave from, by the answers to this process's own requests among others. */
+export interface OwnRequestWitness {
+  /** False while calls are blocked. */
+  mayLeave(): boolean;
+  readonly ownCallAnswered: OnOwnResponse;
+  probed(verdict: ProbeVerdict): void;
+}
+
+/** For a command, which tries. */
+export const noWitness: OwnRequestWitness = {
+  mayLeave: () => true,
+  ownCallAnswered() {},
+  probed() {},
+};
+
+export interface RenewalPartsDeps extends IssuingDeps {
+  /** A connection to Presto for one request. */
+  readonly openPool: OpenPool;
+  readonly consumer: TokenConsumer;
+  readonly health: TokenHealth;
+  readonly witness: OwnRequestWitness;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly emit: Emit<RenewalEvent | Warning>;
+}
+
+/** What a renewal is made of, for a sidecar that runs and for a command alike. */
+export function composeRenewal(
+  options: RenewalOptions,
+  { reference, timeoutMs }: ProbeOptions,
+  deps: RenewalPartsDeps,
+): RenewalDeps {
+  const { automatic, schedule, times } = options;
+  const { openPool, witness, consumer, health, clock, random, emit } = deps;
+  const onAnswer = witness.ownCallAnswered;
+  return {
+    store: deps.store,
+    lock: deps.lock,
+    issuer: deps.createIssuer(onAnswer),
+    accounts: createAccounts(deps.credentials, { clock, settleMs: times.settleMs }),
+    probe: createProbe({
+      ask: createAsk({ openPool, reference, timeoutMs, clock, onAnswer }),
+      clock,
+      evidence: health,
+      onBlind: () => emit({ type: "warning", message: blind }),
+    }),
+    mayLeave: witness.mayLeave,
+    consumer: {
+      ...consumer,
+      probed(token, verdict) {
+        witness.probed(verdict);
+        consumer.probed(token, verdict);
+      },
+    },
+    clock,
+    emit,
+    times,
+    holder: deps.holder,
+    newId: deps.newId,
+    random,
+    tokenName: options.tokenName,
+    tokenDays: options.tokenDays,
+    isDue: (record) => automatic && isDueAt(clock.now(), record, schedule),
+    automatic,
+  };
+}
+
+const blind =
+  "Presto looks for the transaction before it looks at the token, so a probe can't tell whether a token lives. Calls of apps can; a process of role rotator has none, and learns of a dead token late.";
+
+/** Nobody in this process uses the token. */
+export function remoteConsumer(clock: Clock): TokenConsumer {
+  return {
+    noticeRecord: async () => {},
+    quiet: (maxMs) => clock.sleep(maxMs),
+    setPending() {},
+    discardPending() {},
+    probed() {},
+  };
+}
+
+export interface LocalConsumerDeps {
+  readonly tokens: Pick<TokenSource, "refresh" | "setPending" | "discardPending" | "probed">;
+  readonly health: Pick<TokenHealth, "issued">;
+  /** Calls `run` once no call is being sent; answers what calls that off. Undefined where calls are sent by other processes only. */
+  readonly whenQuiet: ((run: () => void) => () => void) | undefined;
+  readonly clock: Clock;
+}
+
+/** The token path of this process, as a renewal sees it. */
+export function localConsumer({ tokens, health, whenQuiet, clock }: LocalConsumerDeps): TokenConsumer {
+  return {
+    // What can't be read now is read by the next poll; the failure was told.
+    noticeRecord: () => tokens.refresh().catch(() => {}),
+    quiet(maxMs) {
+      if (whenQuiet === undefined) return clock.sleep(maxMs);
+      return new Promise((resolve) => {
+        const timer = clock.after(maxMs, () => {
+          callOff();
+          resolve();
+        });
+        const callOff = whenQuiet(() => {
+          timer.cancel();
+          resolve();
+        });
+      });
+    },
+    setPending({ token, expiresAt }, generation) {
+      health.issued(token.fingerprint());
+      tokens.setPending({ token, generation, expiresAt });
+    },
+    discardPending: (candidate) => tokens.discardPending(candidate),
+    probed(token, verdict) {
+      if (verdict !== "unclear") tokens.probed(token, verdict);
+    },
+  };
+}

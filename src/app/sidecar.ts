@@ -1,0 +1,256 @@
+import type { Readiness } from "../admin/readiness.ts";
+import type { Clock } from "../clock.ts";
+import { type AskedUrl, createEgressCheck, type EgressCheck } from "../egress-ip/check.ts";
+import { createUnauthenticatedProbe } from "../egress-ip/open.ts";
+import { Problem } from "../errors.ts";
+import { within } from "../lib/async.ts";
+import type { Emit } from "../lib/events.ts";
+import type { Network } from "../lib/ip.ts";
+import type { Event, Subscriber } from "../observe/events.ts";
+import { createLifecycle, type Lifecycle } from "../renewal/lifecycle.ts";
+import { createRenewal } from "../renewal/machine.ts";
+import { dueAt } from "../renewal/schedule.ts";
+import type { TokenStore } from "../store/contract.ts";
+import { createTokenHealth, type TokenHealth } from "../token/health.ts";
+import { createTokenSource, type TokenSource } from "../token/source.ts";
+import { createSend, withEgressGate, withReconnect } from "../upstream/dispatch.ts";
+import { createLimiter, type Limiter, type Limits } from "../upstream/limiter.ts";
+import type { RotatingPool } from "../upstream/pool.ts";
+import { createReconcile, type Reconcile } from "../upstream/reconcile.ts";
+import type { OpenPool } from "../upstream/request-once.ts";
+import { type Perform, withToken } from "../upstream/with-token.ts";
+import {
+  composeReadiness,
+  createAlarmFollower,
+  keepNamesLatch,
+  keepTokenLatch,
+  startTokens,
+} from "./readiness.ts";
+import {
+  composeRenewal,
+  type IssuingDeps,
+  localConsumer,
+  type ProbeOptions,
+  type RenewalOptions,
+} from "./renewal.ts";
+
+/** What a sidecar is told. Durations are milliseconds. */
+export interface SidecarOptions {
+  readonly role: "proxy" | "rotator" | "all";
+  readonly limits: Limits;
+  /** Longest that a new request is held because a renewal is under way. */
+  readonly holdMaxMs: number;
+  /** Between two reads of the store. */
+  readonly pollMs: number;
+  /** Addresses that are registered with Presto. */
+  readonly registered: readonly Network[];
+  readonly probe: ProbeOptions;
+  /** Undefined in a role that issues nothing. */
+  readonly renewal: RenewalOptions | undefined;
+}
+
+/** All that a sidecar is made over: what stands outside it, and what waits, chances or tells. */
+export interface SidecarDeps {
+  /** Where the token is read. */
+  readonly store: TokenStore;
+  /** What takes the calls of apps to Presto; after `rotate` over new connections. */
+  readonly dispatcher: Pick<RotatingPool, "dispatch" | "rotate">;
+  /** A connection to Presto for one request of this process's own. */
+  readonly openPool: OpenPool;
+  /** Who is asked which address we leave from. */
+  readonly checkUrls: readonly AskedUrl[];
+  /** Undefined in a role that issues nothing. */
+  readonly issuing: IssuingDeps | undefined;
+  readonly clock: Clock;
+  /** From 0 to 1, for jitter. */
+  readonly random: () => number;
+  readonly emit: Emit<Event>;
+}
+
+/** A sidecar without its listeners: what they serve, and what they show. */
+export interface Sidecar {
+  /** Brings one call to its end. */
+  readonly perform: Perform;
+  /** Asks what became of a call whose end is unknown. */
+  readonly reconcile: Reconcile;
+  readonly limiter: Limiter;
+  readonly tokens: TokenSource;
+  readonly check: EgressCheck;
+  readonly readiness: Readiness;
+  /** Undefined in a role that issues nothing. */
+  readonly lifecycle: Lifecycle | undefined;
+  /** Wants to hear of what happens around it: calls that were finished, connections that could not be made. */
+  readonly note: Subscriber;
+  /**
+   * Reads the token, and asks for the address that we leave from.
+   * @throws CommandError `configuration` for a record that can't be read
+   */
+  prepare(): Promise<void>;
+  /** Begins with the token's life. Now it is up to the listeners. */
+  start(): void;
+  /** Ends everything; what was issued at the last moment is still stored, if that is soon done. */
+  close(): Promise<void>;
+}
+
+/** Longest wait for the store when the process ends, milliseconds. */
+const lastWriteMs = 500;
+
+/** The one place that puts a sidecar together: for the program, and for the simulation. */
+export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Sidecar {
+  const { store, clock } = deps;
+  const readiness = composeReadiness(options.role, deps.checkUrls.length > 0, deps.emit);
+  const tokenLatch = readiness.latch("token");
+  const latchFirst = keepTokenLatch(tokenLatch);
+  const noteNames = keepNamesLatch(readiness.latch("last-good-addresses"));
+  // The log tells of the latch before it tells what has moved it.
+  const emit: Emit<Event> = (event) => {
+    latchFirst(event);
+    deps.emit(event);
+  };
+  const check = composeEgressCheck(options, deps, readiness);
+  const health = createTokenHealth(clock);
+  const tokens = createTokenSource({
+    store,
+    clock,
+    emit,
+    holdMaxMs: options.holdMaxMs,
+    pollMs: options.pollMs,
+    health,
+    onRecord: () => lifecycle?.recordChanged(),
+    onRejected: (id) => lifecycle?.tokenRejected(id),
+  });
+  const limiter = createLimiter(options.limits);
+  const send = withEgressGate(createSend({ dispatcher: deps.dispatcher, clock }), {
+    gate: check,
+    refuse: notRegistered,
+  });
+  // Outside the gate: what is tried again may be blocked by then.
+  const perform = withToken(withReconnect(send, clock), { tokens, limiter });
+  const lifecycle = composeLifecycle(options, { ...deps, emit, check, health, tokens, limiter, readiness });
+
+  return {
+    perform,
+    reconcile: createReconcile({ perform, clock }),
+    limiter,
+    tokens,
+    check,
+    readiness,
+    lifecycle,
+    note(event) {
+      if (event.type === "call-finished") lifecycle?.look();
+      if (event.type === "connect-failed") check.connectFailed(event.error);
+      noteNames(event);
+    },
+    async prepare() {
+      await Promise.all([startTokens(tokens, tokenLatch, firstTokenHint(options)), check.start()]);
+    },
+    start() {
+      lifecycle?.start();
+      readiness.open("started");
+    },
+    async close() {
+      lifecycle?.close();
+      // A token that was heard of at the last moment is still written once.
+      if (lifecycle !== undefined) await within(clock, lastWriteMs, lifecycle.drain());
+      tokens.close();
+      check.close();
+    },
+  };
+}
+
+/** Milliseconds for a probe that shows which way calls go now. */
+const unauthenticatedProbeMs = 5_000;
+
+function composeEgressCheck(
+  { registered, probe }: SidecarOptions,
+  { checkUrls, openPool, dispatcher, clock, random, emit }: SidecarDeps,
+  readiness: Readiness,
+): EgressCheck {
+  const latch = readiness.latch("egress");
+  return createEgressCheck({
+    registered,
+    urls: checkUrls,
+    unauthenticatedProbe: createUnauthenticatedProbe({
+      openPool,
+      reference: probe.reference,
+      timeoutMs: unauthenticatedProbeMs,
+      clock,
+    }),
+    latch: {
+      close: latch.close,
+      open() {
+        // Connections that are kept were made from the address that is not registered, and would go on leaving from there.
+        dispatcher.rotate();
+        latch.open();
+      },
+    },
+    clock,
+    random,
+    emit,
+  });
+}
+
+/** Seconds: the address is looked at about as often while calls are blocked. */
+const retryAfter = 15;
+
+function notRegistered(detail: string): Problem {
+  return new Problem("egress-not-registered", { detail, retryAfter });
+}
+
+interface LifecycleParts extends SidecarDeps {
+  readonly check: EgressCheck;
+  readonly health: TokenHealth;
+  readonly tokens: TokenSource;
+  readonly limiter: Limiter;
+  readonly readiness: Readiness;
+}
+
+/** The token's life, in a role that issues. */
+function composeLifecycle(
+  { role, renewal: options, probe }: SidecarOptions,
+  deps: LifecycleParts,
+): Lifecycle | undefined {
+  const { issuing, tokens, health, check, limiter, clock } = deps;
+  if (options === undefined || issuing === undefined) return undefined;
+  const whenQuiet = role === "all" ? limiter.whenQuiet : undefined;
+  const parts = composeRenewal(options, probe, {
+    ...issuing,
+    openPool: deps.openPool,
+    consumer: localConsumer({ tokens, health, whenQuiet, clock }),
+    health,
+    witness: check,
+    clock,
+    random: deps.random,
+    emit(event) {
+      // `followAlarm` tells of it, whichever process latched or cleared it.
+      if (event.type !== "alarm-changed") deps.emit(event);
+    },
+  });
+  const lifecycle = createLifecycle({
+    parts,
+    renewal: createRenewal(parts),
+    current: tokens.record,
+    dueAt: (record) => dueAt(record, options.schedule),
+    acceptedSince: health.acceptedSince,
+  });
+  const followAlarm = createAlarmFollower(deps.emit, deps.readiness.latch("alarm"));
+  const unwatch = issuing.credentials.watch(lifecycle.credentialsChanged);
+  return {
+    ...lifecycle,
+    recordChanged() {
+      followAlarm(tokens.record());
+      lifecycle.recordChanged();
+    },
+    close() {
+      unwatch();
+      lifecycle.close();
+    },
+  };
+}
+
+function firstTokenHint({ renewal }: SidecarOptions): string {
+  if (renewal === undefined) return "Put one in with: presto-sidecar token import";
+  return renewal.automatic
+    ? "The first one is being issued."
+    : "PRESTO_RENEW is manual: have one issued with `presto-sidecar token renew`.";
+}

@@ -1,0 +1,67 @@
+import type { Dispatcher } from "undici";
+
+/** What stands before Presto answers with a page; Presto itself with JSON. */
+export type Shape = "json" | "page";
+
+const rawHeaders = {
+  json: ["content-type", "application/json"].map((part) => Buffer.from(part)),
+  page: ["content-type", "text/html"].map((part) => Buffer.from(part)),
+};
+
+export type SimController = Dispatcher.DispatchController & { rawHeaders: Buffer[] };
+
+/** As undici shows an exchange to whoever sends. */
+export function createController(): SimController {
+  let aborted = false;
+  let reason: Error | null = null;
+  return {
+    rawHeaders: [],
+    rawTrailers: [],
+    get aborted() {
+      return aborted;
+    },
+    get reason() {
+      return reason;
+    },
+    paused: false,
+    pause() {},
+    resume() {},
+    abort(why) {
+      aborted = true;
+      reason = why;
+    },
+  };
+}
+
+export interface SimResponse {
+  readonly status: number;
+  readonly shape: Shape;
+  readonly body: Buffer;
+}
+
+/** Brings a whole response to whoever sent. */
+export function respond(
+  handler: Dispatcher.DispatchHandler,
+  controller: SimController,
+  { status, shape, body }: SimResponse,
+): void {
+  if (controller.aborted) return;
+  controller.rawHeaders = rawHeaders[shape];
+  handler.onResponseStart?.(controller, status, {}, "");
+  handler.onResponseData?.(controller, body);
+  handler.onResponseEnd?.(controller, {});
+}
+
+/** The connection broke. */
+export function breakOff(handler: Dispatcher.DispatchHandler, controller: SimController): void {
+  if (!controller.aborted)
+    handler.onResponseError?.(controller, Object.assign(new Error("reset"), { code: "ECONNRESET" }));
+}
+
+/** The token that a request carries; undefined if it carries none. */
+export function tokenIn(headers: Dispatcher.DispatchOptions["headers"]): string | undefined {
+  if (!Array.isArray(headers)) return undefined;
+  const index = headers.indexOf("authorization");
+  const value: unknown = index === -1 ? undefined : headers[index + 1];
+  return typeof value === "string" ? value.slice("Bearer ".length) : undefined;
+}
