@@ -32,13 +32,13 @@ export interface TokenSourceOptions {
   /** Longest that a new request is held because a renewal is under way, milliseconds. */
   readonly holdMaxMs: number;
   /** Milliseconds between reads of the store (POLL). */
-  readonly pollMs?: number;
-  /** Called whenever another record is in active. */
-  readonly onRecord?: () => void;
+  readonly pollMs: number;
+  /** Called whenever another record is in hand. */
+  readonly onRecord: () => void;
   /** Called each time that a token is refused, by an answer to a call or to a probe. */
-  readonly onRejected?: (tokenId: string) => void;
+  readonly onRejected: (tokenId: string) => void;
   /** Told what Presto's answers say of tokens. */
-  readonly health?: TokenHealthReport;
+  readonly health: TokenHealthReport;
 }
 
 /** Whoever wants to know how Presto answered to tokens. */
@@ -88,7 +88,6 @@ export interface TokenSource {
   close(): void;
 }
 
-const defaultPollMs = 5_000;
 /** While a call waits for a change the store is read this often: reads are cheap beside a waiting payment. */
 const urgentPollMs = 1_000;
 
@@ -103,7 +102,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     store,
     clock,
     emit,
-    pollMs: options.pollMs ?? defaultPollMs,
+    pollMs: options.pollMs,
     urgentPollMs,
     onRecord: adopt,
   });
@@ -115,7 +114,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     waiting.adopted(next);
     record = next;
     active.stored(next);
-    options.onRecord?.();
+    options.onRecord();
     waits.wake();
   }
 
@@ -124,7 +123,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       emit({ type: "token-rejected", generation, id });
       active.chooseAgain();
     }
-    options.onRejected?.(id);
+    options.onRejected(id);
   }
 
   function unmark({ id, generation }: Pick<Token, "id" | "generation">): void {
@@ -146,7 +145,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     waitForToken: waiting.waitForToken,
     isCurrent: waiting.isCurrent,
     reject(rejected, certain) {
-      if (certain) options.health?.refused(rejected.id);
+      if (certain) options.health.refused(rejected.id);
       mark(rejected);
     },
     afterRejection(call, refused) {
@@ -155,7 +154,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       return waiting.afterRejection(call, refused);
     },
     proveAlive(alive, sentAt) {
-      options.health?.accepted(alive.id, sentAt);
+      options.health.accepted(alive.id, sentAt);
       unmark(alive);
     },
     probed(secret, verdict) {

@@ -20,12 +20,13 @@ export interface SendLimiter {
   dequeue(): void;
 }
 
-export interface WithTokenOptions {
+export interface WithTokenDeps {
   readonly tokens: TokenSource;
   readonly limiter: SendLimiter;
-  /** Most sends of one call (ATTEMPTS). */
-  readonly attempts?: number;
 }
+
+/** Most sends of one call (ATTEMPTS). */
+const mostAttempts = 5;
 
 /** Brings one call to its end: an answer of Presto's, or a rejection with a `Problem` or `CallerGone`. */
 export type Perform = (call: Call) => Promise<Response>;
@@ -56,10 +57,7 @@ const retryAfterSeconds = 5;
  * with a token that this call has not been refused with (P5 to P7 of the renewal
  * protocol). Every other end, known or unknown, is the call's end.
  */
-export function withToken(send: Send, options: WithTokenOptions): Perform {
-  const { tokens, limiter } = options;
-  const attempts = options.attempts ?? 5;
-
+export function withToken(send: Send, { tokens, limiter }: WithTokenDeps): Perform {
   /** A token and a turn, both at once: while a call waits for the one, the other may change. */
   async function begin(call: Call): Promise<Token> {
     for (;;) {
@@ -142,7 +140,7 @@ export function withToken(send: Send, options: WithTokenOptions): Perform {
     if (response.status !== 401) return response;
 
     const refused = new Set<string>();
-    while (response.status === 401 && call.attempts < attempts) {
+    while (response.status === 401 && call.attempts < mostAttempts) {
       refused.add(token.id);
       const another = await next(call, refused);
       if (another === undefined) break;

@@ -1,4 +1,5 @@
 import { ignore } from "../../src/lib/events.ts";
+import { createTokenHealth } from "../../src/token/health.ts";
 import { createTokenSource, type TokenSource } from "../../src/token/source.ts";
 import type { Token } from "../../src/token/token.ts";
 import type { TokenOrNone } from "../../src/token/waiting.ts";
@@ -18,7 +19,16 @@ export async function openTokens(first: string | null = "token-1", canChange = t
   const clock = createHandClock();
   const store = createMemoryStore({ canChange });
   if (first !== null) store.put({ token: first });
-  const tokens = createTokenSource({ store, clock, emit: ignore, holdMaxMs });
+  const tokens = createTokenSource({
+    store,
+    clock,
+    emit: ignore,
+    holdMaxMs,
+    pollMs: 5_000,
+    health: createTokenHealth(clock),
+    onRecord: ignore,
+    onRejected: ignore,
+  });
   await tokens.start();
   return { clock, store, tokens };
 }

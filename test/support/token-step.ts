@@ -1,5 +1,6 @@
 import { Problem } from "../../src/errors.ts";
 import { ignore } from "../../src/lib/events.ts";
+import { createTokenHealth } from "../../src/token/health.ts";
 import { createTokenSource } from "../../src/token/source.ts";
 import type { Response, Call } from "../../src/upstream/call.ts";
 import type { Send } from "../../src/upstream/dispatch.ts";
@@ -31,7 +32,16 @@ export async function openTokenStep(
   const clock = createHandClock();
   const store = createMemoryStore();
   store.put({ token: "token-1" });
-  const tokens = createTokenSource({ store, clock, emit: ignore, holdMaxMs: 5_000 });
+  const tokens = createTokenSource({
+    store,
+    clock,
+    emit: ignore,
+    holdMaxMs: 5_000,
+    pollMs: 5_000,
+    health: createTokenHealth(clock),
+    onRecord: ignore,
+    onRejected: ignore,
+  });
   await tokens.start();
   const sent: string[] = [];
   const send: Send = async (call, token) => {

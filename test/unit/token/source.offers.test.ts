@@ -17,6 +17,7 @@ async function open(first: string | null = "token-1") {
     store,
     clock,
     holdMaxMs,
+    pollMs: 5_000,
     emit(event) {
       if (event.type === "token-changed") told.push(`changed to ${event.generation}`);
       if (event.type === "token-rejected") told.push(`rejected ${event.generation}`);
