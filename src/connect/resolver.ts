@@ -62,8 +62,7 @@ interface Name {
  */
 export function createResolver({ lookup, clock, emit }: ResolverDeps): Resolver {
   const names = new Map<string, Name>();
-  /** In the order in which they failed. */
-  const failed = new Set<string>();
+  const { note, inOrder } = rememberFailures();
   const ended = new AbortController();
 
   function nameOf(host: string, family: Family): Name {
@@ -140,13 +139,24 @@ export function createResolver({ lookup, clock, emit }: ResolverDeps): Resolver 
         return [host];
       }
       try {
-        const found = await addressesOf(nameOf(host, family), signal);
-        const order = alternate(found).filter((address) => !failed.has(address));
-        return [...order, ...[...failed].filter((address) => found.includes(address))];
+        return inOrder(await addressesOf(nameOf(host, family), signal));
       } catch (error) {
         throw signal.aborted ? error : unresolved(error, family);
       }
     },
+    note,
+    close: () => ended.abort(silence()),
+  };
+}
+
+/** Which addresses failed last, and the order that follows from it. */
+function rememberFailures(): {
+  readonly note: Resolver["note"];
+  inOrder(found: readonly string[]): readonly string[];
+} {
+  /** In the order in which they failed. */
+  const failed = new Set<string>();
+  return {
     note(address, end) {
       failed.delete(address);
       if (end === "connected") return;
@@ -154,7 +164,10 @@ export function createResolver({ lookup, clock, emit }: ResolverDeps): Resolver 
       const [oldest] = failed;
       if (failed.size > mostFailed && oldest !== undefined) failed.delete(oldest);
     },
-    close: () => ended.abort(silence()),
+    inOrder: (found) => [
+      ...alternate(found).filter((address) => !failed.has(address)),
+      ...[...failed].filter((address) => found.includes(address)),
+    ],
   };
 }
 

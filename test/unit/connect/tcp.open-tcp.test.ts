@@ -95,6 +95,24 @@ describe("all addresses of a name", () => {
     });
   });
 
+  it("that failed last are tried last", async () => {
+    const { port } = await listen("127.0.0.9");
+    const { lookup } = resolver("127.0.0.7", "127.0.0.9");
+    let tried = 0;
+    const options = { localAddress: undefined, clock: createHandClock(), resolver: resolverBy(lookup) };
+    const count = (): void => void (tried += 1);
+    subscribe("net.client.socket", count);
+    try {
+      for (const most of [2, 3, 4]) {
+        const socket = await openTcp({ host: "presto.invalid", port }, options, begin().attempt);
+        socket.destroy();
+        expect(tried).toBe(most);
+      }
+    } finally {
+      unsubscribe("net.client.socket", count);
+    }
+  });
+
   it("are looked up anew for each connection", async () => {
     const { port } = await listen("127.0.0.9");
     const { lookup, asked } = resolver("127.0.0.9");
