@@ -64,7 +64,10 @@ function lookupError(code: "ENOTFOUND" | "EAI_AGAIN", host: string, cause?: unkn
   return Object.assign(new Error(`${code} ${host}`, { cause }), { code });
 }
 
-/** IPv6 first where this machine could use it (RFC 6724 section 2.1); a family that it does not have is not asked for (RFC 3493 section 6.1). */
+/** Link-local, or unique local (RFC 4193): from these nothing far away is reached, and RFC 6724 section 2.1 prefers IPv4. */
+const localIPv6 = /^f(?:e[89ab]|[cd])/i;
+
+/** IPv6 first where this machine has an address for it; a family that it does not have is not asked for (RFC 3493 section 6.1). */
 function familiesToAsk(family: Family): readonly (4 | 6)[] {
   if (family !== 0) return [family];
   const own = Object.values(networkInterfaces())
@@ -73,7 +76,7 @@ function familiesToAsk(family: Family): readonly (4 | 6)[] {
   const has4 = own.some(({ address }) => isIPv4(address));
   const has6 = own.some(({ address }) => isIPv6(address));
   if (has4 !== has6) return has4 ? [4] : [6];
-  return own.some(({ address }) => isIPv6(address) && !/^fe80:/i.test(address)) ? [6, 4] : [4, 6];
+  return own.some(({ address }) => isIPv6(address) && !localIPv6.test(address)) ? [6, 4] : [4, 6];
 }
 
 async function readText(path: string): Promise<string> {
@@ -149,7 +152,8 @@ async function readQuestions(host: string): Promise<readonly string[]> {
 
 /** Nobody could say, but the next name may be one that somebody knows: another server answers for it. */
 const unclearCodes = new Set(["ESERVFAIL", "EREFUSED", "ENOTIMP", "EFORMERR", "EBADRESP"]);
-const absentCodes = new Set(["ENOTFOUND", "ENODATA"]);
+/** The last: with a search domain, it would be longer than names may be. */
+const absentCodes = new Set(["ENOTFOUND", "ENODATA", "EBADNAME"]);
 
 /** @returns no address where DNS says that there is none */
 async function askDns(
