@@ -81,14 +81,14 @@ export interface StatusDeps {
 }
 
 /** What `/status` says at this moment. */
-export function statusOf(parts: StatusDeps): StatusReport {
-  const { lastSeen } = parts;
+export function statusOf(deps: StatusDeps): StatusReport {
+  const { lastSeen } = deps;
   const token = lastSeen.token();
-  const { inFlight, queued } = parts.load();
+  const { inFlight, queued } = deps.load();
   return {
-    role: parts.role,
-    store: parts.store,
-    upstream: parts.upstream,
+    role: deps.role,
+    store: deps.store,
+    upstream: deps.upstream,
     generation: token?.generation ?? null,
     token_id: token?.id ?? null,
     token_state: lastSeen.tokenState(),
@@ -97,8 +97,8 @@ export function statusOf(parts: StatusDeps): StatusReport {
     certificate_days_left: wholeOrNull(lastSeen.certificateDaysLeft()),
     in_flight: inFlight,
     queued,
-    started_at: new Date(parts.startedAt).toISOString(),
-    versions: { presto_sidecar: parts.version, node: process.versions.node },
+    started_at: new Date(deps.startedAt).toISOString(),
+    versions: { presto_sidecar: deps.version, node: process.versions.node },
   };
 }
 

@@ -118,15 +118,15 @@ export interface CommandRenewalOptions extends EgressOptions {
 export async function openRenewal(
   options: CommandRenewalOptions,
   { clock, emit }: { readonly clock: Clock; readonly emit: Emit<ConnectEvent | RenewalEvent | Warning> },
-): Promise<{ readonly parts: RenewalDeps; close(): Promise<void> }> {
+): Promise<{ readonly deps: RenewalDeps; close(): Promise<void> }> {
   const { origin, timeoutMs, issuing } = options;
   const egress = await openEgress(options, { clock, emit });
   const store = await openStore(options.store, { clock });
   const openPool = createPoolOpener({ origin, connector: egress.connector, timeoutMs });
-  const deps = await openIssuing(issuing.credentials, { store, openPool, clock });
+  const opened = await openIssuing(issuing.credentials, { store, openPool, clock });
   const probe: ProbeOptions = { reference: options.probeReference, timeoutMs };
-  const parts = composeRenewal(renewalOptions(issuing), probe, {
-    ...deps,
+  const deps = composeRenewal(renewalOptions(issuing), probe, {
+    ...opened,
     openPool,
     consumer: remoteConsumer(clock),
     health: createTokenHealth(clock),
@@ -136,9 +136,9 @@ export async function openRenewal(
     emit,
   });
   return {
-    parts,
+    deps,
     async close() {
-      deps.credentials.close();
+      opened.credentials.close();
       store.close();
       egress.close();
     },
@@ -161,13 +161,13 @@ const finishMs = 25_000;
  * One renewal for a person at a command line: takes the lock, runs the protocol once, gives it back.
  * @throws CommandError of the lock: `try-again` names its holder; StoreError where the record can't be read
  */
-export async function renewOnce(parts: RenewalDeps, options: OnceOptions): Promise<RenewalEnd> {
+export async function renewOnce(deps: RenewalDeps, options: OnceOptions): Promise<RenewalEnd> {
   const { force, lockWaitMs, signal } = options;
   const closing = new AbortController();
   // Whatever still waits then (a late answer, a store that is away) is waited for a while, and no longer.
-  signal.addEventListener("abort", () => parts.clock.after(finishMs, () => closing.abort()), { once: true });
-  const beyond = storedId(await parts.store.read());
-  return createRenewal(parts).run({
+  signal.addEventListener("abort", () => deps.clock.after(finishMs, () => closing.abort()), { once: true });
+  const beyond = storedId(await deps.store.read());
+  return createRenewal(deps).run({
     occasion: { request: { beyond, force }, rejected: new Set() },
     lockWaitMs,
     draining: signal,

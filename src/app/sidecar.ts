@@ -197,7 +197,7 @@ function notRegistered(detail: string): Problem {
   return new Problem("egress-not-registered", { detail, retryAfter });
 }
 
-interface LifecycleParts extends SidecarDeps {
+interface LifecycleDeps extends SidecarDeps {
   readonly check: EgressCheck;
   readonly health: TokenHealth;
   readonly tokens: TokenSource;
@@ -208,12 +208,12 @@ interface LifecycleParts extends SidecarDeps {
 /** The token's life, in a role that issues. */
 function composeLifecycle(
   { role, renewal: options, probe }: SidecarOptions,
-  deps: LifecycleParts,
+  deps: LifecycleDeps,
 ): Lifecycle | undefined {
   const { issuing, tokens, health, check, limiter, clock } = deps;
   if (options === undefined || issuing === undefined) return undefined;
   const whenQuiet = role === "all" ? limiter.whenQuiet : undefined;
-  const parts = composeRenewal(options, probe, {
+  const renewalDeps = composeRenewal(options, probe, {
     ...issuing,
     openPool: deps.openPool,
     consumer: localConsumer({ tokens, health, whenQuiet, clock }),
@@ -227,8 +227,8 @@ function composeLifecycle(
     },
   });
   const lifecycle = createLifecycle({
-    parts,
-    renewal: createRenewal(parts),
+    deps: renewalDeps,
+    renewal: createRenewal(renewalDeps),
     current: tokens.record,
     dueAt: (record) => dueAt(record, options.schedule),
     acceptedSince: health.acceptedSince,

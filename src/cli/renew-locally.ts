@@ -20,7 +20,7 @@ export interface RenewLocallyOptions {
   readonly force: boolean;
   readonly asJson: boolean;
   /** Called before the lock is taken; whatever it throws ends the command with nothing done. */
-  readonly before?: (parts: RenewalDeps) => Promise<void>;
+  readonly before?: (deps: RenewalDeps) => Promise<void>;
 }
 
 /** @throws CommandError `refused` where the role can't issue */
@@ -43,14 +43,14 @@ export async function renewLocally(
   options: RenewLocallyOptions,
   io: Io,
 ): Promise<number> {
-  const { parts, close } = await openRenewal(config, {
+  const { deps, close } = await openRenewal(config, {
     clock: io.clock,
     emit: renewalNotes(io, config.issuing.settleMs),
   });
   try {
-    await options.before?.(parts);
-    const end = await renewOnce(parts, { force: options.force, lockWaitMs, signal: io.signal });
-    const now = await parts.store.read().catch(() => undefined);
+    await options.before?.(deps);
+    const end = await renewOnce(deps, { force: options.force, lockWaitMs, signal: io.signal });
+    const now = await deps.store.read().catch(() => undefined);
     return reportRenewal(io, end, now?.record, options.asJson);
   } finally {
     await close();

@@ -21,7 +21,7 @@ export const tokenIssue: Run = async (args, io) => {
   try {
     return await renewLocally(
       config,
-      { force: false, asJson: args.flag("json"), before: (parts) => ask(parts, config, agreed, io) },
+      { force: false, asJson: args.flag("json"), before: (deps) => ask(deps, config, agreed, io) },
       io,
     );
   } catch (error) {

@@ -39,21 +39,21 @@ const mostWrites = 3;
  * @throws CommandError `configuration` without credentials; `try-again` where the pending one is not as the caller saw it, or somebody else wrote: nothing was sent
  * @throws what the store throws, before anything was sent
  */
-export async function settleReset(parts: ResetDeps, wanted: Secret | undefined): Promise<ResetOutcome> {
-  const { email, password, pending } = await beginReset(parts, wanted);
-  const end = await callWithin(parts, (signal) =>
-    parts.issuer.resetPassword({ email, password }, pending, { mayBegin: parts.mayBegin, signal }),
+export async function settleReset(deps: ResetDeps, wanted: Secret | undefined): Promise<ResetOutcome> {
+  const { email, password, pending } = await beginReset(deps, wanted);
+  const end = await callWithin(deps, (signal) =>
+    deps.issuer.resetPassword({ email, password }, pending, { mayBegin: deps.mayBegin, signal }),
   );
   switch (end.kind) {
     case "reset":
       return {
         kind: "changed",
-        stored: await replacePending(parts.store, pending, (stored) => ({ ...stored, password: pending })),
+        stored: await replacePending(deps.store, pending, (stored) => ({ ...stored, password: pending })),
       };
     case "refused":
       return {
         ...end,
-        dropped: end.status === 422 && (await replacePending(parts.store, pending, (stored) => stored)),
+        dropped: end.status === 422 && (await replacePending(deps.store, pending, (stored) => stored)),
       };
     case "not-sent":
     case "unclear":

@@ -18,12 +18,12 @@ type Intending = Extract<NextState, { to: "intending" }>;
  * new calls, and makes the write of a holder that wakes up late fail.
  */
 export async function intending(run: RenewalRun, state: Intending): Promise<NextState> {
-  const { parts } = run;
-  const { clock, store } = parts;
+  const { deps } = run;
+  const { clock, store } = deps;
   const base = state.found?.record ?? emptyRecord;
   const intent: Intent = {
-    id: parts.newId(),
-    holder: parts.holder,
+    id: deps.newId(),
+    holder: deps.holder,
     soleCall: state.soleCall,
     reason: state.reason,
     at: new Date(clock.now()),
@@ -38,33 +38,33 @@ export async function intending(run: RenewalRun, state: Intending): Promise<Next
   if (end.kind === "refused") return { to: "reading" };
   if (end.kind === "written") {
     tellDeath(run, state);
-    await parts.consumer.noticeRecord();
+    await deps.consumer.noticeRecord();
     const standing = { intent, record, version: end.version };
     if (state.takenOver === undefined) return { to: "checking", standing };
     const call = { soleCall: state.takenOver.soleCall, givenUpAt: clock.monotonic() };
     return { to: "settling", standing, call, underThisIntent: false };
   }
 
-  const found = await retryForever(parts, run.draining, () => store.read());
+  const found = await retryForever(deps, run.draining, () => store.read());
   if (found?.record.intent?.id !== intent.id) {
     // R1 again, but after a pause and with a word to whoever can mend the store.
     // An earlier intent of ours is settled by now, and not left for the next run to settle again.
-    const to = base.intent?.holder === parts.holder ? "clearing" : "idle";
+    const to = base.intent?.holder === deps.holder ? "clearing" : "idle";
     return { to, end: unreachable("The token store could not be written, so nothing was begun.", end.cause) };
   }
   tellDeath(run, state);
-  await parts.consumer.noticeRecord();
+  await deps.consumer.noticeRecord();
   const standing: Standing = { intent, record: found.record, version: found.version };
   // When it was applied is not known, so nothing is concluded from a dead token.
   const call = { soleCall: false, givenUpAt: clock.monotonic() };
   return { to: "settling", standing, call, underThisIntent: false };
 }
 
-function tellDeath({ parts, memory }: RenewalRun, { deaths, found }: Intending): void {
+function tellDeath({ deps, memory }: RenewalRun, { deaths, found }: Intending): void {
   const token = found?.record.token ?? null;
   if (deaths?.isNew !== true || found === undefined || token === null) return;
   memory.accountedFor = token.fingerprint();
-  parts.emit({
+  deps.emit({
     type: "unexplained-death",
     generation: found.record.generation,
     id: token.fingerprint(),

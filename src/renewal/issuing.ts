@@ -10,9 +10,9 @@ type Checking = Extract<NextState, { to: "checking" }>;
  * lock is made to outlive the call, and the record must still be what our intent made it.
  */
 export async function checking(run: RenewalRun, { standing }: Checking): Promise<NextState> {
-  const { parts, held } = run;
-  const { clock, times } = parts;
-  await parts.consumer.quiet(times.graceMs);
+  const { deps, held } = run;
+  const { clock, times } = deps;
+  await deps.consumer.quiet(times.graceMs);
   if (run.draining.aborted) return { to: "clearing", end: { kind: "shut-down" } };
 
   const chosen = await chooseAccount(run);
@@ -22,7 +22,7 @@ export async function checking(run: RenewalRun, { standing }: Checking): Promise
     return { to: "clearing", end: unreachable("The renewal lock was lost before anything was sent.") };
   }
   try {
-    const found = await parts.store.read();
+    const found = await deps.store.read();
     if (found?.version === standing.version) return { to: "issuing", standing, account: chosen };
   } catch (cause) {
     return { to: "clearing", end: unreachable("The token store could not be read before the call.", cause) };
@@ -39,17 +39,17 @@ const dayMs = 24 * 60 * 60 * 1000;
  * comes while it is settled counts.
  */
 export async function issuing(run: RenewalRun, { standing, account }: Issuing): Promise<NextState> {
-  const { parts, held } = run;
-  const { clock, emit, times } = parts;
+  const { deps, held } = run;
+  const { clock, emit, times } = deps;
   const { intent } = standing;
   const call = new AbortController();
   const hangUp = (): void => call.abort();
   run.closing.addEventListener("abort", hangUp, { once: true });
   const begunAt = clock.monotonic();
   emit({ type: "issue-begun", intent: intent.id, reason: intent.reason });
-  const answer = parts.issuer
+  const answer = deps.issuer
     .issueToken(
-      { account, name: parts.tokenName, expiresAt: endOfLife(clock.now(), parts.tokenDays) },
+      { account, name: deps.tokenName, expiresAt: endOfLife(clock.now(), deps.tokenDays) },
       {
         mayBegin: () => !run.draining.aborted && clock.monotonic() + times.issueTimeoutMs < held.heldUntil(),
         signal: call.signal,
@@ -85,7 +85,7 @@ export async function afterIssue(
   account: Account,
   end: IssueEnd,
 ): Promise<NextState> {
-  const { clock, accounts } = run.parts;
+  const { clock, accounts } = run.deps;
   switch (end.kind) {
     case "issued":
       return {

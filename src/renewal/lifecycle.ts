@@ -17,7 +17,7 @@ import {
 } from "./types.ts";
 
 export interface LifecycleOptions {
-  readonly parts: RenewalDeps;
+  readonly deps: RenewalDeps;
   readonly renewal: Renewal;
   /** The record in hand, as the store was last read. */
   readonly current: () => TokenRecord | undefined;
@@ -48,17 +48,17 @@ export interface Lifecycle {
 }
 
 export function createLifecycle(options: LifecycleOptions): Lifecycle {
-  const { parts, renewal, current } = options;
+  const { deps, renewal, current } = options;
   const draining = new AbortController();
   const closing = new AbortController();
   const stop = { draining: draining.signal, closing: closing.signal };
-  const retry = createRetry(parts);
-  const requests = createRenewRequests({ clock: parts.clock, state: renewal.state });
-  const triggers = createTriggers({ parts, current, requests, retry });
-  const runs = createRuns({ parts, renewal, current, retry, requests, triggers, stop, onOver: look });
-  const nextLook = createNextLook(parts.clock, look);
+  const retry = createRetry(deps);
+  const requests = createRenewRequests({ clock: deps.clock, state: renewal.state });
+  const triggers = createTriggers({ deps, current, requests, retry });
+  const runs = createRuns({ deps, renewal, current, retry, requests, triggers, stop, onOver: look });
+  const nextLook = createNextLook(deps.clock, look);
   const probes = createProbeLoop({
-    parts,
+    deps,
     token: () => current()?.token ?? null,
     acceptedSince: options.acceptedSince,
     onDead: tokenRejected,
@@ -77,11 +77,11 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   }
 
   function arm(): void {
-    const due = parts.automatic ? options.dueAt(current()) : null;
+    const due = deps.automatic ? options.dueAt(current()) : null;
     const waits = [probes.leftMs(runs.isUnderWay())];
     if (!runs.isUnderWay()) {
       if (retry.isPutOff()) waits.push(retry.leftMs());
-      const dueInMs = (due?.getTime() ?? 0) - parts.clock.now();
+      const dueInMs = (due?.getTime() ?? 0) - deps.clock.now();
       if (dueInMs > 0) waits.push(dueInMs);
     }
     nextLook.within(Math.min(...waits));
@@ -155,7 +155,7 @@ function createNextLook(clock: Clock, look: () => void): NextLook {
   };
 }
 
-interface RunsDeps extends Pick<LifecycleOptions, "parts" | "renewal" | "current"> {
+interface RunsDeps extends Pick<LifecycleOptions, "deps" | "renewal" | "current"> {
   readonly retry: Retry;
   readonly requests: RenewRequests;
   readonly triggers: Triggers;
@@ -173,8 +173,8 @@ interface Runs {
   lastEnd(): RenewalReport["lastEnd"];
 }
 
-function createRuns({ parts, renewal, current, retry, requests, triggers, stop, onOver }: RunsDeps): Runs {
-  const { clock, emit } = parts;
+function createRuns({ deps, renewal, current, retry, requests, triggers, stop, onOver }: RunsDeps): Runs {
+  const { clock, emit } = deps;
   let running: Promise<void> | undefined;
   let lastEnd: RenewalReport["lastEnd"] = null;
 
@@ -199,7 +199,7 @@ function createRuns({ parts, renewal, current, retry, requests, triggers, stop, 
 
   function isStillDue(tokenId: string): boolean {
     const record = current();
-    return tokenId === record?.token?.fingerprint() && parts.isDue(record);
+    return tokenId === record?.token?.fingerprint() && deps.isDue(record);
   }
 
   return {
@@ -231,7 +231,7 @@ function refusal(
 }
 
 function reportOf(
-  { parts, renewal, current, dueAt }: LifecycleOptions,
+  { deps, renewal, current, dueAt }: LifecycleOptions,
   retry: Retry,
   triggers: Triggers,
   runs: Runs,
@@ -241,12 +241,12 @@ function reportOf(
   return {
     // A person has cleared the alarm, and no run has begun since.
     state: record?.stopped === null && state === "stopped" ? "idle" : state,
-    automatic: parts.automatic,
-    dueAt: parts.automatic ? dueAt(record) : null,
+    automatic: deps.automatic,
+    dueAt: deps.automatic ? dueAt(record) : null,
     nextTryAt: retry.nextTryAt(),
     lastEnd: runs.lastEnd(),
     stopped: record?.stopped ?? null,
-    unexplainedDeaths: recentDeaths(record?.unexplainedDeaths ?? [], parts.clock.now()).length,
+    unexplainedDeaths: recentDeaths(record?.unexplainedDeaths ?? [], deps.clock.now()).length,
     credentialsRefused: triggers.credentialsRefused() ?? null,
   };
 }

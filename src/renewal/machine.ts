@@ -32,13 +32,13 @@ export interface Renewal {
 /** Between two readings in a run: whoever refuses our writes needs time, too. */
 const rereadings = { firstMs: 100, mostMs: 5_000 };
 
-export function createRenewal(parts: RenewalDeps): Renewal {
+export function createRenewal(deps: RenewalDeps): Renewal {
   const memory: RenewalMemory = { accountedFor: undefined };
   let state: RenewalState = "idle";
 
   function move(to: RenewalState, intent?: Intent): void {
     if (to === state) return;
-    parts.emit({ type: "renewal-moved", from: state, to, reason: intent?.reason, intent: intent?.id });
+    deps.emit({ type: "renewal-moved", from: state, to, reason: intent?.reason, intent: intent?.id });
     state = to;
   }
 
@@ -51,7 +51,7 @@ export function createRenewal(parts: RenewalDeps): Renewal {
       if (run.closing.aborted && next.to !== "storing") return { kind: "shut-down" };
       if (run.draining.aborted && isBeforeIntent(next)) return { kind: "shut-down" };
       if (next.to === "reading" && readings > 0)
-        await parts.clock.sleep(backOffMs(rereadings, readings, parts.random()), run.draining);
+        await deps.clock.sleep(backOffMs(rereadings, readings, deps.random()), run.draining);
       if (next.to === "reading") readings += 1;
       next = await step(run, next);
     }
@@ -59,9 +59,9 @@ export function createRenewal(parts: RenewalDeps): Renewal {
 
   return {
     async run({ occasion, lockWaitMs, draining, closing }) {
-      const held = await parts.lock.acquire({ waitMs: lockWaitMs, signal: draining });
+      const held = await deps.lock.acquire({ waitMs: lockWaitMs, signal: draining });
       try {
-        return await walk({ parts, held, occasion, memory, draining, closing });
+        return await walk({ deps, held, occasion, memory, draining, closing });
       } catch (cause) {
         if (draining.aborted) return { kind: "shut-down" };
         throw cause;

@@ -3,7 +3,7 @@ import type { Secret } from "../secret.ts";
 import type { RenewalDeps } from "./run.ts";
 
 export interface ProbeLoopOptions {
-  readonly parts: Pick<RenewalDeps, "clock" | "random" | "times" | "probe" | "consumer" | "mayLeave">;
+  readonly deps: Pick<RenewalDeps, "clock" | "random" | "times" | "probe" | "consumer" | "mayLeave">;
   /** The stored token. */
   readonly token: () => Secret | null;
   /** Has Presto accepted it in a call of our own since then (monotonic)? */
@@ -25,7 +25,7 @@ export interface ProbeLoop {
 const unclear = { firstMs: 5_000, mostMs: 60_000 };
 
 export function createProbeLoop(options: ProbeLoopOptions): ProbeLoop {
-  const { clock, random, times, probe, consumer: users, mayLeave } = options.parts;
+  const { clock, random, times, probe, consumer: users, mayLeave } = options.deps;
   let nextAt = clock.monotonic();
   let under = false;
   let unclearTries = 0;

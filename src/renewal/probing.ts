@@ -20,7 +20,7 @@ type Probing = Extract<NextState, { to: "probing" }>;
  * so nothing is begun in one, unless the token is about to end anyway.
  */
 export async function probing(run: RenewalRun, { found, reason }: Probing): Promise<NextState> {
-  const { parts } = run;
+  const { deps } = run;
   const account = await chooseAccount(run);
   if ("kind" in account) return { to: "idle", end: account };
 
@@ -29,7 +29,7 @@ export async function probing(run: RenewalRun, { found, reason }: Probing): Prom
   const verdict = await probeStored(run, found);
   if (verdict === undefined) return { to: "idle", end: { kind: "shut-down" } };
   // Only now: a probe takes its time.
-  const now = parts.clock.now();
+  const now = deps.clock.now();
   switch (verdict) {
     case "alive": {
       if (reason === "rejected") {
@@ -38,7 +38,7 @@ export async function probing(run: RenewalRun, { found, reason }: Probing): Prom
           end: { kind: "nothing-to-do", detail: "Presto accepts the stored token after all." },
         };
       }
-      const { leaseMs, settleMs } = parts.times;
+      const { leaseMs, settleMs } = deps.times;
       // It must not die of old age while it is to be the proof.
       const soleCall = record.expiresAt !== null && expiresAt > now + leaseMs + settleMs;
       return { to: "intending", found, reason, soleCall };
@@ -58,7 +58,7 @@ export async function probing(run: RenewalRun, { found, reason }: Probing): Prom
         to: "idle",
         end: {
           kind: "unreachable",
-          detail: parts.mayLeave()
+          detail: deps.mayLeave()
             ? "Presto gave no answer that tells whether the stored token lives, so nothing was begun."
             : "This process would leave from an address that is not registered, so nothing was begun.",
         },
@@ -68,23 +68,23 @@ export async function probing(run: RenewalRun, { found, reason }: Probing): Prom
 
 /** Undefined if the process was asked to end meanwhile. */
 async function probeStored(run: RenewalRun, found: Found): Promise<ProbeVerdict | "absent" | undefined> {
-  const { parts } = run;
+  const { deps } = run;
   const token = found?.record.token ?? null;
   if (token === null) return "absent";
-  if (!parts.mayLeave()) return "unclear";
-  const verdict = await untilAborted(run.draining, parts.probe(token));
-  if (verdict !== undefined) parts.consumer.probed(token, verdict);
+  if (!deps.mayLeave()) return "unclear";
+  const verdict = await untilAborted(run.draining, deps.probe(token));
+  if (verdict !== undefined) deps.consumer.probed(token, verdict);
   return verdict;
 }
 
 /** The limit is reached: somebody else issues on this account. No issue call any more, until a person clears it. */
 async function latchAlarm(run: RenewalRun, found: Found, list: readonly Date[]): Promise<NextState> {
-  const { parts } = run;
+  const { deps } = run;
   const record = found?.record ?? emptyRecord;
-  const at = new Date(parts.clock.now());
+  const at = new Date(deps.clock.now());
   const reason = `The stored token was found dead ${list.length} times in a day without a renewal of ours: somebody else issues tokens on this account, and each issue kills the other's. No token is issued until a person has ended that and runs: presto-sidecar token renew --force`;
   const end = await writeRecord(
-    parts.store,
+    deps.store,
     { ...record, unexplainedDeaths: list, stopped: { reason, at }, writtenBy: writtenBy(run) },
     found?.version,
   );
@@ -94,9 +94,9 @@ async function latchAlarm(run: RenewalRun, found: Found, list: readonly Date[]):
   }
   const { token, generation } = record;
   if (token !== null)
-    parts.emit({ type: "unexplained-death", generation, id: token.fingerprint(), count: list.length });
-  parts.emit({ type: "alarm-changed", alarm: { reason, at } });
-  await parts.consumer.noticeRecord();
+    deps.emit({ type: "unexplained-death", generation, id: token.fingerprint(), count: list.length });
+  deps.emit({ type: "alarm-changed", alarm: { reason, at } });
+  await deps.consumer.noticeRecord();
   return { to: "stopped", end: { kind: "stopped", detail: reason } };
 }
 

@@ -14,21 +14,21 @@ import { unreachable } from "./types.ts";
  * none any more. An intent that stands is nobody's work by now, and comes first.
  */
 export async function reading(run: RenewalRun): Promise<NextState> {
-  const { parts, occasion } = run;
+  const { deps, occasion } = run;
   let found: Found;
   try {
-    found = await parts.store.read();
+    found = await deps.store.read();
   } catch (cause) {
     return { to: "idle", end: unreachable("The token store could not be read.", cause) };
   }
   if (found?.sealedWithFirstKey === false) {
-    const sealed = await writeRecord(parts.store, found.record, found.version);
+    const sealed = await writeRecord(deps.store, found.record, found.version);
     if (sealed.kind === "written") return { to: "reading" };
   }
   const record = found?.record;
   if (record !== undefined && record.stopped !== null) {
     if (occasion.request?.force !== true) {
-      await parts.consumer.noticeRecord();
+      await deps.consumer.noticeRecord();
       return { to: "stopped", end: { kind: "stopped", detail: record.stopped.reason } };
     }
     return clearAlarm(run, found);
@@ -40,9 +40,9 @@ export async function reading(run: RenewalRun): Promise<NextState> {
   if (isRequested(run, found)) return { to: "probing", found, reason: "manual" };
   const id = storedId(found);
   if (id !== undefined && occasion.rejected.has(id)) return { to: "probing", found, reason: "rejected" };
-  if (parts.isDue(record)) return { to: "probing", found, reason: "scheduled" };
+  if (deps.isDue(record)) return { to: "probing", found, reason: "scheduled" };
   // Whoever thought that there was something to do has not seen this record yet.
-  await parts.consumer.noticeRecord();
+  await deps.consumer.noticeRecord();
   return { to: "idle", end: { kind: "nothing-to-do", detail: "The stored token is not due for renewal." } };
 }
 
@@ -50,10 +50,10 @@ export async function reading(run: RenewalRun): Promise<NextState> {
 async function clearAlarm(run: RenewalRun, found: Found): Promise<NextState> {
   if (found === undefined) return { to: "reading" };
   const record = { ...found.record, stopped: null, unexplainedDeaths: [], writtenBy: writtenBy(run) };
-  const end = await writeRecord(run.parts.store, record, found.version);
+  const end = await writeRecord(run.deps.store, record, found.version);
   if (end.kind === "unclear") {
     return { to: "idle", end: unreachable("The alarm could not be cleared in the token store.", end.cause) };
   }
-  if (end.kind === "written") run.parts.emit({ type: "alarm-changed", alarm: undefined });
+  if (end.kind === "written") run.deps.emit({ type: "alarm-changed", alarm: undefined });
   return { to: "reading" };
 }

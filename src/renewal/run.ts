@@ -80,7 +80,7 @@ export interface RenewalMemory {
 
 /** What one run through the states has in hand. */
 export interface RenewalRun {
-  readonly parts: RenewalDeps;
+  readonly deps: RenewalDeps;
   readonly held: HeldLock;
   readonly occasion: Trigger;
   readonly memory: RenewalMemory;
@@ -102,25 +102,25 @@ export function isRequested({ occasion }: RenewalRun, found: Found): boolean {
 
 /** May a token be issued in this run, if the stored one is dead? */
 export function mayIssue(run: RenewalRun, found: Found): boolean {
-  return run.parts.automatic || isRequested(run, found);
+  return run.deps.automatic || isRequested(run, found);
 }
 
 /** Has the stored token's time come, or does a person want another one? */
 export function isDue(run: RenewalRun, found: Found): boolean {
-  return isRequested(run, found) || run.parts.isDue(found?.record);
+  return isRequested(run, found) || run.deps.isDue(found?.record);
 }
 
 const dayMs = 24 * 60 * 60 * 1000;
 
 /** Has the stored token ended, or will it within 24 h? Then it is replaced even where nothing tells whether it lives. */
-export function isAboutToEnd({ parts }: RenewalRun, found: Found): boolean {
+export function isAboutToEnd({ deps }: RenewalRun, found: Found): boolean {
   const expiresAt = found?.record.expiresAt ?? null;
-  return expiresAt !== null && expiresAt.getTime() - parts.clock.now() <= dayMs;
+  return expiresAt !== null && expiresAt.getTime() - deps.clock.now() <= dayMs;
 }
 
 /** Who wrote a version: for diagnosis. */
-export function writtenBy({ parts, held }: RenewalRun): NonNullable<TokenRecord["writtenBy"]> {
-  return { holder: parts.holder, lock: held.identity };
+export function writtenBy({ deps, held }: RenewalRun): NonNullable<TokenRecord["writtenBy"]> {
+  return { holder: deps.holder, lock: held.identity };
 }
 
 /** An intent of ours, as it stands in the store: the record with it, and the version that our write made. */
@@ -219,15 +219,15 @@ export const emptyRecord: TokenRecord = {
 };
 
 /** The account that a call would be made with, or, without one that Presto may accept, the run's end: nothing is begun then. */
-export async function chooseAccount({ parts }: Pick<RenewalRun, "parts">): Promise<Account | RenewalEnd> {
+export async function chooseAccount({ deps }: Pick<RenewalRun, "deps">): Promise<Account | RenewalEnd> {
   let account: Account | undefined;
   try {
-    account = await parts.accounts.next();
+    account = await deps.accounts.next();
   } catch (cause) {
     return unreachable("The account's credentials could not be had.", cause);
   }
   if (account !== undefined) return account;
-  if (parts.accounts.mayBeRightLater()) {
+  if (deps.accounts.mayBeRightLater()) {
     return {
       kind: "refused",
       credentials: false,

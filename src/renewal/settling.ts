@@ -47,7 +47,7 @@ async function conclude(
   signal: AbortSignal,
 ): Promise<NextState | undefined> {
   const { standing, call } = state;
-  const { clock, times, random } = run.parts;
+  const { clock, times, random } = run.deps;
   const settledAt = call.givenUpAt + times.settleMs;
   for (let tries = 1; !signal.aborted; tries += 1) {
     const settled = clock.monotonic() >= settledAt;
@@ -55,7 +55,7 @@ async function conclude(
       const verdict = await untilAborted(signal, probeStored(run, state));
       if (verdict === undefined || signal.aborted) return undefined;
       const { token } = standing.record;
-      if (token !== null) run.parts.consumer.probed(token, verdict);
+      if (token !== null) run.deps.consumer.probed(token, verdict);
       if (verdict === "dead") {
         run.memory.accountedFor = token?.fingerprint();
         return renew(run, state);
@@ -78,11 +78,11 @@ const notDue: NextState = {
   end: { kind: "nothing-to-do", detail: "An earlier renewal had left its intent; the stored token lives." },
 };
 
-async function probeStored({ parts }: RenewalRun, { standing }: Settling): Promise<ProbeVerdict> {
+async function probeStored({ deps }: RenewalRun, { standing }: Settling): Promise<ProbeVerdict> {
   const { token } = standing.record;
   // Where there is none yet, nothing can be learnt but by waiting.
   if (token === null) return "dead";
-  return parts.mayLeave() ? parts.probe(token) : "unclear";
+  return deps.mayLeave() ? deps.probe(token) : "unclear";
 }
 
 /** Every call has an intent of its own: under one that stands for a call already, another is written first. */

@@ -17,13 +17,13 @@ type Reconciling = Extract<NextState, { to: "reconciling" }>;
 
 /** R7. The new token goes over the version that our intent made; it serves from now on, whatever becomes of the write. */
 export async function storing(run: RenewalRun, { standing, candidate }: Storing): Promise<NextState> {
-  const { parts } = run;
+  const { deps } = run;
   const record = withCandidate(run, standing.record, candidate);
-  parts.consumer.setPending(candidate.issued, record.generation);
-  const end = await writeRecord(parts.store, record, standing.version);
+  deps.consumer.setPending(candidate.issued, record.generation);
+  const end = await writeRecord(deps.store, record, standing.version);
   if (end.kind === "written") return finish(run, candidate, record);
   if (end.kind === "unclear") {
-    parts.emit({
+    deps.emit({
       type: "warning",
       message:
         "A new token was issued and could not be stored. It serves from memory, and storing it is tried again; until that works, the end of this process would lose it.",
@@ -39,23 +39,23 @@ export async function storing(run: RenewalRun, { standing, candidate }: Storing)
  * does, whatever stands there is dead. The lock is not needed, and may be lost.
  */
 export async function reconciling(run: RenewalRun, { candidate }: Reconciling): Promise<NextState> {
-  return (await retryUnlessAborted(run.parts, run.closing, () => reconcileOnce(run, candidate))) ?? shutDown;
+  return (await retryUnlessAborted(run.deps, run.closing, () => reconcileOnce(run, candidate))) ?? shutDown;
 }
 
 const shutDown: NextState = { to: "idle", end: { kind: "shut-down" } };
 
 /** One round of R7b; undefined where another is needed. */
 async function reconcileOnce(run: RenewalRun, candidate: Candidate): Promise<NextState | undefined> {
-  const { parts } = run;
+  const { deps } = run;
   const { token } = candidate.issued;
   const found = await read(run);
   if (found === "unreadable") return undefined;
   if (storedId(found) === token.fingerprint()) return finish(run, candidate, found?.record ?? emptyRecord);
-  const young = parts.clock.monotonic() - candidate.since < youngMs;
-  const verdict = await parts.probe(token);
-  if (verdict === "alive" || !young) parts.consumer.probed(token, verdict);
+  const young = deps.clock.monotonic() - candidate.since < youngMs;
+  const verdict = await deps.probe(token);
+  if (verdict === "alive" || !young) deps.consumer.probed(token, verdict);
   if (verdict === "dead" && !young) {
-    parts.consumer.discardPending(candidate.issued);
+    deps.consumer.discardPending(candidate.issued);
     return {
       to: "clearing",
       end: { kind: "lost", detail: "The token that was issued died before it could be stored." },
@@ -63,13 +63,13 @@ async function reconcileOnce(run: RenewalRun, candidate: Candidate): Promise<Nex
   }
   if (verdict !== "alive") return undefined;
   const record = withCandidate(run, found?.record ?? emptyRecord, candidate);
-  const end = await writeRecord(parts.store, record, found?.version);
+  const end = await writeRecord(deps.store, record, found?.version);
   return end.kind === "written" ? finish(run, candidate, record) : undefined;
 }
 
-async function read({ parts }: RenewalRun): Promise<Found | "unreadable"> {
+async function read({ deps }: RenewalRun): Promise<Found | "unreadable"> {
   try {
-    return await parts.store.read();
+    return await deps.store.read();
   } catch {
     return "unreadable";
   }
@@ -85,7 +85,7 @@ function withCandidate(run: RenewalRun, base: TokenRecord, { issued }: Candidate
     name: issued.name,
     issuedAt: issued.issuedAt,
     expiresAt: issued.expiresAt,
-    intent: intent === null || intent.holder === run.parts.holder ? null : { ...intent, soleCall: false },
+    intent: intent === null || intent.holder === run.deps.holder ? null : { ...intent, soleCall: false },
     writtenBy: writtenBy(run),
   };
 }
@@ -96,12 +96,12 @@ async function finish(
   { issued, account }: Candidate,
   record: TokenRecord,
 ): Promise<NextState> {
-  const { parts } = run;
-  await parts.consumer.noticeRecord();
+  const { deps } = run;
+  await deps.consumer.noticeRecord();
   try {
-    await parts.accounts.proved(account);
+    await deps.accounts.proved(account);
   } catch (cause) {
-    parts.emit({
+    deps.emit({
       type: "warning",
       message: "The password that works could not be noted in PRESTO_CREDENTIALS; both are kept.",
       cause,
@@ -124,14 +124,14 @@ type Clearing = Extract<NextState, { to: "clearing" }>;
 export async function clearing(run: RenewalRun, { end }: Clearing): Promise<NextState> {
   const cleared = async (): Promise<NextState | undefined> => {
     if (!(await isCleared(run))) return undefined;
-    await run.parts.consumer.noticeRecord();
+    await run.deps.consumer.noticeRecord();
     return { to: "idle", end };
   };
-  return (await retryUnlessAborted(run.parts, run.closing, cleared)) ?? shutDown;
+  return (await retryUnlessAborted(run.deps, run.closing, cleared)) ?? shutDown;
 }
 
 async function isCleared(run: RenewalRun): Promise<boolean> {
-  const { store, holder } = run.parts;
+  const { store, holder } = run.deps;
   try {
     const found = await store.read();
     if (found === undefined || found.record.intent?.holder !== holder) return true;

@@ -5,7 +5,7 @@ import type { RenewalDeps, Trigger } from "./run.ts";
 import type { RenewalEnd } from "./types.ts";
 
 export interface TriggersDeps {
-  readonly parts: Pick<RenewalDeps, "automatic" | "isDue">;
+  readonly deps: Pick<RenewalDeps, "automatic" | "isDue">;
   /** The record in hand, as the store was last read. */
   readonly current: () => TokenRecord | undefined;
   readonly requests: Pick<RenewRequests, "pending">;
@@ -29,7 +29,7 @@ export interface Triggers {
 /** Old tokens are reported late, if at all. */
 const mostRejected = 16;
 
-export function createTriggers({ parts, current, requests, retry }: TriggersDeps): Triggers {
+export function createTriggers({ deps, current, requests, retry }: TriggersDeps): Triggers {
   /** A first look under the lock settles what an earlier process left. */
   let hasLooked = false;
   /** Ids of tokens that Presto answered 401 to, and that no run has looked into since. */
@@ -42,7 +42,7 @@ export function createTriggers({ parts, current, requests, retry }: TriggersDeps
     find() {
       const record = current();
       const request = requests.pending();
-      const found = { request, rejected: new Set(parts.automatic ? rejected : []) };
+      const found = { request, rejected: new Set(deps.automatic ? rejected : []) };
       if (request !== undefined && credentialsRefused === undefined) return found;
       if (retry.isPutOff()) return undefined;
       if (!hasLooked) return found;
@@ -51,7 +51,7 @@ export function createTriggers({ parts, current, requests, retry }: TriggersDeps
       if (credentialsRefused !== undefined) return undefined;
       const id = record?.token?.fingerprint();
       const isRejected = id !== undefined && found.rejected.has(id);
-      return isRejected || parts.isDue(record) ? found : undefined;
+      return isRejected || deps.isDue(record) ? found : undefined;
     },
     tokenRejected(tokenId) {
       if (!rejected.has(tokenId)) retry.hurry();

@@ -31,19 +31,19 @@ export const rotatorFaults: readonly DeliberateFault[] = [
     patches: [
       {
         file: "renewal/machine.ts",
-        from: "const held = await parts.lock.acquire(",
-        to: "const early = await parts.store.read(); const held = await parts.lock.acquire(",
+        from: "const held = await deps.lock.acquire(",
+        to: "const early = await deps.store.read(); const held = await deps.lock.acquire(",
       },
       {
         file: "renewal/machine.ts",
-        from: "return await walk({ parts,",
-        to: "return await walk({ ...{ early: { found: early } }, parts,",
+        from: "return await walk({ deps,",
+        to: "return await walk({ ...{ early: { found: early } }, deps,",
       },
       {
         file: "renewal/reading.ts",
-        from: "found = await parts.store.read();",
+        from: "found = await deps.store.read();",
         to: `const { early } = run as unknown as { early: { found?: Found } };
-             const fresh = await parts.store.read();
+             const fresh = await deps.store.read();
              found = early.found === undefined || fresh === undefined ? fresh : { ...early.found, version: fresh.version };
              delete early.found;`,
       },
@@ -57,7 +57,7 @@ export const rotatorFaults: readonly DeliberateFault[] = [
         file: "renewal/reading.ts",
         from: `return { to: "intending", found, reason: "takeover", soleCall: false, takenOver: { soleCall } };`,
         to: `const standing = { intent: record.intent, record, version: found!.version };
-             return { to: "settling", standing, call: { soleCall, givenUpAt: parts.clock.monotonic() }, underThisIntent: false };`,
+             return { to: "settling", standing, call: { soleCall, givenUpAt: deps.clock.monotonic() }, underThisIntent: false };`,
       },
     ],
   },
@@ -67,7 +67,7 @@ export const rotatorFaults: readonly DeliberateFault[] = [
     patches: [
       {
         file: "renewal/storing.ts",
-        from: "const verdict = await parts.probe(token);",
+        from: "const verdict = await deps.probe(token);",
         to: `const stored = found?.record.issuedAt ?? new Date(0);
              const verdict = candidate.issued.issuedAt > stored ? "alive" : "dead";`,
       },
@@ -80,8 +80,8 @@ export const rotatorFaults: readonly DeliberateFault[] = [
     patches: [
       {
         file: "renewal/storing.ts",
-        from: "const verdict = await parts.probe(token);",
-        to: `const verdict = "alive" as Awaited<ReturnType<typeof parts.probe>>;`,
+        from: "const verdict = await deps.probe(token);",
+        to: `const verdict = "alive" as Awaited<ReturnType<typeof deps.probe>>;`,
       },
     ],
   },
@@ -215,7 +215,7 @@ export const rotatorFaults: readonly DeliberateFault[] = [
     patches: [
       {
         file: "renewal/triggers.ts",
-        from: "rejected: new Set(parts.automatic ? rejected : [])",
+        from: "rejected: new Set(deps.automatic ? rejected : [])",
         to: "rejected: new Set(rejected)",
       },
     ],

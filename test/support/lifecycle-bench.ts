@@ -54,7 +54,7 @@ export function createLifecycleBench(options: BenchOptions = {}): LifecycleBench
     ticks: () => ticks,
     acceptedAt: Number.NEGATIVE_INFINITY,
     lifecycle: createLifecycle({
-      parts: { ...bench.parts, clock },
+      deps: { ...bench.deps, clock },
       renewal: {
         run(run) {
           const { promise, resolve, reject } = Promise.withResolvers<RenewalEnd>();

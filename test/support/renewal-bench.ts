@@ -44,7 +44,7 @@ export interface RenewalBench {
   readonly presto: ScriptedPresto;
   readonly credentials: MemoryCredentials;
   readonly knobs: BenchKnobs;
-  readonly parts: RenewalDeps;
+  readonly deps: RenewalDeps;
   readonly renewal: Renewal;
   readonly draining: AbortController;
   readonly closing: AbortController;
@@ -115,7 +115,7 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
       trail.push("unlock");
     },
   };
-  const parts: RenewalDeps = {
+  const deps: RenewalDeps = {
     store,
     lock: {
       async acquire({ signal }) {
@@ -153,7 +153,7 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
       (options.automatic ?? true) && (record === undefined || record.token === null || knobs.due),
     automatic: options.automatic ?? true,
   };
-  const renewal = createRenewal(parts);
+  const renewal = createRenewal(deps);
   const memory: RenewalMemory = { accountedFor: undefined };
   const draining = new AbortController();
   const closing = new AbortController();
@@ -169,7 +169,7 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
     presto,
     credentials,
     knobs,
-    parts,
+    deps,
     renewal,
     draining,
     closing,
@@ -178,7 +178,7 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
     told,
     async at(occasion) {
       return {
-        parts,
+        deps,
         held,
         occasion: occasionOf(occasion),
         memory,

@@ -6,7 +6,7 @@ import { createRenewalBench, follow, type RenewalBench } from "../../support/ren
 import { issuedToken } from "../../support/scripted-presto.ts";
 
 function once(bench: RenewalBench, force = false) {
-  return follow(renewOnce(bench.parts, { force, lockWaitMs: 5_000, signal: bench.draining.signal }));
+  return follow(renewOnce(bench.deps, { force, lockWaitMs: 5_000, signal: bench.draining.signal }));
 }
 
 describe("one renewal at a command line", () => {

@@ -61,8 +61,8 @@ describe("R5: the last look before the call", () => {
 
   it("sends nothing, and says that Presto refused, where every password was refused", async () => {
     const bench = createRenewalBench();
-    const account = await bench.parts.accounts.next();
-    if (account !== undefined) bench.parts.accounts.refused(account);
+    const account = await bench.deps.accounts.next();
+    if (account !== undefined) bench.deps.accounts.refused(account);
     const next = await (await check(bench)).promise;
     expect(next.to).toBe("clearing");
     expect(endOf(next)).toMatchObject({ kind: "refused", credentials: true });

@@ -12,7 +12,7 @@ import { issuedToken, refusal, unclear } from "../../support/scripted-presto.ts"
 const { issueTimeoutMs } = defaultTimes;
 
 async function issue(bench: RenewalBench, intent: Partial<Intent> = {}) {
-  const account = await bench.parts.accounts.next();
+  const account = await bench.deps.accounts.next();
   if (account === undefined) throw new Error("no account");
   return follow(issuing(await bench.at(), { to: "issuing", standing: standing(bench, intent), account }));
 }

@@ -15,7 +15,7 @@ function openProbe() {
   const state = { acceptedAt: Number.NEGATIVE_INFINITY, done: 0 };
   const token = (): Secret | null => bench.store.current()?.record.token ?? null;
   const lifeProbe = createProbeLoop({
-    parts: bench.parts,
+    deps: bench.deps,
     token,
     acceptedSince: (_id, monotonic) => state.acceptedAt >= monotonic,
     onDead: (id) => void dead.push(id),

@@ -213,8 +213,8 @@ describe("R2: a probe that hangs", () => {
 describe("R2: without a password that may work nothing is begun", () => {
   it("says that Presto refused all, and asks nobody", async () => {
     const bench = createRenewalBench();
-    const account = await bench.parts.accounts.next();
-    if (account !== undefined) bench.parts.accounts.refused(account);
+    const account = await bench.deps.accounts.next();
+    if (account !== undefined) bench.deps.accounts.refused(account);
     expect(endOf(await probe(bench, "scheduled", "alive"))).toMatchObject({
       kind: "refused",
       credentials: true,

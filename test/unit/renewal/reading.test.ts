@@ -127,12 +127,12 @@ describe("R1: a record sealed with another than the first key", () => {
       const found = await store.read();
       return found === undefined ? undefined : { ...found, sealedWithFirstKey };
     };
-    const parts = { ...run.parts, store: { ...store, read } };
-    expect(await reading({ ...run, parts })).toEqual({ to: "reading" });
+    const deps = { ...run.deps, store: { ...store, read } };
+    expect(await reading({ ...run, deps })).toEqual({ to: "reading" });
     expect(store.written).toHaveLength(1);
     expect(store.written[0]?.token?.reveal()).toBe("token-1");
     sealedWithFirstKey = true;
-    expect(await reading({ ...run, parts })).toMatchObject({ to: "idle" });
+    expect(await reading({ ...run, deps })).toMatchObject({ to: "idle" });
     expect(store.written).toHaveLength(1);
   });
 });

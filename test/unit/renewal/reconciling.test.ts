@@ -9,7 +9,7 @@ import { issuedToken } from "../../support/scripted-presto.ts";
 
 /** R7b of token-2, which was heard of `ageMs` ago. */
 async function reconcile(bench: RenewalBench, ageMs = 60_000) {
-  const account = await bench.parts.accounts.next();
+  const account = await bench.deps.accounts.next();
   if (account === undefined) throw new Error("no account");
   const issued = issuedToken("token-2", bench.clock.now());
   await bench.clock.advance(ageMs);

@@ -20,7 +20,7 @@ interface LateCall {
 
 /** R4 of a call of our own that is given up and still listened to; `whenJudged` runs once a probe has settled it. */
 async function settleLate(bench: RenewalBench, soleCall = false, whenJudged = () => {}): Promise<LateCall> {
-  const account = await bench.parts.accounts.next();
+  const account = await bench.deps.accounts.next();
   if (account === undefined) throw new Error("no account");
   const { promise, resolve } = Promise.withResolvers<IssueEnd>();
   let hungUp = false;
@@ -36,9 +36,9 @@ async function settleLate(bench: RenewalBench, soleCall = false, whenJudged = ()
     whenJudged();
     return false;
   };
-  const parts = { ...run.parts, isDue };
+  const deps = { ...run.deps, isDue };
   return {
-    next: follow(settling({ ...run, parts }, state)),
+    next: follow(settling({ ...run, deps }, state)),
     answer: resolve,
     isHungUp: () => hungUp,
   };

@@ -7,7 +7,7 @@ import { idOf, intentBy, standing } from "../../support/renewal-cases.ts";
 import { issuedToken } from "../../support/scripted-presto.ts";
 
 async function candidateOf(bench: RenewalBench): Promise<Candidate> {
-  const account = await bench.parts.accounts.next();
+  const account = await bench.deps.accounts.next();
   if (account === undefined) throw new Error("no account");
   const since = bench.clock.monotonic();
   return { issued: issuedToken("token-2", bench.clock.now()), account, since };
@@ -87,8 +87,8 @@ describe("R7: the password that brought the token is proved", () => {
   it("leaves a pending one pending, if it was the old one: a late reset may still be executed", async () => {
     const bench = createRenewalBench();
     bench.credentials.put({ password: "current", pending: "pending" });
-    const pending = await bench.parts.accounts.next();
-    if (pending !== undefined) bench.parts.accounts.refused(pending);
+    const pending = await bench.deps.accounts.next();
+    if (pending !== undefined) bench.deps.accounts.refused(pending);
     await store(bench);
     expect(bench.credentials.passwords()).toEqual({ password: "current", pending: "pending" });
   });
