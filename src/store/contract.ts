@@ -124,7 +124,7 @@ export interface WriteFault {
  * Where the token lives, as the rest of the program sees it. What a store cannot do it does not
  * offer: a read-only store has no `write`, one that cannot tell of changes has no `watch`.
  *
- * The promises of `Backend`, of records in the place of bytes, and these (`test/contract/token-store.ts`):
+ * The promises of `Backend`, of records in the place of bytes, and these (`test/contract/store.ts`):
  * - `read` throws a `StoreError` where the record is there but can't be opened or understood.
  * - `write` overwrites nothing that this process could not read, and stores nothing that it could
  *   not read back.

@@ -51,6 +51,7 @@ describe("env: by file", () => {
 
   it("counts the tokens that it saw as generations", async () => {
     const store = createEnvStore({ token: { kind: "file", path }, clock: systemClock });
+    expect(store.canChange).toBe(true);
     const generations: (number | undefined)[] = [];
     for (const token of ["a", "a\n", "b", "b", "a"]) {
       await writeFile(path, token);

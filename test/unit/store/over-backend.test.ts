@@ -41,6 +41,7 @@ describe("a record in the clear", () => {
     const read = await store().read();
     expect(plain(read?.record)).toEqual(plain(recordOf("1111|abc", 3)));
     expect(read).not.toHaveProperty("sealedWithFirstKey");
+    expect(store().canChange).toBe(true);
   });
 
   it.each<[string, string, string, RegExp]>([
