@@ -47,3 +47,8 @@ const tokenBytes = /^[\x21-\x7e]+$/;
 export function isTokenText(text: string): boolean {
   return tokenBytes.test(text);
 }
+
+/** A secret as it was meant: files and shell substitutions end in a line end that nobody typed. */
+export function withoutLineEnd(text: string): string {
+  return text.replace(/\r?\n$/, "");
+}

@@ -6,7 +6,7 @@ import { createIssuer } from "../presto/auth.ts";
 import { callTimeoutMs, noCredentials, type ResetOutcome, settleReset } from "../presto/password-reset.ts";
 import { brokenPasswordRules, generatePassword } from "../presto/password.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
-import { Secret } from "../secret.ts";
+import { Secret, withoutLineEnd } from "../secret.ts";
 import type { Credentials, TokenStore } from "../store/contract.ts";
 import { faultOfPassword } from "../store/credentials.ts";
 import { refuseWhileRenewed } from "../store/import.ts";
@@ -133,7 +133,7 @@ export async function newPassword(io: Io, stored: Credentials, generate: boolean
 
 /** Undefined for nothing at all. */
 async function readPiped(io: Io): Promise<Secret | undefined> {
-  const text = decodeUtf8(await readToEnd(io)).replace(/\r?\n$/, "");
+  const text = withoutLineEnd(decodeUtf8(await readToEnd(io)));
   return text === "" ? undefined : new Secret(text);
 }
 

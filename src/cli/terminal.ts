@@ -4,6 +4,7 @@ import { styleText } from "node:util";
 import { CommandError } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";
 import { describeError } from "../observe/describe-error.ts";
+import { withoutLineEnd } from "../secret.ts";
 import type { Io, Sink, Source } from "./command.ts";
 import { StopSignal } from "./signals.ts";
 
@@ -224,7 +225,7 @@ export async function readSecret(io: Io, prompt: string): Promise<string> {
 }
 
 async function readPiped(io: Io): Promise<string> {
-  return (await readToEnd(io)).toString("latin1").replace(/\r?\n$/, "");
+  return withoutLineEnd((await readToEnd(io)).toString("latin1"));
 }
 
 async function readHidden(io: Io, prompt: string): Promise<string> {

@@ -1,5 +1,5 @@
 import type { ListenAddress } from "../listen/address.ts";
-import { parseListenAddress, parseListenAddressOrOff } from "./parse-addresses.ts";
+import { parseListenAddress, parseListenAddressOrOff } from "./parse-listen.ts";
 import { type ConfigProblem, configError, InvalidValue } from "./parse.ts";
 import type { VariableRow } from "./variable.ts";
 

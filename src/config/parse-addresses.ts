@@ -1,5 +1,3 @@
-import { posix } from "node:path";
-
 import { parseLocalAddress } from "../connect/local-address.ts";
 import { type EgressProxy, parseProxyUrl } from "../connect/proxy-url.ts";
 import type { CheckUrl } from "../egress-ip/check-url.ts";
@@ -15,10 +13,9 @@ import {
   type WrittenAuthority,
 } from "../lib/host.ts";
 import { type Network, parseNetwork } from "../lib/ip.ts";
-import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
 import { type Operation, readTemplate, walletOperations } from "../policy/operations.ts";
-import { withoutLineEnd } from "./parse-secrets.ts";
-import { parseList, quote, InvalidValue } from "./parse.ts";
+import { withoutLineEnd } from "../secret.ts";
+import { InvalidValue, parseList, quote } from "./parse.ts";
 
 /**
  * The origin that calls go to. The value is never shown in a message: people put
@@ -81,104 +78,6 @@ function parseHost(text: string): string {
   const host = canonicalHost(text);
   if (host === undefined) throw new InvalidValue(`${quote(text)} is not a host name`);
   return host;
-}
-
-/** Owner only, unless the address says otherwise. */
-const socketMode = 0o600;
-
-/** `sun_path` of unix(7) has 108 bytes, the last of them zero. */
-const longestSocketPath = 107;
-
-/**
- * One address to listen on: `host:port`, `[::1]:port`, `unix:/path`, `unix:/path?mode=0660`.
- * `localhost` becomes `127.0.0.1`: what is bound must not depend on a resolver.
- * @throws InvalidValue
- */
-export function parseListenAddress(text: string): ListenAddress {
-  if (text.startsWith("unix:")) return parseUnix(text);
-  if (text === "off") throw new InvalidValue("can't be off; only PRESTO_CONTROL_LISTEN can");
-  const { host: hostText, port: portText } = splitAuthority(text);
-  if (portText === undefined || !/^\d{1,5}$/.test(portText)) {
-    throw new InvalidValue(`${quote(text)} is not an address (host:port, [IPv6]:port or unix:/path)`);
-  }
-  if (hostText === "" || hostText === "*") {
-    throw new InvalidValue(
-      `${quote(text)} names no address; write 0.0.0.0:${portText} if all of them are meant`,
-    );
-  }
-  if (hostText.includes(":") && !hostText.startsWith("[")) {
-    throw new InvalidValue(
-      `${quote(text)} is ambiguous; an IPv6 address stands in brackets, [::1]:${portText}`,
-    );
-  }
-  if (hostText.endsWith("."))
-    throw new InvalidValue(`${quote(text)} has a host name that ends with a dot; leave the dot out`);
-  const host = canonicalHost(hostText);
-  if (host === undefined)
-    throw new InvalidValue(`${quote(text)} has no valid host (or has one that is written oddly)`);
-  const port = Number(portText);
-  if (port > 65_535) throw new InvalidValue(`${quote(text)} has a port that does not exist`);
-  return { kind: "tcp", host: host === "localhost" ? "127.0.0.1" : host, port };
-}
-
-function parseUnix(text: string): ListenAddress {
-  const [path = "", query, more] = text.slice("unix:".length).split("?");
-  if (!path.startsWith("/")) throw new InvalidValue(`${quote(text)} has no absolute path; write unix:/path`);
-  // A path written in two ways would be one socket that two listeners take from each other.
-  if (!/^[\x20-\x7e]+$/.test(path) || posix.normalize(path) !== path || path.endsWith("/")) {
-    throw new InvalidValue(
-      `${quote(text)} has an odd path; write it plainly, without //, . or .. in it and no / at its end`,
-    );
-  }
-  if (path.length > longestSocketPath) {
-    throw new InvalidValue(
-      `a socket's path can have ${longestSocketPath} bytes at most, and this one has ${path.length}`,
-    );
-  }
-  if (query === undefined) return { kind: "unix", path, mode: socketMode };
-  const [, octal] = /^mode=0?([0-7]{3})$/.exec(query) ?? [];
-  if (octal === undefined || more !== undefined) {
-    throw new InvalidValue(
-      `${quote(text)} has something other than a mode behind the question mark; write ?mode=0660`,
-    );
-  }
-  const mode = Number.parseInt(octal, 8);
-  if ((mode & 0o007) !== 0) {
-    throw new InvalidValue(
-      `${quote(text)} opens the socket to every user of the machine; the last digit of the mode must be 0`,
-    );
-  }
-  if ((mode & 0o600) !== 0o600)
-    throw new InvalidValue(`${quote(text)} has a mode that locks out its owner; 0600 is the least`);
-  return { kind: "unix", path, mode };
-}
-
-/** Comma list of addresses to listen on. That none stands there twice is checked among all listeners. */
-export function parseListenAddresses(text: string): ListenAddress[] {
-  return parseList(text, parseListenAddress);
-}
-
-/** An address, or `off`. */
-export function parseListenAddressOrOff(text: string): ListenAddress | "off" {
-  return text === "off" ? text : parseListenAddress(text);
-}
-
-/** Can only this machine reach it? */
-export function isLocalAddress(address: ListenAddress): boolean {
-  return address.kind === "unix" || isLoopbackHost(address.host);
-}
-
-/** Would the second of the two find the address taken? Port 0 is a new port each time. */
-export function isSameAddress(one: ListenAddress, other: ListenAddress): boolean {
-  if (one.kind === "unix" || other.kind === "unix")
-    return formatListenAddress(one) === formatListenAddress(other);
-  if (one.port !== other.port || one.port === 0) return false;
-  return one.host === other.host || covers(one.host, other.host) || covers(other.host, one.host);
-}
-
-/** Node binds `::` for IPv4 as well, unless it is told not to. */
-function covers(wildcard: string, host: string): boolean {
-  return wildcard === "::" || (wildcard === "0.0.0.0" && !host.includes(":"));
 }
 
 /**

@@ -1,5 +1,5 @@
 import { faultOfPath } from "../files/io.ts";
-import { isTokenText, Secret } from "../secret.ts";
+import { isTokenText, Secret, withoutLineEnd } from "../secret.ts";
 import { StoreError } from "../store/contract.ts";
 import { faultOfEmail, faultOfPassword } from "../store/credentials.ts";
 import { AddressError, parseCredentialPlace, parsePlace, type Place } from "../store/open.ts";
@@ -35,11 +35,6 @@ export function parsePath(text: string): string {
   const fault = faultOfPath(text);
   if (fault !== undefined) throw new InvalidValue(fault);
   return text;
-}
-
-/** Files and shell substitutions end in a line end that nobody meant. */
-export function withoutLineEnd(text: string): string {
-  return text.replace(/\r?\n$/, "");
 }
 
 /** @throws InvalidValue where it can't stand in a header field */

@@ -1,6 +1,6 @@
 import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
 import { type Place, sharesAnObject } from "../store/open.ts";
-import { isLocalAddress, isSameAddress } from "./parse-addresses.ts";
+import { isLocalAddress, isSameAddress } from "./parse-listen.ts";
 import { type ConfigProblem, formatDuration } from "./parse.ts";
 import { problem, type ReadVariables } from "./read.ts";
 import { rowOf, secretForms, type VariableName, variableNames } from "./variables.ts";

@@ -7,10 +7,10 @@ import {
   parseEgressIps,
   parseEgressProxy,
   parseHosts,
-  parseListenAddresses,
   parseOperations,
   parseOrigin,
 } from "./parse-addresses.ts";
+import { parseListenAddresses } from "./parse-listen.ts";
 import {
   parseCredentialAddress,
   parseEmail,

@@ -1,5 +1,5 @@
 import { formatListenAddress } from "../listen/address.ts";
-import { isLocalAddress } from "./parse-addresses.ts";
+import { isLocalAddress } from "./parse-listen.ts";
 import type { ReadVariables, Values } from "./read.ts";
 import { rowOf, type VariableName, variableNames } from "./variables.ts";
 

@@ -8,7 +8,7 @@ import {
   parsePort,
   splitAuthority,
 } from "../lib/host.ts";
-import { Secret } from "../secret.ts";
+import { Secret, withoutLineEnd } from "../secret.ts";
 
 /** Whom an egress proxy lets through. Both are secrets: the user's name is often half of the password. */
 export interface ProxyLogin {
@@ -147,7 +147,7 @@ export async function readProxy(source: ProxySource): Promise<EgressProxy> {
       // Such files may be mounts, owned and readable as the platform likes. But who may write it chooses the proxy.
       if ((read.mode & 0o022) !== 0)
         throw refused(`${path} may be written by its group or by others; run: chmod go-w ${path}`);
-      const { proxy, wrong } = parseProxyUrl(read.bytes.toString("utf8").replace(/\r?\n$/, ""));
+      const { proxy, wrong } = parseProxyUrl(withoutLineEnd(read.bytes.toString("utf8")));
       if (proxy === undefined) throw refused(`what ${path} holds ${wrong}`);
       return proxy;
     }

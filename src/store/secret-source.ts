@@ -1,6 +1,6 @@
 import { systemCode } from "../errors.ts";
 import { type BoundedRead, readBounded } from "../files/io.ts";
-import { Secret } from "../secret.ts";
+import { Secret, withoutLineEnd } from "../secret.ts";
 import { StoreError } from "./contract.ts";
 
 /** A secret given by value, or by the path of a file that is read again when it changes. */
@@ -49,7 +49,7 @@ export async function readSecret(source: SecretSource, what: string): Promise<Se
         );
       }
   }
-  const text = dropLineEnd(read.bytes.toString("latin1"));
+  const text = withoutLineEnd(read.bytes.toString("latin1"));
   if (text === "") {
     throw new StoreError(
       "not-yet",
@@ -62,10 +62,6 @@ export async function readSecret(source: SecretSource, what: string): Promise<Se
 /** Permission bits as people write them: `0640`. */
 export function formatMode(mode: number): string {
   return mode.toString(8).padStart(4, "0");
-}
-
-function dropLineEnd(text: string): string {
-  return text.replace(/\r?\n$/, "");
 }
 
 async function readMounted(path: string, what: string): Promise<BoundedRead> {

@@ -6,7 +6,7 @@ import {
   parseListenAddress,
   parseListenAddresses,
   parseListenAddressOrOff,
-} from "../../../src/config/parse-addresses.ts";
+} from "../../../src/config/parse-listen.ts";
 import { InvalidValue } from "../../../src/config/parse.ts";
 
 describe("an address to listen on", () => {
