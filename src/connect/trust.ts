@@ -65,7 +65,7 @@ async function readCertificates(path: string): Promise<string[]> {
   const blocks = [...text.matchAll(pemBlock)];
   if (pemRemains.test(text.replaceAll(pemBlock, ""))) {
     throw refused(
-      `${path} has a PEM block that does not begin or does not end; put the whole file there, of ${blocks.length === 0 ? "no" : blocks.length} block${blocks.length === 1 ? "" : "s"} now`,
+      `${path} has a PEM block that does not begin or does not end (${blocks.length} beside it ${blocks.length === 1 ? "is" : "are"} whole); put the whole file there`,
     );
   }
   const foreign = blocks.find(([, label = ""]) => label !== "CERTIFICATE" && label.endsWith("CERTIFICATE"));

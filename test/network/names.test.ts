@@ -122,6 +122,12 @@ describe.skipIf(lack !== undefined)("the names of a host whose resolver", () => 
     expect(sidecar.output()).not.toContain("not resolved");
   });
 
+  it("answers no question for IPv6 serve at once all the same", async () => {
+    await answer({ silentOnV6: true });
+    await startSidecar({ PRESTO_CONNECT_TIMEOUT: "3s" });
+    expect(await callAtOnce(5)).toEqual({ 200: 5 });
+  });
+
   it("was silent from the start serve within seconds of its first answer", async () => {
     await answer({ silent: true });
     await startSidecar({ PRESTO_CONNECT_TIMEOUT: "1s" });

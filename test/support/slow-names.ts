@@ -7,6 +7,8 @@ import { createInterface } from "node:readline";
 export interface NameRules {
   /** Answers nothing at all. */
   readonly silent?: boolean;
+  /** Answers nothing to a question for IPv6. */
+  readonly silentOnV6?: boolean;
   /** Milliseconds before each answer. */
   readonly delayMs?: number;
   /** IPv4 addresses by name; what is not here does not exist. */
@@ -21,11 +23,11 @@ createInterface({ input: process.stdin }).on("line", (line) => {
 
 const server = createSocket("udp4");
 server.on("message", (query, from) => {
-  const { silent = false, delayMs = 0, names } = rules;
+  const { silent = false, silentOnV6 = false, delayMs = 0, names } = rules;
   const { name, end } = nameIn(query);
   const type = query.readUInt16BE(end);
   process.stdout.write(`asked: ${name} ${type}\n`);
-  if (silent) return;
+  if (silent || (silentOnV6 && type === 28)) return;
   const reply = replyTo(query.subarray(0, end + 4), type, names[name]);
   setTimeout(() => server.send(reply, from.port, from.address), delayMs);
 });
