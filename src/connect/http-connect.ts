@@ -27,8 +27,8 @@ export async function openHttpTunnel(
   const authority = authorityOf(target);
   const lines = [`CONNECT ${authority} HTTP/1.1`, `Host: ${authority}`];
   if (login !== undefined) lines.push(`Proxy-Authorization: Basic ${basicCredentials(login)}`);
-  const answer = await request(socket, `${lines.join("\r\n")}\r\n\r\n`, readAnswer, attempt);
-  if (answer.status < 200 || answer.status > 299) throw refusal(answer, login !== undefined);
+  const response = await request(socket, `${lines.join("\r\n")}\r\n\r\n`, readResponse, attempt);
+  if (response.status < 200 || response.status > 299) throw refusal(response, login !== undefined);
 }
 
 /** RFC 7617 section 2, in UTF-8. */
@@ -40,14 +40,14 @@ const statusLine = /^HTTP\/1\.[01] ([1-5]\d\d)(?: [^\r\n\0]*)?$/;
 const fieldLine = /^[!#$%&'*+.^_`|~\dA-Za-z-]+:[^\r\n\0]*$/;
 
 /** What an answer to CONNECT says. */
-interface TunnelAnswer {
+interface TunnelResponse {
   readonly status: number;
   /** As they came, without interim answers'. */
   readonly fields: readonly string[];
 }
 
 /** Reads a whole head; interim answers (1xx) are passed over. */
-function readAnswer(bytes: Buffer): TunnelAnswer | undefined {
+function readResponse(bytes: Buffer): TunnelResponse | undefined {
   const beginning = "HTTP/1.";
   const begun = bytes.toString("latin1", 0, beginning.length);
   if (!beginning.startsWith(begun)) throw malformed("it is not HTTP/1.1");
@@ -90,11 +90,11 @@ function malformed(what: string): ConnectError {
   );
 }
 
-function refusal(answer: TunnelAnswer, withLogin: boolean): ConnectError {
-  const [what, proxyStatus] = describeRefusal(answer, withLogin);
+function refusal(response: TunnelResponse, withLogin: boolean): ConnectError {
+  const [what, proxyStatus] = describeRefusal(response, withLogin);
   return new ConnectError(
     "unreachable",
-    `the egress proxy ${what} (${answer.status})`,
+    `the egress proxy ${what} (${response.status})`,
     proxyStatus,
     undefined,
     "egress-proxy",
@@ -115,7 +115,7 @@ function schemesIn(fields: readonly string[]): readonly string[] {
 }
 
 function describeRefusal(
-  { status, fields }: TunnelAnswer,
+  { status, fields }: TunnelResponse,
   withLogin: boolean,
 ): readonly [what: string, proxyStatus: string] {
   const schemes = schemesIn(fields);

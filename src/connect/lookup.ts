@@ -38,14 +38,14 @@ const longestTryMs = 3_000;
  */
 export function createLookup(clock: Clock): Lookup {
   return async (host, family, signal) => {
-    const families = familiesToAsk(family);
+    const families = familiesToQuery(family);
     const sources = await readSources(host);
-    if (sources === undefined) return askSystem(host, family, signal);
+    if (sources === undefined) return lookupBySystem(host, family, signal);
     for (const source of sources) {
       const found = source === "files" ? await readHosts(host, families) : [];
       if (found.length > 0) return found;
       if (source === "dns" && !isLocalhost(host)) {
-        const answered = await askDns(host, families, clock, signal);
+        const answered = await queryDns(host, families, clock, signal);
         if (answered.length > 0) return answered;
       }
     }
@@ -68,7 +68,7 @@ function lookupError(code: "ENOTFOUND" | "EAI_AGAIN", host: string, cause?: unkn
 const localIPv6 = /^f(?:e[89ab]|[cd])/i;
 
 /** IPv6 first where this machine has an address for it; a family that it does not have is not asked for (RFC 3493 section 6.1). */
-function familiesToAsk(family: Family): readonly (4 | 6)[] {
+function familiesToQuery(family: Family): readonly (4 | 6)[] {
   if (family !== 0) return [family];
   const own = Object.values(networkInterfaces())
     .flatMap((addresses = []) => addresses)
@@ -156,7 +156,7 @@ const unclearCodes = new Set(["ESERVFAIL", "EREFUSED", "ENOTIMP", "EFORMERR", "E
 const absentCodes = new Set(["ENOTFOUND", "ENODATA", "EBADNAME"]);
 
 /** @returns no address where DNS says that there is none */
-async function askDns(
+async function queryDns(
   host: string,
   families: readonly (4 | 6)[],
   clock: Clock,
@@ -170,7 +170,7 @@ async function askDns(
   let unclear: unknown;
   try {
     for (const question of questions) {
-      const { addresses, errors } = await askFamilies(resolver, question, families, clock);
+      const { addresses, errors } = await queryFamilies(resolver, question, families, clock);
       if (addresses.length > 0) return addresses;
       signal.throwIfAborted();
       const failed = errors.filter((error) => !absentCodes.has(systemCode(error) ?? ""));
@@ -186,7 +186,7 @@ async function askDns(
 }
 
 /** Asks for all families at once. The first that answers does not wait long for the other. */
-async function askFamilies(
+async function queryFamilies(
   resolver: DnsResolver,
   name: string,
   families: readonly (4 | 6)[],
@@ -209,7 +209,7 @@ async function askFamilies(
 }
 
 /** The system's own look-up. Given up, it goes on until it ends by itself. */
-function askSystem(host: string, family: Family, signal: AbortSignal): Promise<readonly string[]> {
+function lookupBySystem(host: string, family: Family, signal: AbortSignal): Promise<readonly string[]> {
   return new Promise((resolve, reject) => {
     const stopListening = onAbort(signal, reject);
     systemLookup(host, { all: true, family, hints: family === 0 ? ADDRCONFIG : 0 }, (error, found) => {

@@ -48,7 +48,7 @@ interface Name {
   readonly host: string;
   readonly family: Family;
   /** The look-up under way, which all who wait for it share. */
-  asking: Promise<readonly string[]> | undefined;
+  pending: Promise<readonly string[]> | undefined;
   /** What was answered last. */
   good: readonly string[] | undefined;
   /** The last look-up had no answer, and `good` serves. */
@@ -69,7 +69,7 @@ export function createResolver({ lookup, clock, emit }: ResolverDeps): Resolver 
     const key = `${host} ${family}`;
     let name = names.get(key);
     if (name === undefined) {
-      name = { host, family, asking: undefined, good: undefined, lastGood: false };
+      name = { host, family, pending: undefined, good: undefined, lastGood: false };
       names.set(key, name);
     }
     return name;
@@ -82,7 +82,7 @@ export function createResolver({ lookup, clock, emit }: ResolverDeps): Resolver 
   }
 
   /** One look-up, from its start to what it means for the name. */
-  async function ask(name: Name): Promise<readonly string[]> {
+  async function query(name: Name): Promise<readonly string[]> {
     const stop = new AbortController();
     const timer = clock.after(lookupMs, () => stop.abort(silence()));
     try {
@@ -100,32 +100,32 @@ export function createResolver({ lookup, clock, emit }: ResolverDeps): Resolver 
       return name.good;
     } finally {
       timer.cancel();
-      name.asking = undefined;
+      name.pending = undefined;
       // Calls may have connections enough not to ask again for hours.
       if (name.lastGood) {
         clock.after(retryMs, () => {
-          if (!ended.signal.aborted) void askOnce(name);
+          if (!ended.signal.aborted) void queryOnce(name);
         });
       }
     }
   }
 
-  function askOnce(name: Name): Promise<readonly string[]> {
-    if (name.asking === undefined) {
-      name.asking = ask(name);
+  function queryOnce(name: Name): Promise<readonly string[]> {
+    if (name.pending === undefined) {
+      name.pending = query(name);
       // Those who waited may all have gone.
-      name.asking.catch(() => {});
+      name.pending.catch(() => {});
     }
-    return name.asking;
+    return name.pending;
   }
 
   async function addressesOf(name: Name, signal: AbortSignal): Promise<readonly string[]> {
     if (ended.signal.aborted) throw silence();
-    const asking = askOnce(name);
+    const pending = queryOnce(name);
     const { good } = name;
-    if (good === undefined) return untilStopped(signal, asking);
+    if (good === undefined) return untilStopped(signal, pending);
     if (name.lastGood) return good;
-    const found = await untilStopped(signal, within(clock, patienceMs, asking));
+    const found = await untilStopped(signal, within(clock, patienceMs, pending));
     if (found === undefined) serveLastGood(name, true);
     return found ?? good;
   }

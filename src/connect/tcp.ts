@@ -60,7 +60,7 @@ function firstToConnect(
   const { resolver } = options;
   return new Promise((resolve, reject) => {
     const trying = new Map<Socket, string>();
-    let tried = 0;
+    let attempted = 0;
     let timer: Timer | undefined;
     let failure: ConnectError | undefined;
     let over = false;
@@ -85,8 +85,8 @@ function firstToConnect(
     function tryNext(): void {
       timer?.cancel();
       if (over) return;
-      const address = addresses[tried];
-      tried += 1;
+      const address = addresses[attempted];
+      attempted += 1;
       if (address !== undefined) {
         tryOne(address);
         timer = options.clock.after(staggerMs, tryNext);

@@ -18,7 +18,7 @@ import {
 } from "./dial.ts";
 import { attempt, type Attempted } from "./finding.ts";
 
-export interface AskUpstreamOptions extends DialOptions {
+export interface ProbeUpstreamOptions extends DialOptions {
   /** Made-up transaction reference. */
   readonly reference: string;
   readonly urls: RegistrationOptions["urls"];
@@ -36,7 +36,7 @@ export interface UpstreamResult {
 }
 
 /** Asks everybody outside: at the same time, unless one answer is needed for the next question. Never rejects. */
-export async function askUpstream(options: AskUpstreamOptions): Promise<UpstreamResult> {
+export async function probeUpstream(options: ProbeUpstreamOptions): Promise<UpstreamResult> {
   const { upstream } = options;
   const parts = await readRouteParts(options);
   const opened = await openRoute(parts, options);
@@ -47,28 +47,28 @@ export async function askUpstream(options: AskUpstreamOptions): Promise<Upstream
   }
   const egress = opened.value;
   try {
-    const askingUrls = parts.anchors.kind === "done" ? askCheckUrls(egress, options) : undefined;
+    const checkUrls = parts.anchors.kind === "done" ? requestCheckUrls(egress, options) : undefined;
     const dialled = await dial(egress, parts, options);
     const asked = isTrusted(dialled.connection, upstream.trust.pins)
-      ? await askPresto(egress, options)
+      ? await probePresto(egress, options)
       : { reached: undefined, probed: undefined };
-    return { route: { ...parts, upstream, ...dialled }, ...asked, seenFrom: await askingUrls };
+    return { route: { ...parts, upstream, ...dialled }, ...asked, seenFrom: await checkUrls };
   } finally {
     egress.close();
   }
 }
 
-function askCheckUrls(
+function requestCheckUrls(
   { connectorTo }: Egress,
-  { urls, clock, stop }: AskUpstreamOptions,
+  { urls, clock, stop }: ProbeUpstreamOptions,
 ): Promise<UpstreamResult["seenFrom"]> {
   return attempt(stop, () => Promise.all(askedUrls(urls, { connectorTo, clock }).map(({ ask }) => ask())));
 }
 
 /** First without the token, which is shown to nobody but Presto's own application. */
-async function askPresto(
+async function probePresto(
   { connector }: Egress,
-  { upstream, reference, token, clock, stop }: AskUpstreamOptions,
+  { upstream, reference, token, clock, stop }: ProbeUpstreamOptions,
 ): Promise<Pick<UpstreamResult, "reached" | "probed">> {
   const { origin, timeoutMs } = upstream;
   const open = new Set<Dispatcher>();

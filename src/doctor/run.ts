@@ -21,7 +21,7 @@ import {
   skip,
   attempt,
 } from "./finding.ts";
-import { askUpstream } from "./gather.ts";
+import { probeUpstream } from "./gather.ts";
 
 /** What the examination is made with. */
 export interface DoctorDeps {
@@ -63,7 +63,7 @@ async function lookAtAll(options: DoctorOptions, clock: Clock, stop: AbortSignal
       : attempt(stop, () => readCredentials(issuing.credentials, clock)),
     upstream === undefined || reference === undefined
       ? undefined
-      : askUpstream({ upstream, reference, urls, token, clock, stop }),
+      : probeUpstream({ upstream, reference, urls, token, clock, stop }),
   ]);
 
   const findings: Finding[] = [checkConfiguration(options.configuration)];
