@@ -19,8 +19,8 @@ export type Family = 0 | 4 | 6;
  */
 export type Lookup = (host: string, family: Family, signal: AbortSignal) => Promise<readonly string[]>;
 
-/** Where this system looks names up: nsswitch.conf(5). */
-type Source = "files" | "dns";
+/** Where this system looks names up (nsswitch.conf(5)): what we can read or ask ourselves, or all of it as only the system can. */
+type Source = "files" | "dns" | "system";
 
 /** Longest wait for the other family once one has answered (RFC 8305 section 3), milliseconds. */
 const otherFamilyMs = 50;
@@ -33,30 +33,30 @@ const longestTryMs = 3_000;
  * one of the two threads that the runtime has for it until it gives up by itself, 10 s and more
  * after the last resolver fell silent, with all others queued behind it; and a process that ends
  * joins that thread. So hosts(5) and resolv.conf(5) are read here, and DNS is asked by c-ares, as
- * Go does by its own resolver. Where nsswitch.conf(5) names anything else that could know names
- * (LDAP, NIS, mDNS for `.local`), or outside Linux, the system is asked.
+ * Go does by its own resolver. From where nsswitch.conf(5) names anything else that could know
+ * names (LDAP, NIS, mDNS for `.local`), and outside Linux, the system is asked.
  */
 export function createLookup(clock: Clock): Lookup {
   return async (host, family, signal) => {
     const families = familiesToQuery(family);
-    const sources = await readSources(host);
-    if (sources === undefined) return lookupBySystem(host, family, signal);
-    for (const source of sources) {
-      const found = source === "files" ? await readHosts(host, families) : [];
+    for (const source of await readSources(host)) {
+      if (source === "system") return lookupBySystem(host, family, signal);
+      // RFC 6761 section 6.3: it is nobody else's to answer.
+      if (source === "dns" && isLocalhost(host)) return loopback(families);
+      const found =
+        source === "files" ? await readHosts(host, families) : await queryDns(host, families, clock, signal);
       if (found.length > 0) return found;
-      if (source === "dns" && !isLocalhost(host)) {
-        const answered = await queryDns(host, families, clock, signal);
-        if (answered.length > 0) return answered;
-      }
     }
-    // RFC 6761 section 6.3: never asked for, whether or not hosts(5) has it.
-    if (isLocalhost(host)) return families.map((version) => (version === 4 ? "127.0.0.1" : "::1"));
     throw lookupError("ENOTFOUND", host);
   };
 }
 
 function isLocalhost(host: string): boolean {
   return host === "localhost" || host.endsWith(".localhost");
+}
+
+function loopback(families: readonly (4 | 6)[]): readonly string[] {
+  return families.map((version) => (version === 4 ? "127.0.0.1" : "::1"));
 }
 
 /** As Node's own: `code` is what is told. */
@@ -99,29 +99,40 @@ function wordsOf(text: string, comment: RegExp): readonly (readonly string[])[] 
   );
 }
 
-/** Sources that know nothing but this machine and what runs in it. */
-const ownMachine = new Set(["myhostname", "mymachines"]);
-
-/** @returns undefined where only the system itself can look the name up */
-async function readSources(host: string): Promise<readonly Source[] | undefined> {
-  if (process.platform !== "linux") return undefined;
+/** In the order in which they are asked. Where the system comes, it comes last, and asks again whom we have asked. */
+async function readSources(host: string): Promise<readonly Source[]> {
+  if (process.platform !== "linux") return ["system"];
   const lines = wordsOf(await readText("/etc/nsswitch.conf"), /#.*/);
   const line = lines.find(([database]) => database === "hosts:") ?? ["hosts:", "files", "dns"];
+  // `[!UNAVAIL=return]` and the like: what a source that is left out would have been followed by.
+  const words = line
+    .slice(1)
+    .join(" ")
+    .replaceAll(/\[[^\]]*\]/g, " ");
   const sources = new Set<Source>();
-  for (const word of line.slice(1).map((each) => each.toLowerCase())) {
-    if (word === "files" || word === "dns") sources.add(word);
-    // systemd-resolved answers at the servers of resolv.conf as well.
-    else if (word === "resolve") sources.add("dns");
-    else if (word.startsWith("mdns") ? host.endsWith(".local") : !word.startsWith("[") && !isOwnWord(word)) {
-      return undefined;
+  let ownMachine = false;
+  for (const word of words.toLowerCase().split(" ")) {
+    switch (word) {
+      case "files":
+      case "dns":
+        sources.add(word);
+        break;
+      // systemd-resolved answers at the servers of resolv.conf(5) as well.
+      case "resolve":
+        sources.add("dns");
+        break;
+      // They know this machine, and what runs in it.
+      case "myhostname":
+      case "mymachines":
+        ownMachine = true;
+        break;
+      case "":
+        break;
+      default:
+        if (!word.startsWith("mdns") || host.endsWith(".local")) return [...sources, "system"];
     }
   }
-  return [...sources];
-}
-
-/** Of `[!UNAVAIL=return]` and the like, which may hold spaces, and of sources that have nothing to say. */
-function isOwnWord(word: string): boolean {
-  return ownMachine.has(word) || word.endsWith("]") || word.includes("=");
+  return ownMachine ? [...sources, "system"] : [...sources];
 }
 
 /** Looks into hosts(5): the first word of a line is an address, all others are its names. */

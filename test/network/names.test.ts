@@ -177,13 +177,18 @@ describe.skipIf(lack !== undefined)("the names of a host whose resolver", () => 
       "none.test",
       "lost",
     ];
-    for (const resolv of [
-      "search a.test b.test",
-      "search b.test",
-      "search a.test b.test\noptions ndots:3",
-      "",
-    ]) {
-      host.asks(`nameserver 127.0.0.1\n${resolv}\n`);
+    const settings = [
+      ["search a.test b.test", "files dns"],
+      ["search b.test", "dns files"],
+      [
+        "search a.test b.test\noptions ndots:3",
+        "files mdns4_minimal [NOTFOUND=return] myhostname resolve [!UNAVAIL=return] dns",
+      ],
+      ["", "files ldap dns"],
+      ["", "files"],
+    ];
+    for (const [resolv, nsswitch] of settings) {
+      host.asks(`nameserver 127.0.0.1\n${resolv}\n`, `hosts: ${nsswitch}\n`);
       const program = host.start(process.execPath, [sourceOf("test/support/look-up.ts"), ...tried]);
       await program.says("done");
       const found: readonly LookedUp[] = program
