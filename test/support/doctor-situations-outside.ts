@@ -24,6 +24,13 @@ export const situationsOutside: readonly Situation[] = [
     skipped: ["route", "certificate-life", ...beyondTls, "egress-registered"],
   },
   {
+    what: "the CA file is not there, and Presto is reached all the same",
+    env: () => ({ PRESTO_CA_FILE: "/no/such/ca.pem" }),
+    code: 78,
+    found: { tls: ["FAIL", /\/no\/such\/ca\.pem can't be read/] },
+    skipped: ["certificate-life", ...beyondTls, "egress-registered"],
+  },
+  {
     what: "nobody listens where Presto should be",
     env: () => ({ PRESTO_URL: "https://127.0.0.1:1" }),
     code: 69,
