@@ -65,3 +65,8 @@ export const systemClock: Clock = {
     });
   },
 };
+
+/** Runs it at the end of this turn of the event loop, when all that has come was read. No time passes for it, so no clock has to. */
+export function atEndOfTurn(run: () => void): void {
+  setImmediate(run);
+}

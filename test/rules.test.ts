@@ -54,8 +54,8 @@ const sound: Record<string, string> = {
   "src/config/load.ts":
     'import { own } from "../connect/local-address.ts";\nexport const a = [process.env["A"], own];\nexport type B = string;\n',
   "src/doctor/dial.ts": 'import { open } from "../connect/open.ts";\nvoid open;\n',
-  "src/upstream/pool.ts":
-    'import { Pool } from "undici";\nimport type { Context } from "../connect/tls.ts";\nexport const pool = (url: string): Pool => new Pool(url);\nexport type D = Context;\n',
+  "src/upstream/kept-connection.ts":
+    'import { Client } from "undici";\nimport type { Context } from "../connect/tls.ts";\nexport const client = (url: string): Client => new Client(url);\nexport type D = Context;\n',
   "src/token/token.ts":
     'export const a = "b" as const;\nexport const call = (fetch: (url: string) => void): void => fetch("x");\nexport const at = new Date(5);\n',
   "src/store/file.ts":

@@ -25,7 +25,7 @@ import {
   type StoreOptions,
 } from "../store/open.ts";
 import { createTokenHealth } from "../token/health.ts";
-import { createPoolOpener } from "../upstream/pool.ts";
+import { createPoolOpener } from "../upstream/connections.ts";
 import type { OpenPool } from "../upstream/request-once.ts";
 import {
   composeRenewal,
@@ -122,7 +122,7 @@ export async function openRenewal(
   const { origin, timeoutMs, issuing } = options;
   const egress = await openEgress(options, { clock, emit });
   const store = await openStore(options.store, { clock });
-  const openPool = createPoolOpener({ origin, connector: egress.connector, timeoutMs });
+  const openPool = createPoolOpener({ origin, connector: egress.connector, timeoutMs, clock });
   const opened = await openIssuing(issuing.credentials, { store, openPool, clock });
   const probe: ProbeOptions = { reference: options.probeReference, timeoutMs };
   const deps = composeRenewal(renewalOptions(issuing), probe, {

@@ -6,7 +6,7 @@ import { random } from "../lib/backoff.ts";
 import type { Emit, Warning } from "../lib/events.ts";
 import type { IssuingOptions } from "../renewal/types.ts";
 import { openStore, type StoreOptions } from "../store/open.ts";
-import { createPoolOpener, createRotatingPool } from "../upstream/pool.ts";
+import { createPoolOpener, createConnections } from "../upstream/connections.ts";
 import { openIssuing, readCredentials } from "./issuing.ts";
 import type { SidecarDeps } from "./sidecar.ts";
 
@@ -43,14 +43,14 @@ export async function openParts(options: PartsOptions, { clock, emit }: PartsDep
   const egress = await openEgress(options, { clock, emit });
   const { connector, connectorTo } = egress;
   const store = await openStore(options.store, { clock });
-  const dispatcher = createRotatingPool({
+  const dispatcher = createConnections({
     origin,
     connector,
     connections: admission.maxInFlight,
     timeoutMs,
     clock,
   });
-  const openPool = createPoolOpener({ origin, connector, timeoutMs });
+  const openPool = createPoolOpener({ origin, connector, timeoutMs, clock });
   const issuing =
     options.issuing === undefined
       ? undefined
@@ -71,6 +71,6 @@ export async function openParts(options: PartsOptions, { clock, emit }: PartsDep
       store.close();
       egress.close();
     },
-    destroy: dispatcher.destroy,
+    destroy: () => dispatcher.destroy(),
   };
 }

@@ -13,9 +13,10 @@ import { dueAt } from "../renewal/schedule.ts";
 import type { TokenStore } from "../store/contract.ts";
 import { createTokenHealth, type TokenHealth } from "../token/health.ts";
 import { createTokenSource, type TokenSource } from "../token/source.ts";
-import { createSend, withEgressGate, withReconnect } from "../upstream/dispatch.ts";
+import type { Connections } from "../upstream/connections.ts";
+import { createSend } from "../upstream/dispatch.ts";
+import type { Sender } from "../upstream/exchange.ts";
 import { createLimiter, type Limiter, type Limits } from "../upstream/limiter.ts";
-import type { RotatingPool } from "../upstream/pool.ts";
 import { createReconcile, type Reconcile } from "../upstream/reconcile.ts";
 import type { OpenPool } from "../upstream/request-once.ts";
 import { type Perform, withToken } from "../upstream/with-token.ts";
@@ -54,7 +55,7 @@ export interface SidecarDeps {
   /** Where the token is read. */
   readonly store: TokenStore;
   /** What takes the calls of apps to Presto; after `rotate` over new connections. */
-  readonly dispatcher: Pick<RotatingPool, "dispatch" | "rotate">;
+  readonly dispatcher: Sender & Pick<Connections, "rotate"> & Partial<Pick<Connections, "keepSpares">>;
   /** A connection to Presto for one request of this process's own. */
   readonly openPool: OpenPool;
   /** Who is asked which address we leave from. */
@@ -120,12 +121,12 @@ export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Side
     onRejected: (id) => lifecycle?.tokenRejected(id),
   });
   const limiter = createLimiter(options.limits);
-  const send = withEgressGate(createSend({ dispatcher: deps.dispatcher, clock }), {
-    gate: check,
-    refuse: notRegistered,
+  const send = createSend({
+    connections: deps.dispatcher,
+    clock,
+    egress: { gate: check, refuse: notRegistered },
   });
-  // Outside the gate: what is tried again may be blocked by then.
-  const perform = withToken(withReconnect(send, clock), { tokens, limiter });
+  const perform = withToken(send, { tokens, limiter });
   const lifecycle = composeLifecycle(options, { ...deps, emit, check, health, tokens, limiter, readiness });
 
   return {
@@ -146,6 +147,11 @@ export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Side
     },
     start() {
       lifecycle?.start();
+      // While there is no token, or calls are blocked, nobody could use one.
+      if (options.role !== "rotator")
+        deps.dispatcher.keepSpares?.(
+          () => check.blockedReason() === undefined && tokens.ready() !== undefined,
+        );
       readiness.open("started");
     },
     async close() {

@@ -1,27 +1,26 @@
-import type { Dispatcher } from "undici";
-
 import type { StoreConfig } from "../config/load.ts";
 import type { UpstreamConfig } from "../config/sections.ts";
 import { openEgress } from "../connect/open.ts";
 import { ignore } from "../lib/events.ts";
 import { createAsk, createProbe, type ProbeVerdict } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
-import { createPoolOpener } from "../upstream/pool.ts";
+import { createPoolOpener } from "../upstream/connections.ts";
+import type { OpenPool } from "../upstream/request-once.ts";
 import type { Io } from "./command.ts";
 
 /**
- * Lets a command call Presto: each call of its own over a pool for it alone, the way out that is configured.
+ * Lets a command call Presto: each call of its own over a connection for it alone, the way out that is configured.
  * @throws CommandError `configuration` if the CA file, the egress proxy's or the local address can't be used
  */
 export async function withUpstream<T>(
   upstream: UpstreamConfig,
   io: Io,
-  work: (openPool: () => Dispatcher) => Promise<T>,
+  work: (openPool: OpenPool) => Promise<T>,
 ): Promise<T> {
   const { origin, timeoutMs } = upstream;
   const egress = await openEgress(upstream, { clock: io.clock, emit: ignore });
   try {
-    return await work(createPoolOpener({ origin, connector: egress.connector, timeoutMs }));
+    return await work(createPoolOpener({ origin, connector: egress.connector, timeoutMs, clock: io.clock }));
   } finally {
     egress.close();
   }

@@ -1,11 +1,10 @@
-import type { Dispatcher } from "undici";
-
 import type { Egress } from "../connect/open.ts";
 import type { CheckAnswer } from "../egress-ip/check-url.ts";
 import { askedUrls, type RegistrationOptions } from "../egress-ip/open.ts";
 import { createAsk, createProbe } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
-import { createPoolOpener } from "../upstream/pool.ts";
+import { createPoolOpener } from "../upstream/connections.ts";
+import type { OwnPool } from "../upstream/request-once.ts";
 import { probeUnauthenticated, type ProbeResult, type ReachedResult, wasLetIn } from "./check-presto.ts";
 import {
   dial,
@@ -71,14 +70,14 @@ async function probePresto(
   { upstream, reference, token, clock, stop }: ProbeUpstreamOptions,
 ): Promise<Pick<UpstreamResult, "reached" | "probed">> {
   const { origin, timeoutMs } = upstream;
-  const open = new Set<Dispatcher>();
+  const open = new Set<OwnPool>();
   let over = false;
-  const openAnother = createPoolOpener({ origin, connector, timeoutMs });
-  const openPool = (): Dispatcher => {
+  const openAnother = createPoolOpener({ origin, connector, timeoutMs, clock });
+  const openPool = (): OwnPool => {
     if (over) throw new Error("time is over");
-    const pool = openAnother();
-    open.add(pool);
-    return pool;
+    const connection = openAnother();
+    open.add(connection);
+    return connection;
   };
   try {
     const reached = await attempt(stop, () =>
@@ -91,6 +90,6 @@ async function probePresto(
   } finally {
     over = true;
     // A question that is still under way when time is over is given up.
-    await Promise.all([...open].map((pool) => pool.destroy()));
+    await Promise.all([...open].map((connection) => connection.destroy()));
   }
 }

@@ -1,12 +1,16 @@
-import type { Dispatcher } from "undici";
-
 import type { Clock } from "../clock.ts";
 import { ConnectError } from "../connect/errors.ts";
 import type { Origin } from "../lib/host.ts";
 import { type Address, parseAddress } from "../lib/ip.ts";
 import { parseObject } from "../presto/answers.ts";
 import { fieldOf, mediaTypeOf } from "../upstream/call.ts";
-import { getOnce, type RequestEnd, OwnRequestError, type OwnResponse } from "../upstream/request-once.ts";
+import {
+  getOnce,
+  type OpenPool,
+  type RequestEnd,
+  OwnRequestError,
+  type OwnResponse,
+} from "../upstream/request-once.ts";
 
 /**
  * - `no-connection`: not a byte was sent.
@@ -57,8 +61,8 @@ export interface AskAddressOptions {
   readonly name: string;
   /** Path and query. */
   readonly target: string;
-  /** A pool for one question, over the one way out and to this URL's server alone; closed after it. */
-  readonly openPool: () => Dispatcher;
+  /** Over the one way out, and to this URL's server alone. */
+  readonly openPool: OpenPool;
   /** Milliseconds for the whole question. */
   readonly timeoutMs: number;
   readonly clock: Clock;

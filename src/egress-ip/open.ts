@@ -4,7 +4,7 @@ import type { Emit } from "../lib/events.ts";
 import type { Origin } from "../lib/host.ts";
 import type { Network } from "../lib/ip.ts";
 import { requestTransaction, type TransactionRequestOptions } from "../presto/transaction.ts";
-import { createPoolOpener } from "../upstream/pool.ts";
+import { createPoolOpener } from "../upstream/connections.ts";
 import { type RequestEnd, OwnRequestError } from "../upstream/request-once.ts";
 import { type CheckUrl, createAskAddress } from "./check-url.ts";
 import {
@@ -50,7 +50,7 @@ export function openEgressCheck(options: OpenEgressCheckOptions): EgressCheck {
     registered: egressCheck.registered,
     urls: askedUrls(egressCheck.urls, options),
     unauthenticatedProbe: createUnauthenticatedProbe({
-      openPool: createPoolOpener({ origin, connector, timeoutMs: askMs }),
+      openPool: createPoolOpener({ origin, connector, timeoutMs: askMs, clock }),
       reference: probeReference,
       timeoutMs: askMs,
       clock,
@@ -65,12 +65,12 @@ export function askedUrls(
 ): AskedUrl[] {
   return urls.map(({ origin, target, name }) => {
     const connector = connectorTo(origin);
-    const openPool = createPoolOpener({ origin, connector, timeoutMs: askMs });
+    const openPool = createPoolOpener({ origin, connector, timeoutMs: askMs, clock });
     return { name, ask: createAskAddress({ name, target, openPool, timeoutMs: askMs, clock }) };
   });
 }
 
-/** A pool for one request, closed after it: only a new connection shows the way that calls go now. */
+/** Each over a connection of its own: only a new one shows the way that calls go now. */
 export type UnauthenticatedProbeOptions = Omit<TransactionRequestOptions, "token">;
 
 /**

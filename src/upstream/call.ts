@@ -69,6 +69,13 @@ export class CallerGone extends Error {
   }
 }
 
+/** Whoever is told how a call, or one send of it, came to its end: once. */
+export interface CallEnd {
+  answered(response: Response): void;
+  /** With a `Problem` whose outcome says whether a byte of it can have reached Presto, or with `CallerGone`. */
+  failed(error: unknown): void;
+}
+
 /** Presto's response to one send. */
 export interface Response {
   readonly status: number;

@@ -2,90 +2,153 @@ import { Readable } from "node:stream";
 
 import type { Dispatcher } from "undici";
 
-import type { Clock } from "../clock.ts";
+import type { Clock, Timer } from "../clock.ts";
 import { ConnectError } from "../connect/errors.ts";
 import { Problem, systemCode } from "../errors.ts";
-import { type CancelReason, pause, type Waiting } from "../lib/async.ts";
+import type { CancelReason, Waiting } from "../lib/async.ts";
 import { type Token, withAuthorization } from "../token/token.ts";
-import { type Response, type Call, CallerGone } from "./call.ts";
-import { Exchange } from "./exchange.ts";
+import { type Call, type CallEnd, CallerGone, type Response } from "./call.ts";
+import { Exchange, type Sender } from "./exchange.ts";
+import { IdleConnectionEnded } from "./kept-connection.ts";
 
 /**
- * Sends the call once with this token. Rejects with a `Problem` whose outcome says whether
- * a byte of it can have reached Presto, or with `CallerGone`.
+ * Sends the call once with this token. It ends with Presto's response, with a `Problem`
+ * whose outcome says whether a byte of it can have reached Presto, or with `CallerGone`.
  */
-export type Send = (call: Call, token: Token) => Promise<Response>;
+export type Send = (call: Call, token: Token, end: CallEnd) => void;
 
-export interface SendOptions {
-  readonly dispatcher: Pick<Dispatcher, "dispatch">;
-  readonly clock: Clock;
+/** What knows whether a call may leave, and is told what became of those that did. */
+export interface EgressGate {
+  /** Why calls are kept back, in one sentence; undefined while they are not. Asked for each call: it must cost nothing. */
+  blockedReason(): string | undefined;
+  /** Presto answered a call. @param sentAt monotonic time of its sending, or of something before that */
+  answered(response: Response, sentAt: number): void;
+  /** A call ended without a response. */
+  failed(error: unknown): void;
 }
 
-/** The innermost step of the request path: one exchange on one connection of the pool. */
-export function createSend(options: SendOptions): Send {
-  const { dispatcher, clock } = options;
-  return (call, token) => {
-    call.requestWritten = false;
-    if (call.cancelReason !== undefined) return Promise.reject(stopped(call.cancelReason));
-    const { promise, resolve, reject } = Promise.withResolvers<Response>();
-    const exchange = new CallExchange(call, clock, resolve, reject);
-    call.generation = token.generation;
-    exchange.sendOver(dispatcher, {
-      method: call.method,
-      path: call.target,
-      headers: withAuthorization(call.headers, token),
-      body: call.body ?? null,
-    });
-    return promise;
+export interface SendDeps {
+  readonly connections: Sender;
+  readonly clock: Clock;
+  /** Undefined where nobody watches the address that calls leave from. */
+  readonly egress?: {
+    readonly gate: EgressGate;
+    /** What a call that is kept back ends with. */
+    readonly refuse: (reason: string) => Error;
   };
 }
+
+/** The innermost step of the request path: the egress gate, one exchange, and the tries that follow where no connection was had. */
+export function createSend(deps: SendDeps): Send {
+  return (call, token, end) => new CallSend(deps, call, token, end).start();
+}
+
+/** Milliseconds before the second and third try. */
+const pauses = [50, 250] as const;
 
 /** Responses up to this size are held until they are whole, so that a cut one is never passed on as a torn 200. */
 const largestWholeResponse = 1024 * 1024;
 
-/** One send of a call. */
-class CallExchange extends Exchange implements Waiting {
+/**
+ * Where a send stands.
+ *
+ * | state       | waits for               | a cancelled call                                              |
+ * |-------------|-------------------------|---------------------------------------------------------------|
+ * | connecting  | a connection            | was not sent                                                  |
+ * | pausing     | the next try            | ends with what the last try failed with                       |
+ * | sent        | the whole response      | is unknown; one that moves money goes on if its caller went   |
+ * | streaming   | the reader of a large one | has its stream cut                                          |
+ * | over        | nothing                 |                                                               |
+ */
+type State = "connecting" | "pausing" | "sent" | "streaming" | "over";
+
+/** One send of a call, from the gate to its end. */
+class CallSend extends Exchange implements Waiting {
+  readonly #deps: SendDeps;
   readonly #call: Call;
-  readonly #clock: Clock;
-  readonly #resolve: (response: Response) => void;
-  readonly #reject: (error: Error) => void;
-  readonly #startedAt: number;
-  #settled = false;
+  readonly #token: Token;
+  readonly #end: CallEnd;
+  #state: State = "connecting";
+  #startedAt = 0;
+  #tries = 0;
   #held = 0;
   #stream: Readable | undefined;
+  #pause: Timer | undefined;
+  #problem: Problem | undefined;
+  #isResent = false;
 
-  constructor(
-    call: Call,
-    clock: Clock,
-    resolve: (response: Response) => void,
-    reject: (error: Error) => void,
-  ) {
+  constructor(deps: SendDeps, call: Call, token: Token, end: CallEnd) {
     super();
+    this.#deps = deps;
     this.#call = call;
-    this.#clock = clock;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#startedAt = clock.monotonic();
+    this.#token = token;
+    this.#end = end;
+  }
+
+  start(): void {
+    // What was written before was another send.
+    this.#call.requestWritten = false;
+    this.#connect();
+  }
+
+  #connect(): void {
+    const call = this.#call;
+    const { egress } = this.#deps;
+    // At the last moment: the call may have waited for its turn, or for this try, while it became known.
+    const reason = egress?.gate.blockedReason();
+    if (egress !== undefined && reason !== undefined) {
+      this.#state = "over";
+      call.waiting = undefined;
+      this.#end.failed(this.#isResent ? this.#problem : egress.refuse(reason));
+      return;
+    }
+    this.#state = "connecting";
+    this.#startedAt = this.#deps.clock.monotonic();
+    if (call.cancelReason !== undefined) {
+      this.#fail(stopped(call.cancelReason));
+      return;
+    }
     call.waiting = this;
+    call.generation = this.#token.generation;
+    this.sendOver(this.#deps.connections, {
+      method: call.method,
+      path: call.target,
+      headers: withAuthorization(call.headers, this.#token),
+      body: call.body ?? null,
+      fresh: this.#isResent,
+    });
   }
 
   cancelled(why: CancelReason): void {
-    if (this.#stream !== undefined) {
-      this.#stream.destroy(
-        new Problem("upstream-timeout", { detail: "time ran out while the answer was passed on" }),
-      );
-      return;
+    switch (this.#state) {
+      case "connecting":
+        this.#fail(this.#isResent && why === "deadline" ? responseLate() : stopped(why));
+        this.abort(new CallerGone());
+        break;
+      case "pausing":
+        this.#pause?.cancel();
+        this.#over();
+        this.#end.failed(this.#problem);
+        break;
+      case "sent":
+        // Money first: what may have reached Presto is seen to its end, so that its outcome is known.
+        if (why === "caller-gone" && this.#call.operation.movesMoney) return;
+        this.#fail(why === "deadline" ? responseLate() : stopped(why));
+        this.abort(new CallerGone());
+        break;
+      case "streaming":
+        this.#stream?.destroy(
+          new Problem("upstream-timeout", { detail: "time ran out while the answer was passed on" }),
+        );
+        break;
+      case "over":
     }
-    // Money first: what may have reached Presto is seen to its end, so that its outcome is known.
-    if (why === "caller-gone" && this.#call.requestWritten && this.#call.operation.movesMoney) return;
-    if (!this.#settle()) return;
-    this.#reject(this.#call.requestWritten && why === "deadline" ? answerLate() : stopped(why));
-    this.abort(new CallerGone());
   }
 
   protected begin(): Error | undefined {
-    if (this.#settled) return new CallerGone();
+    if (this.#state !== "connecting") return new CallerGone();
     // undici writes right after this returns: from here on Presto may have seen it.
+    this.#state = "sent";
     this.#call.requestWritten = true;
     this.#call.attempts += 1;
     return undefined;
@@ -105,17 +168,59 @@ class CallExchange extends Exchange implements Waiting {
   }
 
   protected ended(): void {
-    if (this.#stream !== undefined) {
-      this.#stream.push(null);
-      return;
-    }
-    if (!this.#settle()) return;
-    this.#resolve({ status: this.status, headers: this.headers, body: this.bytes.takeWhole() });
+    if (this.#stream !== undefined) this.#stream.push(null);
+    else this.#answer(this.bytes.takeWhole());
   }
 
   protected failed(error: Error): void {
-    if (this.#stream !== undefined) this.#stream.destroy(error);
-    else if (this.#settle()) this.#reject(this.#toProblem(error));
+    if (this.#stream !== undefined) {
+      this.#stream.destroy(error);
+      return;
+    }
+    if (this.#state !== "connecting" && this.#state !== "sent") return;
+    if (error instanceof IdleConnectionEnded && this.#mayResend()) {
+      this.#resend(error);
+      return;
+    }
+    const problem = this.#toProblem(error);
+    const pauseMs = pauses[this.#tries];
+    // The one failure that proves by itself that Presto did nothing. Nothing else is ever sent again here.
+    if (pauseMs !== undefined && mayTryAgain(this.#call, problem)) this.#tryAgainIn(pauseMs, problem);
+    else this.#fail(problem);
+  }
+
+  /**
+   * The one exception to that: a GET over a connection that had been idle for long, and was
+   * closed under it before a byte of the response came (RFC 9110 section 9.2.2).
+   */
+  #mayResend(): boolean {
+    return this.#call.method === "GET" && !this.#isResent && this.#call.cancelReason === undefined;
+  }
+
+  /** Over a fresh connection, once, and counted as a send of its own. From here on nothing proves that Presto has seen nothing. */
+  #resend(error: Error): void {
+    this.#problem = this.#toProblem(error);
+    this.#isResent = true;
+    this.#countTime();
+    this.reset();
+    this.#connect();
+  }
+
+  #tryAgainIn(ms: number, problem: Problem): void {
+    this.#state = "pausing";
+    this.#tries += 1;
+    this.#problem = problem;
+    this.#countTime();
+    this.#deps.egress?.gate.failed(problem);
+    if (this.#call.cancelReason !== undefined) {
+      this.#over();
+      this.#end.failed(problem);
+      return;
+    }
+    this.#call.waiting = this;
+    this.#pause = this.#deps.clock.after(ms, () => {
+      if (this.#state === "pausing") this.#connect();
+    });
   }
 
   /** Too large to hold: what came so far goes on as the head of a stream. */
@@ -131,23 +236,40 @@ class CallExchange extends Exchange implements Waiting {
     // Whoever reads it listens, too; while nobody does yet, an error must not end the process.
     stream.on("error", () => {});
     this.#stream = stream;
-    if (this.#settle()) this.#resolve({ status: this.status, headers: this.headers, body: stream });
+    this.#answer(stream);
+    this.#state = "streaming";
     this.#call.waiting = this;
     let room = true;
     for (const chunk of this.bytes.take()) room = stream.push(chunk);
     if (!room) controller.pause();
   }
 
-  /** Settles once: true for whoever is first, and then brings the end. */
-  #settle(): boolean {
-    if (this.#settled) return false;
-    this.#settled = true;
+  #answer(body: Response["body"]): void {
+    if (this.#state !== "sent") return;
+    this.#over();
+    const response = { status: this.status, headers: this.headers, body };
+    this.#deps.egress?.gate.answered(response, this.#call.arrivedAt);
+    this.#end.answered(response);
+  }
+
+  #fail(error: Error): void {
+    this.#over();
+    this.#deps.egress?.gate.failed(error);
+    this.#end.failed(error);
+  }
+
+  #over(): void {
+    if (this.#state !== "pausing") this.#countTime();
+    this.#state = "over";
     this.#call.waiting = undefined;
-    this.#call.upstreamMs += this.#clock.monotonic() - this.#startedAt;
-    return true;
+  }
+
+  #countTime(): void {
+    this.#call.upstreamMs += this.#deps.clock.monotonic() - this.#startedAt;
   }
 
   #toProblem(error: Error): Problem {
+    if (this.#isResent && this.#state === "connecting" && this.#problem !== undefined) return this.#problem;
     if (error instanceof ConnectError) return fromConnectError(error);
     if (!this.#call.requestWritten) {
       return new Problem("upstream-unreachable", {
@@ -155,19 +277,26 @@ class CallExchange extends Exchange implements Waiting {
         cause: error,
       });
     }
-    const code = systemCode(error);
-    if (code === "UND_ERR_HEADERS_TIMEOUT" || code === "UND_ERR_BODY_TIMEOUT") return answerLate();
+    const cause = error instanceof IdleConnectionEnded ? error.cause : error;
+    const code = systemCode(cause);
+    if (code === "UND_ERR_HEADERS_TIMEOUT" || code === "UND_ERR_BODY_TIMEOUT") return responseLate();
     return new Problem("upstream-broken", {
       detail:
         "the connection broke, or the answer was malformed, after the request was sent; Presto may have acted",
       proxyStatus: code === "UPSTREAM_RESET" ? "connection_terminated" : "http_response_incomplete",
-      cause: error,
+      cause,
     });
   }
 }
 
+/** Where an egress proxy refuses the login, the next try would be refused as well, and may lock it out. */
+function mayTryAgain(call: Call, problem: Problem): boolean {
+  if (call.requestWritten) return false;
+  return problem.code === "upstream-unreachable" && problem.proxyStatus !== "proxy_configuration_error";
+}
+
 /** What a call ends with that was stopped before a byte of it was written. */
-export function stopped(why: CancelReason): Error {
+function stopped(why: CancelReason): Error {
   if (why === "caller-gone") return new CallerGone();
   return new Problem("upstream-timeout", {
     detail: "no connection to Presto was had in time; nothing was sent",
@@ -176,7 +305,7 @@ export function stopped(why: CancelReason): Error {
   });
 }
 
-function answerLate(): Problem {
+function responseLate(): Problem {
   return new Problem("upstream-timeout", { detail: "Presto did not answer in time; it may have acted" });
 }
 
@@ -205,69 +334,4 @@ function fromConnectError(error: ConnectError): Problem {
         cause: error,
       });
   }
-}
-
-/** Milliseconds before the second and third try. */
-const pauses = [50, 250] as const;
-
-/**
- * Tries again where no connection was had, so not a byte was written: the one failure that
- * proves by itself that Presto did nothing. Nothing else is ever sent again here.
- */
-export function withReconnect(send: Send, clock: Clock): Send {
-  async function again(call: Call, token: Token, problem: unknown, tries: number): Promise<Response> {
-    const wait = pauses[tries];
-    if (wait === undefined || !mayTryAgain(call, problem)) throw problem;
-    if ((await pause(call, clock, wait)) !== "elapsed") throw problem;
-    return send(call, token).catch((next: unknown) => again(call, token, next, tries + 1));
-  }
-  return (call, token) => send(call, token).catch((problem: unknown) => again(call, token, problem, 0));
-}
-
-/** Where an egress proxy refuses the login, the next try would be refused as well, and may lock it out. */
-function mayTryAgain(call: Call, problem: unknown): boolean {
-  if (!(problem instanceof Problem) || call.requestWritten) return false;
-  return problem.code === "upstream-unreachable" && problem.proxyStatus !== "proxy_configuration_error";
-}
-
-/** What knows whether a call may leave, and is told what became of those that did. */
-export interface EgressGate {
-  /** Why calls are kept back, in one sentence; undefined while they are not. Asked for each call: it must cost nothing. */
-  blockedReason(): string | undefined;
-  /** Presto answered a call. @param sentAt monotonic time of its sending, or of something before that */
-  answered(response: Response, sentAt: number): void;
-  /** A call ended without an answer. */
-  failed(error: unknown): void;
-}
-
-export interface EgressGateOptions {
-  readonly gate: EgressGate;
-  /** The reply to a call that is kept back. */
-  readonly refuse: (reason: string) => Error;
-}
-
-/**
- * Keeps a call back that would leave from an address that is not registered, at the last
- * moment before it is sent: it may have waited for its turn while that became known. What
- * becomes of the others is told to the gate.
- */
-export function withEgressGate(send: Send, { gate, refuse }: EgressGateOptions): Send {
-  return (call, token) => {
-    const reason = gate.blockedReason();
-    if (reason !== undefined) {
-      // What was written before was another send.
-      call.requestWritten = false;
-      return Promise.reject(refuse(reason));
-    }
-    return send(call, token).then(
-      (response) => {
-        gate.answered(response, call.arrivedAt);
-        return response;
-      },
-      (error: unknown) => {
-        gate.failed(error);
-        throw error;
-      },
-    );
-  };
 }

@@ -1,14 +1,21 @@
 import type { Dispatcher } from "undici";
-import undiciSymbols from "undici/lib/core/symbols.js";
 
 import { ByteList } from "../lib/buffers.ts";
 
-export type ExchangeRequest = Pick<
+export interface ExchangeRequest extends Pick<
   Dispatcher.DispatchOptions,
   "method" | "path" | "headers" | "body" | "headersTimeout" | "bodyTimeout"
->;
+> {
+  /** Over a connection that is made for it. */
+  readonly fresh?: boolean;
+}
 
-const { kQueuedAbort } = undiciSymbols;
+/** Whatever sends: in production, `connections.ts`. */
+export interface Sender {
+  dispatch(request: ExchangeRequest, handler: Dispatcher.DispatchHandler): boolean;
+  /** Takes back a request that waits for a connection. Its handler hears no more. */
+  withdraw?(handler: Dispatcher.DispatchHandler): void;
+}
 
 /**
  * One request and its response, as undici tells of them, with the care that every send needs:
@@ -23,18 +30,19 @@ export abstract class Exchange implements Dispatcher.DispatchHandler {
   protected readonly headers: string[] = [];
   protected readonly bytes = new ByteList();
   #controller: Dispatcher.DispatchController | undefined;
-  #leaveQueue: ((reason: Error) => void) | undefined;
+  #sender: Sender | undefined;
 
-  sendOver(dispatcher: Pick<Dispatcher, "dispatch">, request: ExchangeRequest): void {
-    const options = {
-      ...request,
-      // A request that is stopped before it has a connection would otherwise stay in undici's queue, with its
-      // body, and make a connection for nobody ahead of others that are still wanted.
-      [kQueuedAbort]: (leave: (reason: Error) => void): void => {
-        this.#leaveQueue = leave;
-      },
-    };
-    dispatcher.dispatch(options, this);
+  sendOver(sender: Sender, request: ExchangeRequest): void {
+    this.#sender = sender;
+    sender.dispatch(request, this);
+  }
+
+  /** Forgets what came, for a request that is sent anew on purpose. */
+  protected reset(): void {
+    this.#controller = undefined;
+    this.status = 0;
+    this.headers.length = 0;
+    this.bytes.take();
   }
 
   /** Asked once, right before the first byte: an error is why it must not be written. From here on Presto may have seen it. */
@@ -46,7 +54,7 @@ export abstract class Exchange implements Dispatcher.DispatchHandler {
   /** Ends it, wherever it stands. What becomes of that is told by `failed`. */
   protected abort(reason: Error): void {
     if (this.#controller !== undefined) this.#controller.abort(reason);
-    else this.#leaveQueue?.(reason);
+    else this.#sender?.withdraw?.(this);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { cancel } from "../lib/async.ts";
 import type { Operation } from "../policy/operations.ts";
 import { type Response, type Call, discard } from "./call.ts";
-import type { Perform } from "./with-token.ts";
+import { performed, type Perform } from "./with-token.ts";
 
 /** What Presto says of a transaction at one moment. */
 export interface TransactionView {
@@ -32,7 +32,7 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
     const timer = clock.after(lastAt - clock.monotonic(), () => cancel(question, "deadline"));
     const askedAt = new Date(clock.now());
     try {
-      return { reference, status: readStatus(await perform(question)), askedAt };
+      return { reference, status: readStatus(await performed(perform, question)), askedAt };
     } catch {
       return { reference, status: "not-known", askedAt };
     } finally {

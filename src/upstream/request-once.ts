@@ -1,9 +1,7 @@
-import type { Dispatcher } from "undici";
-
 import type { Clock } from "../clock.ts";
 import { ConnectError } from "../connect/errors.ts";
 import { systemCode } from "../errors.ts";
-import { Exchange } from "./exchange.ts";
+import { Exchange, type Sender } from "./exchange.ts";
 
 /**
  * - `called-off`: whoever asked withdrew right before the first byte.
@@ -70,8 +68,12 @@ export type RequestEnd =
   /** Presto may have seen it. */
   | { readonly kind: "unclear"; readonly cause: unknown };
 
-/** Opens what one request goes over: a connection of its own, which is closed after it. */
-export type OpenPool = () => Pick<Dispatcher, "dispatch" | "destroy">;
+/** What one request of our own goes over: a connection of its own, which is closed after it. */
+export interface OwnPool extends Sender {
+  destroy(): Promise<void>;
+}
+
+export type OpenPool = () => OwnPool;
 
 /** How a request is kept in check. */
 export interface RequestControl {
@@ -92,7 +94,7 @@ export async function requestOnce(
   control: RequestControl,
 ): Promise<RequestEnd> {
   if (control.signal.aborted) return { kind: "not-sent", cause: givenUp(false) };
-  let pool: ReturnType<OpenPool>;
+  let pool: OwnPool;
   try {
     pool = openPool();
   } catch (cause) {
@@ -149,7 +151,7 @@ class OwnExchange extends Exchange {
     this.#control = control;
   }
 
-  over(pool: Pick<Dispatcher, "dispatch">, request: OwnRequest): Promise<RequestEnd> {
+  over(pool: OwnPool, request: OwnRequest): Promise<RequestEnd> {
     this.#control.signal.addEventListener("abort", this.#giveUp, { once: true });
     this.sendOver(pool, {
       method: request.method,

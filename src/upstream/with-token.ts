@@ -2,7 +2,7 @@ import { Problem } from "../errors.ts";
 import type { TokenSource } from "../token/source.ts";
 import type { Token } from "../token/token.ts";
 import type { TokenOrNone } from "../token/waiting.ts";
-import { type Call, CallerGone, discard, isJson, type Response } from "./call.ts";
+import { type Call, type CallEnd, CallerGone, discard, isJson, type Response } from "./call.ts";
 import type { Send } from "./dispatch.ts";
 
 /** Who may send, and who has to wait: a bounded number of calls each. */
@@ -25,27 +25,18 @@ export interface WithTokenDeps {
   readonly limiter: SendLimiter;
 }
 
+/** Brings one call to its end: a response of Presto's, or a `Problem` or `CallerGone`. */
+export type Perform = (call: Call, end: CallEnd) => void;
+
+/** The same for whoever waits for it. */
+export function performed(perform: Perform, call: Call): Promise<Response> {
+  return new Promise((answered, failed) => {
+    perform(call, { answered, failed });
+  });
+}
+
 /** Most sends of one call (ATTEMPTS). */
 const mostAttempts = 5;
-
-/** Brings one call to its end: an answer of Presto's, or a rejection with a `Problem` or `CallerGone`. */
-export type Perform = (call: Call) => Promise<Response>;
-
-/** A 401 that is too large to hold would keep its connection, and its turn, while another token is waited for: it goes on without its content. */
-function withoutLarge401(response: Response): Response {
-  if (response.status !== 401 || Buffer.isBuffer(response.body)) return response;
-  discard(response);
-  return {
-    status: response.status,
-    headers: response.headers.filter(tellsNothingOfContent),
-    body: Buffer.alloc(0),
-  };
-}
-
-/** For a flat list of fields without those of the content, each with its value. */
-function tellsNothingOfContent(_part: string, index: number, headers: readonly string[]): boolean {
-  return !/^content-(type|encoding)$/i.test(headers[index - (index % 2)] ?? "");
-}
 
 /** Seconds: by then a rejected token may be tried again. */
 const retryAfterSeconds = 5;
@@ -57,19 +48,106 @@ const retryAfterSeconds = 5;
  * with a token that this call has not been refused with (P5 to P7 of the renewal
  * protocol). Every other end, known or unknown, is the call's end.
  */
-export function withToken(send: Send, { tokens, limiter }: WithTokenDeps): Perform {
-  /** A token and a turn, both at once: while a call waits for the one, the other may change. */
-  async function begin(call: Call): Promise<Token> {
-    for (;;) {
-      const token = tokens.ready() ?? (await held(call));
-      if (limiter.tryAcquire()) return token;
-      await takeTurn(call, token);
-      if (tokens.isCurrent(call, token)) return token;
-      tokens.release(call, token);
-      limiter.release();
+export function withToken(send: Send, deps: WithTokenDeps): Perform {
+  const waits = createWaits(deps);
+  return (call, end) => new TokenCall(send, deps, waits, call, end).start();
+}
+
+/**
+ * One call, as its token goes. Nearly every call finds a token and a turn at once and is
+ * answered with something else than a 401: then there is no promise on its way.
+ */
+class TokenCall implements CallEnd {
+  readonly #send: Send;
+  readonly #deps: WithTokenDeps;
+  readonly #waits: Waits;
+  readonly #call: Call;
+  readonly #end: CallEnd;
+  #token: Token | undefined;
+  /** Tokens that this call was refused with. */
+  #refused: Set<string> | undefined;
+  /** The last 401, while another token is waited for and tried: it stands if nothing else comes. */
+  #unauthorized: Response | undefined;
+
+  constructor(send: Send, deps: WithTokenDeps, waits: Waits, call: Call, end: CallEnd) {
+    this.#send = send;
+    this.#deps = deps;
+    this.#waits = waits;
+    this.#call = call;
+    this.#end = end;
+  }
+
+  start(): void {
+    const token = this.#deps.tokens.ready();
+    if (token !== undefined && this.#deps.limiter.tryAcquire()) {
+      this.#sendWith(token);
+      return;
+    }
+    this.#waits.first(this.#call).then(
+      (found) => this.#sendWith(found),
+      (error: unknown) => this.#end.failed(error),
+    );
+  }
+
+  #sendWith(token: Token): void {
+    this.#token = token;
+    try {
+      this.#send(this.#call, token, this);
+    } catch (error) {
+      this.failed(error);
     }
   }
 
+  answered(given: Response): void {
+    const response = withoutLarge401(given);
+    const { status, body } = response;
+    const token = this.#sent();
+    if (status === 401) this.#deps.tokens.reject(token, isJson(response));
+    else if (status >= 200 && status < 300 && isJson(response))
+      this.#deps.tokens.proveAlive(token, this.#call.arrivedAt);
+    // A response that is passed on as it comes keeps its turn until it has.
+    if (Buffer.isBuffer(body)) this.#deps.limiter.release();
+    else body.once("close", () => this.#deps.limiter.release());
+    this.#deps.tokens.release(this.#call, token);
+    if (status === 401 && this.#call.attempts < mostAttempts) this.#afterRejection(token, response);
+    else this.#end.answered(response);
+  }
+
+  failed(error: unknown): void {
+    this.#deps.limiter.release();
+    this.#deps.tokens.release(this.#call, this.#sent());
+    // Where nothing of this send got out, what Presto said to the last one stands.
+    if (this.#unauthorized !== undefined && !this.#call.requestWritten)
+      this.#end.answered(this.#unauthorized);
+    else this.#end.failed(error);
+  }
+
+  #sent(): Token {
+    if (this.#token === undefined) throw new Error("a send has ended that was not begun");
+    return this.#token;
+  }
+
+  #afterRejection(token: Token, response: Response): void {
+    this.#unauthorized = response;
+    this.#refused ??= new Set();
+    this.#refused.add(token.id);
+    const stands = (): void => this.#end.answered(response);
+    this.#waits.another(this.#call, this.#refused).then((another) => {
+      if (another === undefined) stands();
+      else this.#sendWith(another);
+    }, stands);
+  }
+}
+
+/** The waits of a call that finds no token, or no turn, at once. */
+interface Waits {
+  /** A token and a turn, both at once: while a call waits for the one, the other may change. Rejects with a `Problem` or `CallerGone`. */
+  first(call: Call): Promise<Token>;
+  /** Another token and a turn, or undefined: then the 401 in hand is the answer. */
+  another(call: Call, refused: ReadonlySet<string>): Promise<Token | undefined>;
+}
+
+function createWaits({ tokens, limiter }: WithTokenDeps): Waits {
   async function takeTurn(call: Call, token: Token): Promise<void> {
     try {
       await limiter.acquire(call);
@@ -98,63 +176,44 @@ export function withToken(send: Send, { tokens, limiter }: WithTokenDeps): Perfo
     });
   }
 
-  /** Another token and a turn, or undefined: then the 401 in hand is the answer. */
-  async function next(call: Call, refused: ReadonlySet<string>): Promise<Token | undefined> {
-    limiter.enqueue();
-    let end: TokenOrNone;
-    try {
-      end = await tokens.afterRejection(call, refused);
-    } finally {
-      limiter.dequeue();
-    }
-    if (end.kind !== "token") return undefined;
-    const { token } = end;
-    if (limiter.tryAcquire()) return token;
-    return takeTurn(call, token).then(
-      () => token,
-      () => undefined,
-    );
-  }
-
-  async function sendOnce(call: Call, token: Token): Promise<Response> {
-    let turnKept = false;
-    try {
-      const response = withoutLarge401(await send(call, token));
-      if (!Buffer.isBuffer(response.body)) {
-        turnKept = true;
-        response.body.once("close", () => limiter.release());
+  return {
+    async first(call) {
+      for (;;) {
+        const token = tokens.ready() ?? (await held(call));
+        if (limiter.tryAcquire()) return token;
+        await takeTurn(call, token);
+        if (tokens.isCurrent(call, token)) return token;
+        tokens.release(call, token);
+        limiter.release();
       }
-      if (response.status === 401) tokens.reject(token, isJson(response));
-      else if (response.status >= 200 && response.status < 300 && isJson(response))
-        tokens.proveAlive(token, call.arrivedAt);
-      return response;
-    } finally {
-      if (!turnKept) limiter.release();
-      tokens.release(call, token);
-    }
-  }
-
-  return async (call) => {
-    let token = await begin(call);
-    let response = await sendOnce(call, token);
-    if (response.status !== 401) return response;
-
-    const refused = new Set<string>();
-    while (response.status === 401 && call.attempts < mostAttempts) {
-      refused.add(token.id);
-      const another = await next(call, refused);
-      if (another === undefined) break;
-      token = another;
+    },
+    async another(call, refused) {
+      limiter.enqueue();
+      let end: TokenOrNone;
       try {
-        const again = await sendOnce(call, token);
-        discard(response);
-        response = again;
-      } catch (error) {
-        // Nothing of this send got out, so what Presto said to the last one stands.
-        if (!call.requestWritten) break;
-        throw error;
+        end = await tokens.afterRejection(call, refused);
+      } finally {
+        limiter.dequeue();
       }
-    }
-    return response;
+      if (end.kind !== "token") return undefined;
+      if (!limiter.tryAcquire()) await takeTurn(call, end.token);
+      return end.token;
+    },
   };
+}
+
+/** A 401 that is too large to hold would keep its connection, and its turn, while another token is waited for: it goes on without its content. */
+function withoutLarge401(response: Response): Response {
+  if (response.status !== 401 || Buffer.isBuffer(response.body)) return response;
+  discard(response);
+  return {
+    status: response.status,
+    headers: response.headers.filter(tellsNothingOfContent),
+    body: Buffer.alloc(0),
+  };
+}
+
+/** For a flat list of fields without those of the content, each with its value. */
+function tellsNothingOfContent(_part: string, index: number, headers: readonly string[]): boolean {
+  return !/^content-(type|encoding)$/i.test(headers[index - (index % 2)] ?? "");
 }

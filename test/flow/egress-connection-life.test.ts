@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 
 import { createAuthority } from "../../src/sandbox/certificates.ts";
-import { createRotatingPool, type RotatingPool } from "../../src/upstream/pool.ts";
+import { createConnections, type Connections } from "../../src/upstream/connections.ts";
 import { createHandClock, type HandClock } from "../support/hand-clock.ts";
 import { httpAnswer, type RawPresto, startRawPresto } from "../support/raw-presto.ts";
 import { openWay } from "../support/way-out.ts";
@@ -9,19 +9,19 @@ import { openWay } from "../support/way-out.ts";
 const authority = await createAuthority();
 const minuteMs = 60_000;
 
-async function start(connections = 4): Promise<{ presto: RawPresto; clock: HandClock; pool: RotatingPool }> {
+async function start(connections = 4): Promise<{ presto: RawPresto; clock: HandClock; pool: Connections }> {
   const presto = await startRawPresto({ authority });
   onTestFinished(() => presto.close());
   const clock = createHandClock();
   const { connector } = await openWay({ port: presto.port, caPem: authority.certPem, clock });
   const origin = { url: presto.url, host: "localhost", port: presto.port };
-  const pool = createRotatingPool({ origin, connector, connections, timeoutMs: 10_000, clock });
+  const pool = createConnections({ origin, connector, connections, timeoutMs: 10_000, clock });
   onTestFinished(() => pool.destroy());
   return { presto, clock, pool };
 }
 
 /** Sends one call. @returns its status, or the error's code */
-function call(pool: RotatingPool): Promise<number | string> {
+function call(pool: Connections): Promise<number | string> {
   return new Promise((resolve) => {
     let status = 0;
     pool.dispatch(

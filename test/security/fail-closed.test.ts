@@ -228,8 +228,9 @@ describe("while it runs", () => {
 
   it("without trust nothing goes, though there is a token", async () => {
     live.add("token-for-nobody");
-    const sidecar = await start({ PRESTO_TOKEN: "token-for-nobody" });
+    // Before the start, after which a connection stands ready.
     presto.present(await createSelfSigned());
+    const sidecar = await start({ PRESTO_TOKEN: "token-for-nobody" });
     for (const bytes of [initCall(), confirmCall("T-1"), queryCall("T-1")]) {
       const answer = await exchange(sidecar, bytes);
       expect([answer.status, JSON.parse(answer.body).code]).toEqual([502, "upstream-untrusted"]);

@@ -2,6 +2,7 @@ import { isRetryable, Problem } from "../../src/errors.ts";
 import { cancel } from "../../src/lib/async.ts";
 import { type Operation, walletOperations } from "../../src/policy/operations.ts";
 import { type Call, type CallFinished, CallerGone } from "../../src/upstream/call.ts";
+import { performed } from "../../src/upstream/with-token.ts";
 import type { CallEnd, CallRecord } from "./call-record.ts";
 import { judgeCall } from "./judge-call.ts";
 import type { Random } from "./random.ts";
@@ -98,8 +99,7 @@ export function createCallers({
       cancel(call, "caller-gone");
     };
     if (random.chance(0.03)) clock.after(random.between(0, 3_000), hangUp);
-    sidecar
-      .perform(call)
+    performed(sidecar.perform, call)
       .then(
         ({ status }) => finish({ outcome: "answered", status, code: "-" }),
         (error: unknown) => finish(endOf(error), error instanceof Problem ? error : undefined),

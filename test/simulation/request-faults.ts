@@ -8,10 +8,15 @@ export const requestFaults: readonly DeliberateFault[] = [
     patches: [
       {
         file: "upstream/dispatch.ts",
-        from: "if (!(problem instanceof Problem) || call.requestWritten) return false;",
-        to: `if (!(problem instanceof Problem)) return false;
-             if (problem.code === "upstream-broken") return true;
+        from: "if (call.requestWritten) return false;",
+        to: `if (problem.code === "upstream-broken") return true;
              if (call.requestWritten) return false;`,
+      },
+      // Or its second start would be refused.
+      {
+        file: "upstream/exchange.ts",
+        from: "this.#controller === undefined ? this.begin()",
+        to: '!this.headers.includes("none") ? this.begin()',
       },
     ],
   },

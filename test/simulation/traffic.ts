@@ -2,7 +2,7 @@ import type { Dispatcher } from "undici";
 
 import { ConnectError } from "../../src/connect/errors.ts";
 import { Secret } from "../../src/secret.ts";
-import type { RotatingPool } from "../../src/upstream/pool.ts";
+import type { Connections } from "../../src/upstream/connections.ts";
 import type { SimAddresses } from "./addresses.ts";
 import type { CallRecord, SendRecord } from "./call-record.ts";
 import { breakOff, createController, respond, type SimController, tokenIn } from "./exchange.ts";
@@ -32,7 +32,7 @@ export interface TrafficOptions {
 export function createTraffic(
   options: TrafficOptions,
   process: SimProcess,
-): Pick<RotatingPool, "dispatch" | "rotate"> {
+): Pick<Connections, "dispatch" | "rotate"> {
   const { timeline, random, presto, tokens, addresses } = options;
 
   return {

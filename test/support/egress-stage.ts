@@ -9,14 +9,16 @@ import type { EgressCheck } from "../../src/egress-ip/check.ts";
 import { openEgressCheck } from "../../src/egress-ip/open.ts";
 import { ignore } from "../../src/lib/events.ts";
 import type { Sandbox } from "../../src/sandbox/server.ts";
-import { createSend, type Send, withEgressGate } from "../../src/upstream/dispatch.ts";
-import { createPool } from "../../src/upstream/pool.ts";
+import type { Token } from "../../src/token/token.ts";
+import type { Call, Response } from "../../src/upstream/call.ts";
+import { createConnections } from "../../src/upstream/connections.ts";
+import { createSend } from "../../src/upstream/dispatch.ts";
 import { networksOf } from "./egress-bench.ts";
 
 export interface EgressStage {
   readonly check: EgressCheck;
   /** A send over real connections that is watched. */
-  readonly send: Send;
+  readonly send: (call: Call, token: Token) => Promise<Response>;
   /** Reasons with which readiness was closed, and undefined where it was opened. */
   readonly latch: (string | undefined)[];
   /** When it was closed last, by `performance.now()`. */
@@ -73,15 +75,26 @@ export async function openEgressStage(options: EgressStageOptions): Promise<Egre
     emit: ignore,
   });
   watch.check = check;
-  const pool = createPool({ origin, connector: egress.connector, connections: 32, timeoutMs: 5_000 });
+  const pool = createConnections({
+    origin,
+    connector: egress.connector,
+    connections: 32,
+    timeoutMs: 5_000,
+    clock: systemClock,
+  });
+  const send = createSend({
+    connections: pool,
+    clock: systemClock,
+    egress: { gate: check, refuse: (reason) => new KeptBack(reason) },
+  });
   return {
     check,
     latch,
     closedAt: () => closedAt,
-    send: withEgressGate(createSend({ dispatcher: pool, clock: systemClock }), {
-      gate: check,
-      refuse: (reason) => new KeptBack(reason),
-    }),
+    send: (call, token) =>
+      new Promise((answered, failed) => {
+        send(call, token, { answered, failed });
+      }),
     async close() {
       check.close();
       egress.close();

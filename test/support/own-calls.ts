@@ -1,7 +1,5 @@
 import { createSecureContext } from "node:tls";
 
-import type { Dispatcher } from "undici";
-
 import { systemClock } from "../../src/clock.ts";
 import { createConnector } from "../../src/connect/connector.ts";
 import { createLookup } from "../../src/connect/lookup.ts";
@@ -10,8 +8,8 @@ import { createRoute } from "../../src/connect/route.ts";
 import { ignore } from "../../src/lib/events.ts";
 import { createIssuer, type Issuer, type IssueRequest } from "../../src/presto/auth.ts";
 import { Secret } from "../../src/secret.ts";
-import { createPoolOpener } from "../../src/upstream/pool.ts";
-import type { RequestControl } from "../../src/upstream/request-once.ts";
+import { createPoolOpener } from "../../src/upstream/connections.ts";
+import type { OpenPool, RequestControl } from "../../src/upstream/request-once.ts";
 
 export interface OwnCallOptions {
   readonly port: number;
@@ -24,7 +22,7 @@ export interface OwnCallOptions {
 }
 
 /** What opens pools as the program does, over real TLS. */
-export function poolOpener(options: OwnCallOptions): () => Dispatcher {
+export function poolOpener(options: OwnCallOptions): OpenPool {
   const { port, caPem, pins = [], connectTimeoutMs = 5_000, poolTimeoutMs = 20_000 } = options;
   const origin = { url: `https://localhost:${port}`, host: "localhost", port };
   const context = createSecureContext({ ca: caPem, minVersion: "TLSv1.2" });
@@ -45,7 +43,7 @@ export function poolOpener(options: OwnCallOptions): () => Dispatcher {
     clock: systemClock,
     emit: ignore,
   });
-  return createPoolOpener({ origin, connector, timeoutMs: poolTimeoutMs });
+  return createPoolOpener({ origin, connector, timeoutMs: poolTimeoutMs, clock: systemClock });
 }
 
 export function openIssuer(options: OwnCallOptions): Issuer {

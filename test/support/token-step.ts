@@ -5,7 +5,7 @@ import { createTokenSource } from "../../src/token/source.ts";
 import type { Response, Call } from "../../src/upstream/call.ts";
 import type { Send } from "../../src/upstream/dispatch.ts";
 import { type Limiter, createLimiter } from "../../src/upstream/limiter.ts";
-import { type Perform, withToken } from "../../src/upstream/with-token.ts";
+import { performed, withToken } from "../../src/upstream/with-token.ts";
 import { createHandClock, type HandClock } from "./hand-clock.ts";
 import { createMemoryStore, type MemoryStore } from "./memory-store.ts";
 import { plainCall } from "./plain-call.ts";
@@ -15,7 +15,7 @@ export interface TokenStep {
   readonly clock: HandClock;
   readonly store: MemoryStore;
   readonly admission: Limiter;
-  readonly perform: Perform;
+  readonly perform: (call: Call) => Promise<Response>;
   /** Tokens in the order in which they were sent. */
   readonly sent: string[];
   call(timeoutMs?: number): Call;
@@ -44,18 +44,24 @@ export async function openTokenStep(
   });
   await tokens.start();
   const sent: string[] = [];
-  const send: Send = async (call, token) => {
+  const send: Send = (call, token, end) => {
     call.requestWritten = false;
     const said = presto(token.secret.reveal(), call);
     if (said instanceof Problem) {
       if (said.outcome === "unknown") call.requestWritten = true;
-      throw said;
+      end.failed(said);
+      return;
     }
     call.requestWritten = true;
     call.attempts += 1;
     call.generation = token.generation;
     sent.push(token.secret.reveal());
-    return said;
+    if (said instanceof Promise)
+      said.then(
+        (response) => end.answered(response),
+        (error: unknown) => end.failed(error),
+      );
+    else end.answered(said);
   };
   const admission = createLimiter({ maxInFlight: 2, maxQueue: 2, maxBuffered: 1_000, ...limits });
   const perform = withToken(send, { tokens, limiter: admission });
@@ -63,7 +69,7 @@ export async function openTokenStep(
     clock,
     store,
     admission,
-    perform,
+    perform: (call) => performed(perform, call),
     sent,
     call: (timeoutMs) => plainCall(clock.monotonic(), timeoutMs),
   };

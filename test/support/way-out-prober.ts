@@ -5,7 +5,7 @@ import { ConnectError } from "../../src/connect/errors.ts";
 import { openEgress } from "../../src/connect/open.ts";
 import { parseProxyUrl } from "../../src/connect/proxy-url.ts";
 import { ignore } from "../../src/lib/events.ts";
-import { createRotatingPool } from "../../src/upstream/pool.ts";
+import { createConnections } from "../../src/upstream/connections.ts";
 
 // A program: opens the way out as the sidecar does, and says what came of it. A line of JSON in, a line of JSON out.
 /** What is asked of it. */
@@ -44,7 +44,7 @@ async function probe(request: ProbeRequest): Promise<Outcome> {
     { clock: systemClock, emit: ignore },
   );
   const { connector } = egress;
-  const pool = createRotatingPool({
+  const pool = createConnections({
     origin,
     connector,
     connections: 1,

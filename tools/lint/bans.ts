@@ -29,21 +29,21 @@ export const bans = {
     selector: `Identifier[name=/^(${webClients})$/], ${onGlobal}[property.name=/^(${webClients})$/]`,
     global: true,
     message:
-      "The global client obeys its own dispatcher, follows redirects and has no pins: a token could leave by it. Use the pool that was passed in.",
+      "The global client obeys its own dispatcher, follows redirects and has no pins: a token could leave by it. Use the connections that were passed in.",
   },
   "no-undici-globals": {
     selector:
       "ImportDeclaration[source.value='undici'][importKind!='type'] > ImportSpecifier[importKind!='type']" +
       "[imported.name=/^(fetch|request|stream|pipeline|connect|upgrade|setGlobalDispatcher|getGlobalDispatcher|install)$/]",
     message:
-      "These of undici use its global dispatcher, not our verified pool. Use the pool that was passed in.",
+      "These of undici use its global dispatcher, not our verified connections. Use those that were passed in.",
   },
   "no-own-client": {
     selector:
       `NewExpression[callee.name=/^(${clients})$/], NewExpression[callee.property.name=/^(${clients})$/], ` +
       "MemberExpression[property.name='globalAgent']",
     message:
-      "Connections are made in one place, where certificates, pins and time limits are. Take the pool from upstream/pool.ts.",
+      "Connections are made in one place, where certificates, pins and time limits are. Take them from upstream/connections.ts.",
   },
   "no-own-dial": {
     selector:

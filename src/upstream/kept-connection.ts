@@ -1,0 +1,244 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { TLSSocket } from "node:tls";
+
+import { Client, type Dispatcher } from "undici";
+
+import { atEndOfTurn } from "../clock.ts";
+import { systemCode } from "../errors.ts";
+import type { ExchangeRequest } from "./exchange.ts";
+
+/** Whoever keeps connections is told what becomes of each. */
+export interface ConnectionEvents {
+  /** Its exchange is over, and it can take another. */
+  freed(connection: KeptConnection): void;
+  /** It has come to its end, and not by our wish where `ended` says how: while it was idle, or when it had been sent a request and before a byte of the response. */
+  gone(connection: KeptConnection, ended: "idle" | "unanswered" | undefined): void;
+  /** It came to its end before a byte of this request was written. */
+  unsent(request: ExchangeRequest, handler: Dispatcher.DispatchHandler): void;
+  /** The server has named how long it keeps an idle connection, milliseconds. */
+  named(timeoutMs: number): void;
+}
+
+export interface ConnectionOptions {
+  readonly url: string;
+  readonly client: Omit<Client.Options, "connect">;
+  /** Monotonic time. */
+  readonly openedAt: number;
+  /** Monotonic time after which it takes no more calls. */
+  readonly endsAt: number;
+}
+
+export interface SendMode {
+  /** The connection was made for this request just now. */
+  readonly fresh?: boolean;
+  /** A close that has reached the kernel must be noticed before anything is written. */
+  readonly checked?: boolean;
+  /** It has been idle for long, and may be about to be closed: that is then told by `IdleConnectionEnded`. */
+  readonly risky?: boolean;
+}
+
+/** A connection that had been idle for long ended before a byte of the response came: the server was about to close it. */
+export class IdleConnectionEnded extends Error {
+  override readonly name = "IdleConnectionEnded";
+  constructor(cause: Error) {
+    super("a connection that had been idle ended when it was used again", { cause });
+  }
+}
+
+/** What ends a request that was given to a connection which is no more: not a byte of it was written. */
+class ConnectionGone extends Error {
+  override readonly name = "ConnectionGone";
+}
+
+/**
+ * One connection to Presto and its undici `Client`, which is given it once and never makes
+ * another. It stands between the client and whoever sends, as the handler of one exchange at a
+ * time, so that nothing more is made for each call.
+ */
+export class KeptConnection implements Dispatcher.DispatchHandler {
+  readonly endsAt: number;
+  /** Monotonic time since when it has been idle. */
+  idleSince: number;
+  /** How long it was when it was taken, milliseconds. */
+  idleMs = 0;
+  /** It has carried a call. */
+  used = false;
+  /** It takes no more calls. */
+  retired = false;
+  #gone = false;
+  readonly #socket: TLSSocket;
+  readonly #options: ConnectionOptions;
+  readonly #events: ConnectionEvents;
+  #client: Client | undefined;
+  #request: ExchangeRequest | undefined;
+  #handler: Dispatcher.DispatchHandler | undefined;
+  #mode: SendMode = {};
+  #begun = false;
+  #responded = false;
+
+  constructor(socket: TLSSocket, options: ConnectionOptions, events: ConnectionEvents) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#events = events;
+    this.endsAt = options.endsAt;
+    this.idleSince = options.openedAt;
+    for (const event of ["error", "end", "close"]) socket.on(event, this.#lost);
+    // Nothing is due on it before a request but TLS's own messages: whatever else comes ends it.
+    socket.on("readable", this.#readable);
+    socket.unref();
+  }
+
+  send(request: ExchangeRequest, handler: Dispatcher.DispatchHandler, mode: SendMode): void {
+    this.#request = request;
+    this.#handler = handler;
+    this.#mode = mode;
+    this.#begun = false;
+    this.#responded = false;
+    // What has reached the kernel by now is read in the poll after this turn, and written is only after that:
+    // undici waits for a turn, too, and so does the handing over of a connection that was never used.
+    if (mode.checked === true) atEndOfTurn(this.#dispatch);
+    else this.#dispatch();
+  }
+
+  /** Ends it: at once, or, while it has an exchange, after that. */
+  retire(): void {
+    this.retired = true;
+    if (this.#handler === undefined) void this.destroy();
+  }
+
+  /** Cuts off what is under way. */
+  async destroy(): Promise<void> {
+    this.retired = true;
+    this.#finish(undefined);
+    if (this.#client === undefined) this.#socket.destroy();
+    else await this.#client.destroy();
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
+    this.#begun = true;
+    this.#handler?.onRequestStart?.(controller, context);
+  }
+
+  onResponseStarted(): void {
+    this.#responded = true;
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+    message?: string,
+  ): void {
+    const keepAlive = headers["keep-alive"];
+    if (keepAlive !== undefined) this.#readKeepAlive(keepAlive);
+    this.#handler?.onResponseStart?.(controller, status, headers, message);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#handler?.onResponseData?.(controller, chunk);
+  }
+
+  onResponseEnd(controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
+    this.#take()?.handler.onResponseEnd?.(controller, trailers);
+  }
+
+  onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
+    const exchange = this.#take();
+    if (exchange === undefined) return;
+    if (!this.#begun && error instanceof ConnectionGone) {
+      this.#events.unsent(exchange.request, exchange.handler);
+      return;
+    }
+    const unanswered = this.#begun && !this.#responded && endsConnection(error);
+    const told = unanswered && this.#mode.risky === true ? new IdleConnectionEnded(error) : error;
+    this.#finish(unanswered ? "unanswered" : undefined);
+    // Mostly it has gone by itself; whatever was wrong, nothing goes over it again.
+    void this.destroy();
+    exchange.handler.onResponseError?.(controller, told);
+  }
+
+  #take(): { request: ExchangeRequest; handler: Dispatcher.DispatchHandler } | undefined {
+    const [request, handler] = [this.#request, this.#handler];
+    this.#request = undefined;
+    this.#handler = undefined;
+    return request === undefined || handler === undefined ? undefined : { request, handler };
+  }
+
+  readonly #dispatch = (): void => {
+    if (this.#request === undefined) return;
+    if (this.#gone) {
+      const exchange = this.#take();
+      if (exchange !== undefined) this.#events.unsent(exchange.request, exchange.handler);
+      return;
+    }
+    this.#client ??= this.#openClient();
+    this.#client.dispatch(this.#request, this);
+  };
+
+  #openClient(): Client {
+    let given = false;
+    const client = new Client(this.#options.url, {
+      ...this.#options.client,
+      connect: (_options, callback) => {
+        const hand = (): void => {
+          // A second time it would be for a request whose connection has just come to its end.
+          if (given || this.#gone) {
+            callback(new ConnectionGone("the connection has ended"), null);
+            return;
+          }
+          given = true;
+          callback(null, this.#release());
+        };
+        // undici does not go on by itself if it is given one at once.
+        if (this.#mode.fresh === true || given) queueMicrotask(hand);
+        else atEndOfTurn(hand);
+      },
+    });
+    client.on("drain", () => {
+      if (this.#gone || this.#handler !== undefined) return;
+      this.used = true;
+      if (this.retired) void this.destroy();
+      else this.#events.freed(this);
+    });
+    client.on("disconnect", (_origin, _clients, error) => {
+      this.#finish(this.#handler === undefined && endsConnection(error) ? "idle" : undefined);
+    });
+    return client;
+  }
+
+  /** The client sees to the socket from now on. */
+  #release(): TLSSocket {
+    const socket = this.#socket;
+    for (const event of ["error", "end", "close"]) socket.off(event, this.#lost);
+    socket.off("readable", this.#readable);
+    socket.ref();
+    return socket;
+  }
+
+  readonly #readable = (): void => {
+    if (this.#socket.read() !== null) this.#lost();
+  };
+
+  readonly #lost = (): void => {
+    this.#socket.destroy();
+    this.#finish("idle");
+  };
+
+  #finish(ended: "idle" | "unanswered" | undefined): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#events.gone(this, ended);
+  }
+
+  /** undici itself keeps to it, less two seconds. */
+  #readKeepAlive(field: string | string[]): void {
+    const seconds = /(?:^|[,;\s])timeout=(\d{1,9})/i.exec(String(field))?.[1];
+    if (seconds !== undefined) this.#events.named(Number(seconds) * 1_000);
+  }
+}
+
+/** Has the peer ended the connection, or the network? Not so for what was malformed, late, or ended by us. */
+function endsConnection(error: Error): boolean {
+  const code = systemCode(error);
+  return code === "UND_ERR_SOCKET" || code === "UPSTREAM_RESET" || code === "ECONNRESET" || code === "EPIPE";
+}
