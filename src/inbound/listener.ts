@@ -10,6 +10,7 @@ import type { CallFinished } from "../upstream/call.ts";
 import type { Limiter } from "../upstream/limiter.ts";
 import type { Reconcile } from "../upstream/reconcile.ts";
 import type { Perform } from "../upstream/with-token.ts";
+import { createAcceptFirst } from "./accept-first.ts";
 import { createAccept } from "./accept.ts";
 import { createAuthorize } from "./authorize.ts";
 import type { Connection } from "./connection.ts";
@@ -53,6 +54,7 @@ const headTimeoutMs = 10_000;
 
 export async function createProxyListener(options: ProxyListenerOptions): Promise<ProxyListener> {
   const connections = new Set<Connection>();
+  const acceptFirst = createAcceptFirst(options.clock);
   const underWay = createCallsUnderWay({ limiter: options.admission, clock: options.clock });
   const proxy = await createProxy(options, underWay);
   const servers: Server[] = [];
@@ -67,7 +69,7 @@ export async function createProxyListener(options: ProxyListenerOptions): Promis
             headTimeoutMs: Math.min(headTimeoutMs, options.timeoutMs),
             requestTimeoutMs: options.timeoutMs,
           },
-          { ...proxy.handlers, open: connections },
+          { ...proxy.handlers, open: connections, acceptFirst },
         );
         // One after the other: the first address that can't be had is the one that is told.
         bound.push(await bindServer(server, address));
@@ -93,7 +95,7 @@ export async function createProxyListener(options: ProxyListenerOptions): Promis
 async function createProxy(
   options: ProxyListenerOptions,
   underWay: CallsUnderWay,
-): Promise<{ readonly handlers: Omit<HttpServerDeps, "open">; close(): Promise<void> }> {
+): Promise<{ readonly handlers: Omit<HttpServerDeps, "open" | "acceptFirst">; close(): Promise<void> }> {
   const { clock, emit, origin, operations, timeoutMs, maxBody } = options;
   const reject = createRejectRequest({ clock, emit });
   const serve = createServeCall({

@@ -3,6 +3,7 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
 import { createServer } from "../lib/node-http.ts";
+import type { AcceptFirst } from "./accept-first.ts";
 import type { AcceptRequests } from "./accept.ts";
 import { type Connection, createConnection } from "./connection.ts";
 import type { ProtocolErrors } from "./protocol-errors.ts";
@@ -19,6 +20,8 @@ export interface HttpServerOptions {
 /** Where the connections that are open are kept, and who is told what comes on them. */
 export interface HttpServerDeps extends AcceptRequests, ProtocolErrors {
   readonly open: Set<Connection>;
+  /** One for all servers: the same event loop serves them. */
+  readonly acceptFirst: AcceptFirst;
 }
 
 /** Largest request head, bytes: longer than any that an app of ours sends, short enough to hold thousands. */
@@ -50,11 +53,14 @@ export function createHttpServer(options: HttpServerOptions, deps: HttpServerDep
   // A caller that has sent its request may close its side and still wants the reply; Node has no documented option for it.
   Object.assign(server, { httpAllowHalfOpen: true });
 
+  const { acceptFirst } = deps;
+
   const listen =
     (then: (connection: Connection, request: CallerRequest, reply: ServerResponse) => void) =>
     (request: CallerRequest, reply: ServerResponse): void => {
       const connection = connectionOf(request.socket);
       if (connection === undefined) request.socket.destroy();
+      else if (acceptFirst.isHolding()) acceptFirst.hold(() => then(connection, request, reply));
       else then(connection, request, reply);
     };
 
@@ -62,8 +68,13 @@ export function createHttpServer(options: HttpServerOptions, deps: HttpServerDep
     const connection = createConnection(socket, options.unixSocket);
     connections.set(socket, connection);
     deps.open.add(connection);
-    socket.on("close", () => deps.open.delete(connection));
+    acceptFirst.connected();
+    socket.on("close", () => {
+      acceptFirst.flush();
+      deps.open.delete(connection);
+    });
     socket.on("end", () => {
+      acceptFirst.flush();
       for (const call of connection.calls) call.halfClosed();
     });
   });
@@ -71,11 +82,13 @@ export function createHttpServer(options: HttpServerOptions, deps: HttpServerDep
   server.on("checkContinue", listen(deps.onExpectContinue));
   server.on("checkExpectation", listen(deps.onExpectUnknown));
   server.on("connect", (_request, socket) => {
+    acceptFirst.flush();
     const connection = connectionOf(socket);
     if (connection === undefined) socket.destroy();
     else deps.onConnectMethod(connection);
   });
   server.on("clientError", (error, socket) => {
+    acceptFirst.flush();
     const connection = connectionOf(socket);
     if (connection === undefined || !(socket instanceof Socket)) socket.destroy();
     else deps.onClientError(connection, error);
