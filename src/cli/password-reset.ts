@@ -12,17 +12,9 @@ import { faultOfPassword } from "../store/credentials.ts";
 import { refuseWhileRenewed } from "../store/import.ts";
 import { openCredentials, openRenewalLock, openStore } from "../store/open.ts";
 import type { Io, Run } from "./command.ts";
-import { probeToken, withUpstream } from "./presto-client.ts";
+import { probeToken, reasonOf, withUpstream } from "./presto-client.ts";
 import { refuseKeyless, withRenewalLock } from "./renew-locally.ts";
-import {
-  createPrompts,
-  decodeUtf8,
-  printNote,
-  printResult,
-  printWarnings,
-  readToEnd,
-  reasonOf,
-} from "./terminal.ts";
+import { createPrompts, decodeUtf8, printNote, printResult, printWarnings, readToEnd } from "./terminal.ts";
 
 /** Changes the account's password at Presto and in PRESTO_CREDENTIALS, or settles an earlier change. */
 export const passwordReset: Run = async (args, io) => {

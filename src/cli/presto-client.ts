@@ -2,6 +2,7 @@ import type { StoreConfig } from "../config/load.ts";
 import type { UpstreamConfig } from "../config/sections.ts";
 import { openEgress } from "../connect/open.ts";
 import { ignore } from "../lib/events.ts";
+import { describeError } from "../observe/describe-error.ts";
 import { createAsk, createProbe, type ProbeVerdict } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
 import { createPoolOpener } from "../upstream/connections.ts";
@@ -41,4 +42,11 @@ export async function probeToken(
     const ask = createAsk({ openPool, reference, timeoutMs: upstream.timeoutMs, clock: io.clock });
     return createProbe({ ask, clock: io.clock })(token);
   });
+}
+
+/** ` Reason: …` for the end of a message, where a cause may be told; else nothing. */
+export function reasonOf(cause: unknown): string {
+  const { message } = describeError(cause);
+  if (message === undefined || message === "") return "";
+  return ` Reason: ${message}${message.endsWith(".") ? "" : "."}`;
 }

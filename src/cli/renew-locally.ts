@@ -8,7 +8,8 @@ import type { IssuingOptions, RenewalEnd } from "../renewal/types.ts";
 import { type HeldLock, type RenewalLock, StoreError, type TokenRecord } from "../store/contract.ts";
 import type { StoreOptions } from "../store/open.ts";
 import type { Io } from "./command.ts";
-import { expirySentence, printNote, printResult, reasonOf } from "./terminal.ts";
+import { reasonOf } from "./presto-client.ts";
+import { expirySentence, printNote, printResult } from "./terminal.ts";
 
 /** A configuration whose role may issue. */
 export interface IssuingConfig extends Config {

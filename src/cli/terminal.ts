@@ -3,7 +3,6 @@ import { styleText } from "node:util";
 
 import { CommandError } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";
-import { describeError } from "../observe/describe-error.ts";
 import { withoutLineEnd } from "../secret.ts";
 import type { Io, Sink, Source } from "./command.ts";
 import { StopSignal } from "./signals.ts";
@@ -246,11 +245,4 @@ export async function confirm(io: Io, question: string): Promise<boolean> {
   } finally {
     prompts.close();
   }
-}
-
-/** ` Reason: …` for the end of a message, where a cause may be told; else nothing. */
-export function reasonOf(cause: unknown): string {
-  const { message } = describeError(cause);
-  if (message === undefined || message === "") return "";
-  return ` Reason: ${message}${message.endsWith(".") ? "" : "."}`;
 }
