@@ -1,4 +1,4 @@
-# The image of presto-sidecar: compiled code, production dependencies and Node, nothing else.
+# The image of presto-sidecar: the program with its dependencies in a few files, and Node, nothing else.
 # It needs no shell, no write access to its own root and no capability.
 #
 # Both bases are arguments, so that a mirror or an approved base can take their place:
@@ -10,9 +10,8 @@
 ARG BUILD_BASE=docker.io/library/node:26.10.0-trixie-slim
 ARG RUN_BASE=gcr.io/distroless/nodejs26-debian13:nonroot
 
-# The dependencies that run: what `npm ls --omit=dev --omit=optional` lists. Optional is what the
-# sandbox alone needs: a library that makes certificates has no business beside a live token.
-FROM ${BUILD_BASE} AS dependencies
+# What makes the program. The bundler's binary is an optional dependency: never add --omit=optional in this stage.
+FROM ${BUILD_BASE} AS build
 WORKDIR /app
 # npm reads the linked package of the development Node even where it does not install it.
 COPY tools/node/package.json tools/node/package.json
@@ -20,30 +19,22 @@ COPY package.json package-lock.json .npmrc ./
 # No install script is run: none of the dependencies needs one, and one that appears should be seen.
 RUN --mount=type=secret,id=npmrc,target=/run/npmrc \
     --mount=type=secret,id=npm-ca,target=/run/npm-ca.pem \
-    NPM_CONFIG_USERCONFIG=/run/npmrc npm ci --omit=dev --omit=optional --ignore-scripts
-# Types, source maps and manuals are never read at run time. Licences and package.json stay.
-RUN find node_modules -type f \
+    NPM_CONFIG_USERCONFIG=/run/npmrc npm ci --ignore-scripts
+COPY tools/build tools/build
+COPY src src
+RUN npm run build
+
+# What the sandbox needs beside the program: a library that makes certificates, which has no business beside a live
+# token. Types, source maps and manuals are never read at run time. Licences and package.json stay.
+FROM build AS sandbox-dependencies
+RUN --mount=type=secret,id=npmrc,target=/run/npmrc \
+    --mount=type=secret,id=npm-ca,target=/run/npm-ca.pem \
+    NPM_CONFIG_USERCONFIG=/run/npmrc npm ci --omit=dev --ignore-scripts && \
+    find node_modules -type f \
     \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' -o -iname '*.md' \) \
     ! -iname '*licen[cs]e*' -delete
 
-FROM dependencies AS sandbox-dependencies
-RUN --mount=type=secret,id=npmrc,target=/run/npmrc \
-    --mount=type=secret,id=npm-ca,target=/run/npm-ca.pem \
-    NPM_CONFIG_USERCONFIG=/run/npmrc npm ci --omit=dev --ignore-scripts
-
-# The compiler. Its native binary is an optional dependency: never add --omit=optional in this stage.
-FROM ${BUILD_BASE} AS build
-WORKDIR /app
-COPY tools/node/package.json tools/node/package.json
-COPY package.json package-lock.json .npmrc ./
-RUN --mount=type=secret,id=npmrc,target=/run/npmrc \
-    --mount=type=secret,id=npm-ca,target=/run/npm-ca.pem \
-    NPM_CONFIG_USERCONFIG=/run/npmrc npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
-COPY src src
-RUN npm run build -- --sourceMap false
-
-# All but the dependencies, which the two images below differ by.
+# What the two images below have in common.
 FROM ${RUN_BASE} AS program
 ARG VERSION=unversioned
 ARG REVISION=unknown
@@ -80,7 +71,6 @@ CMD ["sandbox"]
 
 # The image of the sidecar: the last one, which is what a build without a target makes.
 FROM program
-COPY --from=dependencies /app/node_modules node_modules
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
     CMD ["node", "/app/dist/main.js", "healthcheck"]
 CMD ["start"]

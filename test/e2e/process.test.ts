@@ -114,9 +114,13 @@ describe("the process", () => {
 
 const nowhere = { PRESTO_ADMIN_LISTEN: "127.0.0.1:1", PRESTO_CONTROL_LISTEN: "127.0.0.1:2" };
 
+/** Names every package that a file which is loaded has code of, by the source map beside it. */
 const reportPackages = `
+  import { readFileSync } from "node:fs";
   import { registerHooks } from "node:module";
   registerHooks({ load(url, context, next) {
-    if (url.includes("/node_modules/")) process.stderr.write("package: " + url + "\\n");
+    const { sources } = url.includes("/dist/") ? JSON.parse(readFileSync(new URL(url + ".map"), "utf8")) : { sources: [url] };
+    for (const source of sources)
+      if (source.includes("node_modules/")) process.stderr.write("package: " + source + "\\n");
     return next(url, context);
   } });`;

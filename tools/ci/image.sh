@@ -82,10 +82,9 @@ root=$(buildah "${storage[@]}" mount "$container")
 sandbox_root=$(buildah "${storage[@]}" mount "$sandbox")
 buildah "${storage[@]}" inspect --type image localhost/presto-sidecar >"$work/image.json"
 buildah "${storage[@]}" inspect --type image localhost/presto-sandbox >"$work/sandbox.json"
-printf '        %s MiB in all: %s node, %s dependencies, %s compiled code\n' \
+printf '        %s MiB in all: %s node, %s program\n' \
   "$(du -sm "$root" | cut -f 1)" \
   "$(du -m "$root/nodejs/bin/node" | cut -f 1)" \
-  "$(du -sm "$root/app/node_modules" | cut -f 1)" \
   "$(du -sm "$root/app/dist" | cut -f 1)"
 
 SIDECAR_IMAGE_ROOT=$root SIDECAR_IMAGE_JSON=$work/image.json \
