@@ -5,6 +5,8 @@ import { fileURLToPath } from "node:url";
 
 import { describe, expect, it } from "vitest";
 
+import { runCli } from "../support/built-cli.ts";
+
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const parts = join(repository, "dist/parts");
 
@@ -75,4 +77,37 @@ describe("the built program", () => {
     );
     expect(where).toMatch(/src\/cli\/run\.ts:\d+:\d+\n$/);
   });
+
+  it.each([[[]], [["--max-semi-space-size=4"]]])(
+    "is loaded with the code that V8 made of it at the build: node %j",
+    async (flags) => {
+      const { err } = await runCli(["healthcheck"], {
+        nodeArgs: [...flags, "--import", `data:text/javascript,${encodeURIComponent(reportCode)}`],
+        env: { PRESTO_ADMIN_LISTEN: "127.0.0.1:1" },
+      });
+      const loaded = err.split("\n").filter((line) => line.startsWith("code: "));
+      expect(loaded.length).toBeGreaterThan(5);
+      expect(new Set(loaded)).toEqual(new Set(["code: taken"]));
+    },
+  );
+
+  it("is loaded as ever where the code does not fit", async () => {
+    const { err } = await runCli(["healthcheck"], {
+      nodeArgs: ["--stack-size=900", "--import", `data:text/javascript,${encodeURIComponent(reportCode)}`],
+      env: { PRESTO_ADMIN_LISTEN: "127.0.0.1:1" },
+    });
+    expect(err).toContain("code: rejected");
+    expect(err).toContain("No sidecar answers");
+  });
 });
+
+/** Tells of every file whether the code beside it was taken. */
+const reportCode = `
+  import vm from "node:vm";
+  vm.Script = class extends vm.Script {
+    constructor(text, options) {
+      super(text, options);
+      const how = options.cachedData === undefined ? "missing" : this.cachedDataRejected ? "rejected" : "taken";
+      process.stderr.write("code: " + how + "\\n");
+    }
+  };`;

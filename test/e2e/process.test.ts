@@ -116,11 +116,13 @@ const nowhere = { PRESTO_ADMIN_LISTEN: "127.0.0.1:1", PRESTO_CONTROL_LISTEN: "12
 
 /** Names every package that a file which is loaded has code of, by the source map beside it. */
 const reportPackages = `
-  import { readFileSync } from "node:fs";
+  import { existsSync, readFileSync } from "node:fs";
   import { registerHooks } from "node:module";
-  registerHooks({ load(url, context, next) {
-    const { sources } = url.includes("/dist/") ? JSON.parse(readFileSync(new URL(url + ".map"), "utf8")) : { sources: [url] };
+  registerHooks({ resolve(specifier, context, next) {
+    const resolved = next(specifier, context);
+    const map = new URL(resolved.url + ".map");
+    const { sources } = map.protocol === "file:" && existsSync(map) ? JSON.parse(readFileSync(map)) : { sources: [resolved.url] };
     for (const source of sources)
       if (source.includes("node_modules/")) process.stderr.write("package: " + source + "\\n");
-    return next(url, context);
+    return resolved;
   } });`;

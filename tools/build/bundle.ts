@@ -101,7 +101,7 @@ export async function bundle(): Promise<Bundle> {
   const files = await Promise.all(
     outputFiles.map(({ path, text }) => toCommonJs(relative("dist", path), text)),
   );
-  return { files: files.flat(), inputs: inputsOf(metafile) };
+  return { files: [...files.flat(), await bundleLoader()], inputs: inputsOf(metafile) };
 }
 
 function inputsOf({ outputs }: Metafile): readonly string[] {
@@ -112,11 +112,16 @@ function inputsOf({ outputs }: Metafile): readonly string[] {
 async function toCommonJs(path: string, text: string): Promise<readonly BuiltFile[]> {
   // The entry must be read by an old Node, which then says what is missing.
   const isEntry = path === "main.js";
-  // What is not in a package needs no ES module loader: that would be 10 ms of a start.
-  const required = text.replaceAll(
-    /\bimport\(("(?:\.|node:)[^"]+")\)/g,
-    "Promise.resolve().then(()=>require($1))",
-  );
+  const required = text.replaceAll(/\bimport\(("[^"]+")\)/g, (_, name: string) => {
+    // What is not in a package needs no ES module loader: that would be 10 ms of a start.
+    if (!/^"(\.|node:)/.test(name)) return `require("./load.js").importPackage(${name})`;
+    const load = `Promise.resolve().then(()=>require(${name}))`;
+    // The loader, from which on all others are loaded by it.
+    return isEntry ? `(require("./parts/load.js"),${load})` : load;
+  });
+  const moduleUrl = text.includes("import.meta.url")
+    ? 'const moduleUrl=require("node:url").pathToFileURL(__filename).href;'
+    : "";
   const { code, map } = await transform(required, {
     format: "cjs",
     platform: "node",
@@ -124,9 +129,13 @@ async function toCommonJs(path: string, text: string): Promise<readonly BuiltFil
     minifyWhitespace: true,
     minifySyntax: true,
     define: { "import.meta.url": "moduleUrl" },
-    banner: text.includes("import.meta.url")
-      ? 'const moduleUrl=require("node:url").pathToFileURL(__filename).href;'
-      : "",
+    ...(isEntry
+      ? {}
+      : {
+          // As Node's own loader calls a module, but in the file: see load-parts.ts.
+          banner: `(function(exports,require,module,__filename,__dirname){${moduleUrl}`,
+          footer: "})",
+        }),
     sourcemap: "external",
     sourcesContent: false,
     sourcefile: path,
@@ -136,4 +145,18 @@ async function toCommonJs(path: string, text: string): Promise<readonly BuiltFil
     { path, text: `${code}//# sourceMappingURL=${name}.map\n` },
     { path: `${path}.map`, text: map },
   ];
+}
+
+async function bundleLoader(): Promise<BuiltFile> {
+  const { outputFiles } = await build({
+    entryPoints: ["tools/build/load-parts.ts"],
+    bundle: true,
+    format: "cjs",
+    platform: "node",
+    target: "node24",
+    define: { "import.meta.filename": "__filename", "import.meta.dirname": "__dirname" },
+    minifyWhitespace: true,
+    write: false,
+  });
+  return { path: "parts/load.js", text: outputFiles[0]?.text ?? "" };
 }

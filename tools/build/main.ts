@@ -1,9 +1,13 @@
-/** `npm run build`: dist, the program as it is shipped. Why it is made like this: docs/decisions/bundle.md. */
+/**
+ * `npm run build`: dist, the program as it is shipped. Why it is made like this: docs/decisions/bundle.md.
+ * `--without-code`: without V8's code, which differs from build to build.
+ */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { bundle } from "./bundle.ts";
 import { formatLicences } from "./licences.ts";
+import { recordCode } from "./record-code.ts";
 
 const { files, inputs } = await bundle();
 const all = [
@@ -18,3 +22,4 @@ for (const { path, text } of all) {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, text);
 }
+if (!process.argv.includes("--without-code")) await recordCode();
