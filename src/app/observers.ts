@@ -32,7 +32,7 @@ export async function createObservers(
   { role, origin, operations }: ObserversOptions,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Promise<Observers> {
-  const version = await readVersion();
+  const version = readVersion();
   const startedAt = clock.now();
   const lastSeen = createLastSeen(clock);
   const metrics = createMetrics({

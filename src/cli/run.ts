@@ -68,7 +68,7 @@ export async function runCommand(argv: readonly string[], io: Io): Promise<numbe
         io.stderr.write(describeProgram(commands));
         return exitCodes.usage;
       case "version":
-        printLine(io, await version());
+        printLine(io, version());
         return 0;
       case "help":
         io.stdout.write(

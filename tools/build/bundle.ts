@@ -17,9 +17,9 @@ export interface Bundle {
 
 const commandTable = "src/cli/commands.ts";
 /** Commands that only ask a running sidecar: they run every few seconds, and load nothing of the proxy. */
-const light = ["status", "drain", "keygen"];
-/** What the sidecar itself runs, and its configuration. */
-const alone = ["start", "check"];
+const light = ["status", "drain"];
+/** What the sidecar itself runs, its configuration, and what needs nothing at all. */
+const alone = ["start", "check", "keygen"];
 
 /**
  * Each command that is imported when it is asked for would be a file of its own, and each set of commands that share
