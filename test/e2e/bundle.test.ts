@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 
 import { runCli } from "../support/built-cli.ts";
+import { codeReports, reportCode } from "../support/report-code.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const parts = join(repository, "dist/parts");
@@ -82,10 +83,10 @@ describe("the built program", () => {
     "is loaded with the code that V8 made of it at the build: node %j",
     async (flags) => {
       const { err } = await runCli(["healthcheck"], {
-        nodeArgs: [...flags, "--import", `data:text/javascript,${encodeURIComponent(reportCode)}`],
+        nodeArgs: [...flags, ...reportCode],
         env: { PRESTO_ADMIN_LISTEN: "127.0.0.1:1" },
       });
-      const loaded = err.split("\n").filter((line) => line.startsWith("code: "));
+      const loaded = codeReports(err);
       expect(loaded.length).toBeGreaterThan(5);
       expect(new Set(loaded)).toEqual(new Set(["code: taken"]));
     },
@@ -93,21 +94,10 @@ describe("the built program", () => {
 
   it("is loaded as ever where the code does not fit", async () => {
     const { err } = await runCli(["healthcheck"], {
-      nodeArgs: ["--stack-size=900", "--import", `data:text/javascript,${encodeURIComponent(reportCode)}`],
+      nodeArgs: ["--stack-size=900", ...reportCode],
       env: { PRESTO_ADMIN_LISTEN: "127.0.0.1:1" },
     });
     expect(err).toContain("code: rejected");
     expect(err).toContain("No sidecar answers");
   });
 });
-
-/** Tells of every file whether the code beside it was taken. */
-const reportCode = `
-  import vm from "node:vm";
-  vm.Script = class extends vm.Script {
-    constructor(text, options) {
-      super(text, options);
-      const how = options.cachedData === undefined ? "missing" : this.cachedDataRejected ? "rejected" : "taken";
-      process.stderr.write("code: " + how + "\\n");
-    }
-  };`;

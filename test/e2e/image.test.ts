@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
+import { codeReports, reportCode } from "../support/report-code.ts";
 import {
   runImage,
   startImage,
@@ -182,6 +183,17 @@ describe.skipIf(found === undefined)("the image", () => {
     for (const command of ["start", "check", "keygen", "healthcheck", "sandbox"])
       expect(out).toContain(command);
   });
+
+  it.each([[[]], [["--max-semi-space-size=4"]]])(
+    "starts with the code that V8 made of it at the build: node %j",
+    async (flags) => {
+      const args = [...flags, ...reportCode, "/app/dist/main.js", "healthcheck"];
+      const { err } = await runImage(image, { entrypoint: ["node"], args, volume });
+      const loaded = codeReports(err);
+      expect(loaded.length).toBeGreaterThan(5);
+      expect(new Set(loaded)).toEqual(new Set(["code: taken"]));
+    },
+  );
 
   it("checks a configuration and masks the token", async () => {
     const env = { PRESTO_URL: "https://presto.example", PRESTO_TOKEN: "marked-secret" };
