@@ -73,6 +73,39 @@ const cutUndici: Plugin = {
 };
 
 /**
+ * What others load when they start and use for what is never asked of them here: schemas of routes, WebSockets, trace
+ * ids beside a metric, HTTP/2. It is loaded when it is used. In the text REAL stands for the name.
+ */
+const factory = "module.exports=(...a)=>{let made;return(...b)=>(made??=require(REAL)(...a))(...b)};";
+const later = (name: string): string => `${name}:(...a)=>require(REAL).${name}(...a)`;
+const seldomUsed: Readonly<Record<string, string>> = {
+  "@fastify/ajv-compiler": factory,
+  "@fastify/fast-json-stringify-compiler": factory,
+  "@opentelemetry/api":
+    "module.exports={get trace(){return require(REAL).trace},get context(){return require(REAL).context}};",
+  ws: "module.exports=new Proxy(class{},{get:(_,k)=>require(REAL)[k],construct:(_,a)=>new(require(REAL))(...a)});",
+  "./client-h2.js": "module.exports=(...a)=>require(REAL)(...a);",
+  // CANCEL of RFC 9113, section 7, is the one constant that is read at once.
+  "node:http2": `module.exports={constants:{NGHTTP2_CANCEL:8},${["connect", "createServer", "createSecureServer"].map(later).join(",")}};`,
+};
+
+const putOff: Plugin = {
+  name: "put-off",
+  setup(plugin) {
+    plugin.onResolve({ filter: /./ }, ({ path, namespace, importer, resolveDir }) =>
+      // Once it is used it is used in earnest.
+      !Object.hasOwn(seldomUsed, path) || namespace === "seldom" || importer.endsWith("client-h2.js")
+        ? undefined
+        : { path, namespace: "seldom", pluginData: resolveDir },
+    );
+    plugin.onLoad({ filter: /./, namespace: "seldom" }, ({ path, pluginData }) => ({
+      resolveDir: String(pluginData),
+      contents: seldomUsed[path]?.replaceAll("REAL", JSON.stringify(path)) ?? "",
+    }));
+  },
+};
+
+/**
  * The program as a few CommonJS files. esbuild shares code between files in ES modules only; these are turned into
  * CommonJS one by one, because it loads in two thirds of the time, and in 4 MiB less.
  */
@@ -88,7 +121,7 @@ export async function bundle(): Promise<Bundle> {
     chunkNames: "parts/[name]-[hash]",
     // Optional: not there in the image of the sidecar.
     external: ["@peculiar/x509"],
-    plugins: [groupCommands, cutUndici],
+    plugins: [groupCommands, cutUndici, putOff],
     // Names stay: a stack names the functions that it went through, and errors keep their classes'.
     minifyWhitespace: true,
     minifySyntax: true,
