@@ -36,4 +36,15 @@ export const compositionFaults: readonly DeliberateFault[] = [
       },
     ],
   },
+  {
+    name: "renewal-past-the-gate",
+    what: "While calls are blocked the stored token is taken for alive, unasked, and a renewal begins.",
+    patches: [
+      {
+        file: "renewal/probing.ts",
+        from: `if (!parts.mayLeave()) return "unclear";`,
+        to: `if (!parts.mayLeave()) return "alive";`,
+      },
+    ],
+  },
 ];

@@ -10,8 +10,9 @@ const midnight = Date.UTC(2026, 10, 25);
 
 const kinds: readonly (readonly [ScenarioKind, number])[] = [
   ["calm", 10],
-  ["single", 30],
-  ["several", 25],
+  ["single", 28],
+  ["several", 24],
+  ["moved", 3],
   ["manual", 3],
   ["storm", 3],
   ["foreign", 8],
@@ -61,6 +62,7 @@ function countFaults(kind: ScenarioKind, random: Random): number {
       return random.whole(0, 2);
     case "calm":
     case "foreign":
+    case "moved":
     case "rivalry":
       return 0;
   }
@@ -98,6 +100,10 @@ export function drawScenario(seed: number, random: Random): Scenario {
     for (let left = random.whole(1, 3); left > 0; left -= 1)
       timedFaults.push({ at: random.between(0, faultsMs), kind: "foreign-issue" });
   }
+  if (kind === "moved") {
+    for (let left = random.whole(2, 4); left > 0; left -= 1)
+      timedFaults.push({ at: random.between(0, faultsMs), kind: "address-moved" });
+  }
   if (kind === "rivalry" && random.chance(0.5)) {
     for (let at = random.between(0, 60_000); at < 300_000; at += random.between(20_000, 90_000))
       timedFaults.push({ at, kind: "crash" });
@@ -105,11 +111,12 @@ export function drawScenario(seed: number, random: Random): Scenario {
   // So near to its end a token is renewed even where Presto gives no answer.
   const nearEnd = kind !== "rivalry" && !isOverlap && random.chance(0.1);
   const tokenDays = nearEnd ? 1 : random.pick([30, 90]);
-  const renewEveryMs = isOverlap
-    ? 20_000
-    : kind === "rivalry"
-      ? dayMs
-      : random.pick([20_000, 40_000, 90_000, dayMs]);
+  const renewEveryMs =
+    isOverlap || kind === "moved"
+      ? 20_000
+      : kind === "rivalry"
+        ? dayMs
+        : random.pick([20_000, 40_000, 90_000, dayMs]);
   const hasResets = /^(several|storm|short-settle)$/.test(kind) && random.chance(0.25);
   if (hasResets && random.chance(0.7))
     strikes.push({ operation: "reset", nth: random.whole(1, 2), fault: undefined });

@@ -8,6 +8,7 @@ import type { FaultKind, OperationKind } from "./fault-kinds.ts";
  * - `short-settle`: several faults, and Presto executes calls even after SETTLE.
  * - `overlap`: two or three rotators with short leases, struck where two of them get in each other's way.
  * - `manual`: nothing is issued unless a person wants it; a few faults.
+ * - `moved`: machines leave from addresses that are not registered, for so long that renewals come due meanwhile.
  * - `blind`: Presto looks for the record before the token, so that probes tell nothing.
  */
 export type ScenarioKind =
@@ -20,6 +21,7 @@ export type ScenarioKind =
   | "short-settle"
   | "overlap"
   | "manual"
+  | "moved"
   | "blind";
 
 /** Something that is done to the world at a moment, whatever anybody is doing. */

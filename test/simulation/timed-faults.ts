@@ -51,8 +51,7 @@ function make(world: World, kind: FaultKind): void {
       world.breakConnections(random.between(1_000, 20_000));
       return;
     case "address-moved":
-      if (sidecar !== undefined)
-        world.addresses.move(sidecar.process, random.between(2_000, random.pick([20_000, 120_000])));
+      if (sidecar !== undefined) world.addresses.move(sidecar.process, moveMs(world));
       return;
     case "foreign-issue":
       issueAbroad(world);
@@ -60,6 +59,12 @@ function make(world: World, kind: FaultKind): void {
     default:
       throw new Error(`${kind} is no fault of a moment`);
   }
+}
+
+/** For how long an address is another one. */
+function moveMs({ scenario, random }: World): number {
+  if (scenario.kind === "moved") return random.between(30_000, 150_000);
+  return random.between(2_000, random.pick([20_000, 120_000]));
 }
 
 /** Somebody who is none of us has a token issued on the account. */

@@ -77,6 +77,8 @@ export function createWitness(options: WitnessOptions): Witness {
   const calledFor = new Map<IssueCall, string>();
   /** A stored token is replaced once because its time has come; whatever else is issued is some fault's cost. */
   const replaced = new Set<string>();
+  /** Seen where a renewal would take it for a failure of its own. */
+  let violation: Violation | undefined;
   let candidates: { readonly process: SimProcess; readonly token: SimToken }[] = [];
   let alarmAt: number | undefined;
   let unaskedIssues = 0;
@@ -110,7 +112,7 @@ export function createWitness(options: WitnessOptions): Witness {
     const record = stored()?.record;
     const endsAt = record?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
     if ((record?.token ?? null) === null || endsAt - process.clock.now() <= dayMs) return;
-    throw new Violation(
+    violation ??= new Violation(
       "gate",
       `${process.name} begins a renewal, and knows that its address is not registered`,
     );
@@ -171,6 +173,7 @@ export function createWitness(options: WitnessOptions): Witness {
     },
     heard: (process, token) => void candidates.push({ process, token }),
     look() {
+      if (violation !== undefined) throw violation;
       for (const process of blocked) if (!addresses.mustBlock(process)) blocked.delete(process);
       if (candidates.length === 0) return;
       candidates = candidates.filter(
