@@ -24,6 +24,7 @@ export const generators: ReadonlyMap<string, Generator> = new Map([
   ["commands", commandTable],
   ["faults", faultTable],
   ["layers", layerTable],
+  ["layers-picture", layerPicture],
 ]);
 
 function configurationTable(): string {
@@ -112,6 +113,17 @@ function layerTable(): string {
   );
   const beside = Object.entries(sandbox).map(([name, is]) => ["beside", `\`${name}\``, is]);
   return table(["layer", "in `src`", "is"], [...rows, ...beside]);
+}
+
+/** Each layer with an arrow to the one below it, which it may import, as whatever is below that. */
+function layerPicture(): string {
+  const [beside = ""] = Object.keys(sandbox);
+  const names = layers.map((row) => Object.keys(row));
+  const arrows = names.flatMap((row, index) => {
+    const below = names[index + 1];
+    return below === undefined ? [] : [`  ${row.join(" & ")} --> ${below.join(" & ")}`];
+  });
+  return ["```mermaid", "flowchart TB", ...arrows, `  cli -.-> ${beside}`, "```"].join("\n");
 }
 
 /** A GitHub table in the shape that the formatter leaves alone: columns padded to their widest cell. */
