@@ -8,21 +8,20 @@ export const compositionFaults: readonly DeliberateFault[] = [
     patches: [
       {
         file: "app/sidecar.ts",
-        from: "    gate: check,\n",
-        to: "    gate: { ...check, blockedReason: () => undefined },\n",
+        from: "egress: { gate: check, refuse: notRegistered },",
+        to: "egress: { gate: { ...check, blockedReason: () => undefined }, refuse: notRegistered },",
       },
     ],
   },
   {
-    name: "gate-before-reconnect",
-    what: "A call whose connection could not be made is sent again though it is blocked by then.",
+    name: "gate-passed-once",
+    what: "A call whose connection could not be made is tried again though it is blocked by then.",
     patches: [
       {
-        file: "app/sidecar.ts",
-        from: "const send = withEgressGate(createSend({ dispatcher: deps.dispatcher, clock }), {",
-        to: "const send = withEgressGate(withReconnect(createSend({ dispatcher: deps.dispatcher, clock }), clock), {",
+        file: "upstream/dispatch.ts",
+        from: "if (egress !== undefined && reason !== undefined) {",
+        to: "if (egress !== undefined && reason !== undefined && this.#tries === 0) {",
       },
-      { file: "app/sidecar.ts", from: "withToken(withReconnect(send, clock), ", to: "withToken(send, " },
     ],
   },
   {
@@ -42,8 +41,8 @@ export const compositionFaults: readonly DeliberateFault[] = [
     patches: [
       {
         file: "renewal/probing.ts",
-        from: `if (!parts.mayLeave()) return "unclear";`,
-        to: `if (!parts.mayLeave()) return "alive";`,
+        from: `if (!deps.mayLeave()) return "unclear";`,
+        to: `if (!deps.mayLeave()) return "alive";`,
       },
     ],
   },

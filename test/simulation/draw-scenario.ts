@@ -101,8 +101,12 @@ export function drawScenario(seed: number, random: Random): Scenario {
       timedFaults.push({ at: random.between(0, faultsMs), kind: "foreign-issue" });
   }
   if (kind === "moved") {
-    for (let left = random.whole(2, 4); left > 0; left -= 1)
-      timedFaults.push({ at: random.between(0, faultsMs), kind: "address-moved" });
+    for (let left = random.whole(2, 4); left > 0; left -= 1) {
+      const at = random.between(0, faultsMs);
+      timedFaults.push({ at, kind: "address-moved" });
+      // So that calls are blocked while others wait for a connection.
+      if (random.chance(0.5)) timedFaults.push({ at: at - random.between(0, 10_000), kind: "presto-outage" });
+    }
   }
   if (kind === "rivalry" && random.chance(0.5)) {
     for (let at = random.between(0, 60_000); at < 300_000; at += random.between(20_000, 90_000))
