@@ -46,7 +46,10 @@ function formatTable(head: readonly string[], rows: readonly (readonly string[])
 }
 
 function describe({ processor, cores, memoryGiB, kernel, node, busy }: Machine, rounds: number): string {
-  const many = rounds === 1 ? "One round" : `Medians of ${rounds} rounds, ratios taken within a round`;
+  const many =
+    rounds === 1
+      ? "One round"
+      : `Medians of ${rounds} rounds, ratios taken within a round (silences and soak: once)`;
   const others = busy > 0.1 ? ` Others kept ${Math.round(busy * 100)} % of it busy.` : "";
   return `${many}, on ${processor}, ${cores} cores, ${memoryGiB} GiB, Linux ${kernel}, Node ${node}.${others}`;
 }
