@@ -18,6 +18,8 @@ export async function recordCode(): Promise<void> {
       PRESTO_TOKEN: "not-a-token",
       PRESTO_LISTEN: `127.0.0.1:${ports[0]}`,
       PRESTO_ADMIN_LISTEN: `127.0.0.1:${ports[1]}`,
+      // Its usual port may be another sidecar's, or another build's.
+      PRESTO_CONTROL_LISTEN: "off",
       PRESTO_LOG_LEVEL: "fatal",
     };
     const run = (command: string): ChildProcess =>
