@@ -41,7 +41,7 @@ export function createCallListener(
     operations: options.operations,
     maxBody: options.maxBody,
     timeoutMs: options.timeoutMs,
-    admission: sidecar.limiter,
+    limiter: sidecar.limiter,
     perform: sidecar.perform,
     askTransaction: sidecar.reconcile,
     clock,

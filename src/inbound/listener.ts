@@ -29,7 +29,7 @@ export interface ProxyListenerOptions {
   readonly operations: readonly Operation[];
   readonly maxBody: number;
   readonly timeoutMs: number;
-  readonly admission: Limiter;
+  readonly limiter: Limiter;
   readonly perform: Perform;
   readonly askTransaction: Reconcile;
   readonly clock: Clock;
@@ -55,7 +55,7 @@ const headTimeoutMs = 10_000;
 export async function createProxyListener(options: ProxyListenerOptions): Promise<ProxyListener> {
   const connections = new Set<Connection>();
   const acceptFirst = createAcceptFirst(options.clock);
-  const underWay = createCallsUnderWay({ limiter: options.admission, clock: options.clock });
+  const underWay = createCallsUnderWay({ limiter: options.limiter, clock: options.clock });
   const proxy = await createProxy(options, underWay);
   const servers: Server[] = [];
   const bound: BoundListener[] = [];
@@ -119,7 +119,7 @@ async function createProxy(
       reject,
       underWay,
       route,
-      call: { clock, emit, limiter: options.admission },
+      call: { clock, emit, limiter: options.limiter },
     },
   );
   return { handlers: { ...accept, ...createProtocolErrors(reject) }, close };

@@ -41,6 +41,31 @@ function whyStopped(why: CancelReason): Error {
   return overloaded("time ran out before this call's turn came; nothing was sent");
 }
 
+/** Waits in the queue until the call is handed a turn; rejects if it is stopped before that. */
+function queueUp(queue: Set<() => void>, call: Call): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (call.cancelReason !== undefined) {
+      reject(whyStopped(call.cancelReason));
+      return;
+    }
+    const leave = (): void => {
+      queue.delete(take);
+      call.waiting = undefined;
+    };
+    const take = (): void => {
+      leave();
+      resolve();
+    };
+    call.waiting = {
+      cancelled(why) {
+        leave();
+        reject(whyStopped(why));
+      },
+    };
+    queue.add(take);
+  });
+}
+
 export function createLimiter(limits: Limits): Limiter {
   /** In the order of their coming; each takes the turn that it is handed. */
   const queue = new Set<() => void>();
@@ -53,30 +78,6 @@ export function createLimiter(limits: Limits): Limiter {
 
   const waiting = (): number => queue.size + heldElsewhere;
 
-  function queueUp(call: Call): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (call.cancelReason !== undefined) {
-        reject(whyStopped(call.cancelReason));
-        return;
-      }
-      const leave = (): void => {
-        queue.delete(take);
-        call.waiting = undefined;
-      };
-      const take = (): void => {
-        leave();
-        resolve();
-      };
-      call.waiting = {
-        cancelled(why) {
-          leave();
-          reject(whyStopped(why));
-        },
-      };
-      queue.add(take);
-    });
-  }
-
   return {
     tryAcquire() {
       if (inFlight >= limits.maxInFlight) return false;
@@ -85,7 +86,7 @@ export function createLimiter(limits: Limits): Limiter {
     },
     async acquire(call) {
       if (waiting() >= limits.maxQueue) throw overloaded();
-      await queueUp(call);
+      await queueUp(queue, call);
     },
     release() {
       const [first] = queue;
