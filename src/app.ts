@@ -101,14 +101,14 @@ export async function createApp(config: Config, { clock, log, onQuit }: AppDeps)
 
 /** What a sidecar is told, by what is configured. */
 function sidecarOptions(config: Config): SidecarOptions {
-  const { role, admission, holdMaxMs, egressCheck, probeReference, timeoutMs, issuing } = config;
+  const { role, admission, holdMaxMs, egressCheck, probe, issuing } = config;
   return {
     role,
     limits: admission,
     holdMaxMs,
     pollMs,
     registered: egressCheck.registered,
-    probe: { reference: probeReference, timeoutMs },
+    probe,
     renewal: issuing === undefined ? undefined : renewalOptions(issuing),
   };
 }

@@ -7,6 +7,7 @@ import { CommandError } from "../errors.ts";
 import { random } from "../lib/backoff.ts";
 import type { Emit, Warning } from "../lib/events.ts";
 import { createIssuer } from "../presto/auth.ts";
+import type { ProbeOptions } from "../presto/transaction.ts";
 import type { RenewalEvent } from "../renewal/events.ts";
 import { createRenewal } from "../renewal/machine.ts";
 import { type RenewalDeps, storedId } from "../renewal/run.ts";
@@ -31,7 +32,6 @@ import {
   composeRenewal,
   type IssuingDeps,
   noWitness,
-  type ProbeOptions,
   remoteConsumer,
   type RenewalOptions,
 } from "./renewal.ts";
@@ -107,7 +107,7 @@ export interface CommandRenewalOptions extends EgressOptions {
   readonly timeoutMs: number;
   readonly store: StoreOptions;
   readonly issuing: IssuingOptions;
-  readonly probeReference: string;
+  readonly probe: ProbeOptions;
 }
 
 /**
@@ -124,8 +124,7 @@ export async function openRenewal(
   const store = await openStore(options.store, { clock });
   const openPool = createPoolOpener({ origin, connector: egress.connector, timeoutMs, clock });
   const opened = await openIssuing(issuing.credentials, { store, openPool, clock });
-  const probe: ProbeOptions = { reference: options.probeReference, timeoutMs };
-  const deps = composeRenewal(renewalOptions(issuing), probe, {
+  const deps = composeRenewal(renewalOptions(issuing), options.probe, {
     ...opened,
     openPool,
     consumer: remoteConsumer(clock),

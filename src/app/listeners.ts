@@ -2,26 +2,18 @@ import { createAdminServer } from "../admin/admin.ts";
 import { type ControlActions, createControlServer } from "../admin/control.ts";
 import type { StatusReport } from "../admin/status.ts";
 import type { Clock } from "../clock.ts";
-import { createProxyListener, type ProxyListener } from "../inbound/listener.ts";
+import { createProxyListener, type ProxyListener, type ProxyListenerOptions } from "../inbound/listener.ts";
 import type { Emit } from "../lib/events.ts";
-import type { Origin } from "../lib/host.ts";
 import type { BoundListener, ListenAddress } from "../listen/address.ts";
 import { bindServer } from "../listen/bind.ts";
 import type { Event } from "../observe/events.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import type { Operation } from "../policy/operations.ts";
 import type { Sidecar } from "./sidecar.ts";
 
-export interface CallListenerOptions {
-  readonly origin: Origin;
-  /** Empty in a role that serves nothing. */
-  readonly listen: readonly ListenAddress[];
-  readonly hosts: readonly string[];
-  readonly operations: readonly Operation[];
-  readonly maxBody: number;
-  /** Milliseconds. */
-  readonly timeoutMs: number;
-}
+export type CallListenerOptions = Pick<
+  ProxyListenerOptions,
+  "origin" | "listen" | "hosts" | "operations" | "maxBody" | "timeoutMs"
+>;
 
 export interface ListenerDeps {
   readonly sidecar: Sidecar;

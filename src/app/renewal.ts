@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { Emit, Warning } from "../lib/events.ts";
 import type { Issuer } from "../presto/auth.ts";
 import { createAsk, createProbe, type ProbeVerdict } from "../presto/probe.ts";
+import type { ProbeOptions } from "../presto/transaction.ts";
 import { createAccounts } from "../renewal/accounts.ts";
 import type { RenewalEvent } from "../renewal/events.ts";
 import type { RenewalDeps, TokenConsumer, WritableStore } from "../renewal/run.ts";
@@ -21,14 +22,6 @@ export interface RenewalOptions {
   /** What a token is asked for with. */
   readonly tokenName: string;
   readonly tokenDays: number;
-}
-
-/** What a probe is told. */
-export interface ProbeOptions {
-  /** Made-up transaction reference that is asked for. */
-  readonly reference: string;
-  /** Milliseconds for one question. */
-  readonly timeoutMs: number;
 }
 
 /** @param begunAt monotonic */

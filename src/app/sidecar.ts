@@ -7,6 +7,7 @@ import { within } from "../lib/async.ts";
 import type { Emit } from "../lib/events.ts";
 import type { Network } from "../lib/ip.ts";
 import type { Event, Subscriber } from "../observe/events.ts";
+import type { ProbeOptions } from "../presto/transaction.ts";
 import { createLifecycle, type Lifecycle } from "../renewal/lifecycle.ts";
 import { createRenewal } from "../renewal/machine.ts";
 import { dueAt } from "../renewal/schedule.ts";
@@ -27,13 +28,7 @@ import {
   keepTokenLatch,
   startTokens,
 } from "./readiness.ts";
-import {
-  composeRenewal,
-  type IssuingDeps,
-  localConsumer,
-  type ProbeOptions,
-  type RenewalOptions,
-} from "./renewal.ts";
+import { composeRenewal, type IssuingDeps, localConsumer, type RenewalOptions } from "./renewal.ts";
 
 /** What a sidecar is told. Durations are milliseconds. */
 export interface SidecarOptions {
@@ -164,9 +159,6 @@ export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Side
   };
 }
 
-/** Milliseconds for a probe that shows which way calls go now. */
-const unauthenticatedProbeMs = 5_000;
-
 function composeEgressCheck(
   { registered, probe }: SidecarOptions,
   { checkUrls, openPool, dispatcher, clock, random, emit }: SidecarDeps,
@@ -176,12 +168,7 @@ function composeEgressCheck(
   return createEgressCheck({
     registered,
     urls: checkUrls,
-    unauthenticatedProbe: createUnauthenticatedProbe({
-      openPool,
-      reference: probe.reference,
-      timeoutMs: unauthenticatedProbeMs,
-      clock,
-    }),
+    unauthenticatedProbe: createUnauthenticatedProbe({ openPool, reference: probe.reference, clock }),
     latch: {
       close: latch.close,
       open() {

@@ -44,13 +44,12 @@ function readOptions(io: Io): Omit<DoctorOptions, "contact"> {
 }
 
 function fromConfig(config: Config): Omit<DoctorOptions, "contact"> {
-  const { warnings, store, issuing = "not-issuing", probeReference, egressCheck } = config;
+  const { warnings, store, issuing = "not-issuing", egressCheck } = config;
   return {
     configuration: { problems: [], warnings },
     store,
     issuing,
     upstream: config,
-    probeReference,
     egressCheck,
   };
 }
@@ -62,12 +61,11 @@ function withoutConfig(io: Io, problems: readonly ConfigProblem[]): Omit<DoctorO
     store: undefined,
     issuing: undefined,
     upstream: undefined,
-    probeReference: undefined,
     egressCheck: undefined,
   };
   try {
-    const { store, upstream, probeReference } = loadConfig(io.env, io.execArgv, "read-store");
-    return { ...nothing, store, upstream, probeReference };
+    const { store, upstream } = loadConfig(io.env, io.execArgv, "read-store");
+    return { ...nothing, store, upstream };
   } catch (error) {
     if (error instanceof CommandError) return nothing;
     throw error;

@@ -32,14 +32,13 @@ export async function withUpstream<T>(
  * @returns undefined where PRESTO_URL is not set
  */
 export async function probeToken(
-  config: Pick<StoreConfig, "upstream" | "probeReference">,
+  { upstream }: Pick<StoreConfig, "upstream">,
   token: Secret,
   io: Io,
 ): Promise<ProbeVerdict | undefined> {
-  const { upstream, probeReference: reference } = config;
   if (upstream === undefined) return undefined;
   return withUpstream(upstream, io, (openPool) => {
-    const ask = createAsk({ openPool, reference, timeoutMs: upstream.timeoutMs, clock: io.clock });
+    const ask = createAsk({ ...upstream.probe, openPool, clock: io.clock });
     return createProbe({ ask, clock: io.clock })(token);
   });
 }

@@ -18,8 +18,6 @@ import { warnings } from "./warnings.ts";
 interface CommandConfig {
   /** Undefined where PRESTO_URL is not set. */
   readonly upstream: UpstreamConfig | undefined;
-  /** Made-up transaction reference that probes ask for. */
-  readonly probeReference: string;
   /** Sentences to tell: what is allowed but odd. */
   readonly warnings: readonly string[];
 }
@@ -137,7 +135,6 @@ function buildCredentialConfig(read: ReadVariables, unsafe: readonly string[]): 
 function commandConfig({ values, given }: ReadVariables, warnings: readonly string[]): CommandConfig {
   return {
     upstream: given.has("PRESTO_URL") ? upstreamOptions(values) : undefined,
-    probeReference: required(values.PRESTO_PROBE_REFERENCE),
     warnings,
   };
 }

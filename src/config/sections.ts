@@ -6,6 +6,7 @@ import type { Origin } from "../lib/host.ts";
 import type { ListenAddress } from "../listen/address.ts";
 import type { LogLevel } from "../observe/log.ts";
 import { type Operation, walletOperations } from "../policy/operations.ts";
+import type { ProbeOptions } from "../presto/transaction.ts";
 import type { IssuingOptions } from "../renewal/types.ts";
 import type { Secret } from "../secret.ts";
 import type { CredentialOptions, Place, StoredCredentialOptions, StoreOptions } from "../store/open.ts";
@@ -24,6 +25,7 @@ export interface UpstreamConfig {
   readonly egress: EgressRoute;
   readonly connectTimeoutMs: number;
   readonly timeoutMs: number;
+  readonly probe: ProbeOptions;
 }
 
 /** The whole configuration, checked: what the composition root builds the program from. Durations are milliseconds, sizes bytes. */
@@ -32,8 +34,6 @@ export interface Config extends UpstreamConfig {
   readonly role: "proxy" | "rotator" | "all";
   /** What a role that issues needs; undefined for `proxy`. */
   readonly issuing: IssuingOptions | undefined;
-  /** Made-up transaction reference that probes ask for. */
-  readonly probeReference: string;
   /** Which addresses are registered, and who is asked for ours. */
   readonly egressCheck: RegistrationOptions;
   /** Empty for `rotator`, which serves nothing. */
@@ -62,7 +62,6 @@ export function sidecarOptions(values: Values): Omit<Config, "warnings"> {
   return {
     role,
     issuing: role === "proxy" ? undefined : issuingOptions(values),
-    probeReference: required(values.PRESTO_PROBE_REFERENCE),
     ...upstreamOptions(values),
     egressCheck: { registered: values.PRESTO_EGRESS_IPS ?? [], urls: values.PRESTO_EGRESS_CHECK_URL ?? [] },
     listen: role === "rotator" ? [] : required(values.PRESTO_LISTEN),
@@ -86,6 +85,7 @@ export function sidecarOptions(values: Values): Omit<Config, "warnings"> {
 
 /** What speaking to Presto needs. */
 export function upstreamOptions(values: Values): UpstreamConfig {
+  const timeoutMs = required(values.PRESTO_TIMEOUT);
   return {
     origin: required(values.PRESTO_URL),
     trust: {
@@ -95,7 +95,8 @@ export function upstreamOptions(values: Values): UpstreamConfig {
     },
     egress: { localAddress: values.PRESTO_EGRESS_ADDRESS, proxy: proxySource(values) },
     connectTimeoutMs: required(values.PRESTO_CONNECT_TIMEOUT),
-    timeoutMs: required(values.PRESTO_TIMEOUT),
+    timeoutMs,
+    probe: { reference: required(values.PRESTO_PROBE_REFERENCE), timeoutMs },
   };
 }
 

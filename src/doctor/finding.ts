@@ -5,6 +5,7 @@ import { exitCodes, type CommandErrorCode, systemCode } from "../errors.ts";
 import { untilAborted } from "../lib/async.ts";
 import type { Origin } from "../lib/host.ts";
 import { describeError } from "../observe/describe-error.ts";
+import type { ProbeOptions } from "../presto/transaction.ts";
 import type { CredentialOptions, StoreOptions } from "../store/open.ts";
 
 /** What is wrong or odd with the configuration. */
@@ -35,6 +36,7 @@ export interface UpstreamOptions {
   readonly egress: EgressRoute;
   readonly connectTimeoutMs: number;
   readonly timeoutMs: number;
+  readonly probe: ProbeOptions;
 }
 
 /** What the doctor looks at. What a wrong configuration does not tell is undefined. */
@@ -44,8 +46,6 @@ export interface DoctorOptions {
   /** `not-issuing` for the role proxy. */
   readonly issuing: IssuingOptions | "not-issuing" | undefined;
   readonly upstream: UpstreamOptions | undefined;
-  /** Made-up transaction reference that is asked for. */
-  readonly probeReference: string | undefined;
   readonly egressCheck: RegistrationOptions | undefined;
   /** How Presto can reach the operator; undefined where it was not given. */
   readonly contact: string | undefined;

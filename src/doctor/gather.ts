@@ -18,8 +18,6 @@ import {
 import { attempt, type Attempted } from "./finding.ts";
 
 export interface ProbeUpstreamOptions extends DialOptions {
-  /** Made-up transaction reference. */
-  readonly reference: string;
   readonly urls: RegistrationOptions["urls"];
   /** The stored one, once it was read. */
   readonly token: Promise<Secret | undefined>;
@@ -67,9 +65,9 @@ function requestCheckUrls(
 /** First without the token, which is shown to nobody but Presto's own application. */
 async function probePresto(
   { connector }: Egress,
-  { upstream, reference, token, clock, stop }: ProbeUpstreamOptions,
+  { upstream, token, clock, stop }: ProbeUpstreamOptions,
 ): Promise<Pick<UpstreamResult, "reached" | "probed">> {
-  const { origin, timeoutMs } = upstream;
+  const { origin, timeoutMs, probe } = upstream;
   const open = new Set<OwnPool>();
   let over = false;
   const openAnother = createPoolOpener({ origin, connector, timeoutMs, clock });
@@ -80,12 +78,10 @@ async function probePresto(
     return connection;
   };
   try {
-    const reached = await attempt(stop, () =>
-      probeUnauthenticated({ openPool, reference, timeoutMs, clock, stop }),
-    );
+    const reached = await attempt(stop, () => probeUnauthenticated({ ...probe, openPool, clock, stop }));
     const stored = wasLetIn(reached) ? await token : undefined;
     if (stored === undefined) return { reached, probed: undefined };
-    const ask = createAsk({ openPool, reference, timeoutMs, clock });
+    const ask = createAsk({ ...probe, openPool, clock });
     return { reached, probed: await attempt(stop, () => createProbe({ ask, clock })(stored)) };
   } finally {
     over = true;

@@ -50,7 +50,7 @@ export async function examine(options: DoctorOptions, parts: DoctorDeps): Promis
 }
 
 async function lookAtAll(options: DoctorOptions, clock: Clock, stop: AbortSignal): Promise<Finding[]> {
-  const { store, issuing, upstream, probeReference: reference, egressCheck, contact } = options;
+  const { store, issuing, upstream, egressCheck, contact } = options;
   const read = store === undefined ? undefined : attempt(stop, () => readRecord(store, clock));
   const token = Promise.resolve(read).then((attempted) =>
     attempted?.kind === "done" ? (attempted.value.stored?.record.token ?? undefined) : undefined,
@@ -61,9 +61,7 @@ async function lookAtAll(options: DoctorOptions, clock: Clock, stop: AbortSignal
     issuing === undefined || issuing === "not-issuing"
       ? undefined
       : attempt(stop, () => readCredentials(issuing.credentials, clock)),
-    upstream === undefined || reference === undefined
-      ? undefined
-      : probeUpstream({ upstream, reference, urls, token, clock, stop }),
+    upstream === undefined ? undefined : probeUpstream({ upstream, urls, token, clock, stop }),
   ]);
 
   const findings: Finding[] = [checkConfiguration(options.configuration)];

@@ -1,19 +1,12 @@
 import type { Clock } from "../clock.ts";
 import type { Connector } from "../connect/connector.ts";
-import type { Emit } from "../lib/events.ts";
 import type { Origin } from "../lib/host.ts";
 import type { Network } from "../lib/ip.ts";
 import { requestTransaction, type TransactionRequestOptions } from "../presto/transaction.ts";
 import { createPoolOpener } from "../upstream/connections.ts";
 import { type RequestEnd, OwnRequestError } from "../upstream/request-once.ts";
 import { type CheckUrl, createAskAddress } from "./check-url.ts";
-import {
-  type AskedUrl,
-  createEgressCheck,
-  type EgressCheck,
-  type EgressCheckOptions,
-  type EgressEvent,
-} from "./check.ts";
+import type { AskedUrl } from "./check.ts";
 import { kindOfOwnResponse, type OutcomeKind } from "./outcomes.ts";
 
 /** What is configured. */
@@ -24,45 +17,17 @@ export interface RegistrationOptions {
   readonly urls: readonly CheckUrl[];
 }
 
-export interface OpenEgressCheckOptions {
-  readonly egressCheck: RegistrationOptions;
-  readonly origin: Origin;
-  /** Made-up transaction reference. */
-  readonly probeReference: string;
-  /** To Presto. */
-  readonly connector: Connector;
-  /** To a check URL's server: the same way out, the same CAs, no pins. */
-  readonly connectorTo: (origin: Origin) => Connector;
-  readonly latch: EgressCheckOptions["latch"];
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly emit: Emit<EgressEvent>;
-}
-
-/** Milliseconds for a question to a check URL, and for a call to Presto without a token. */
+/** Milliseconds for a question to a check URL, and for one to Presto without a token. */
 const askMs = 5_000;
 
-/** The check over real connections. Nothing is asked before `start`. */
-export function openEgressCheck(options: OpenEgressCheckOptions): EgressCheck {
-  const { egressCheck, origin, probeReference, connector, clock } = options;
-  return createEgressCheck({
-    ...options,
-    registered: egressCheck.registered,
-    urls: askedUrls(egressCheck.urls, options),
-    unauthenticatedProbe: createUnauthenticatedProbe({
-      openPool: createPoolOpener({ origin, connector, timeoutMs: askMs, clock }),
-      reference: probeReference,
-      timeoutMs: askMs,
-      clock,
-    }),
-  });
+export interface CheckUrlDeps {
+  /** To a check URL's server: the same way out, the same CAs, no pins. */
+  readonly connectorTo: (origin: Origin) => Connector;
+  readonly clock: Clock;
 }
 
 /** The check URLs, ready to be asked: for whoever asks them once, as well. */
-export function askedUrls(
-  urls: readonly CheckUrl[],
-  { connectorTo, clock }: Pick<OpenEgressCheckOptions, "connectorTo" | "clock">,
-): AskedUrl[] {
+export function askedUrls(urls: readonly CheckUrl[], { connectorTo, clock }: CheckUrlDeps): AskedUrl[] {
   return urls.map(({ origin, target, name }) => {
     const connector = connectorTo(origin);
     const openPool = createPoolOpener({ origin, connector, timeoutMs: askMs, clock });
@@ -70,8 +35,8 @@ export function askedUrls(
   });
 }
 
-/** Each over a connection of its own: only a new one shows the way that calls go now. */
-export type UnauthenticatedProbeOptions = Omit<TransactionRequestOptions, "token">;
+/** A connection of its own: only a new one shows the way that calls go now. */
+export type UnauthenticatedProbeOptions = Pick<TransactionRequestOptions, "openPool" | "reference" | "clock">;
 
 /**
  * Asks Presto for a transaction that does not exist, without a token. Presto's application
@@ -81,7 +46,7 @@ export type UnauthenticatedProbeOptions = Omit<TransactionRequestOptions, "token
  * @returns never rejects; `unclear` where no connection was had, since the connector tells of that by itself
  */
 export function createUnauthenticatedProbe(options: UnauthenticatedProbeOptions): () => Promise<OutcomeKind> {
-  return async () => kindOf(await requestTransaction(options));
+  return async () => kindOf(await requestTransaction({ ...options, timeoutMs: askMs }));
 }
 
 function kindOf(end: RequestEnd): OutcomeKind {

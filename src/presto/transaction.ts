@@ -3,13 +3,17 @@ import type { Secret } from "../secret.ts";
 import { createToken, withAuthorization } from "../token/token.ts";
 import { getOnce, type OpenPool, type RequestEnd } from "../upstream/request-once.ts";
 
-export interface TransactionRequestOptions {
+/** How a probe asks. */
+export interface ProbeOptions {
+  /** A made-up transaction reference. */
+  readonly reference: string;
+  /** Milliseconds for one request. */
+  readonly timeoutMs: number;
+}
+
+export interface TransactionRequestOptions extends ProbeOptions {
   /** A pool that is used for one request and closed after it, so that each goes over a connection of its own. */
   readonly openPool: OpenPool;
-  /** A made-up reference. */
-  readonly reference: string;
-  /** Milliseconds. */
-  readonly timeoutMs: number;
   readonly clock: Clock;
   /** Without one, Presto's application answers 401. */
   readonly token?: Secret | undefined;

@@ -5,13 +5,13 @@ import { join } from "node:path";
 import { systemClock } from "../../src/clock.ts";
 import { parseCheckUrls } from "../../src/config/parse-addresses.ts";
 import { openEgress } from "../../src/connect/open.ts";
-import type { EgressCheck } from "../../src/egress-ip/check.ts";
-import { openEgressCheck } from "../../src/egress-ip/open.ts";
+import { createEgressCheck, type EgressCheck } from "../../src/egress-ip/check.ts";
+import { askedUrls, createUnauthenticatedProbe } from "../../src/egress-ip/open.ts";
 import { ignore } from "../../src/lib/events.ts";
 import type { Sandbox } from "../../src/sandbox/server.ts";
 import type { Token } from "../../src/token/token.ts";
 import type { Call, Response } from "../../src/upstream/call.ts";
-import { createConnections } from "../../src/upstream/connections.ts";
+import { createConnections, createPoolOpener } from "../../src/upstream/connections.ts";
 import { createSend } from "../../src/upstream/dispatch.ts";
 import { networksOf } from "./egress-bench.ts";
 
@@ -57,12 +57,16 @@ export async function openEgressStage(options: EgressStageOptions): Promise<Egre
   );
   const latch: (string | undefined)[] = [];
   let closedAt: number | undefined;
-  const check = openEgressCheck({
-    egressCheck: { registered: networksOf(ips), urls: parseCheckUrls(urls) },
-    origin,
-    probeReference: "TRX000000000",
-    connector: egress.connector,
-    connectorTo: egress.connectorTo,
+  const { connector, connectorTo } = egress;
+  const openPool = createPoolOpener({ origin, connector, timeoutMs: 5_000, clock: systemClock });
+  const check = createEgressCheck({
+    registered: networksOf(ips),
+    urls: askedUrls(parseCheckUrls(urls), { connectorTo, clock: systemClock }),
+    unauthenticatedProbe: createUnauthenticatedProbe({
+      openPool,
+      reference: "TRX000000000",
+      clock: systemClock,
+    }),
     latch: {
       close(reason) {
         closedAt = performance.now();
@@ -77,7 +81,7 @@ export async function openEgressStage(options: EgressStageOptions): Promise<Egre
   watch.check = check;
   const pool = createConnections({
     origin,
-    connector: egress.connector,
+    connector,
     connections: 32,
     timeoutMs: 5_000,
     clock: systemClock,

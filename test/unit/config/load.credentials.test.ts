@@ -11,7 +11,6 @@ describe("what the commands about the credentials need", () => {
       credentials: { kind: "file", address: "/c", keys: { kind: "value" } },
       store: { kind: "env", canWrite: false },
       upstream: undefined,
-      probeReference: "TRX000000000",
       warnings: [],
     });
   });
@@ -26,8 +25,12 @@ describe("what the commands about the credentials need", () => {
     };
     expect(loadConfig(env, [], "write-credentials")).toMatchObject({
       store: { kind: "file", address: "/s", keys: { kind: "value" } },
-      upstream: { origin: { host: "presto.example" }, connectTimeoutMs: 5_000, timeoutMs: 20_000 },
-      probeReference: "none",
+      upstream: {
+        origin: { host: "presto.example" },
+        connectTimeoutMs: 5_000,
+        timeoutMs: 20_000,
+        probe: { reference: "none" },
+      },
     });
   });
 

@@ -54,7 +54,7 @@ describe("the configuration of a role that issues", () => {
       },
       [],
     );
-    expect(config.probeReference).toBe("no-such~one");
+    expect(config.probe.reference).toBe("no-such~one");
     expect(config.issuing).toMatchObject({
       credentials: {
         kind: "env",

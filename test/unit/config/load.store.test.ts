@@ -11,7 +11,6 @@ describe("what the commands about the stored token need", () => {
     expect(config).toMatchObject({
       store: { kind: "file", address: "/s", keys: { kind: "value" } },
       upstream: undefined,
-      probeReference: "TRX000000000",
       warnings: [],
     });
   });
@@ -29,6 +28,7 @@ describe("what the commands about the stored token need", () => {
       egress: { localAddress: undefined, proxy: undefined },
       connectTimeoutMs: 1000,
       timeoutMs: 20_000,
+      probe: { reference: "TRX000000000", timeoutMs: 20_000 },
     });
   });
 
@@ -61,8 +61,8 @@ describe("what the commands about the stored token need", () => {
   });
 
   it("is what to ask Presto for", () => {
-    const config = loadConfig({ ...file, PRESTO_PROBE_REFERENCE: "none" }, [], "read-store");
-    expect(config.probeReference).toBe("none");
+    const env = { ...file, PRESTO_URL: "https://presto.example", PRESTO_PROBE_REFERENCE: "none" };
+    expect(loadConfig(env, [], "read-store").upstream?.probe.reference).toBe("none");
   });
 
   it("is no account: a role that issues can have its token imported and shown before it has one", () => {

@@ -28,7 +28,7 @@ describe("the configuration", () => {
     expect(config).toMatchObject({
       role: "proxy",
       issuing: undefined,
-      probeReference: "TRX000000000",
+      probe: { reference: "TRX000000000", timeoutMs: 20_000 },
       origin: { url: "https://presto.example", host: "presto.example", port: 443 },
       trust: { caFile: undefined, caOnly: false, pins: [] },
       egress: { localAddress: undefined, proxy: undefined },

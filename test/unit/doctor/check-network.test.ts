@@ -15,6 +15,7 @@ const upstream = {
   egress: { localAddress: undefined, proxy: undefined },
   connectTimeoutMs: 5_000,
   timeoutMs: 20_000,
+  probe: { reference: "TRX000000000", timeoutMs: 20_000 },
 };
 const boundUpstream = { ...upstream, egress: { ...upstream.egress, localAddress: "10.0.0.2" } };
 
