@@ -62,9 +62,8 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     token: () => current()?.token ?? null,
     acceptedSince: options.acceptedSince,
     onDead: tokenRejected,
-    onDone: () => {
-      if (!draining.signal.aborted) arm();
-    },
+    // Not only the timer is set: time may have jumped while it was asked, and what is due is due now.
+    onDone: look,
   });
   let started = false;
 

@@ -23,6 +23,10 @@ afterEach(() => bench.close());
 async function startIdle(env: Readonly<Record<string, string>> = {}): Promise<IssuingSidecar> {
   const sidecar = await bench.start({ clock, env: { PRESTO_PROBE_EVERY: "596h", ...env } });
   await sidecar.renewalSays({ state: "idle", last_end: { kind: "nothing-to-do" } });
+  // The probe at the start is over, too (it asks with the token, and with one made up): what comes after is the call's doing.
+  await eventually(sidecar.status).toMatchObject({
+    egress: { evidence: expect.arrayContaining([expect.stringMatching(/^2 of the last 2 /)]) },
+  });
   return sidecar;
 }
 
