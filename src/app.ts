@@ -36,7 +36,7 @@ export interface App {
   close(): Promise<void>;
 }
 
-/** Milliseconds between two reads of the store, for those that can't tell of changes (POLL). */
+/** Milliseconds between two reads of the store, beside whatever it tells of itself (POLL). */
 const pollMs = 5_000;
 
 /**
