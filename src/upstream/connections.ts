@@ -103,6 +103,10 @@ class ConnectionList implements Connections, ConnectionEvents {
   }
 
   dispatch(request: ExchangeRequest, handler: Dispatcher.DispatchHandler): boolean {
+    if (this.#destroyed) {
+      handler.onResponseError?.(noController, new errors.ClientDestroyedError());
+      return false;
+    }
     const now = this.#clock.monotonic();
     this.#spares?.wake(now);
     if (request.fresh !== true && this.#sendOverIdle(request, handler, now)) return true;

@@ -110,8 +110,10 @@ export class KeptConnection implements Dispatcher.DispatchHandler {
   async destroy(): Promise<void> {
     this.retired = true;
     this.#finish(undefined);
-    if (this.#client === undefined) this.#socket.destroy();
-    else await this.#client.destroy();
+    const ended = this.#client?.destroy();
+    // The client may not have been given it yet.
+    this.#socket.destroy();
+    await ended;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {

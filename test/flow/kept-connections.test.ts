@@ -235,6 +235,24 @@ describe("spare connections", () => {
   });
 });
 
+describe("connections that are destroyed", () => {
+  it("leave nothing open, not even one that was just being handed over", async () => {
+    const bench = await start();
+    bench.connections.keepSpares(() => true);
+    await expect.poll(() => bench.presto.connections()).toBe(1);
+    await turn();
+    const call = bench.post();
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    await bench.connections.destroy();
+    // The tries that follow find nothing either.
+    await bench.clock.advance(1_000);
+    expect(await call).toBe("upstream-unreachable");
+    await expect.poll(() => bench.presto.open()).toBe(0);
+  });
+});
+
 describe("a burst of calls", () => {
   it("finds the connections that come free first, and opens fewer than there are calls", async () => {
     const bench = await start(128);
