@@ -164,7 +164,8 @@ export class InboundCall implements Call, CallOnConnection {
 
   #late(): void {
     const left = this.#lastAt - this.#deps.clock.monotonic();
-    const replying = this.phase === "replying";
+    // A reply that is due at the end of this very turn is still to be made: what waited to the deadline ends with it.
+    const isWriting = this.phase === "replying" && this.reply.headersSent;
     switch (this.phase) {
       case "receiving":
         this.failBody(
@@ -177,14 +178,14 @@ export class InboundCall implements Call, CallOnConnection {
         cancel(this, "deadline");
         break;
       case "replying":
-        if (left > 0) break;
+        if (left > 0 || !isWriting) break;
         this.cut();
         return;
       case "over":
         return;
     }
     // Once more: at the end of all time, or, where a reply is still to be made by then, a second after it.
-    this.#cutAfter(replying ? left : Math.max(left, 0) + 1_000);
+    this.#cutAfter(isWriting ? left : Math.max(left, 0) + 1_000);
   }
 
   #cutAfter(ms: number): void {
