@@ -14,7 +14,7 @@ const unwritable = /[^\t\x20-\x7e\x80-\xff]/;
 /**
  * The caller's fields that go to Presto; ours are added to them afterwards, so that nothing
  * here can take one of ours away. Dropped are the fields of the connection with all that
- * `Connection` names (RFC 9110 section 7.6.1), then what `header-names.ts` lists.
+ * `Connection` names (RFC 9110 section 7.6.1), then what `header-lists.ts` lists.
  */
 export function selectRequestHeaders(rawHeaders: RawHeaders): string[] {
   const kept: string[] = [];
@@ -30,7 +30,7 @@ export function selectRequestHeaders(rawHeaders: RawHeaders): string[] {
 }
 
 /**
- * Presto's fields that go to the caller. Besides the connection's, and what `header-names.ts`
+ * Presto's fields that go to the caller. Besides the connection's, and what `header-lists.ts`
  * lists, are dropped: a `Location` that leads away from the upstream (one that stays is made
  * relative), and values that could not be written.
  */
