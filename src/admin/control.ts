@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { readDuration } from "../lib/duration.ts";
 import type { Emit, Warning } from "../lib/events.ts";
 import { describeError } from "../observe/describe-error.ts";
-import { judgeCaller } from "../policy/caller.ts";
+import { checkCaller } from "../policy/caller.ts";
 import type { Renew, RenewReply, RenewRequest } from "../renewal/types.ts";
 import { allowTime, type BoundableServer, createServer, refuse } from "./server.ts";
 
@@ -11,9 +11,9 @@ const defaultWaitMs = 30_000;
 /** Who wants to know more asks `/status`: a connection should not be kept open for hours. */
 const longestWaitMs = 10 * 60_000;
 
-/** A wish, or one sentence that says what was wrong with it and what to do. */
+/** A request to renew, or one sentence that says what was wrong with it and what to do. */
 export type RenewRequestReading =
-  | { readonly ok: true; readonly wish: RenewRequest }
+  | { readonly ok: true; readonly request: RenewRequest }
   | { readonly ok: false; readonly detail: string };
 
 /**
@@ -41,7 +41,7 @@ export function readRenewRequest(target: string): RenewRequestReading {
       return refused("POST /renew knows the parameters force=1 and wait=30s, and no other; leave it out.");
     }
   }
-  return { ok: true, wish: { force: force ?? false, waitMs: waitMs ?? defaultWaitMs } };
+  return { ok: true, request: { force: force ?? false, waitMs: waitMs ?? defaultWaitMs } };
 }
 
 function refused(detail: string): RenewRequestReading {
@@ -63,7 +63,7 @@ export const roleCannotIssue: RenewAnswer = refusal(
   "A sidecar of role proxy uses the token and can't issue one; ask the process of role rotator or all that looks after this account.",
 );
 
-/** What became of the wish, in HTTP. */
+/** What became of the request, in HTTP. */
 export function renewAnswer(reply: RenewReply): RenewAnswer {
   switch (reply.kind) {
     case "renewed":
@@ -153,9 +153,9 @@ export async function createControlServer({ actions, emit }: ControlServerOption
         if (actions.renew === undefined) return send(reply, roleCannotIssue);
         const reading = readRenewRequest(request.url);
         if (!reading.ok) return refuse(reply, 400, "bad-request", reading.detail);
-        allowTime(request, reading.wish.waitMs);
+        allowTime(request, reading.request.waitMs);
         // Not given up when the caller goes away: a renewal that is under way can't be taken back.
-        return send(reply, renewAnswer(await actions.renew(reading.wish)));
+        return send(reply, renewAnswer(await actions.renew(reading.request)));
       });
     },
   });
@@ -169,7 +169,7 @@ function send(reply: FastifyReply, { status, headers, body }: RenewAnswer): Fast
 function objection(request: FastifyRequest, unixSocket: boolean): string | undefined {
   // Node joins repeated fields, so two of them are not "1" either.
   if (request.headers["presto-control"] !== "1") return "Send the header Presto-Control: 1, once.";
-  const verdict = judgeCaller(request.raw.rawHeaders, { unixSocket, names: noNames });
+  const verdict = checkCaller(request.raw.rawHeaders, { unixSocket, names: noNames });
   if (verdict.ok) return undefined;
   return verdict.code === "browser-refused"
     ? verdict.detail

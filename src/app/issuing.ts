@@ -165,9 +165,9 @@ export async function renewOnce(deps: RenewalDeps, options: OnceOptions): Promis
   const closing = new AbortController();
   // Whatever still waits then (a late answer, a store that is away) is waited for a while, and no longer.
   signal.addEventListener("abort", () => deps.clock.after(finishMs, () => closing.abort()), { once: true });
-  const beyond = storedId(await deps.store.read());
+  const replacing = storedId(await deps.store.read());
   return createRenewal(deps).run({
-    occasion: { request: { beyond, force }, rejected: new Set() },
+    trigger: { request: { replacing: replacing, force }, rejected: new Set() },
     lockWaitMs,
     draining: signal,
     closing: closing.signal,

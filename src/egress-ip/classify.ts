@@ -25,7 +25,7 @@ export interface AddressCounts {
   readonly notRegistered: number;
 }
 
-export interface ClassifierFacts {
+export interface ClassifierInputs {
   readonly tally: Tally;
   readonly sinceAccepted: Tally;
   readonly addresses: AddressCounts;
@@ -42,7 +42,7 @@ const enoughFailures = 3;
  * load balancer without a healthy server behind it resets connections as a firewall does. What
  * the check URLs see decides, and, without them, whether anything else is out of order.
  */
-export function classify({ tally, sinceAccepted, addresses }: ClassifierFacts): EgressVerdict {
+export function classify({ tally, sinceAccepted, addresses }: ClassifierInputs): EgressVerdict {
   if (tokenIsDead(sinceAccepted)) return "dead-token";
   const says = whatTheyAgreeOn(addresses);
   const letIn = countLetIn(tally);

@@ -3,11 +3,11 @@ import type { IncomingMessage } from "node:http";
 
 import { Problem } from "../errors.ts";
 import { createOwnAuthority, type Upstream } from "../policy/authority.ts";
-import { hostNames, judgeCaller } from "../policy/caller.ts";
-import { judgeFraming } from "../policy/framing.ts";
+import { hostNames, checkCaller } from "../policy/caller.ts";
+import { checkFraming } from "../policy/framing.ts";
 import { readRequestId, selectRequestHeaders } from "../policy/headers.ts";
 import { createOperations, isAuthPath, type Operation } from "../policy/operations.ts";
-import { judgeTarget } from "../policy/target.ts";
+import { checkTarget } from "../policy/target.ts";
 import type { AcceptedRequest } from "./request.ts";
 
 export interface AuthorizeOptions {
@@ -55,9 +55,9 @@ export function createAuthorize(options: AuthorizeOptions): AuthorizeRequest {
         }),
       );
     }
-    const caller = judgeCaller(rawHeaders, unixSocket ? overUnix : overTcp);
+    const caller = checkCaller(rawHeaders, unixSocket ? overUnix : overTcp);
     if (!caller.ok) return refuse(new Problem(caller.code, { detail: caller.detail }));
-    const framing = judgeFraming(method, rawHeaders);
+    const framing = checkFraming(method, rawHeaders);
     if (!framing.ok) return refuse(new Problem(framing.code, { detail: framing.detail }));
     if (rawHeaders.length > 2 * mostFields) {
       return refuse(
@@ -66,7 +66,7 @@ export function createAuthorize(options: AuthorizeOptions): AuthorizeRequest {
         }),
       );
     }
-    const target = judgeTarget(request.url ?? "", isOwnAuthority);
+    const target = checkTarget(request.url ?? "", isOwnAuthority);
     if (!target.ok) return refuse(new Problem("bad-target", { detail: target.detail }));
     const match = operations.match(method, target.path);
     if (match.kind === "not-allowed") {

@@ -69,7 +69,7 @@ export function hostNames(upstreamHost: string, hosts: readonly string[]): Reado
  * rebinding sends its own `Host`; a page of another site sends `Origin`, or (an image, a form, a
  * link) `Sec-Fetch-Site`. `Host` is judged first.
  */
-export function judgeCaller(rawHeaders: RawHeaders, rules: CallerRules): CallerVerdict {
+export function checkCaller(rawHeaders: RawHeaders, rules: CallerRules): CallerVerdict {
   let host: string | undefined;
   let fromPage: CallerVerdict | undefined;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {

@@ -42,7 +42,7 @@ const mostDigits = 15;
  * A body on `GET` is refused: servers disagree on whether it is there at all (RFC 9110 section
  * 9.3.1), and a proxy that drops it in silence changes the call. `Content-Length: 0` is no body.
  */
-export function judgeFraming(method: string, rawHeaders: RawHeaders): FramingVerdict {
+export function checkFraming(method: string, rawHeaders: RawHeaders): FramingVerdict {
   let encoding: string | undefined;
   let length: string | undefined;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {

@@ -90,7 +90,7 @@ const refusals = {
  * if `isOwnAuthority` says that it names the upstream, and turned into origin form. The scheme
  * is not kept: whatever it was, the call leaves over TLS.
  */
-export function judgeTarget(
+export function checkTarget(
   rawTarget: string,
   isOwnAuthority: (authority: string) => boolean,
 ): TargetVerdict {

@@ -189,7 +189,7 @@ function createRuns({ deps, renewal, current, retry, requests, triggers, stop, o
 
   async function endOf(trigger: Trigger): Promise<RenewalEnd> {
     try {
-      return await renewal.run({ occasion: trigger, lockWaitMs: Number.POSITIVE_INFINITY, ...stop });
+      return await renewal.run({ trigger, lockWaitMs: Number.POSITIVE_INFINITY, ...stop });
     } catch (cause) {
       if (stop.draining.aborted) return { kind: "shut-down" };
       return unreachable("The renewal could not be carried out here.", cause);

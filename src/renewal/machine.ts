@@ -10,7 +10,7 @@ import { clearing, reconciling, storing } from "./storing.ts";
 import type { RenewalEnd, RenewalState } from "./types.ts";
 
 export interface RunOptions {
-  readonly occasion: Trigger;
+  readonly trigger: Trigger;
   /** Milliseconds to wait for the lock. */
   readonly lockWaitMs: number;
   /** Nothing new is begun; what was sent is seen to its end. */
@@ -58,10 +58,10 @@ export function createRenewal(deps: RenewalDeps): Renewal {
   }
 
   return {
-    async run({ occasion, lockWaitMs, draining, closing }) {
+    async run({ trigger, lockWaitMs, draining, closing }) {
       const held = await deps.lock.acquire({ waitMs: lockWaitMs, signal: draining });
       try {
-        return await walk({ deps, held, occasion, memory, draining, closing });
+        return await walk({ deps, held, trigger, memory, draining, closing });
       } catch (cause) {
         if (draining.aborted) return { kind: "shut-down" };
         throw cause;

@@ -14,7 +14,7 @@ import { unreachable } from "./types.ts";
  * none any more. An intent that stands is nobody's work by now, and comes first.
  */
 export async function reading(run: RenewalRun): Promise<NextState> {
-  const { deps, occasion } = run;
+  const { deps, trigger } = run;
   let found: Found;
   try {
     found = await deps.store.read();
@@ -27,7 +27,7 @@ export async function reading(run: RenewalRun): Promise<NextState> {
   }
   const record = found?.record;
   if (record !== undefined && record.stopped !== null) {
-    if (occasion.request?.force !== true) {
+    if (trigger.request?.force !== true) {
       await deps.consumer.noticeRecord();
       return { to: "stopped", end: { kind: "stopped", detail: record.stopped.reason } };
     }
@@ -39,7 +39,7 @@ export async function reading(run: RenewalRun): Promise<NextState> {
   }
   if (isRequested(run, found)) return { to: "probing", found, reason: "manual" };
   const id = storedId(found);
-  if (id !== undefined && occasion.rejected.has(id)) return { to: "probing", found, reason: "rejected" };
+  if (id !== undefined && trigger.rejected.has(id)) return { to: "probing", found, reason: "rejected" };
   if (deps.isDue(record)) return { to: "probing", found, reason: "scheduled" };
   // Whoever thought that there was something to do has not seen this record yet.
   await deps.consumer.noticeRecord();

@@ -34,7 +34,7 @@ export function createRenewRequests(options: {
   return {
     pending: () => pending,
     add(request, record) {
-      if (pending === undefined) pending = { beyond: record?.token?.fingerprint(), force: request.force };
+      if (pending === undefined) pending = { replacing: record?.token?.fingerprint(), force: request.force };
       else if (request.force && !pending.force) pending = { ...pending, force: true };
       return new Promise((resolve) => {
         const reply = (given: RenewReply): void => {
@@ -54,12 +54,12 @@ export function createRenewRequests(options: {
       const wasTried = of === pending;
       switch (end.kind) {
         case "renewed":
-          if (end.tokenId !== pending.beyond)
+          if (end.tokenId !== pending.replacing)
             answer({ kind: "renewed", generation: end.generation, expiresAt: end.expiresAt });
           break;
         case "nothing-to-do": {
           const token = record?.token ?? null;
-          if (record !== undefined && token !== null && token.fingerprint() !== pending.beyond) {
+          if (record !== undefined && token !== null && token.fingerprint() !== pending.replacing) {
             answer({ kind: "renewed", generation: record.generation, expiresAt: record.expiresAt });
           } else if (wasTried) {
             answer({ kind: "unreachable", detail: end.detail, retryAfterMs });

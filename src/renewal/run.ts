@@ -67,7 +67,7 @@ export type Found = StoredRecord | undefined;
 /** Why a run was begun, besides the clock and what stands in the record: both are read afresh. */
 export interface Trigger {
   /** A person wants another token than this one (undefined: than none), and with `force` clears the alarm. */
-  readonly request: { readonly beyond: string | undefined; readonly force: boolean } | undefined;
+  readonly request: { readonly replacing: string | undefined; readonly force: boolean } | undefined;
   /** Ids of tokens that were reported or found dead. */
   readonly rejected: ReadonlySet<string>;
 }
@@ -82,7 +82,7 @@ export interface RenewalMemory {
 export interface RenewalRun {
   readonly deps: RenewalDeps;
   readonly held: HeldLock;
-  readonly occasion: Trigger;
+  readonly trigger: Trigger;
   readonly memory: RenewalMemory;
   /** The process is asked to end: nothing new is begun. */
   readonly draining: AbortSignal;
@@ -96,8 +96,8 @@ export function storedId(found: Found): string | undefined {
 }
 
 /** Is the person's request still unfulfilled by what is stored? */
-export function isRequested({ occasion }: RenewalRun, found: Found): boolean {
-  return occasion.request !== undefined && occasion.request.beyond === storedId(found);
+export function isRequested({ trigger }: RenewalRun, found: Found): boolean {
+  return trigger.request !== undefined && trigger.request.replacing === storedId(found);
 }
 
 /** May a token be issued in this run, if the stored one is dead? */

@@ -7,7 +7,7 @@ import type { Token } from "./token.ts";
 /** The wait for a token ended without one. */
 export type NoToken =
   | { readonly kind: "none"; readonly renewing: boolean }
-  | { readonly kind: "interrupted"; readonly why: CancelReason; readonly renewing: boolean };
+  | { readonly kind: "cancelled"; readonly why: CancelReason; readonly renewing: boolean };
 
 export type TokenOrNone = { readonly kind: "token"; readonly token: Token } | NoToken;
 
@@ -60,7 +60,7 @@ export function createWaiting(deps: WaitingDeps): Waiting {
     const renewing = intent !== undefined;
     if (end.kind === "taken") return { kind: "token", token: end.value };
     if (end.kind === "gave-up") return { kind: "none", renewing };
-    return { kind: "interrupted", why: end.why, renewing };
+    return { kind: "cancelled", why: end.why, renewing };
   }
 
   return {
@@ -111,7 +111,7 @@ export type Verdict<T> =
 export type WaitEnd<T> =
   | { readonly kind: "taken"; readonly value: T }
   | { readonly kind: "gave-up" }
-  | { readonly kind: "interrupted"; readonly why: CancelReason };
+  | { readonly kind: "cancelled"; readonly why: CancelReason };
 
 /** Calls that wait for the token path's state to change. */
 export interface TokenWaits {
@@ -146,10 +146,10 @@ export function createTokenWaits(clock: Clock, onAny: (any: boolean) => void): T
             timer = clock.after(verdict.until - clock.monotonic(), look);
         };
         if (call.cancelReason !== undefined) {
-          end({ kind: "interrupted", why: call.cancelReason });
+          end({ kind: "cancelled", why: call.cancelReason });
           return;
         }
-        call.waiting = { cancelled: (why) => end({ kind: "interrupted", why }) };
+        call.waiting = { cancelled: (why) => end({ kind: "cancelled", why }) };
         look();
         if (over) return;
         looks.add(look);

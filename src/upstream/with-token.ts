@@ -167,7 +167,7 @@ function createWaits({ tokens, limiter }: WithTokenDeps): Waits {
       limiter.dequeue();
     }
     if (end.kind === "token") return end.token;
-    if (end.kind === "interrupted" && end.why === "caller-gone") throw new CallerGone();
+    if (end.kind === "cancelled" && end.why === "caller-gone") throw new CallerGone();
     throw new Problem("no-token", {
       detail: end.renewing
         ? "a renewal is under way and did not bring a token in time; nothing was sent"

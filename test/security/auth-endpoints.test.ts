@@ -10,7 +10,7 @@ import {
   readTemplate,
   walletOperations,
 } from "../../src/policy/operations.ts";
-import { judgeTarget } from "../../src/policy/target.ts";
+import { checkTarget } from "../../src/policy/target.ts";
 
 // Invariant 3: `auth/*` cannot be reached through the proxy port, whatever is configured.
 // One call to it would revoke the token of every app.
@@ -35,7 +35,7 @@ const widest = createOperations([
 
 /** What the judgements together let through: the operation's name, or undefined. */
 function reached(method: string, target: string): string | undefined {
-  const verdict = judgeTarget(target, () => true);
+  const verdict = checkTarget(target, () => true);
   if (!verdict.ok) return undefined;
   const match = widest.match(method, verdict.path);
   return match.kind === "allowed" ? match.operation.name : undefined;

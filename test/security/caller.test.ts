@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { hostNames, judgeCaller } from "../../src/policy/caller.ts";
+import { hostNames, checkCaller } from "../../src/policy/caller.ts";
 
 // Invariant 11: a browser cannot use the proxy. A foreign Host (DNS rebinding), any Origin and
 // any cross-site Sec-Fetch-Site is refused.
@@ -11,7 +11,7 @@ const tcp = { unixSocket: false, names };
 const unix = { unixSocket: true, names };
 
 function codeOf(rawHeaders: readonly string[], rules = tcp): string {
-  const verdict = judgeCaller(rawHeaders, rules);
+  const verdict = checkCaller(rawHeaders, rules);
   return verdict.ok ? "ok" : verdict.code;
 }
 
@@ -196,7 +196,7 @@ describe("a request that a web page made", () => {
 
   it("is told so with a sentence that repeats nothing of it", () => {
     for (const name of ["Host", "Origin", "Sec-Fetch-Site"]) {
-      const verdict = judgeCaller(["Host", "localhost", name, "MARKED"], tcp);
+      const verdict = checkCaller(["Host", "localhost", name, "MARKED"], tcp);
       expect(verdict.ok ? "" : verdict.detail).not.toContain("MARKED");
     }
   });

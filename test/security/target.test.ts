@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { createOwnAuthority } from "../../src/policy/authority.ts";
-import { judgeTarget } from "../../src/policy/target.ts";
+import { checkTarget } from "../../src/policy/target.ts";
 import { hostileTargets } from "../support/hostile-targets.ts";
 
 // Invariant 2: the token goes to the configured origin and nowhere else. No spelling of the
@@ -15,12 +15,12 @@ const isOwn = createOwnAuthority({ host: "presto.example", port: 443 });
 
 describe("a request target in another than its canonical form", () => {
   it.each(hostileTargets)("is refused: %s", (_why, target) => {
-    expect(judgeTarget(target, isOwn)).toEqual({ ok: false, detail: expect.any(String) });
+    expect(checkTarget(target, isOwn)).toEqual({ ok: false, detail: expect.any(String) });
   });
 
   it("is refused with a sentence that repeats nothing of it", () => {
     for (const [, target] of hostileTargets) {
-      const verdict = judgeTarget(`${target}MARKED`, isOwn);
+      const verdict = checkTarget(`${target}MARKED`, isOwn);
       expect(verdict.ok ? "" : verdict.detail).not.toContain("MARKED");
     }
   });
@@ -68,7 +68,7 @@ describe("a request target that is accepted", () => {
     let accepted = 0;
     fc.assert(
       fc.property(targets, (raw) => {
-        const verdict = judgeTarget(raw, isOwn);
+        const verdict = checkTarget(raw, isOwn);
         if (!verdict.ok) return;
         accepted += 1;
         const url = new URL(verdict.target, upstream);
@@ -89,7 +89,7 @@ describe("a request target that is accepted", () => {
     let absolute = 0;
     fc.assert(
       fc.property(targets, (raw) => {
-        const verdict = judgeTarget(raw, isOwn);
+        const verdict = checkTarget(raw, isOwn);
         if (!verdict.ok) return;
         if (raw.startsWith("/")) {
           expect(verdict.target).toBe(raw);
@@ -107,7 +107,7 @@ describe("a request target that is accepted", () => {
   it("has a path that decoding, folding and normalising leave alone", () => {
     fc.assert(
       fc.property(targets, (raw) => {
-        const verdict = judgeTarget(raw, isOwn);
+        const verdict = checkTarget(raw, isOwn);
         if (!verdict.ok) return;
         expect(verdict.path).toMatch(/^\/[A-Za-z0-9\-._~/]*$/);
         expect(decodeURIComponent(verdict.path)).toBe(verdict.path);

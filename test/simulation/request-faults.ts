@@ -104,7 +104,7 @@ export const requestFaults: readonly DeliberateFault[] = [
     patches: [
       {
         file: "token/waiting.ts",
-        from: `(why) => end({ kind: "interrupted", why })`,
+        from: `(why) => end({ kind: "cancelled", why })`,
         to: `(why) => void why`,
       },
     ],

@@ -53,9 +53,9 @@ export interface RenewalBench {
   /** The other events, with what tells them apart. */
   readonly told: string[];
   /** What one state begins with; the lock is held, and what is remembered is the same each time. */
-  at(occasion?: Partial<Trigger>): Promise<RenewalRun>;
+  at(trigger?: Partial<Trigger>): Promise<RenewalRun>;
   /** Goes through the states from R1 on. */
-  begin(occasion?: Partial<Trigger>): Followed<RenewalEnd>;
+  begin(trigger?: Partial<Trigger>): Followed<RenewalEnd>;
 }
 
 /** A promise that a test looks at without waiting for it. */
@@ -176,20 +176,20 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
     trail,
     moves,
     told,
-    async at(occasion) {
+    async at(trigger) {
       return {
         deps,
         held,
-        occasion: occasionOf(occasion),
+        trigger: occasionOf(trigger),
         memory,
         draining: draining.signal,
         closing: closing.signal,
       };
     },
-    begin: (occasion) =>
+    begin: (trigger) =>
       follow(
         renewal.run({
-          occasion: occasionOf(occasion),
+          trigger: occasionOf(trigger),
           lockWaitMs: 0,
           draining: draining.signal,
           closing: closing.signal,

@@ -11,7 +11,7 @@ export function idOf(token: string): string {
 
 /** A person wants another token than this one. */
 export function wishBeyond(token: string | undefined, force = false): Pick<Trigger, "request"> {
-  return { request: { beyond: token === undefined ? undefined : idOf(token), force } };
+  return { request: { replacing: token === undefined ? undefined : idOf(token), force } };
 }
 
 /** These tokens were reported or found dead. */

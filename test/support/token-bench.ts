@@ -37,7 +37,7 @@ export async function openTokens(first: string | null = "token-1", canChange = t
 export function followToken(promise: Promise<TokenOrNone>): { now(): string } {
   let state = "waits";
   void promise.then((end) => {
-    state = end.kind === "token" ? end.token.secret.reveal() : end.kind === "interrupted" ? end.why : "none";
+    state = end.kind === "token" ? end.token.secret.reveal() : end.kind === "cancelled" ? end.why : "none";
   });
   return { now: () => state };
 }

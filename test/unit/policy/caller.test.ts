@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { hostNames, judgeCaller } from "../../../src/policy/caller.ts";
+import { hostNames, checkCaller } from "../../../src/policy/caller.ts";
 
 const names = hostNames("Presto.example", ["Sidecar", "sidecar.internal"]);
 
@@ -25,7 +25,7 @@ describe("judgeCaller", () => {
     "sidecar.internal:1",
   ])("accepts a call to %s", (host) => {
     for (const name of ["Host", "host", "HOST"]) {
-      expect(judgeCaller([name, host, "Accept", "*/*"], { unixSocket: false, names })).toEqual({
+      expect(checkCaller([name, host, "Accept", "*/*"], { unixSocket: false, names })).toEqual({
         ok: true,
       });
     }
@@ -34,25 +34,25 @@ describe("judgeCaller", () => {
   it.each(["x", "anything.example:99", "localhost.", "127.1"])(
     "accepts any one Host on a Unix socket: %s",
     (host) => {
-      expect(judgeCaller(["Host", host], { unixSocket: true, names })).toEqual({ ok: true });
+      expect(checkCaller(["Host", host], { unixSocket: true, names })).toEqual({ ok: true });
     },
   );
 
   it.each(["none", "same-origin"])("accepts Sec-Fetch-Site: %s", (site) => {
     const sent = ["Sec-Fetch-Site", site, "Host", "localhost", "Sec-Fetch-Mode", "cors"];
-    expect(judgeCaller(sent, { unixSocket: false, names })).toEqual({ ok: true });
+    expect(checkCaller(sent, { unixSocket: false, names })).toEqual({ ok: true });
   });
 
   it("takes an upstream or a listed name that is an IPv6 address in its brackets", () => {
     const addresses = hostNames("2001:db8::1", ["[2001:DB8::2]"]);
     const rules = { unixSocket: false, names: addresses };
-    expect(judgeCaller(["Host", "[2001:db8::1]:443"], rules).ok).toBe(true);
-    expect(judgeCaller(["Host", "[2001:db8::2]"], rules).ok).toBe(true);
-    expect(judgeCaller(["Host", "2001:db8::1"], rules).ok).toBe(false);
+    expect(checkCaller(["Host", "[2001:db8::1]:443"], rules).ok).toBe(true);
+    expect(checkCaller(["Host", "[2001:db8::2]"], rules).ok).toBe(true);
+    expect(checkCaller(["Host", "2001:db8::1"], rules).ok).toBe(false);
   });
 
   it("says which names may be used", () => {
-    const verdict = judgeCaller(["Host", "evil.example"], { unixSocket: false, names });
+    const verdict = checkCaller(["Host", "evil.example"], { unixSocket: false, names });
     expect(verdict.ok ? "" : verdict.detail).toContain("PRESTO_HOSTS");
   });
 });

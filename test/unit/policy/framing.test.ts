@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 
-import { judgeFraming } from "../../../src/policy/framing.ts";
+import { checkFraming } from "../../../src/policy/framing.ts";
 
 function refusal(method: string, rawHeaders: readonly string[]): string {
-  const verdict = judgeFraming(method, ["Host", "localhost", ...rawHeaders, "Accept", "*/*"]);
+  const verdict = checkFraming(method, ["Host", "localhost", ...rawHeaders, "Accept", "*/*"]);
   return verdict.ok ? "accepted" : `${verdict.code}: ${verdict.detail}`;
 }
 

@@ -1,31 +1,31 @@
 import { describe, expect, it } from "vitest";
 
 import { createOwnAuthority } from "../../../src/policy/authority.ts";
-import { judgeTarget } from "../../../src/policy/target.ts";
+import { checkTarget } from "../../../src/policy/target.ts";
 
 const isOwn = createOwnAuthority({ host: "Presto.example", port: 443 });
 const confirm = "/api/institutions/v1/wallet/confirm";
 
 describe("judgeTarget", () => {
   it("gives path and target of an origin form as they came", () => {
-    expect(judgeTarget(confirm, isOwn)).toEqual({ ok: true, target: confirm, path: confirm });
+    expect(checkTarget(confirm, isOwn)).toEqual({ ok: true, target: confirm, path: confirm });
   });
 
   it("accepts every unreserved character in the path", () => {
     const path = "/ABCXYZ/abcxyz/0189/-._~/a..b/.a/a./...";
-    expect(judgeTarget(path, isOwn)).toEqual({ ok: true, target: path, path });
+    expect(checkTarget(path, isOwn)).toEqual({ ok: true, target: path, path });
   });
 
   it("accepts the root, which is canonical", () => {
-    expect(judgeTarget("/", isOwn)).toEqual({ ok: true, target: "/", path: "/" });
+    expect(checkTarget("/", isOwn)).toEqual({ ok: true, target: "/", path: "/" });
   });
 
   it.each(["?", "?a=b", "?a=%2f%2F%00&b", "?a=b?c=d", "?/../..//auth", "?!\"$&'()*+,-./:;<=>@[]^_`{|}~"])(
     "forwards the query byte for byte, and leaves it out of the path: %s",
     (query) => {
       const target = confirm + query;
-      expect(judgeTarget(target, isOwn)).toEqual({ ok: true, target, path: confirm });
-      expect(judgeTarget(`/${query}`, isOwn)).toEqual({ ok: true, target: `/${query}`, path: "/" });
+      expect(checkTarget(target, isOwn)).toEqual({ ok: true, target, path: confirm });
+      expect(checkTarget(`/${query}`, isOwn)).toEqual({ ok: true, target: `/${query}`, path: "/" });
     },
   );
 
@@ -36,7 +36,7 @@ describe("judgeTarget", () => {
     "Https://PRESTO.EXAMPLE",
     "http://presto.example:443",
   ])("turns the absolute form to the upstream's own name into origin form: %s", (own) => {
-    expect(judgeTarget(`${own}${confirm}?a=b`, isOwn)).toEqual({
+    expect(checkTarget(`${own}${confirm}?a=b`, isOwn)).toEqual({
       ok: true,
       target: `${confirm}?a=b`,
       path: confirm,
@@ -60,7 +60,7 @@ describe("judgeTarget", () => {
     ["/a?b c", "query"],
     ["/a?%4", "two hexadecimal digits"],
   ])("says what is wrong with %s", (target, reason) => {
-    const verdict = judgeTarget(target, isOwn);
+    const verdict = checkTarget(target, isOwn);
     expect(verdict.ok ? "accepted" : verdict.detail).toContain(reason);
   });
 });

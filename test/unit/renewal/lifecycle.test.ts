@@ -42,13 +42,13 @@ describe("R0: what begins a run", () => {
     bench.knobs.due = true;
     await bench.clock.advance(1);
     expect(bench.runs).toHaveLength(2);
-    expect(bench.last().occasion).toEqual({ wish: undefined, rejected: new Set() });
+    expect(bench.last().trigger).toEqual({ wish: undefined, rejected: new Set() });
   });
 
   it("is the stored token that was reported dead", async () => {
     const bench = await startedLifecycle();
     bench.lifecycle.tokenRejected(idOf("token-1"));
-    expect(bench.last().occasion.rejected).toEqual(new Set([idOf("token-1")]));
+    expect(bench.last().trigger.rejected).toEqual(new Set([idOf("token-1")]));
     expect(bench.runs).toHaveLength(2);
   });
 
@@ -61,7 +61,7 @@ describe("R0: what begins a run", () => {
     bench.lifecycle.tokenRejected(idOf("token-0"));
     await bench.clock.advance(5_000);
     expect(bench.runs).toHaveLength(3);
-    expect(bench.last().occasion.rejected).toContain(idOf("token-1"));
+    expect(bench.last().trigger.rejected).toContain(idOf("token-1"));
   });
 
   it("is a report that came while a run was under way that did not know of it", async () => {
@@ -121,7 +121,7 @@ describe("R0 with PRESTO_RENEW=manual", () => {
     bench.store.put({ intent: intentBy("killed") });
     bench.lifecycle.recordChanged();
     expect(bench.runs).toHaveLength(2);
-    expect(bench.last().occasion.rejected).toEqual(new Set());
+    expect(bench.last().trigger.rejected).toEqual(new Set());
   });
 });
 

@@ -20,7 +20,7 @@ describe("a person's wish", () => {
     const bench = await startedLifecycle({ automatic });
     const reply = follow(bench.lifecycle.renew(wish));
     expect(bench.runs).toHaveLength(2);
-    expect(bench.last().occasion.request).toEqual({ beyond: idOf("token-1"), force: false });
+    expect(bench.last().trigger.request).toEqual({ replacing: idOf("token-1"), force: false });
     await renewed(bench, "token-2");
     expect(reply.now).toMatchObject({ kind: "renewed", generation: 2 });
   });
@@ -78,7 +78,7 @@ describe("a person's wish is refused at once", () => {
     expect(await bench.lifecycle.renew(wish)).toEqual({ kind: "stopped", detail: "two owners" });
     expect(bench.runs).toHaveLength(1);
     void bench.lifecycle.renew(forced);
-    expect(bench.last().occasion.request).toEqual({ beyond: idOf("token-1"), force: true });
+    expect(bench.last().trigger.request).toEqual({ replacing: idOf("token-1"), force: true });
     expect(bench.runs).toHaveLength(2);
   });
 
@@ -100,7 +100,7 @@ describe("a forced wish that comes while a run without force ends at the alarm",
     bench.store.put({ stopped });
     await bench.last().end({ kind: "stopped", detail: "two owners" });
     expect([first.now, second.now]).toEqual([undefined, undefined]);
-    expect(bench.last().occasion.request?.force).toBe(true);
+    expect(bench.last().trigger.request?.force).toBe(true);
     bench.store.put({ stopped: null });
     await renewed(bench, "token-2");
     expect(second.now).toMatchObject({ kind: "renewed" });

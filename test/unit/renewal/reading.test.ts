@@ -76,13 +76,13 @@ describe("R1: under the lock the record is read afresh, and decides", () => {
 
 describe("R1: while the alarm is latched", () => {
   it.each([
-    { name: "the clock", occasion: {} },
-    { name: "a dead token", occasion: rejected("token-1") },
-    { name: "a wish without force", occasion: wishBeyond("token-1") },
-  ])("$name begins nothing", async ({ occasion }) => {
+    { name: "the clock", trigger: {} },
+    { name: "a dead token", trigger: rejected("token-1") },
+    { name: "a wish without force", trigger: wishBeyond("token-1") },
+  ])("$name begins nothing", async ({ trigger }) => {
     const bench = createRenewalBench({ stored: { stopped: alarm, intent: intentBy("another") } });
     bench.knobs.due = true;
-    expect(await reading(await bench.at(occasion))).toMatchObject({
+    expect(await reading(await bench.at(trigger))).toMatchObject({
       to: "stopped",
       end: { kind: "stopped", detail: "two owners" },
     });

@@ -97,14 +97,14 @@ describe("a person's wish for a new token", () => {
   });
 
   it("names the token that was in hand, or none, so that a run can tell whether it is fulfilled", () => {
-    for (const [record, beyond] of [
+    for (const [record, replacing] of [
       [holding("token-1"), idOf("token-1")],
       [holding(null)],
       [undefined],
     ] as const) {
       const { wishes } = openWishes();
       void wishes.add({ force: false, waitMs }, record);
-      expect(wishes.pending()).toEqual({ beyond, force: false });
+      expect(wishes.pending()).toEqual({ replacing, force: false });
     }
   });
 
@@ -122,7 +122,7 @@ describe("a person's wish for a new token", () => {
     void wishes.add({ force: false, waitMs }, holding("token-1"));
     void wishes.add({ force: true, waitMs }, holding("token-1"));
     void wishes.add({ force: false, waitMs }, holding("token-1"));
-    expect(wishes.pending()).toEqual({ beyond: idOf("token-1"), force: true });
+    expect(wishes.pending()).toEqual({ replacing: idOf("token-1"), force: true });
   });
 
   it("is not answered by the failure of a run that did not know of it", async () => {
@@ -183,7 +183,7 @@ describe("whoever waits for a wish", () => {
     wishes.ended(renewed, wishes.pending(), holding("token-2", 2));
     await earlier;
     const later = follow(wishes.add({ force: false, waitMs }, holding("token-2", 2)));
-    expect(wishes.pending()).toEqual({ beyond: idOf("token-2"), force: false });
+    expect(wishes.pending()).toEqual({ replacing: idOf("token-2"), force: false });
     await clock.advance(waitMs);
     expect(later.now).toMatchObject({ kind: "under-way" });
   });

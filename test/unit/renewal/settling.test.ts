@@ -11,14 +11,14 @@ const { settleMs } = defaultTimes;
 interface Settled {
   readonly soleCall?: boolean;
   readonly underThisIntent?: boolean;
-  readonly occasion?: Partial<Trigger>;
+  readonly trigger?: Partial<Trigger>;
   readonly call?: Partial<CallInQuestion>;
 }
 
 /** R4 under an intent that stands in the store, from now on. */
 async function settle(bench: RenewalBench, options: Settled = {}) {
   const call = { soleCall: options.soleCall ?? false, givenUpAt: bench.clock.monotonic(), ...options.call };
-  const run = await bench.at(options.occasion);
+  const run = await bench.at(options.trigger);
   const state = { to: "settling", standing: standing(bench), call } as const;
   return follow(settling(run, { ...state, underThisIntent: options.underThisIntent ?? false }));
 }
@@ -75,13 +75,13 @@ describe("R4: a call that may not have been the only one", () => {
   });
 
   it.each([
-    { name: "by the clock", due: true, occasion: {} },
-    { name: "by a person's wish", due: false, occasion: wishBeyond("token-1") },
-  ])("is followed by a renewal where the token lives and is due $name", async ({ due, occasion }) => {
+    { name: "by the clock", due: true, trigger: {} },
+    { name: "by a person's wish", due: false, trigger: wishBeyond("token-1") },
+  ])("is followed by a renewal where the token lives and is due $name", async ({ due, trigger }) => {
     const bench = createRenewalBench();
     bench.knobs.due = due;
     bench.presto.says("token-1", "alive");
-    const next = await settle(bench, { occasion });
+    const next = await settle(bench, { trigger });
     await bench.clock.advance(settleMs);
     expect(next.now).toMatchObject({ to: "checking" });
   });
@@ -179,7 +179,7 @@ describe("R4: where only a person may have tokens issued", () => {
   it("a dead token is replaced if a person wished for another", async () => {
     const bench = createRenewalBench({ automatic: false });
     bench.presto.says("token-1", "dead");
-    const next = await settle(bench, { occasion: wishBeyond("token-1") });
+    const next = await settle(bench, { trigger: wishBeyond("token-1") });
     await bench.clock.advance(settleMs);
     expect(next.now).toMatchObject({ to: "checking" });
   });

@@ -14,7 +14,7 @@ describe("a wish for a new token", () => {
     ["/renew?wait=1s&force=1", true, 1000],
     ["/renew?force=1&wait=1s&", true, 1000],
   ])("%s is read", (target, force, waitMs) => {
-    expect(readRenewRequest(target)).toEqual({ ok: true, wish: { force, waitMs } });
+    expect(readRenewRequest(target)).toEqual({ ok: true, request: { force, waitMs } });
   });
 
   it.each([
