@@ -178,5 +178,6 @@ describe("two processes that want a token at the same time", () => {
     await eventually(bench.issues).toBe(1);
     hold.remove();
     await eventually(bench.record).toMatchObject({ generation: 2, intent: null });
+    expect(bench.issues()).toBe(1);
   });
 });
