@@ -4,14 +4,13 @@ import type { Clock } from "../clock.ts";
 import type { ConnectEvent } from "../connect/connector.ts";
 import { type EgressOptions, openEgress } from "../connect/open.ts";
 import { CommandError } from "../errors.ts";
-import { random } from "../lib/backoff.ts";
+import { random } from "../lib/async.ts";
 import type { Emit, Warning } from "../lib/events.ts";
 import { createIssuer } from "../presto/auth.ts";
-import type { ProbeOptions } from "../presto/transaction.ts";
-import type { RenewalEvent } from "../renewal/events.ts";
+import type { ProbeOptions } from "../presto/probe.ts";
 import { createRenewal } from "../renewal/machine.ts";
 import { type RenewalDeps, storedId } from "../renewal/run.ts";
-import { defaultTimes, type IssuingOptions, type RenewalEnd } from "../renewal/types.ts";
+import { defaultTimes, type IssuingOptions, type RenewalEnd, type RenewalEvent } from "../renewal/types.ts";
 import {
   type CredentialStore,
   type StoredCredentials,

@@ -1,12 +1,12 @@
 import type { Clock } from "../clock.ts";
 import type { ConnectEvent } from "../connect/connector.ts";
 import { type Egress, type EgressOptions, openEgress } from "../connect/open.ts";
-import { type RegistrationOptions, askedUrls } from "../egress-ip/open.ts";
-import { random } from "../lib/backoff.ts";
+import { askedUrls, type RegistrationOptions } from "../egress-ip/open.ts";
+import { random } from "../lib/async.ts";
 import type { Emit, Warning } from "../lib/events.ts";
 import type { IssuingOptions } from "../renewal/types.ts";
 import { openStore, type StoreOptions } from "../store/open.ts";
-import { createPoolOpener, createConnections } from "../upstream/connections.ts";
+import { createConnections, createPoolOpener } from "../upstream/connections.ts";
 import { openIssuing, readCredentials } from "./issuing.ts";
 import type { SidecarDeps } from "./sidecar.ts";
 

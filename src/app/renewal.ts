@@ -1,13 +1,11 @@
 import type { Clock } from "../clock.ts";
 import type { Emit, Warning } from "../lib/events.ts";
 import type { Issuer } from "../presto/auth.ts";
-import { createAsk, createProbe, type ProbeVerdict } from "../presto/probe.ts";
-import type { ProbeOptions } from "../presto/transaction.ts";
+import { createAsk, createProbe, type ProbeOptions, type ProbeVerdict } from "../presto/probe.ts";
 import { createAccounts } from "../renewal/accounts.ts";
-import type { RenewalEvent } from "../renewal/events.ts";
 import type { RenewalDeps, TokenConsumer, WritableStore } from "../renewal/run.ts";
 import { isDueAt, type Schedule } from "../renewal/schedule.ts";
-import type { RenewalTimes } from "../renewal/types.ts";
+import type { RenewalEvent, RenewalTimes } from "../renewal/types.ts";
 import type { CredentialStore, RenewalLock } from "../store/contract.ts";
 import type { TokenHealth } from "../token/health.ts";
 import type { TokenSource } from "../token/source.ts";

@@ -7,7 +7,7 @@ import { within } from "../lib/async.ts";
 import type { Emit } from "../lib/events.ts";
 import type { Network } from "../lib/ip.ts";
 import type { Event, Subscriber } from "../observe/events.ts";
-import type { ProbeOptions } from "../presto/transaction.ts";
+import type { ProbeOptions } from "../presto/probe.ts";
 import { createLifecycle, type Lifecycle } from "../renewal/lifecycle.ts";
 import { createRenewal } from "../renewal/machine.ts";
 import { dueAt } from "../renewal/schedule.ts";

@@ -5,8 +5,7 @@ import { faultOfContact } from "../doctor/check-registration.ts";
 import { type DoctorOptions, exitCodeOf, type Finding } from "../doctor/finding.ts";
 import { examine } from "../doctor/run.ts";
 import { CommandError } from "../errors.ts";
-import type { Arguments, Io, Run } from "./command.ts";
-import { readDuration } from "./options.ts";
+import { type Arguments, type Io, readDuration, type Run } from "./command.ts";
 import { printJson, printLine } from "./terminal.ts";
 
 /** Looks at everything that must hold, and says how each thing that does not is mended. Changes nothing. */

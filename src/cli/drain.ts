@@ -1,9 +1,8 @@
 import { loadListeners } from "../config/load-listeners.ts";
 import { CommandError } from "../errors.ts";
 import type { ListenAddress } from "../listen/address.ts";
-import type { Io, Run } from "./command.ts";
-import { startTimeLimit, waitUntil } from "./options.ts";
-import { getFromAdmin, isNobodyThere, readStatus, postToControl } from "./sidecar-client.ts";
+import { type Io, type Run, startTimeLimit, waitUntil } from "./command.ts";
+import { getFromAdmin, isNobodyThere, postToControl, readStatus } from "./sidecar-client.ts";
 
 /** Tells the sidecar to drain, and waits until nothing is in flight or queued. */
 export const drain: Run = async (args, io) => {

@@ -3,8 +3,14 @@ import type { UpstreamConfig } from "../config/sections.ts";
 import { CommandError } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";
 import { createIssuer } from "../presto/auth.ts";
-import { callTimeoutMs, noCredentials, type ResetOutcome, settleReset } from "../presto/password-reset.ts";
-import { brokenPasswordRules, generatePassword } from "../presto/password.ts";
+import {
+  brokenPasswordRules,
+  callTimeoutMs,
+  generatePassword,
+  noCredentials,
+  type ResetOutcome,
+  settleReset,
+} from "../presto/password-reset.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import { Secret, withoutLineEnd } from "../secret.ts";
 import type { Credentials, TokenStore } from "../store/contract.ts";

@@ -1,8 +1,7 @@
 import { loadListeners } from "../config/load-listeners.ts";
 import { CommandError } from "../errors.ts";
 import { isObject } from "../lib/json.ts";
-import type { Run } from "./command.ts";
-import { startTimeLimit, waitUntil } from "./options.ts";
+import { type Run, startTimeLimit, waitUntil } from "./command.ts";
 import { getFromAdmin, isNobodyThere, readStatus } from "./sidecar-client.ts";
 import { printable, printError, printJson, printTable } from "./terminal.ts";
 

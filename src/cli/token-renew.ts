@@ -4,10 +4,9 @@ import { CommandError } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";
 import { parseObject } from "../lib/json.ts";
 import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
-import type { Arguments, Io, Run } from "./command.ts";
-import { readDuration, type WrittenDuration } from "./options.ts";
-import { issuingConfig, renewLocally, explainAlarm } from "./renew-locally.ts";
-import { type SidecarResponse, requestSidecar, isNobodyThere } from "./sidecar-client.ts";
+import { type Arguments, type Io, readDuration, type Run, type WrittenDuration } from "./command.ts";
+import { explainAlarm, issuingConfig, renewLocally } from "./renew-locally.ts";
+import { isNobodyThere, requestSidecar, type SidecarResponse } from "./sidecar-client.ts";
 import { expirySentence, printable, printNote, printResult, printWarnings } from "./terminal.ts";
 
 /** Renews the token: by the sidecar that runs here, or by itself where none does. */

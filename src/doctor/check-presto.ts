@@ -1,12 +1,12 @@
 import { ConnectError } from "../connect/errors.ts";
 import { kindOfOwnResponse, type OutcomeKind } from "../egress-ip/outcomes.ts";
-import type { ProbeVerdict } from "../presto/probe.ts";
-import { requestTransaction, type TransactionRequestOptions } from "../presto/transaction.ts";
+import { type ProbeVerdict, requestTransaction, type TransactionRequestOptions } from "../presto/probe.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import { fieldOf } from "../upstream/call.ts";
 import { OwnRequestError } from "../upstream/request-once.ts";
 import type { TokenOptions } from "./check-local.ts";
 import {
+  type Attempted,
   fail,
   type Finding,
   lateDetail,
@@ -14,7 +14,6 @@ import {
   ok,
   sentenceOf,
   skip,
-  type Attempted,
   warn,
 } from "./finding.ts";
 

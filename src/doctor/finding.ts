@@ -1,11 +1,11 @@
 import type { EgressRoute } from "../connect/open.ts";
 import type { Trust } from "../connect/trust.ts";
 import type { RegistrationOptions } from "../egress-ip/open.ts";
-import { exitCodes, type CommandErrorCode, systemCode } from "../errors.ts";
+import { type CommandErrorCode, exitCodes, systemCode } from "../errors.ts";
 import { untilAborted } from "../lib/async.ts";
 import type { Origin } from "../lib/host.ts";
 import { describeError } from "../observe/describe-error.ts";
-import type { ProbeOptions } from "../presto/transaction.ts";
+import type { ProbeOptions } from "../presto/probe.ts";
 import type { CredentialOptions, StoreOptions } from "../store/open.ts";
 
 /** What is wrong or odd with the configuration. */

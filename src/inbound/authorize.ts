@@ -2,12 +2,11 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 
 import { Problem } from "../errors.ts";
-import { createOwnAuthority, type Upstream } from "../policy/authority.ts";
-import { hostNames, checkCaller } from "../policy/caller.ts";
+import { checkCaller, hostNames } from "../policy/caller.ts";
 import { checkFraming } from "../policy/framing.ts";
 import { readRequestId, selectRequestHeaders } from "../policy/headers.ts";
 import { createOperations, isAuthPath, type Operation } from "../policy/operations.ts";
-import { checkTarget } from "../policy/target.ts";
+import { checkTarget, createOwnAuthority, type Upstream } from "../policy/target.ts";
 import type { AcceptedRequest } from "./request.ts";
 
 export interface AuthorizeOptions {

@@ -10,17 +10,14 @@ import type { CallFinished } from "../upstream/call.ts";
 import type { Limiter } from "../upstream/limiter.ts";
 import type { Reconcile } from "../upstream/reconcile.ts";
 import type { Perform } from "../upstream/with-token.ts";
-import { createAcceptFirst } from "./accept-first.ts";
-import { createAccept } from "./accept.ts";
+import { createAccept, createAcceptFirst } from "./accept.ts";
 import { createAuthorize } from "./authorize.ts";
-import type { Connection } from "./connection.ts";
-import { createProtocolErrors } from "./protocol-errors.ts";
-import { createRejectRequest } from "./reject.ts";
+import { type CallsUnderWay, type Connection, createCallsUnderWay } from "./connection.ts";
+import { createProtocolErrors, createRejectRequest } from "./reject.ts";
 import { readBody } from "./request.ts";
 import { createProxyRoute } from "./route.ts";
 import { createServeCall } from "./serve.ts";
 import { createHttpServer, type HttpServerDeps } from "./server.ts";
-import { type CallsUnderWay, createCallsUnderWay } from "./under-way.ts";
 
 export interface ProxyListenerOptions {
   readonly origin: Origin;

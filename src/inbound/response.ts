@@ -2,9 +2,9 @@ import type { ServerResponse } from "node:http";
 
 import { isRetryable, type Problem, problems } from "../errors.ts";
 import { STATUS_CODES } from "../lib/node-http.ts";
-import type { Upstream } from "../policy/authority.ts";
 import { selectReplyHeaders } from "../policy/headers.ts";
-import { type Response, fieldOf } from "../upstream/call.ts";
+import type { Upstream } from "../policy/target.ts";
+import { fieldOf, type Response } from "../upstream/call.ts";
 import type { TransactionView } from "../upstream/reconcile.ts";
 
 /** RFC 9110 sections 15.3.5 and 15.4.5: these have no content, and so no length. */

@@ -1,6 +1,6 @@
 import { atEndOfTurn, type Clock } from "../clock.ts";
 import { Problem } from "../errors.ts";
-import type { Upstream } from "../policy/authority.ts";
+import type { Upstream } from "../policy/target.ts";
 import { type CallEnd, CallerGone, discard, type Response } from "../upstream/call.ts";
 import type { Reconcile, TransactionView } from "../upstream/reconcile.ts";
 import type { Perform } from "../upstream/with-token.ts";

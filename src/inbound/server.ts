@@ -3,10 +3,9 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
 import { createServer } from "../lib/node-http.ts";
-import type { AcceptFirst } from "./accept-first.ts";
-import type { AcceptRequests } from "./accept.ts";
+import type { AcceptFirst, AcceptRequests } from "./accept.ts";
 import { type Connection, createConnection } from "./connection.ts";
-import type { ProtocolErrors } from "./protocol-errors.ts";
+import type { ProtocolErrors } from "./reject.ts";
 import { CallerRequest } from "./request.ts";
 
 export interface HttpServerOptions {

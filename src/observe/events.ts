@@ -1,7 +1,7 @@
 import type { ConnectEvent } from "../connect/connector.ts";
 import type { EgressEvent } from "../egress-ip/check.ts";
 import type { Emit, Warning } from "../lib/events.ts";
-import type { RenewalEvent } from "../renewal/events.ts";
+import type { RenewalEvent } from "../renewal/types.ts";
 import type { TokenEvent } from "../token/source.ts";
 import type { CallFinished } from "../upstream/call.ts";
 

@@ -1,6 +1,5 @@
 import type { EgressEvent } from "../egress-ip/check.ts";
-import type { IssueCallEnd, RenewalEvent } from "../renewal/events.ts";
-import type { RenewalEnd } from "../renewal/types.ts";
+import type { IssueCallEnd, RenewalEnd, RenewalEvent } from "../renewal/types.ts";
 import type { CallFinished } from "../upstream/call.ts";
 import type { Subscriber } from "./events.ts";
 import type { Log, LogFields } from "./log.ts";

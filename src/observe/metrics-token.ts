@@ -3,8 +3,7 @@ import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { Clock } from "../clock.ts";
 import { egressVerdicts } from "../egress-ip/classify.ts";
 import type { EgressReport } from "../egress-ip/observed.ts";
-import { issueCallEnds } from "../renewal/events.ts";
-import { type RenewalEnd, type RenewalReport, renewalStates } from "../renewal/types.ts";
+import { issueCallEnds, type RenewalEnd, type RenewalReport, renewalStates } from "../renewal/types.ts";
 import type { Subscriber } from "./events.ts";
 import { addReadGauge } from "./metrics-process.ts";
 

@@ -1,5 +1,5 @@
-import { hostOf, portPattern } from "./authority.ts";
 import type { RawHeaders } from "./headers.ts";
+import { hostOf, portPattern } from "./target.ts";
 
 /** Whether the caller may use the proxy, or why not: one sentence, made of nothing that it sent. */
 export type CallerVerdict =

@@ -1,6 +1,5 @@
-import { createOwnAuthority, type Upstream } from "./authority.ts";
 import { passesToCaller, passesToPresto } from "./header-lists.ts";
-import { isMadeOf, tokenCharacters, unreserved } from "./target.ts";
+import { createOwnAuthority, isMadeOf, tokenCharacters, unreserved, type Upstream } from "./target.ts";
 
 /**
  * Fields as Node gives and takes them: one flat list, name, value, name, value. Names and

@@ -3,9 +3,9 @@ import { randomBytes } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { Secret } from "../secret.ts";
 import type { TokenHealth } from "../token/health.ts";
-import type { OwnResponse } from "../upstream/request-once.ts";
+import { createToken, withAuthorization } from "../token/token.ts";
+import { getOnce, type OpenPool, type OwnResponse, type RequestEnd } from "../upstream/request-once.ts";
 import { isErrorShape, readJson } from "./answers.ts";
-import { requestTransaction, type TransactionRequestOptions } from "./transaction.ts";
 
 export interface AskOptions extends Pick<
   TransactionRequestOptions,
@@ -46,7 +46,7 @@ export type ProbeAnswer = "success" | "unauthorized" | "not-found" | "other";
 /** At most one token of an account lives, so this verdict decides about all of them. */
 export type ProbeVerdict = "alive" | "dead" | "unclear";
 
-export interface ProbeOptions {
+export interface TokenProbeOptions {
   /** Sends the GET with this token, on a connection of its own. Never rejects. */
   readonly ask: (token: Secret) => Promise<ProbeAnswer>;
   readonly clock: Clock;
@@ -68,7 +68,7 @@ const apartMs = 2_000;
  * What the questions leave open, the answers to the process's own calls may settle. They
  * also take back a "dead" that they contradict: then nothing follows from either.
  */
-export function createProbe(options: ProbeOptions): (token: Secret) => Promise<ProbeVerdict> {
+export function createProbe(options: TokenProbeOptions): (token: Secret) => Promise<ProbeVerdict> {
   const { ask, clock, evidence, onBlind } = options;
   let looksAtTokenFirst = false;
   let blind = false;
@@ -123,4 +123,44 @@ export function createProbe(options: ProbeOptions): (token: Secret) => Promise<P
         return evidence?.refusedTwice(id) === true ? "dead" : "unclear";
     }
   };
+}
+
+/** How a probe asks. */
+export interface ProbeOptions {
+  /** A made-up transaction reference. */
+  readonly reference: string;
+  /** Milliseconds for one request. */
+  readonly timeoutMs: number;
+}
+
+export interface TransactionRequestOptions extends ProbeOptions {
+  /** A pool that is used for one request and closed after it, so that each goes over a connection of its own. */
+  readonly openPool: OpenPool;
+  readonly clock: Clock;
+  /** Without one, Presto's application answers 401. */
+  readonly token?: Secret | undefined;
+  /** Gives it up before its time is over. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called right before the first byte. */
+  readonly onBegin?: (() => void) | undefined;
+}
+
+const fields = [
+  ["accept", "application/json"],
+  // RFC 9110 section 12.5.3: what comes is small, and looked into.
+  ["accept-encoding", "identity"],
+].flat();
+
+/** Asks Presto for a transaction that does not exist: harmless, and what it answers shows who lets whom in. Never rejects. */
+export function requestTransaction({
+  reference,
+  token,
+  ...options
+}: TransactionRequestOptions): Promise<RequestEnd> {
+  return getOnce({
+    ...options,
+    path: `/api/institutions/v1/wallet/transaction/${reference}`,
+    // No reply tells of these requests, so the generation does not matter.
+    headers: token === undefined ? fields : withAuthorization(fields, createToken(token, 0)),
+  });
 }

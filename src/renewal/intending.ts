@@ -1,4 +1,4 @@
-import { retryForever } from "../lib/backoff.ts";
+import { retryForever } from "../lib/async.ts";
 import type { Intent, TokenRecord } from "../store/contract.ts";
 import {
   emptyRecord,

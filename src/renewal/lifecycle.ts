@@ -3,10 +3,9 @@ import type { TokenRecord } from "../store/contract.ts";
 import type { Renewal, RunOptions } from "./machine.ts";
 import { createProbeLoop } from "./probe-loop.ts";
 import { recentDeaths } from "./probing.ts";
-import { createRenewRequests, type RenewRequests } from "./renew-requests.ts";
 import { createRetry, type Retry } from "./retry.ts";
 import type { RenewalDeps, Trigger } from "./run.ts";
-import { createTriggers, type Triggers } from "./triggers.ts";
+import { createRenewRequests, createTriggers, type RenewRequests, type Triggers } from "./triggers.ts";
 import {
   type Renew,
   type RenewalEnd,

@@ -1,10 +1,10 @@
-import { backOffMs } from "../lib/backoff.ts";
+import { backOffMs } from "../lib/async.ts";
 import type { Intent } from "../store/contract.ts";
 import { intending } from "./intending.ts";
 import { checking, issuing } from "./issuing.ts";
 import { probing } from "./probing.ts";
 import { reading } from "./reading.ts";
-import type { NextState, Trigger, RenewalMemory, RenewalDeps, RenewalRun } from "./run.ts";
+import type { NextState, RenewalDeps, RenewalMemory, RenewalRun, Trigger } from "./run.ts";
 import { settling } from "./settling.ts";
 import { clearing, reconciling, storing } from "./storing.ts";
 import type { RenewalEnd, RenewalState } from "./types.ts";

@@ -1,4 +1,4 @@
-import { backOffMs } from "../lib/backoff.ts";
+import { backOffMs } from "../lib/async.ts";
 import type { Secret } from "../secret.ts";
 import type { RenewalDeps } from "./run.ts";
 

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { backOffMs } from "../lib/backoff.ts";
+import { backOffMs } from "../lib/async.ts";
 import type { RenewalEnd } from "./types.ts";
 
 /** When a run that did not bring a token may be followed by another, unless a person wants it. */

@@ -13,8 +13,7 @@ import type {
   TokenStore,
 } from "../store/contract.ts";
 import type { Accounts } from "./accounts.ts";
-import type { RenewalEvent } from "./events.ts";
-import { type RenewalEnd, type RenewalTimes, unreachable } from "./types.ts";
+import { type RenewalEnd, type RenewalEvent, type RenewalTimes, unreachable } from "./types.ts";
 
 /** A store that can be written. */
 export type WritableStore = Required<Pick<TokenStore, "read" | "write">>;

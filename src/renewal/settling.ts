@@ -1,5 +1,4 @@
-import { sleepUnlessAborted, untilAborted } from "../lib/async.ts";
-import { backOffMs } from "../lib/backoff.ts";
+import { backOffMs, sleepUnlessAborted, untilAborted } from "../lib/async.ts";
 import type { IssueEnd } from "../presto/auth.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import { afterIssue } from "./issuing.ts";

@@ -1,4 +1,4 @@
-import { retryUnlessAborted } from "../lib/backoff.ts";
+import { retryUnlessAborted } from "../lib/async.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import { youngMs } from "../token/health.ts";
 import {

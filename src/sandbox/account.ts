@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 
-import { timeText } from "./reply.ts";
+import { timeText } from "./http.ts";
 
 const day = 24 * 60 * 60 * 1000;
 

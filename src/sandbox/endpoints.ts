@@ -1,6 +1,15 @@
 import type { Account, IssuedToken } from "./account.ts";
-import { amountJson, invalidReply, jsonReply, messageReply, type Reply, timeText } from "./reply.ts";
-import { InvalidFieldsError, parseBody, type RequestBody } from "./request-body.ts";
+import {
+  amountJson,
+  InvalidFieldsError,
+  invalidReply,
+  jsonReply,
+  messageReply,
+  parseBody,
+  type Reply,
+  type RequestBody,
+  timeText,
+} from "./http.ts";
 import type { Customer, Transaction, Wallet } from "./wallet.ts";
 
 /** A request that was read whole. */

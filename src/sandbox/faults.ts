@@ -9,7 +9,7 @@ import {
   type RequestEffect,
   type RequestFault,
 } from "./fault.ts";
-import { htmlReply, messageReply, type Reply } from "./reply.ts";
+import { htmlReply, messageReply, type Reply } from "./http.ts";
 
 /** A fault that is set. */
 export interface SetFault {

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from "node:net";
 
-import { htmlReply, messageReply, type Reply } from "./reply.ts";
+import { htmlReply, messageReply, type Reply } from "./http.ts";
 
 /** Who is let in, and what the others see: the docs leave the latter open, so that all three can be chosen. */
 export interface IpFilterOptions {

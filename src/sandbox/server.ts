@@ -1,16 +1,18 @@
 import { type Account, createAccount } from "./account.ts";
 import { type Authority, type Certificate, createAuthority } from "./certificates.ts";
-import { type Controlled, type ControlListener, createControlListener } from "./control.ts";
+import { type Controlled, type ControlListener, createControlListener, type LiveOptions } from "./control.ts";
 import { act } from "./endpoints.ts";
-import { isConnectionFault } from "./fault.ts";
+import { isConnectionFault, parseFault } from "./fault.ts";
 import { createFaults } from "./faults.ts";
 import { createIpFilter } from "./ip-filter.ts";
 import { createJournal, type ReceivedRequest } from "./journal.ts";
-import { createPrestoListener, type PrestoListener, type PrestoListenerDeps } from "./listener.ts";
-import type { LiveOptions } from "./live-options.ts";
-import { parseFault } from "./parse-fault.ts";
+import {
+  createPrestoListener,
+  isLoopbackHost,
+  type PrestoListener,
+  type PrestoListenerDeps,
+} from "./listener.ts";
 import { takeState } from "./state.ts";
-import { isLoopbackHost } from "./tcp-listener.ts";
 import { createWallet } from "./wallet.ts";
 
 /** How to make a sandbox; everything has a default. */

@@ -1,7 +1,7 @@
 import type { Account, TokenState } from "./account.ts";
-import type { Faults, FaultState } from "./faults.ts";
+import type { FaultState, Faults } from "./faults.ts";
+import { amountText, timeText } from "./http.ts";
 import type { Journal, JournalCounts } from "./journal.ts";
-import { amountText, timeText } from "./reply.ts";
 import type { Customer, Transaction, Wallet } from "./wallet.ts";
 
 /** A transaction, as `GET /state` shows it. */

@@ -5,11 +5,16 @@ import { type Client, type Dispatcher, errors } from "undici";
 
 import { atEndOfTurn, type Clock } from "../clock.ts";
 import type { Connector } from "../connect/connector.ts";
-import { random } from "../lib/backoff.ts";
+import { random } from "../lib/async.ts";
 import type { Origin } from "../lib/host.ts";
 import type { ExchangeRequest, Sender } from "./exchange.ts";
-import { createIdleTimes, longestIdleMs } from "./idle-times.ts";
-import { type ConnectionEvents, KeptConnection, type SendMode } from "./kept-connection.ts";
+import {
+  type ConnectionEvents,
+  createIdleTimes,
+  KeptConnection,
+  longestIdleMs,
+  type SendMode,
+} from "./kept-connection.ts";
 import { createSpares, type Spares } from "./spares.ts";
 
 export interface ConnectionsOptions {
@@ -58,7 +63,7 @@ const openAtOnce = 8;
 
 /**
  * HTTP/1.1, one exchange at a time on each connection, no redirects, no retries. The one that
- * was freed last is taken first, as long as `idle-times.ts` lets the call have it; a request
+ * was freed last is taken first, as long as its idle time lets the call have it; a request
  * that finds none waits for whichever comes free first, an open one or a new one.
  */
 export function createConnections(options: ConnectionsOptions): Connections {

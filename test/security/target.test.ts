@@ -3,8 +3,7 @@ import { posix } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { createOwnAuthority } from "../../src/policy/authority.ts";
-import { checkTarget } from "../../src/policy/target.ts";
+import { checkTarget, createOwnAuthority } from "../../src/policy/target.ts";
 import { hostileTargets } from "../support/hostile-targets.ts";
 
 // Invariant 2: the token goes to the configured origin and nowhere else. No spelling of the

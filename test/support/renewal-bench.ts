@@ -1,9 +1,13 @@
 import type { Emit, Warning } from "../../src/lib/events.ts";
 import { createAccounts } from "../../src/renewal/accounts.ts";
-import type { RenewalEvent } from "../../src/renewal/events.ts";
 import { createRenewal, type Renewal } from "../../src/renewal/machine.ts";
-import type { Trigger, RenewalMemory, RenewalDeps, RenewalRun } from "../../src/renewal/run.ts";
-import { defaultTimes, type RenewalEnd, type RenewalState } from "../../src/renewal/types.ts";
+import type { RenewalDeps, RenewalMemory, RenewalRun, Trigger } from "../../src/renewal/run.ts";
+import {
+  defaultTimes,
+  type RenewalEnd,
+  type RenewalEvent,
+  type RenewalState,
+} from "../../src/renewal/types.ts";
 import { Secret } from "../../src/secret.ts";
 import type { HeldLock, TokenRecord } from "../../src/store/contract.ts";
 import { createHandClock, type HandClock } from "./hand-clock.ts";

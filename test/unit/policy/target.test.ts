@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { createOwnAuthority } from "../../../src/policy/authority.ts";
-import { checkTarget } from "../../../src/policy/target.ts";
+import { checkTarget, createOwnAuthority } from "../../../src/policy/target.ts";
 
 const isOwn = createOwnAuthority({ host: "Presto.example", port: 443 });
 const confirm = "/api/institutions/v1/wallet/confirm";

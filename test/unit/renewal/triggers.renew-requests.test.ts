@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { createRenewRequests } from "../../../src/renewal/renew-requests.ts";
 import { emptyRecord } from "../../../src/renewal/run.ts";
+import { createRenewRequests } from "../../../src/renewal/triggers.ts";
 import type { RenewReply, RenewalEnd } from "../../../src/renewal/types.ts";
 import { Secret } from "../../../src/secret.ts";
 import type { TokenRecord } from "../../../src/store/contract.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { retryForever } from "../../../src/lib/backoff.ts";
+import { retryForever } from "../../../src/lib/async.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 import { follow } from "../../support/renewal-bench.ts";
 

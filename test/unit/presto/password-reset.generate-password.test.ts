@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { brokenPasswordRules, generatePassword } from "../../../src/presto/password.ts";
+import { brokenPasswordRules, generatePassword } from "../../../src/presto/password-reset.ts";
 
 describe("a generated password", () => {
   it("keeps every rule, is plain to type, and is never the same: 10,000 times", () => {

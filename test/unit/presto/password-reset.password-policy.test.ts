@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { brokenPasswordRules } from "../../../src/presto/password.ts";
+import { brokenPasswordRules } from "../../../src/presto/password-reset.ts";
 import { Secret } from "../../../src/secret.ts";
 
 function broken(password: string): string[] {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { backOffMs } from "../../../src/lib/backoff.ts";
+import { backOffMs } from "../../../src/lib/async.ts";
 
 const backOff = { firstMs: 100, mostMs: 5_000 };
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { createOwnAuthority, hostOf } from "../../../src/policy/authority.ts";
+import { createOwnAuthority, hostOf } from "../../../src/policy/target.ts";
 
 describe("createOwnAuthority", () => {
   it.each([
