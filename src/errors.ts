@@ -17,18 +17,22 @@ export const exitCodes = {
 /** Literal code of an error that ends a command. */
 export type CommandErrorCode = keyof typeof exitCodes;
 
+/** An error that is told apart by its code. */
+export abstract class CodedError<Code extends string> extends Error {
+  readonly code: Code;
+
+  constructor(code: Code, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}
+
 /**
  * A command that can't go on. The message is for people and never holds a secret:
  * it says what is wrong, and then what to do.
  */
-export class CommandError extends Error {
+export class CommandError extends CodedError<CommandErrorCode> {
   override readonly name = "CommandError";
-  readonly code: CommandErrorCode;
-
-  constructor(code: CommandErrorCode, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.code = code;
-  }
 
   get exitCode(): number {
     return exitCodes[this.code];

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { ConnectError } from "../connect/errors.ts";
+import { CodedError } from "../errors.ts";
 import type { Origin } from "../lib/host.ts";
 import { type Address, parseAddress } from "../lib/ip.ts";
 import { parseObject } from "../presto/answers.ts";
@@ -32,14 +33,8 @@ export type AddressAnswerCode =
   | "no-ip";
 
 /** A check URL that did not answer with an address. The message is for people and quotes nothing that came. */
-export class AddressAnswerError extends Error {
+export class AddressAnswerError extends CodedError<AddressAnswerCode> {
   override readonly name = "AddressAnswerError";
-  readonly code: AddressAnswerCode;
-
-  constructor(code: AddressAnswerCode, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.code = code;
-  }
 }
 
 /** A server that tells whoever asks which address the question came from. */

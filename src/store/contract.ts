@@ -1,3 +1,4 @@
+import { CodedError } from "../errors.ts";
 import type { Secret } from "../secret.ts";
 
 /** Why a renewal was begun. */
@@ -164,14 +165,8 @@ export type StoreErrorCode =
   | "bad-credentials";
 
 /** A store that could not be read or written. The message is for people, says what to do, and holds no secret. */
-export class StoreError extends Error {
+export class StoreError extends CodedError<StoreErrorCode> {
   override readonly name = "StoreError";
-  readonly code: StoreErrorCode;
-
-  constructor(code: StoreErrorCode, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.code = code;
-  }
 }
 
 /** The account, as a credential store keeps it. */

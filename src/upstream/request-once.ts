@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { ConnectError } from "../connect/errors.ts";
-import { systemCode } from "../errors.ts";
+import { CodedError, systemCode } from "../errors.ts";
 import { Exchange, type Sender } from "./exchange.ts";
 
 /**
@@ -31,14 +31,8 @@ export type OwnRequestErrorCode =
  * of Presto's can repeat the e-mail. Errors of undici are not kept as its cause, since they
  * may carry the bytes that came.
  */
-export class OwnRequestError extends Error {
-  override readonly name = "PrestoCallError";
-  readonly code: OwnRequestErrorCode;
-
-  constructor(code: OwnRequestErrorCode, message: string) {
-    super(message);
-    this.code = code;
-  }
+export class OwnRequestError extends CodedError<OwnRequestErrorCode> {
+  override readonly name = "OwnRequestError";
 }
 
 /** Every answer to a call of our own is far smaller; more is held of none. */

@@ -154,7 +154,7 @@ describe("an issue call", () => {
       sandbox.setFault(fault);
       const end = await issuer.issueToken(requestFor(sandbox.account), freeControl());
       expect(end.kind).toBe(kind);
-      if (code !== undefined) expect(end).toMatchObject({ cause: { name: "PrestoCallError", code } });
+      if (code !== undefined) expect(end).toMatchObject({ cause: { name: "OwnRequestError", code } });
       else if (kind === "not-sent") expect(end).toMatchObject({ cause: { name: "ConnectError" } });
       else expect(end).toMatchObject({ status: 429, retryAfterMs: 7_000 });
       expect(requests()).toBe(seen);

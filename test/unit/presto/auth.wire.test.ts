@@ -162,6 +162,6 @@ describe("an answer to an issue call", () => {
     ["unexpected-status", "is a 429 that is a list", ["no"], { status: 429 }],
   ])("is unclear, %s, where it %s", (code, _what, body, options) => {
     const end = readIssueAnswer(answerOf(body, options), asked, now);
-    expect(end).toMatchObject({ kind: "unclear", cause: { name: "PrestoCallError", code } });
+    expect(end).toMatchObject({ kind: "unclear", cause: { name: "OwnRequestError", code } });
   });
 });

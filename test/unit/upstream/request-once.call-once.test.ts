@@ -129,7 +129,7 @@ describe("a call of our own", () => {
       const { end } = await call(hand);
       expect(end).toMatchObject({
         kind: begun ? "unclear" : "not-sent",
-        cause: { name: "PrestoCallError", message: expect.stringContaining("(HPE_INVALID)") },
+        cause: { name: "OwnRequestError", message: expect.stringContaining("(HPE_INVALID)") },
       });
       expect(end).not.toHaveProperty("cause.cause");
     }
