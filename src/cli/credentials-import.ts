@@ -7,8 +7,9 @@ import { faultOfEmail, faultOfPassword } from "../store/credentials.ts";
 import { importAccount, refuseWhilePending } from "../store/import.ts";
 import { openCredentials, openRenewalLock, openStore, type StoreOptions } from "../store/open.ts";
 import type { Io, Run } from "./command.ts";
+import { createPrompts, decodeUtf8, readToEnd } from "./prompts.ts";
 import { refuseKeyless, withRenewalLock } from "./renew-locally.ts";
-import { createPrompts, decodeUtf8, printResult, printWarnings, readToEnd } from "./terminal.ts";
+import { printResult, printWarnings } from "./terminal.ts";
 
 /** Puts the account's e-mail and password, from prompts or standard input, into PRESTO_CREDENTIALS. */
 export const credentialsImport: Run = async (args, io) => {

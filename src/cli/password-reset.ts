@@ -19,8 +19,9 @@ import { refuseWhileRenewed } from "../store/import.ts";
 import { openCredentials, openRenewalLock, openStore } from "../store/open.ts";
 import type { Io, Run } from "./command.ts";
 import { probeToken, reasonOf, withUpstream } from "./presto-client.ts";
+import { createPrompts, decodeUtf8, readToEnd } from "./prompts.ts";
 import { refuseKeyless, withRenewalLock } from "./renew-locally.ts";
-import { createPrompts, decodeUtf8, printNote, printResult, printWarnings, readToEnd } from "./terminal.ts";
+import { printNote, printResult, printWarnings } from "./terminal.ts";
 
 /** Changes the account's password at Presto and in PRESTO_CREDENTIALS, or settles an earlier change. */
 export const passwordReset: Run = async (args, io) => {

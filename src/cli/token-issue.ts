@@ -1,11 +1,12 @@
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/sections.ts";
-import { exitCodes, CommandError } from "../errors.ts";
+import { CommandError, exitCodes } from "../errors.ts";
 import type { RenewalDeps } from "../renewal/run.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import type { Io, Run } from "./command.ts";
-import { issuingConfig, refuseKeyless, renewLocally, explainAlarm } from "./renew-locally.ts";
-import { confirm, printNote, printWarnings } from "./terminal.ts";
+import { confirm } from "./prompts.ts";
+import { explainAlarm, issuingConfig, refuseKeyless, renewLocally } from "./renew-locally.ts";
+import { printNote, printWarnings } from "./terminal.ts";
 
 /** Has Presto issue a token, which revokes the stored one, and stores it. */
 export const tokenIssue: Run = async (args, io) => {

@@ -2,8 +2,8 @@ import { Readable } from "node:stream";
 
 import { describe, expect, it } from "vitest";
 
+import { readSecret } from "../../../src/cli/prompts.ts";
 import { StopSignal } from "../../../src/cli/signals.ts";
-import { readSecret } from "../../../src/cli/terminal.ts";
 import { CommandError } from "../../../src/errors.ts";
 import { createTestIo } from "../../support/command-io.ts";
 import { typedInput } from "../../support/typed-input.ts";
