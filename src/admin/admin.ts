@@ -14,7 +14,7 @@ export interface AdminServerOptions {
   readonly status: () => StatusReport;
   /** Only in a role that issues. */
   readonly renewal?: () => RenewalReport;
-  /** Only where the way out is watched. */
+  /** Only where egress is watched. */
   readonly egress?: () => EgressReport;
   readonly metrics: Pick<Metrics, "text" | "contentType">;
   readonly emit: Emit<Warning>;

@@ -41,7 +41,7 @@ export interface ReadinessOptions {
    * weeks. Left out: there is no such latch, in a role that issues nothing.
    */
   readonly alarm?: "decisive" | "advisory";
-  /** Is there a latch for the address that calls leave from? It is closed while they are kept back. Not unless given. */
+  /** Is there a latch for the address that calls leave from? It is closed while they are blocked. Not unless given. */
   readonly egress?: boolean;
 }
 

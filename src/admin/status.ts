@@ -35,19 +35,19 @@ interface LatchStatus {
   readonly advisory: boolean;
 }
 
-/** The report as it goes out: with the latches in it, and with what is known of the token's renewal and of the way out. */
+/** The report as it goes out: with the latches in it, and with what is known of the token's renewal and of egress. */
 export type FullReport = StatusReport & {
   readonly ready: boolean;
   /** Null in a role that issues nothing. */
   readonly renewal: RenewalStatus | null;
-  /** Null where the way out is not watched. */
+  /** Null where egress is not watched. */
   readonly egress: EgressStatus | null;
   readonly latches: Readonly<Record<string, LatchStatus>>;
 };
 
 /**
  * @param renewal undefined in a role that issues nothing
- * @param egress undefined where the way out is not watched
+ * @param egress undefined where egress is not watched
  */
 export function fullReport(
   report: StatusReport,
@@ -112,7 +112,7 @@ export interface EgressStatus {
   readonly addresses: readonly string[];
   /** Is it in PRESTO_EGRESS_IPS? Null while that can't be said. */
   readonly registered: boolean | null;
-  /** Why calls are kept back; null while they are not. */
+  /** Why calls are blocked; null while they are not. */
   readonly closed: string | null;
   /** `registered`, `not-registered`, `dead-token`, `partner-outage` or `unknown`, by the last exchanges with Presto. */
   readonly verdict: string;

@@ -10,7 +10,7 @@ import type { OpenPool } from "../upstream/request-once.ts";
 import type { Io } from "./command.ts";
 
 /**
- * Lets a command call Presto: each call of its own over a connection for it alone, the way out that is configured.
+ * Lets a command call Presto: each call of its own over a connection for it alone, by the egress that is configured.
  * @throws CommandError `configuration` if the CA file, the egress proxy's or the local address can't be used
  */
 export async function withUpstream<T>(

@@ -135,7 +135,7 @@ function parseCheckUrl(text: string): CheckUrl {
   };
 }
 
-// Read by the functions that the way out reads them by.
+// Read by the functions that egress reads them by.
 
 /**
  * An address of this machine to leave from. Whether it has it is found out at start.

@@ -17,7 +17,7 @@ import {
 /** What the address that calls leave from is checked against. */
 export interface RegisteredOptions {
   readonly settings: RegistrationOptions;
-  /** What the check URLs said; undefined where there is no way out to ask them by. */
+  /** What the check URLs said; undefined where there is no egress to ask them by. */
   readonly answers: Attempted<readonly CheckAnswer[]> | undefined;
   /** Presto's own application has answered from here. */
   readonly letIn: boolean;

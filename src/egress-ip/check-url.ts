@@ -56,7 +56,7 @@ export interface AskAddressOptions {
   readonly name: string;
   /** Path and query. */
   readonly target: string;
-  /** Over the one way out, and to this URL's server alone. */
+  /** Over the one egress, and to this URL's server alone. */
   readonly openPool: OpenPool;
   /** Milliseconds for the whole question. */
   readonly timeoutMs: number;

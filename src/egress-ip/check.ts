@@ -31,7 +31,7 @@ interface EgressVerdictChanged {
   readonly evidence: readonly string[];
 }
 
-/** Calls are kept back from now on, and why; or (undefined) they leave again. */
+/** Calls are blocked from now on, and why; or (undefined) they leave again. */
 interface EgressLatchChanged {
   readonly type: "egress-latch-changed";
   readonly reason: string | undefined;
@@ -48,9 +48,9 @@ export interface AskedUrl {
 export interface EgressCheckOptions {
   /** The addresses that are registered with Presto. Empty: what is seen is shown, and compared with nothing. */
   readonly registered: readonly Network[];
-  /** Empty: nothing is asked, and calls are never kept back. */
+  /** Empty: nothing is asked, and calls are never blocked. */
   readonly urls: readonly AskedUrl[];
-  /** Calls at Presto's door without a token, and says how it was answered. Never rejects. */
+  /** Asks Presto without a token, and says how it was answered. Never rejects. */
   readonly unauthenticatedProbe: () => Promise<OutcomeKind>;
   /** Keeps readiness in step. */
   readonly latch: { close(reason: string): void; open(): void };
@@ -64,12 +64,12 @@ export interface EgressCheckOptions {
  * Knows the address that this process leaves from, and whether Presto lets it in.
  *
  * Whatever is exchanged with Presto is told here, each thing once. What takes time is done
- * beside the request path: a call asks `mayLeave`, which reads one variable.
+ * beside the request path: a call asks `blockedReason`, which reads one variable.
  */
 export interface EgressCheck {
   /** Asks the check URLs for the first time; resolves when they have answered, or their time is over. */
   start(): Promise<void>;
-  /** False while calls must be kept back. */
+  /** False while calls are blocked. */
   mayLeave(): boolean;
   /** Why they are, in one sentence; undefined while they are not. */
   blockedReason(): string | undefined;

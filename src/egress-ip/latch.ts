@@ -18,7 +18,7 @@ export interface LatchInputs {
 const signsAgainstPresto = 5;
 
 /**
- * Whether calls must be kept back. A check URL is a stranger's page, and one alone must not
+ * Whether calls must be blocked. A check URL is a stranger's page, and one alone must not
  * stop payments: it takes two that agree, or one and Presto's own behaviour; and what Presto's
  * application answers after that counts more than all of them. One that is down closes nothing.
  */
@@ -89,13 +89,13 @@ export function createContactSigns(clock: Pick<Clock, "monotonic">): ContactSign
 export interface EgressLatchDeps {
   readonly watch: Pick<AddressWatch, "findings" | "unregisteredSince">;
   readonly signs: Pick<ContactSigns, "letInSentAt" | "count">;
-  /** Calls are kept back from now on, and why. */
+  /** Calls are blocked from now on, and why. */
   readonly onClose: (reason: string) => void;
   /** They leave again. */
   readonly onOpen: () => void;
 }
 
-/** Whether calls are kept back, and why. */
+/** Whether calls are blocked, and why. */
 export interface EgressLatch {
   /** Brings it in step with what is known. */
   settle(): void;

@@ -10,7 +10,7 @@ export interface EgressReport {
   readonly addresses: readonly string[];
   /** Null while unknown, and where nothing is there to compare with. */
   readonly registered: boolean | null;
-  /** Why calls are kept back; null while they are not. */
+  /** Why calls are blocked; null while they are not. */
   readonly closed: string | null;
   readonly verdict: EgressVerdict;
   /** Sentences, the most telling first. */

@@ -21,7 +21,7 @@ export interface RegistrationOptions {
 const askMs = 5_000;
 
 export interface CheckUrlDeps {
-  /** To a check URL's server: the same way out, the same CAs, no pins. */
+  /** To a check URL's server: the same egress, the same CAs, no pins. */
   readonly connectorTo: (origin: Origin) => Connector;
   readonly clock: Clock;
 }

@@ -23,7 +23,7 @@ export interface CheckSchedule {
 /** Milliseconds between rounds, by how the last one ended. */
 const intervals: Readonly<Record<Exclude<RoundEnd, "closed">, number>> = { open: 5 * 60_000, silent: 30_000 };
 
-/** While calls are kept back, soon again at first: where that was wrong, it must not last. */
+/** While calls are blocked, soon again at first: where that was wrong, it must not last. */
 const whileClosed = { firstMs: 1_000, mostMs: 15_000 };
 
 /** Milliseconds after a round that failing calls asked for, and that found nothing, until they get another: twice as long each time. */

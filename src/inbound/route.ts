@@ -31,12 +31,12 @@ const noExchange = {
 };
 
 /**
- * The plugin routes; our exchange does the work, through the plugin's `handler` option. Its
- * own exchange is never used: `reply.from` rewrites bodies and targets, and would send a
- * second time what ours has sent.
+ * The plugin routes; our exchange does the work, in the plugin's `preHandler`. Its own exchange
+ * is never used: `reply.from` rewrites bodies and targets, and would send a second time what
+ * ours has sent.
  *
- * The plugin parses the URL several times for each request; the target has been judged by
- * then, and is sent as it was judged, so what Fastify is given to route is always `/`.
+ * The target has been judged by then, and is sent as it was judged, so what Fastify is given to
+ * route is always `/`.
  */
 export async function createProxyRoute(options: ProxyRouteOptions): Promise<ProxyRoute> {
   let handle: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;

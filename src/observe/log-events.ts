@@ -116,7 +116,7 @@ function hundredths(ms: number): number {
   return Math.round(ms * 100) / 100;
 }
 
-/** What is told of the address that this process leaves from. That calls are kept back, and that they leave again, are audit lines. */
+/** What is told of the address that this process leaves from. That calls are blocked, and that they leave again, are audit lines. */
 function writeEgress(log: Log, event: EgressEvent): void {
   switch (event.type) {
     case "egress-checked": {

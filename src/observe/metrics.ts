@@ -18,7 +18,7 @@ export interface Readings {
   logLinesLost(): number;
   /** Only in a role that issues. */
   readonly renewal?: () => RenewalReport;
-  /** Only where the way out is watched. */
+  /** Only where egress is watched. */
   readonly egress?: () => EgressReport;
 }
 

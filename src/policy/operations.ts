@@ -154,7 +154,7 @@ export type Match =
 export interface Operations {
   /**
    * @param method as the request line has it; methods are case-sensitive, and `HEAD` is not `GET`
-   * @param path as `judgeTarget` gave it, without the query
+   * @param path as `checkTarget` gave it, without the query
    */
   match(method: string, path: string): Match;
 }

@@ -50,12 +50,12 @@ export interface TokenHealthReport {
 
 /**
  * The token as requests see it: rules P1 to P10 of the renewal protocol. Tokens are told
- * apart by id, never by generation, and a failed read never gives up the token in active.
+ * apart by id, never by generation, and a failed read never gives up the token in hand.
  */
 export interface TokenSource {
   /** First read (P1), then watching. Throws the store's error if that first read fails; what follows is only signalled. */
   start(): Promise<void>;
-  /** The token to send a new request with right now, or undefined if it has to `hold` first. */
+  /** The token to send a new request with right now, or undefined if it has to `waitForToken` first. */
   ready(): Token | undefined;
   /** Waits for a token to send a new request with (P1, P3, P4, P9). */
   waitForToken(call: Cancellable): Promise<TokenOrNone>;
@@ -76,9 +76,9 @@ export interface TokenSource {
   /** What a probe of this process said of a token: counts as an answer to a call. */
   probed(token: Secret, verdict: "alive" | "dead"): void;
   /** Serves from a token that works and is not stored yet; every other is dead. Nothing is held for its renewal any more. */
-  setPending(offer: PendingToken): void;
+  setPending(pending: PendingToken): void;
   /** That token is dead: what the store holds is served again. */
-  discardPending(offer: Pick<PendingToken, "token">): void;
+  discardPending(pending: Pick<PendingToken, "token">): void;
   /** The call is over, however it ended: a claim to try a rejected token goes back (P9). */
   release(call: Cancellable, token: Token): void;
   /** Reads the store now. */

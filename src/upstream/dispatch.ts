@@ -19,7 +19,7 @@ export type Send = (call: Call, token: Token, end: CallEnd) => void;
 
 /** What knows whether a call may leave, and is told what became of those that did. */
 export interface EgressGate {
-  /** Why calls are kept back, in one sentence; undefined while they are not. Asked for each call: it must cost nothing. */
+  /** Why calls are blocked, in one sentence; undefined while they are not. Asked for each call: it must cost nothing. */
   blockedReason(): string | undefined;
   /** Presto answered a call. @param sentAt monotonic time of its sending, or of something before that */
   answered(response: Response, sentAt: number): void;
@@ -33,7 +33,7 @@ export interface SendDeps {
   /** Undefined where nobody watches the address that calls leave from. */
   readonly egress?: {
     readonly gate: EgressGate;
-    /** What a call that is kept back ends with. */
+    /** What a call that is blocked ends with. */
     readonly refuse: (reason: string) => Error;
   };
 }

@@ -13,7 +13,7 @@ import { plainCall } from "../support/plain-call.ts";
 import { httpAnswer, type RawPresto, startRawPresto } from "../support/raw-presto.ts";
 import { openWay } from "../support/way-out.ts";
 
-// contract.md, "Kept connections": money never goes over a connection that may be dying.
+// docs/decisions/connections.md: money never goes over a connection that may be dying.
 
 const authority = await createAuthority();
 const token = createToken(new Secret("token-1"), 1);
