@@ -90,8 +90,8 @@ export async function createOperatorListeners(
       control: controlListen === undefined ? undefined : await bind(control.server, controlListen),
     }),
     async close() {
+      await Promise.all(bound.map((listener) => listener.release()));
       await Promise.all([admin.close(), control.close()]);
-      for (const listener of bound) listener.release();
     },
   };
 }

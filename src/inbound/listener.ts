@@ -81,8 +81,8 @@ export async function createProxyListener(options: ProxyListenerOptions): Promis
     },
     async close() {
       underWay.drain();
+      await Promise.all(bound.map((listener) => listener.release()));
       await Promise.all(servers.map(closeServer));
-      for (const listener of bound) listener.release();
       await proxy.close();
     },
   };

@@ -18,9 +18,10 @@ export interface BoundListener {
   readonly address: ListenAddress;
   /**
    * Unlinks the socket file, if there is one and it is still the one that was made here.
-   * For after the server was closed; calling it twice does nothing.
+   * For before the server is closed: after that, another's file may look like it. Never rejects;
+   * calling it twice does nothing.
    */
-  release(): void;
+  release(): Promise<void>;
 }
 
 /** Calls `listen` and resolves once `server` listens; rejects with the system's error if it can't. */

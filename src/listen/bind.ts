@@ -1,6 +1,8 @@
-import { chmodSync, lstatSync, type Stats, statSync, unlinkSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { chmodSync, linkSync, lstatSync, renameSync, type Stats, statSync, unlinkSync } from "node:fs";
+import { lstat, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 import { CommandError, systemCode } from "../errors.ts";
 import { type BoundListener, formatListenAddress, type ListenAddress, listening } from "./address.ts";
@@ -19,7 +21,7 @@ export async function bindServer(server: Server, address: ListenAddress): Promis
   }
   const bound = server.address();
   const port = bound !== null && typeof bound === "object" ? bound.port : address.port;
-  return { address: { ...address, port }, release: () => {} };
+  return { address: { ...address, port }, release: async () => {} };
 }
 
 function refusal(address: ListenAddress, error: unknown): CommandError {
@@ -63,17 +65,34 @@ const attempts = 5;
 /**
  * Makes a server listen on a Unix socket whose file has exactly the mode asked for from
  * its first moment.
+ *
+ * The runtime unlinks the path that it has bound when the server closes, whoever has put
+ * whatever there by then (libuv's uv__pipe_close): so it is given a name of its own, and what it
+ * has made there is moved to the path. A file that has come to that path meanwhile is not replaced.
  * @throws CommandError `system-refused`: a live listener, a file that is no socket, no folder, a path too long
  */
 export async function bindUnix(server: Server, address: UnixAddress): Promise<BoundListener> {
-  checkPlace(address.path);
+  const { path } = address;
+  checkPlace(path);
+  const made = await listenAtOwnName(server, address);
+  try {
+    await moveTo(path, made);
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+  return { address, release: ownedSocket(path) };
+}
+
+/** Listens at a name that nobody else knows, beside the path asked for. @returns where */
+async function listenAtOwnName(server: Server, address: UnixAddress): Promise<string> {
   for (let attempt = 0; attempt < attempts; attempt++) {
-    const found = inspect(address.path);
-    if (found !== undefined && (await answers(address.path)) === "yes") throw inUse(address.path);
-    // From here to `listen` nothing waits: two of us that start at the same moment find each other's socket.
-    if (!removeStale(address.path, found)) continue;
+    const made = join(dirname(address.path), temporaryName(address.path));
     try {
-      await listening(server, () => listenWithMode(server, address));
+      await listening(server, () => listenWithMode(server, made, address.mode));
+      // A folder with a default ACL ignores the umask (acl(5)).
+      if ((lstatSync(made).mode & 0o777) !== address.mode) chmodSync(made, address.mode);
+      return made;
     } catch (error) {
       if (systemCode(error) === "EADDRINUSE") continue;
       throw refused(
@@ -82,9 +101,51 @@ export async function bindUnix(server: Server, address: UnixAddress): Promise<Bo
         error,
       );
     }
-    return { address, release: ownedSocket(address) };
   }
   throw inUse(address.path);
+}
+
+/** No longer than the path may be; a short one that is taken is followed by another. */
+function temporaryName(path: string): string {
+  const room = longestPath - Buffer.byteLength(path) + Buffer.byteLength(basename(path));
+  return `.${randomBytes(4).toString("hex")}`.slice(0, Math.max(room, 1));
+}
+
+/** Gives the socket its name, in the place of one that nobody listens at. */
+async function moveTo(path: string, made: string): Promise<void> {
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const found = inspect(path);
+    if (found !== undefined && (await answers(path)) === "yes") throw inUse(path);
+    // From here on nothing waits: two of us that start at the same moment find each other's socket.
+    if (removeStale(path, found) && isMoved(path, made)) return;
+  }
+  throw inUse(path);
+}
+
+/** False where something has come to the path: a link, unlike a rename, takes nobody's place. */
+function isMoved(path: string, made: string): boolean {
+  try {
+    linkSync(made, path);
+    unlinkSync(made);
+    return true;
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === "EEXIST") return false;
+    // Not every file system knows links to sockets. Nothing was there a moment ago.
+    if (code === undefined || !noLinks.has(code)) throw refused(path, cannotName(code), error);
+  }
+  try {
+    renameSync(made, path);
+    return true;
+  } catch (error) {
+    throw refused(path, cannotName(systemCode(error)), error);
+  }
+}
+
+const noLinks: ReadonlySet<string> = new Set(["EPERM", "EMLINK", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"]);
+
+function cannotName(code: string | undefined): string {
+  return `the socket was made beside it and can't be given this name (${code ?? "no code"}). Check the folder's file system, owner and mode.`;
 }
 
 /**
@@ -92,10 +153,10 @@ export async function bindUnix(server: Server, address: UnixAddress): Promise<Bo
  * no moment exists in which it has a wider mode than asked for. (A chmod afterwards would
  * leave one.) `server.listen`'s own readableAll and writableAll know only 0777.
  */
-function listenWithMode(server: Server, address: UnixAddress): void {
-  const before = process.umask(0o777 & ~address.mode);
+function listenWithMode(server: Server, path: string, mode: number): void {
+  const before = process.umask(0o777 & ~mode);
   try {
-    server.listen({ path: address.path });
+    server.listen({ path });
   } finally {
     process.umask(before);
   }
@@ -181,16 +242,19 @@ function isSame(one: Stats, other: Stats): boolean {
   return one.dev === other.dev && one.ino === other.ino && one.ctimeMs === other.ctimeMs;
 }
 
-function ownedSocket(address: UnixAddress): () => void {
-  let made = lstatSync(address.path);
-  // A folder with a default ACL ignores the umask (acl(5)).
-  if ((made.mode & 0o777) !== address.mode) {
-    chmodSync(address.path, address.mode);
-    made = lstatSync(address.path);
-  }
-  return () => {
-    const now = lstatSync(address.path, { throwIfNoEntry: false });
-    if (now !== undefined && isSame(now, made)) unlinkSync(address.path);
+/**
+ * Removes the socket at this path if it is still the one that stands there now. While the server
+ * listens, the kernel gives nobody else its inode.
+ */
+function ownedSocket(path: string): () => Promise<void> {
+  const made = lstatSync(path);
+  return async () => {
+    try {
+      const now = await lstat(path);
+      if (now.dev === made.dev && now.ino === made.ino) await unlink(path);
+    } catch {
+      // It has gone, or its folder has. A socket that can't be removed is replaced by the next that is bound there.
+    }
   };
 }
 

@@ -6,6 +6,7 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -79,7 +80,7 @@ describe("TCP", () => {
     const bound = await bindServer(newServer(), { kind: "tcp", host: "127.0.0.1", port: 0 });
     expect(bound.address).toMatchObject({ kind: "tcp", host: "127.0.0.1" });
     expect(bound.address.kind === "tcp" && bound.address.port).toBeGreaterThan(0);
-    bound.release();
+    await bound.release();
   });
 
   it("says that another process has the port, and what to do", async () => {
@@ -132,32 +133,61 @@ describe("Unix sockets", () => {
       const binding = bindServer(server, unix("s"));
       // The first moment at which other code can run once the file is there.
       server.prependOnceListener("listening", () => {
-        expect(lstatSync(join(folder, "s")).mode & 0o777).toBe(0o600);
+        const [made = ""] = readdirSync(folder);
+        expect(lstatSync(join(folder, made)).mode & 0o777).toBe(0o600);
       });
       await binding;
-      expect.assertions(1);
+      expect(lstatSync(join(folder, "s")).mode & 0o777).toBe(0o600);
+      expect.assertions(2);
     } finally {
       process.umask(before);
     }
   });
 
-  it("answer, and are gone after the server was closed and released", async () => {
+  it("answer, and are gone after they were released, with nothing left beside them", async () => {
     const server = newServer();
     const bound = await bindServer(server, unix("s"));
     expect(await greeting(join(folder, "s"))).toBe("hello");
+    await bound.release();
+    await bound.release();
     await close(server);
-    bound.release();
-    bound.release();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it("are gone although somebody has changed their mode", async () => {
+    const bound = await bindServer(newServer(), unix("s"));
+    chmodSync(join(folder, "s"), 0o660);
+    await bound.release();
     expect(existsSync(join(folder, "s"))).toBe(false);
   });
 
-  it("leave a successor's socket alone when they are released", async () => {
+  it.each<[string, () => Promise<void>]>([
+    ["a successor's socket", async () => void (await bindServer(newServer(), unix("s")))],
+    ["a plain file", async () => writeFileSync(join(folder, "s"), "precious")],
+    [
+      "a link",
+      async () => {
+        writeFileSync(join(folder, "elsewhere"), "precious");
+        symlinkSync(join(folder, "elsewhere"), join(folder, "s"));
+      },
+    ],
+  ])("leave %s alone that has taken their place, when they are released and closed", async (_what, put) => {
     const first = newServer();
     const bound = await bindServer(first, unix("s"));
+    rmSync(join(folder, "s"));
+    await put();
+    const { ino } = lstatSync(join(folder, "s"));
+    await bound.release();
     await close(first);
-    await bindServer(newServer(), unix("s"));
-    bound.release();
-    expect(await greeting(join(folder, "s"))).toBe("hello");
+    expect(lstatSync(join(folder, "s")).ino).toBe(ino);
+  });
+
+  it("are bound in a folder whose path leaves room for hardly more", async () => {
+    const deep = join(folder, "d".repeat(107 - folder.length - 4));
+    mkdirSync(deep);
+    const address: ListenAddress = { kind: "unix", path: join(deep, "s"), mode: 0o600 };
+    await bindServer(newServer(), address);
+    expect(await greeting(join(deep, "s"))).toBe("hello");
   });
 
   it("replace a stale socket file", async () => {
