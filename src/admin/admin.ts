@@ -4,7 +4,7 @@ import type { EgressReport } from "../egress-ip/observed.ts";
 import type { Emit, Warning } from "../lib/events.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { RenewalReport } from "../renewal/types.ts";
-import type { Latch, Readiness } from "./readiness.ts";
+import { isReady, type Latch, type Readiness } from "./readiness.ts";
 import { type BoundableServer, createServer } from "./server.ts";
 import { statusPage, statusPagePolicy } from "./status-page.ts";
 import { fullReport, type FullReport, type StatusReport } from "./status.ts";
@@ -91,7 +91,7 @@ export interface HealthAnswer {
  * @param check the name that stands in the verbose form's last line
  */
 export function healthAnswer(check: string, latches: readonly Latch[], verbose: boolean): HealthAnswer {
-  const ready = latches.every((latch) => latch.advisory || !latch.closed);
+  const ready = isReady(latches);
   const lines = latches.flatMap((latch) => {
     if (!latch.closed) return verbose ? [`[+]${latch.name} ok`] : [];
     const line = `${latch.name}: ${oneLine(latch.reason)}`;

@@ -21,14 +21,17 @@ interface ClosedLatch {
   readonly reason: string;
 }
 
+/** Is the sidecar ready? Readiness does not follow an advisory latch. */
+export function isReady(latches: readonly Latch[]): boolean {
+  return latches.every((latch) => latch.advisory || !latch.closed);
+}
+
 export interface Readiness {
   /** @param reason one sentence for people, without a secret */
   close(name: LatchName, reason: string): void;
   open(name: LatchName): void;
   /** One latch, for whoever keeps it. */
   latch(name: LatchName): { open(): void; close(reason: string): void };
-  /** Empty when ready. */
-  closed(): readonly ClosedLatch[];
   /** Advisory latches too. */
   all(): readonly Latch[];
 }
@@ -76,7 +79,6 @@ export function createReadiness({ emit, alarm, egress = false }: ReadinessOption
     close: set,
     open: (name) => set(name, undefined),
     latch: (name) => ({ open: () => set(name, undefined), close: (reason) => set(name, reason) }),
-    closed: () => all().filter((latch): latch is ClosedLatch => latch.closed && !latch.advisory),
     all,
   };
 }

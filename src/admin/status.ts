@@ -1,7 +1,7 @@
 import type { EgressReport } from "../egress-ip/observed.ts";
 import type { LastSeen } from "../observe/last-seen.ts";
 import type { RenewalReport } from "../renewal/types.ts";
-import type { Latch } from "./readiness.ts";
+import { isReady, type Latch } from "./readiness.ts";
 
 /** What `/status` says, in the names that it has there. Holds no secret. Null: not known (yet). */
 export interface StatusReport {
@@ -56,7 +56,7 @@ export function fullReport(
   egress?: EgressReport,
 ): FullReport {
   return {
-    ready: latches.every((latch) => latch.advisory || !latch.closed),
+    ready: isReady(latches),
     ...report,
     renewal: renewal === undefined ? null : renewalStatus(renewal),
     egress: egress === undefined ? null : egressStatus(egress),

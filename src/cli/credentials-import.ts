@@ -88,6 +88,6 @@ async function readJson(io: Io): Promise<AccountText> {
 }
 
 /** @throws CommandError `input-refused` where there is a fault */
-export function refuseFault(what: string, fault: string | undefined): void {
+function refuseFault(what: string, fault: string | undefined): void {
   if (fault !== undefined) throw new CommandError("input-refused", `${what} ${fault}. Nothing was stored.`);
 }

@@ -71,7 +71,7 @@ export async function openDemoStage(io: Io): Promise<DemoStage> {
  * chooses; no two are the same. Whoever binds one next may still lose it to somebody
  * faster; that is reported then as any taken port.
  */
-export async function freePorts(preferred: readonly number[]): Promise<number[]> {
+async function freePorts(preferred: readonly number[]): Promise<number[]> {
   const held: Held[] = [];
   try {
     // Held until all are chosen, or the system could choose one twice.

@@ -78,10 +78,10 @@ function printCurlLines(
 }
 
 /** What the demo's app asks for; three decimals, which a body that was parsed and written anew would lose. */
-export const topUpBody =
+const topUpBody =
   '{"customer":{"identifier_type":"phone","identifier":"218910000000"},"amount":25.500,"currency":"LYD"}';
 
-export const walletPath = "/api/institutions/v1/wallet";
+const walletPath = "/api/institutions/v1/wallet";
 
 /** How the top-up went. */
 export interface TopUp {

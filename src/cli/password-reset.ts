@@ -113,7 +113,7 @@ export interface NewPassword {
  * a new one, made, piped in, or asked for twice.
  * @throws CommandError `input-refused` for one that can't be set; it names every rule that is broken
  */
-export async function newPassword(io: Io, stored: Credentials, generate: boolean): Promise<NewPassword> {
+async function newPassword(io: Io, stored: Credentials, generate: boolean): Promise<NewPassword> {
   const piped = !generate && io.stdin.isTTY !== true ? await readPiped(io) : undefined;
   if (stored.pending !== null) {
     printNote(

@@ -43,7 +43,7 @@ export const healthcheck: Run = async (args, io) => {
 };
 
 /** The closed latches, which come one a line, on one line. */
-export function reasons(body: string, status: number): string {
+function reasons(body: string, status: number): string {
   const lines = body.split("\n").map((line) => line.replace(/\p{Cc}/gu, " ").trim());
   const told = lines.filter((line) => line !== "").join("; ");
   return told === "" ? `HTTP ${status}` : told;

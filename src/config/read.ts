@@ -64,6 +64,6 @@ export function problem(variable: VariableName, wrong: string): ConfigProblem {
 }
 
 /** `NAME=value`, as a message shows it. */
-export function exampleOf(name: VariableName): string {
+function exampleOf(name: VariableName): string {
   return `${name}=${rowOf(name).example}`;
 }

@@ -51,7 +51,7 @@ function variable<T>(row: VariableRow<T>): OptionalValidatorSpec<T> & VariableRo
 }
 
 /** Whether this process issues, where the token and the account's credentials live, and when a token is renewed. */
-export const tokenVariables = {
+const tokenVariables = {
   PRESTO_ROLE: variable({
     parse: parseRole,
     fallback: "proxy",
@@ -162,7 +162,7 @@ export const tokenVariables = {
 };
 
 /** How calls leave this machine. */
-export const egressVariables = {
+const egressVariables = {
   PRESTO_EGRESS_ADDRESS: variable({
     parse: parseEgressAddress,
     example: "203.0.113.7",
@@ -206,7 +206,7 @@ export const egressVariables = {
 const holdMaxMs = 5000;
 
 /** How long things may take. */
-export const timeVariables = {
+const timeVariables = {
   PRESTO_TIMEOUT: variable({
     parse: parseDuration,
     fallback: "20s",

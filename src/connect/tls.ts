@@ -15,7 +15,7 @@ import type { Attempt, SeenCertificate } from "./attempt.ts";
 import { ConnectError, toConnectError } from "./errors.ts";
 
 /** Base64 SHA-256 of the SubjectPublicKeyInfo of a DER certificate, as RFC 7469 pins are written. */
-export function spkiPin(der: Buffer): string {
+function spkiPin(der: Buffer): string {
   const spki = new X509Certificate(der).publicKey.export({ type: "spki", format: "der" });
   return createHash("sha256").update(spki).digest("base64");
 }

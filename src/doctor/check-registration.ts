@@ -105,7 +105,7 @@ export interface ChangeNoticeOptions {
 }
 
 /** Where changes of addresses are told to, in advance, as the API's documentation says. */
-export const noticeGoesTo = "security@presto.com";
+const noticeGoesTo = "security@presto.com";
 
 /**
  * The notice to send to Presto when the addresses of this institution change: a draft for a

@@ -126,7 +126,7 @@ export function fail(check: Check, meaning: FailMeaning, detail: string, mend: s
  * cause of all the others, what Presto has refused explains why it can't be reached, and a token
  * that is not there is the least of them.
  */
-export const precedence: readonly FailMeaning[] = ["configuration", "refused", "unreachable", "no-token"];
+const precedence: readonly FailMeaning[] = ["configuration", "refused", "unreachable", "no-token"];
 
 /** 0 where nothing fails. */
 export function exitCodeOf(findings: readonly Finding[]): number {

@@ -162,7 +162,7 @@ export interface UpstreamResult {
 }
 
 /** Asks everybody outside: at the same time, unless one answer is needed for the next question. Never rejects. */
-export async function probeUpstream(options: ProbeUpstreamOptions): Promise<UpstreamResult> {
+async function probeUpstream(options: ProbeUpstreamOptions): Promise<UpstreamResult> {
   const { upstream } = options;
   const parts = await readRouteParts(options);
   const opened = await openRoute(parts, options);

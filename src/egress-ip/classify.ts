@@ -90,7 +90,7 @@ const failures = [
 
 type Agreement = "registered" | "not-registered" | "nothing";
 
-export function whatTheyAgreeOn({ registered, notRegistered }: AddressCounts): Agreement {
+function whatTheyAgreeOn({ registered, notRegistered }: AddressCounts): Agreement {
   if (registered > 0) return notRegistered > 0 ? "nothing" : "registered";
   return notRegistered > 0 ? "not-registered" : "nothing";
 }

@@ -142,14 +142,14 @@ export interface Findings {
   readonly registered: boolean | null;
 }
 
-export const noFindings: Findings = {
+const noFindings: Findings = {
   addresses: [],
   unregistered: [],
   counts: { registered: 0, notRegistered: 0 },
   registered: null,
 };
 
-export function standingOf(networks: readonly Network[], address: Address): Standing {
+function standingOf(networks: readonly Network[], address: Address): Standing {
   if (isIn(networks, address)) return "registered";
   return speaksOf(networks, address) ? "not-registered" : "not-comparable";
 }

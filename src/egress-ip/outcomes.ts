@@ -43,7 +43,7 @@ export function describeTally(tally: Tally, ageMs: number | undefined): string[]
  * - `failing`: 5xx, or an answer that was malformed or cut off.
  * - `unclear`: all that tells nothing of Presto: names, this machine, the egress proxy, TLS, redirects, a page with 401 or 429.
  */
-export const outcomeKinds = [
+const outcomeKinds = [
   "accepted",
   "app-refused",
   "rate-limited",

@@ -80,23 +80,6 @@ export function cancel(work: Cancellable, why: CancelReason): void {
   work.waiting?.cancelled(why);
 }
 
-/** Waits `ms`, or until the work is interrupted; then tells by what the wait ended. */
-export function pause(work: Cancellable, clock: Clock, ms: number): Promise<CancelReason | "elapsed"> {
-  return new Promise((resolve) => {
-    if (work.cancelReason !== undefined) {
-      resolve(work.cancelReason);
-      return;
-    }
-    const end = (why: CancelReason | "elapsed"): void => {
-      timer.cancel();
-      work.waiting = undefined;
-      resolve(why);
-    };
-    const timer = clock.after(ms, () => end("elapsed"));
-    work.waiting = { cancelled: end };
-  });
-}
-
 /** From 0 to 1, below 1: for jitter. Passed in wherever it is used, so that a test or a simulation can seed it. */
 export function random(): number {
   return randomInt(2 ** 32) / 2 ** 32;

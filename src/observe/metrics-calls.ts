@@ -126,7 +126,7 @@ function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
 }
 
 /** How often something took how long, in seconds. Adding costs some comparisons. */
-export class Durations {
+class Durations {
   readonly bounds: readonly number[];
   /** How many are within each bound, and not within the one before. */
   readonly counts: Float64Array;
@@ -161,7 +161,7 @@ type Reading = ReturnType<Histogram["get"]>;
  * A histogram whose numbers are our own until they are asked for: prom-client's makes a text of
  * the labels for each observation, and for each call there are two.
  */
-export class DurationsMetric extends Histogram {
+class DurationsMetric extends Histogram {
   readonly #options: DurationsMetricOptions;
   /** Has no numbers: all else that the registry wants to know. */
   readonly #template: Histogram;

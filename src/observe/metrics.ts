@@ -1,6 +1,6 @@
 import { Counter, Gauge, Registry } from "prom-client";
 
-import { type Clock, systemClock } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import type { EgressReport } from "../egress-ip/observed.ts";
 import type { RenewalReport } from "../renewal/types.ts";
 import { StoreError, type StoreErrorCode } from "../store/contract.ts";
@@ -30,8 +30,7 @@ export interface MetricsOptions {
   readonly version: string;
   /** Wall clock of the start, milliseconds since 1970. */
   readonly startedAt: number;
-  /** The system's unless given. */
-  readonly clock?: Clock;
+  readonly clock: Clock;
 }
 
 export interface Metrics {
@@ -58,7 +57,7 @@ const storeCodes = [
 
 /** `presto_sidecar_*`, in a registry of its own. A value that is not known yet is absent, not zero. */
 export function createMetrics(options: MetricsOptions): Metrics {
-  const { operations, lastSeen, startedAt, clock = systemClock } = options;
+  const { operations, lastSeen, startedAt, clock } = options;
   const registry = new Registry();
   let readings: Readings | undefined;
   let countRenewal: Subscriber | undefined;

@@ -16,7 +16,7 @@ function setOf(characters: string): Uint8Array {
 export const unreserved = setOf(`${letters}${digits}-._~`);
 
 /** RFC 3986 section 2.1. */
-export const hexDigits = setOf(`${digits}ABCDEFabcdef`);
+const hexDigits = setOf(`${digits}ABCDEFabcdef`);
 
 /** RFC 9110 section 5.6.2, `tchar`: what names of fields and connection options are made of. */
 export const tokenCharacters = setOf(`!#$%&'*+-.^_\`|~${letters}${digits}`);

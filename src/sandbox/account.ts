@@ -55,7 +55,7 @@ export interface AccountOptions {
 }
 
 /** First 16 hex digits of the SHA-256: names a secret without telling it. */
-export function fingerprint(secret: string): string {
+function fingerprint(secret: string): string {
   return createHash("sha256").update(secret).digest("hex").slice(0, 16);
 }
 

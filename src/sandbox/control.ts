@@ -272,7 +272,7 @@ export interface LiveOptions extends IpFilterOptions {
 const names = ["allowedAddresses", "unregistered", "rate", "resetRevokesToken"];
 
 /** Reads those that are to change from JSON. Throws an InvalidFieldsError with everything that is wrong with them. */
-export function parseLiveOptions(input: unknown): Partial<LiveOptions> {
+function parseLiveOptions(input: unknown): Partial<LiveOptions> {
   if (!isObject(input))
     throw new InvalidFieldsError({ settings: [`Settings are an object with any of ${names.join(", ")}.`] });
   const body = createBody(input);

@@ -15,7 +15,7 @@ import {
 } from "./http.ts";
 
 /** What is wrong with a certificate that the `wrong-certificate` fault presents. */
-export const certificateFlaws = ["other-name", "expired", "other-authority", "self-signed"] as const;
+const certificateFlaws = ["other-name", "expired", "other-authority", "self-signed"] as const;
 
 /** See {@link certificateFlaws}. */
 export type CertificateFlaw = (typeof certificateFlaws)[number];

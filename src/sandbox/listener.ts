@@ -202,7 +202,7 @@ export interface TcpListenerOptions {
 }
 
 /** A port could not be had. `code` is the system's: `EADDRINUSE`, `EACCES`… */
-export class ListenError extends Error {
+class ListenError extends Error {
   override readonly name = "ListenError";
   readonly code: string;
 
@@ -218,7 +218,7 @@ export function isLoopbackHost(host: string): boolean {
 }
 
 /** Creates the listener, closed. */
-export function createTcpListener(options: TcpListenerOptions): TcpListener {
+function createTcpListener(options: TcpListenerOptions): TcpListener {
   const { host } = options;
   const connections = new Map<string, Connection>();
   let servers: Server[] = [];

@@ -28,6 +28,7 @@ async function startAdmin(alarm: "decisive" | "advisory") {
     lastSeen: createLastSeen(systemClock),
     version: "1.2.3",
     startedAt: 0,
+    clock: systemClock,
   });
   metrics.measure({
     load: () => ({ inFlight: 0, queued: 0, buffered: 0 }),

@@ -28,6 +28,7 @@ beforeEach(async () => {
     lastSeen: createLastSeen(systemClock),
     version: "1.2.3",
     startedAt: 0,
+    clock: systemClock,
   });
   bound = await createAdminServer({
     readiness,

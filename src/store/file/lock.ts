@@ -145,7 +145,7 @@ function primaryCode(error: unknown): number | undefined {
  * step: closing *any* descriptor of a file drops every POSIX lock that the process has on
  * it (fcntl(2)), those that SQLite took included.
  */
-export function prepareLockFile(path: string): void {
+function prepareLockFile(path: string): void {
   try {
     closeSync(openSync(path, "wx", 0o600));
   } catch (error) {
@@ -199,7 +199,7 @@ function notMade(path: string, code: string | undefined, error: unknown): Comman
 const holderLine = /^process (\d{1,10}) on ([A-Za-z0-9._-]{1,253}) since (\d{4}-\d\d-\d\dT[\d:.]{8,12}Z)\n$/;
 
 /** Writes this process as the holder. A failure is kept quiet: the lock holds without it. */
-export function writeHolder(path: string, since: Date): void {
+function writeHolder(path: string, since: Date): void {
   try {
     rmSync(path, { force: true });
     const file = openSync(path, "wx", 0o600);
@@ -214,7 +214,7 @@ export function writeHolder(path: string, since: Date): void {
 }
 
 /** Removes the file again. */
-export function clearHolder(path: string): void {
+function clearHolder(path: string): void {
   try {
     rmSync(path, { force: true });
   } catch {
@@ -223,7 +223,7 @@ export function clearHolder(path: string): void {
 }
 
 /** The subject of a sentence: `Process 12 on web-1 (since …)`, or `Another process` where nothing usable stands there. */
-export async function describeHolder(path: string): Promise<string> {
+async function describeHolder(path: string): Promise<string> {
   try {
     const read = await readBounded(path, { maxBytes: 512, followLink: false });
     const line = read.kind === "content" ? read.bytes.toString("latin1") : "";

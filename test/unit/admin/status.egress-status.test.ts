@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { createReadiness } from "../../../src/admin/readiness.ts";
+import { createReadiness, isReady } from "../../../src/admin/readiness.ts";
 import { statusPage } from "../../../src/admin/status-page.ts";
 import { egressStatus, fullReport } from "../../../src/admin/status.ts";
 import { ignore } from "../../../src/lib/events.ts";
@@ -21,7 +21,7 @@ const known = egressReport({
   ],
 });
 
-describe("the way out in the status", () => {
+describe("egress in the status", () => {
   it("says null for what is not known", () => {
     expect(egressStatus(egressReport())).toEqual({
       addresses: [],
@@ -67,14 +67,20 @@ describe("the way out in the status", () => {
   });
 });
 
-describe("the latch of the way out", () => {
+describe("the latch of egress", () => {
   it("closes readiness and opens it", () => {
     const readiness = createReadiness({ emit: ignore, egress: true });
     for (const name of ["started", "token"] as const) readiness.open(name);
     readiness.close("egress", "A strange address.");
-    expect(readiness.closed()).toMatchObject([{ name: "egress", reason: "A strange address." }]);
+    expect(isReady(readiness.all())).toBe(false);
+    expect(readiness.all()).toContainEqual({
+      name: "egress",
+      advisory: false,
+      closed: true,
+      reason: "A strange address.",
+    });
     readiness.open("egress");
-    expect(readiness.closed()).toEqual([]);
+    expect(isReady(readiness.all())).toBe(true);
   });
 
   it("is not there where nobody is asked", () => {

@@ -22,6 +22,7 @@ function newMetrics() {
     lastSeen,
     version: "1.2.3",
     startedAt: 5000,
+    clock: systemClock,
   });
   made.push(metrics);
   return { metrics, lastSeen, read: async (): Promise<Exposition> => parseExposition(await metrics.text()) };
