@@ -27,35 +27,9 @@ export function createCallMetrics(
   operations: readonly string[],
 ): (call: CallFinished) => void {
   const registers = [registry];
-  const labelNames = ["operation", "status", "outcome"];
-  const all: Series[] = [];
-  const upstream = new Map<string, Durations>();
+  const all = createAllSeries(operations);
+  addDurations(registry, all);
   let sendCount = 0;
-  const calls: Counter = new Counter({
-    name: "presto_sidecar_calls_total",
-    help: "Finished calls. Status 0: the caller had gone before it was answered.",
-    labelNames,
-    registers,
-    collect() {
-      calls.reset();
-      for (const { labels, durations } of all) calls.inc(labels, durations.count);
-    },
-  });
-  void new DurationsMetric({
-    name: "presto_sidecar_call_duration_seconds",
-    help: "Time from a call's head to its reply's last byte.",
-    labelNames,
-    registry,
-    read: () => all.map(({ labels, durations }) => [labels, durations]),
-  });
-  void new DurationsMetric({
-    name: "presto_sidecar_upstream_duration_seconds",
-    help: "Time that a call spent in exchanges with Presto. Calls that were not sent are not in it.",
-    labelNames: ["operation"],
-    registry,
-    read: () =>
-      [...upstream].filter(([, { count }]) => count > 0).map(([operation, of]) => [{ operation }, of]),
-  });
   const sends: Counter = new Counter({
     name: "presto_sidecar_sends_total",
     help: "Requests sent to Presto; more than the calls where some were sent again after a 401, or a query over a fresh connection.",
@@ -79,27 +53,8 @@ export function createCallMetrics(
   // A counter that begins at its first event hides that event from rate().
   for (const code of Object.keys(problems)) ownReplies.inc({ code }, 0);
 
-  const known = new Set(operations);
-  const kept = new Map<string, Map<Outcome, Map<number, Series>>>();
-
-  function series(operation: string, outcome: Outcome, status: number): Series {
-    const byOutcome = entry(kept, operation, () => new Map<Outcome, Map<number, Series>>());
-    const byStatus = entry(byOutcome, outcome, () => new Map<number, Series>());
-    return entry(byStatus, status, () => {
-      const label = status === otherStatus ? "other" : String(status);
-      const made: Series = {
-        labels: { operation, status: label, outcome },
-        durations: new Durations(buckets),
-        upstream: entry(upstream, operation, () => new Durations(buckets)),
-      };
-      all.push(made);
-      return made;
-    });
-  }
-
   return (call) => {
-    const operation = known.has(call.operation) ? call.operation : "none";
-    const of = series(operation, call.outcome, bounded(call.status));
+    const of = all.of(call);
     of.durations.add(call.totalMs / 1000);
     if (call.sends > 0) {
       of.upstream.add(call.upstreamMs / 1000);
@@ -108,6 +63,74 @@ export function createCallMetrics(
     if (call.callerGone) gone.inc();
     if (call.code !== undefined) ownReplies.inc({ code: call.code in problems ? call.code : "other" });
   };
+}
+
+/** Every series that there is so far. */
+interface AllSeries {
+  /** Where a call counts. */
+  of(call: CallFinished): Series;
+  readonly list: readonly Series[];
+  /** By operation. */
+  readonly upstream: ReadonlyMap<string, Durations>;
+}
+
+function createAllSeries(operations: readonly string[]): AllSeries {
+  const known = new Set(operations);
+  const kept = new Map<string, Map<Outcome, Map<number, Series>>>();
+  const list: Series[] = [];
+  const upstream = new Map<string, Durations>();
+
+  return {
+    of(call) {
+      const { outcome } = call;
+      const operation = known.has(call.operation) ? call.operation : "none";
+      const status = bounded(call.status);
+      const byOutcome = entry(kept, operation, () => new Map<Outcome, Map<number, Series>>());
+      const byStatus = entry(byOutcome, outcome, () => new Map<number, Series>());
+      return entry(byStatus, status, () => {
+        const label = status === otherStatus ? "other" : String(status);
+        const made: Series = {
+          labels: { operation, status: label, outcome },
+          durations: new Durations(buckets),
+          upstream: entry(upstream, operation, () => new Durations(buckets)),
+        };
+        list.push(made);
+        return made;
+      });
+    },
+    list,
+    upstream,
+  };
+}
+
+/** Shows what is in the series when somebody asks. */
+function addDurations(registry: Registry, { list, upstream }: AllSeries): void {
+  const labelNames = ["operation", "status", "outcome"];
+  const calls: Counter = new Counter({
+    name: "presto_sidecar_calls_total",
+    help: "Finished calls. Status 0: the caller had gone before it was answered.",
+    labelNames,
+    registers: [registry],
+    collect() {
+      calls.reset();
+      for (const { labels, durations } of list) calls.inc(labels, durations.count);
+    },
+  });
+  void new DurationsMetric({
+    name: "presto_sidecar_call_duration_seconds",
+    help: "Time from a call's head to its reply's last byte.",
+    labelNames,
+    registry,
+    read: () => list.map(({ labels, durations }) => [labels, durations]),
+  });
+  void new DurationsMetric({
+    name: "presto_sidecar_upstream_duration_seconds",
+    help: "Time that a call spent in exchanges with Presto. Calls that were not sent are not in it.",
+    labelNames: ["operation"],
+    registry,
+    read: () =>
+      [...upstream].filter(([, { count }]) => count > 0).map(([operation, of]) => [{ operation }, of]),
+  });
 }
 
 const otherStatus = -1;

@@ -7,8 +7,9 @@ import { StoreError, type StoreErrorCode } from "../store/contract.ts";
 import type { Subscriber } from "./events.ts";
 import type { LastSeen } from "./last-seen.ts";
 import { createCallMetrics } from "./metrics-calls.ts";
+import { createEgressMetrics } from "./metrics-egress.ts";
 import { addReadGauge, createProcessMetrics } from "./metrics-process.ts";
-import { createEgressMetrics, createRenewalMetrics } from "./metrics-token.ts";
+import { createRenewalMetrics } from "./metrics-renewal.ts";
 
 /** Present values that only other parts know. */
 export interface Readings {

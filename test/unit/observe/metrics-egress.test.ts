@@ -39,7 +39,7 @@ function newMetrics(report?: EgressReport) {
   };
 }
 
-describe("the metrics of the way out", () => {
+describe("the metrics of egress", () => {
   it("are absent, not zero, while nothing is known", async () => {
     const { value } = await newMetrics(unknown).read();
     expect(value("presto_sidecar_egress_registered")).toBeUndefined();
