@@ -14,35 +14,6 @@ import { onAbort } from "../lib/async.ts";
 import type { Attempt, SeenCertificate } from "./attempt.ts";
 import { ConnectError, toConnectError } from "./errors.ts";
 
-/** Base64 SHA-256 of the SubjectPublicKeyInfo of a DER certificate, as RFC 7469 pins are written. */
-function spkiPin(der: Buffer): string {
-  const spki = new X509Certificate(der).publicKey.export({ type: "spki", format: "der" });
-  return createHash("sha256").update(spki).digest("base64");
-}
-
-/** What is told of a certificate. */
-export function seeCertificate({ valid_to, raw }: PeerCertificate): SeenCertificate {
-  return { validTo: new Date(valid_to), pin: spkiPin(raw) };
-}
-
-/**
- * Name and pins of the certificate of a full handshake (Node does not call this on a
- * resumed session, where the result of the first one stands).
- * @returns what is wrong, or undefined
- */
-export function verifyPeer(
-  host: string,
-  certificate: PeerCertificate,
-  pins: readonly string[],
-): Error | undefined {
-  const wrongName = checkServerIdentity(host, certificate);
-  if (wrongName !== undefined) return wrongName;
-  if (pins.length === 0 || pins.includes(spkiPin(certificate.raw))) return undefined;
-  return Object.assign(new Error("the certificate's public key matches none of PRESTO_TLS_PINS"), {
-    code: "ERR_PIN_MISMATCH",
-  });
-}
-
 export interface TlsOptions {
   /** An open connection. It belongs to the TLS connection from now on, or is destroyed. */
   readonly socket: Socket;
@@ -162,4 +133,33 @@ function certificateRequired(cause: unknown): ConnectError {
     "tls_alert_received",
     cause,
   );
+}
+
+/** Base64 SHA-256 of the SubjectPublicKeyInfo of a DER certificate, as RFC 7469 pins are written. */
+function spkiPin(der: Buffer): string {
+  const spki = new X509Certificate(der).publicKey.export({ type: "spki", format: "der" });
+  return createHash("sha256").update(spki).digest("base64");
+}
+
+/** What is told of a certificate. */
+export function seeCertificate({ valid_to, raw }: PeerCertificate): SeenCertificate {
+  return { validTo: new Date(valid_to), pin: spkiPin(raw) };
+}
+
+/**
+ * Name and pins of the certificate of a full handshake (Node does not call this on a
+ * resumed session, where the result of the first one stands).
+ * @returns what is wrong, or undefined
+ */
+export function verifyPeer(
+  host: string,
+  certificate: PeerCertificate,
+  pins: readonly string[],
+): Error | undefined {
+  const wrongName = checkServerIdentity(host, certificate);
+  if (wrongName !== undefined) return wrongName;
+  if (pins.length === 0 || pins.includes(spkiPin(certificate.raw))) return undefined;
+  return Object.assign(new Error("the certificate's public key matches none of PRESTO_TLS_PINS"), {
+    code: "ERR_PIN_MISMATCH",
+  });
 }

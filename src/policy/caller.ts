@@ -2,7 +2,7 @@ import type { RawHeaders } from "./headers.ts";
 import { hostOf, portPattern } from "./target.ts";
 
 /** Whether the caller may use the proxy, or why not: one sentence, made of nothing that it sent. */
-export type CallerVerdict =
+export type CallerDecision =
   | { readonly ok: true }
   | {
       readonly ok: false;
@@ -17,7 +17,7 @@ export interface CallerRules {
   readonly names: ReadonlySet<string>;
 }
 
-const accepted: CallerVerdict = { ok: true };
+const accepted: CallerDecision = { ok: true };
 
 const refusals = {
   noHost: {
@@ -47,7 +47,7 @@ const refusals = {
     detail:
       "The Sec-Fetch-Site field says that a web page of another site made the request; call from a server program.",
   },
-} as const satisfies Record<string, CallerVerdict>;
+} as const satisfies Record<string, CallerDecision>;
 
 /** RFC 3986 section 3.2.2, `dec-octet`: an address has one spelling, and no short, octal or padded one. */
 const octet = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
@@ -69,9 +69,9 @@ export function hostNames(upstreamHost: string, hosts: readonly string[]): Reado
  * rebinding sends its own `Host`; a page of another site sends `Origin`, or (an image, a form, a
  * link) `Sec-Fetch-Site`. `Host` is judged first.
  */
-export function checkCaller(rawHeaders: RawHeaders, rules: CallerRules): CallerVerdict {
+export function checkCaller(rawHeaders: RawHeaders, rules: CallerRules): CallerDecision {
   let host: string | undefined;
-  let fromPage: CallerVerdict | undefined;
+  let fromPage: CallerDecision | undefined;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] ?? "";
     // Most names are told apart by their length, without making them lower case.

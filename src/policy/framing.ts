@@ -2,13 +2,13 @@ import type { RawHeaders } from "./headers.ts";
 import { isMadeOf } from "./target.ts";
 
 /** Whether the request's framing is plain, or why not: one sentence, made of nothing that it sent. */
-export type FramingVerdict =
+export type FramingDecision =
   | { readonly ok: true }
   | { readonly ok: false; readonly code: "bad-request"; readonly detail: string };
 
-const accepted: FramingVerdict = { ok: true };
+const accepted: FramingDecision = { ok: true };
 
-function refused(detail: string): FramingVerdict {
+function refused(detail: string): FramingDecision {
   return { ok: false, code: "bad-request", detail };
 }
 
@@ -42,7 +42,7 @@ const mostDigits = 15;
  * A body on `GET` is refused: servers disagree on whether it is there at all (RFC 9110 section
  * 9.3.1), and a proxy that drops it in silence changes the call. `Content-Length: 0` is no body.
  */
-export function checkFraming(method: string, rawHeaders: RawHeaders): FramingVerdict {
+export function checkFraming(method: string, rawHeaders: RawHeaders): FramingDecision {
   let encoding: string | undefined;
   let length: string | undefined;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
@@ -70,7 +70,7 @@ export function checkFraming(method: string, rawHeaders: RawHeaders): FramingVer
   return hasBody && (method === "GET" || method === "HEAD") ? refusals.body : accepted;
 }
 
-function upgradeRefusal(protocol: string): FramingVerdict {
+function upgradeRefusal(protocol: string): FramingDecision {
   return protocol.trim().toLowerCase() === "h2c" ? refusals.h2c : refusals.upgrade;
 }
 

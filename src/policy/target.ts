@@ -1,36 +1,5 @@
-/**
- * Sets of ASCII characters, looked up by character code: a judgement runs on every
- * request, and one table read for each character is the cheapest that there is.
- */
-
-const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const digits = "0123456789";
-
-function setOf(characters: string): Uint8Array {
-  const set = new Uint8Array(256);
-  for (let at = 0; at < characters.length; at += 1) set[characters.charCodeAt(at)] = 1;
-  return set;
-}
-
-/** RFC 3986 section 2.3: what means the same with and without percent-encoding, to every server. */
-export const unreserved = setOf(`${letters}${digits}-._~`);
-
-/** RFC 3986 section 2.1. */
-const hexDigits = setOf(`${digits}ABCDEFabcdef`);
-
-/** RFC 9110 section 5.6.2, `tchar`: what names of fields and connection options are made of. */
-export const tokenCharacters = setOf(`!#$%&'*+-.^_\`|~${letters}${digits}`);
-
-/** Is every character of `text` from `from` up to (not including) `to` in the set? True of nothing at all. */
-export function isMadeOf(set: Uint8Array, text: string, from = 0, to = text.length): boolean {
-  for (let at = from; at < to; at += 1) {
-    if (set[text.charCodeAt(at)] !== 1) return false;
-  }
-  return true;
-}
-
 /** A target in canonical form, or why it is not: one sentence for the caller, made of nothing that it sent. */
-export type TargetVerdict =
+export type TargetDecision =
   | {
       readonly ok: true;
       /** Origin form, and byte for byte what is sent: path and query. */
@@ -50,7 +19,7 @@ const backslash = 0x5c;
 const absoluteForm = /^https?:\/\//i;
 const endOfAuthority = /[/?#\\]/;
 
-function refused(detail: string): TargetVerdict {
+function refused(detail: string): TargetDecision {
   return { ok: false, detail };
 }
 
@@ -93,8 +62,8 @@ const refusals = {
 export function checkTarget(
   rawTarget: string,
   isOwnAuthority: (authority: string) => boolean,
-): TargetVerdict {
-  if (rawTarget.charCodeAt(0) === slash) return judgeOriginForm(rawTarget);
+): TargetDecision {
+  if (rawTarget.charCodeAt(0) === slash) return checkOriginForm(rawTarget);
   if (rawTarget === "*") return refusals.asterisk;
   const scheme = absoluteForm.exec(rawTarget)?.[0];
   if (scheme === undefined) return refusals.form;
@@ -105,11 +74,11 @@ export function checkTarget(
   if (authority.includes("@")) return refusals.userinfo;
   if (!isOwnAuthority(authority)) return refusals.otherHost;
   const target = rest.slice(authority.length);
-  return target.charCodeAt(0) === slash ? judgeOriginForm(target) : refusals.noPath;
+  return target.charCodeAt(0) === slash ? checkOriginForm(target) : refusals.noPath;
 }
 
 /** `target` begins with a slash. The root alone is canonical, though no operation has it. */
-function judgeOriginForm(target: string): TargetVerdict {
+function checkOriginForm(target: string): TargetDecision {
   let segmentStart = 1;
   let at = 1;
   for (; at < target.length; at += 1) {
@@ -129,19 +98,19 @@ function judgeOriginForm(target: string): TargetVerdict {
   return queryFault(target, at + 1) ?? { ok: true, target, path: target.slice(0, at) };
 }
 
-function pathRefusal(code: number): TargetVerdict {
+function pathRefusal(code: number): TargetDecision {
   if (code === percent) return refusals.percentInPath;
   return code === numberSign ? refusals.fragment : refusals.pathCharacter;
 }
 
-function segmentFault(target: string, from: number, to: number): TargetVerdict | undefined {
+function segmentFault(target: string, from: number, to: number): TargetDecision | undefined {
   if (to - from > 2) return undefined;
   if (to === from) return refusals.emptySegment;
   if (target.charCodeAt(from) !== dot || target.charCodeAt(to - 1) !== dot) return undefined;
   return refusals.dotSegment;
 }
 
-function queryFault(target: string, from: number): TargetVerdict | undefined {
+function queryFault(target: string, from: number): TargetDecision | undefined {
   for (let at = from; at < target.length; at += 1) {
     const code = target.charCodeAt(at);
     if (code === numberSign) return refusals.fragment;
@@ -191,4 +160,35 @@ export function createOwnAuthority(upstream: Upstream): (authority: string) => b
     const given = authority.toLowerCase();
     return given === bare || given === withPort;
   };
+}
+
+/**
+ * Sets of ASCII characters, looked up by character code: a judgement runs on every
+ * request, and one table read for each character is the cheapest that there is.
+ */
+
+const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const digits = "0123456789";
+
+function setOf(characters: string): Uint8Array {
+  const set = new Uint8Array(256);
+  for (let at = 0; at < characters.length; at += 1) set[characters.charCodeAt(at)] = 1;
+  return set;
+}
+
+/** RFC 3986 section 2.3: what means the same with and without percent-encoding, to every server. */
+export const unreserved = setOf(`${letters}${digits}-._~`);
+
+/** RFC 3986 section 2.1. */
+const hexDigits = setOf(`${digits}ABCDEFabcdef`);
+
+/** RFC 9110 section 5.6.2, `tchar`: what names of fields and connection options are made of. */
+export const tokenCharacters = setOf(`!#$%&'*+-.^_\`|~${letters}${digits}`);
+
+/** Is every character of `text` from `from` up to (not including) `to` in the set? True of nothing at all. */
+export function isMadeOf(set: Uint8Array, text: string, from = 0, to = text.length): boolean {
+  for (let at = from; at < to; at += 1) {
+    if (set[text.charCodeAt(at)] !== 1) return false;
+  }
+  return true;
 }

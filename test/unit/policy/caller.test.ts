@@ -4,7 +4,7 @@ import { hostNames, checkCaller } from "../../../src/policy/caller.ts";
 
 const names = hostNames("Presto.example", ["Sidecar", "sidecar.internal"]);
 
-describe("judgeCaller", () => {
+describe("checkCaller", () => {
   it.each([
     "localhost",
     "localhost:1",

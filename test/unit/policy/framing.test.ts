@@ -7,7 +7,7 @@ function refusal(method: string, rawHeaders: readonly string[]): string {
   return verdict.ok ? "accepted" : `${verdict.code}: ${verdict.detail}`;
 }
 
-describe("judgeFraming", () => {
+describe("checkFraming", () => {
   it.each([
     ["POST", ["Content-Length", "57"]],
     ["POST", ["Content-Length", "0"]],

@@ -5,7 +5,7 @@ import { checkTarget, createOwnAuthority } from "../../../src/policy/target.ts";
 const isOwn = createOwnAuthority({ host: "Presto.example", port: 443 });
 const confirm = "/api/institutions/v1/wallet/confirm";
 
-describe("judgeTarget", () => {
+describe("checkTarget", () => {
   it("gives path and target of an origin form as they came", () => {
     expect(checkTarget(confirm, isOwn)).toEqual({ ok: true, target: confirm, path: confirm });
   });
