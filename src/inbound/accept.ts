@@ -39,11 +39,14 @@ export function createAccept(options: AcceptOptions, deps: AcceptDeps): AcceptRe
 
   function onRequest(connection: Connection, request: CallerRequest, reply: ServerResponse): void {
     // RFC 9112 section 9.6: nothing more is served on a connection that was told to close.
-    if (connection.closing) {
+    if (connection.closing || connection.lastTaken) {
       request.resume();
       return;
     }
-    if (underWay.isDraining()) reply.shouldKeepAlive = false;
+    // Node's parser drops, without a word, what came in one piece behind a request with an Upgrade that is ignored:
+    // what comes next might be the second half of a request, and is taken for none.
+    if (request.headers.upgrade !== undefined) connection.lastTaken = true;
+    if (connection.lastTaken || underWay.isDraining()) reply.shouldKeepAlive = false;
     const authorized = authorize(request, connection.unixSocket);
     if ("problem" in authorized) {
       reject.withReply(connection, request, reply, authorized);

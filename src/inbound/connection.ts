@@ -26,6 +26,8 @@ export interface Connection {
   readonly calls: CallOnConnection[];
   /** Nothing more is read from it as HTTP: it closes when what is under way is answered. */
   closing: boolean;
+  /** No further request is taken from it: it closes with the reply to the one that came last. */
+  lastTaken: boolean;
 }
 
 /** Nothing more is read; the connection ends with the last reply that is still due on it. */
@@ -44,6 +46,7 @@ export function createConnection(socket: Socket, unixSocket: boolean): Connectio
     peer: unixSocket ? "unix" : `${host.includes(":") ? `[${host}]` : host}:${socket.remotePort ?? 0}`,
     calls: [],
     closing: false,
+    lastTaken: false,
   };
 }
 

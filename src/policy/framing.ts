@@ -13,9 +13,6 @@ function refused(detail: string): FramingDecision {
 }
 
 const refusals = {
-  h2c: refused(
-    "The Upgrade field asks for HTTP/2 (h2c), which this proxy does not speak; have the client use HTTP/1.1 only (Java: HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1), curl: --http1.1).",
-  ),
   upgrade: refused(
     "The Upgrade field asks for another protocol, and this proxy speaks HTTP/1.1 only; leave the field out.",
   ),
@@ -50,7 +47,7 @@ export function checkFraming(method: string, rawHeaders: RawHeaders): FramingDec
     const value = rawHeaders[at + 1] ?? "";
     // Most names are told apart by their length, without making them lower case.
     if (name.length === 7) {
-      if (name.toLowerCase() === "upgrade") return upgradeRefusal(value);
+      if (name.toLowerCase() === "upgrade" && !isIgnoredUpgrade(value)) return refusals.upgrade;
     } else if (name.length === 14) {
       if (name.toLowerCase() !== "content-length") continue;
       // Two equal ones could be accepted; Node's parser does not, and nobody needs them.
@@ -70,8 +67,13 @@ export function checkFraming(method: string, rawHeaders: RawHeaders): FramingDec
   return hasBody && (method === "GET" || method === "HEAD") ? refusals.body : accepted;
 }
 
-function upgradeRefusal(protocol: string): FramingDecision {
-  return protocol.trim().toLowerCase() === "h2c" ? refusals.h2c : refusals.upgrade;
+/**
+ * HTTP/2 is what clients ask for by themselves (Java's HttpClient in every first request), and are
+ * content without: a server may ignore an Upgrade (RFC 9110 section 7.8). Whoever names another
+ * protocol wants that one, and would wait for it in vain.
+ */
+function isIgnoredUpgrade(protocol: string): boolean {
+  return protocol.length === 3 && protocol.toLowerCase() === "h2c";
 }
 
 function isLength(value: string): boolean {

@@ -126,6 +126,39 @@ describe("after a reply that ends the connection nothing more is processed", () 
   });
 });
 
+describe("behind a wish for HTTP/2 that is not heard", () => {
+  // Node's parser drops what came in one piece behind such a request: what comes next would be the middle of one.
+  const wish = ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk"];
+  it.each([
+    [
+      "a query",
+      `GET ${wallet}/transaction/T HTTP/1.1\r\nHost: localhost\r\n${wish.join("\r\n")}\r\n\r\n`,
+      "answered",
+    ],
+    ["an init", post(`${wallet}/init`, "{}", ...wish), "answered"],
+    ["a request that is refused", post("/nothing", "{}", ...wish), "not-sent"],
+  ])("no body is taken for a payment: %s", async (what, first, outcome) => {
+    let held: WireRequest | undefined;
+    presto.answer((request) => {
+      if (request.requestLine.includes("sentinel")) request.socket.write(httpAnswer(200));
+      else held = request;
+    });
+    const hidden = confirm(`hidden behind ${what}`);
+    const second = post(`${wallet}/init`, hidden);
+    const caller = await openRawCaller(sidecar, { stubborn: true });
+    caller.send(first + second.slice(0, -hidden.length));
+    if (outcome === "answered") await expect.poll(() => held !== undefined).toBe(true);
+    caller.send(hidden);
+    await passSentinel();
+    held?.socket.write(httpAnswer(200));
+    await caller.ended();
+    await passSentinel();
+    expect(seen()).not.toContain(bodyOf(`hidden behind ${what}`));
+    expect(outcomes(caller)).toEqual([outcome]);
+    caller.close();
+  });
+});
+
 describe("what comes while a payment is under way does not answer for it", () => {
   it.each([
     ["garbage", "\0\x01garbage\r\n\r\n"],

@@ -184,10 +184,6 @@ describe("a head that is no plain HTTP/1.1 is refused", () => {
     ["another protocol", `POST ${wallet}/init ICE/1.0\r\n${rest}`],
     ["an unknown method", `PAY ${wallet}/init HTTP/1.1\r\n${rest}`],
     ["the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
-    [
-      "a wish for HTTP/2",
-      `${line}\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n${rest}`,
-    ],
     ["a wish for a websocket", `${line}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${rest}`],
     [
       "a second Host after 2,500 fields",
@@ -240,6 +236,10 @@ describe("what is odd but clear is sent as one plain request", () => {
     [
       "two spaces in the request line",
       `POST  ${wallet}/init HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}`,
+    ],
+    [
+      "a wish for HTTP/2",
+      `${post("Content-Length: 2", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk")}{}`,
     ],
     ["HTTP/1.0", `POST ${wallet}/init HTTP/1.0\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}`],
   ])("%s", async (_what, bytes) => {

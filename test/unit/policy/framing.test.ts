@@ -20,6 +20,8 @@ describe("checkFraming", () => {
     ["HEAD", ["Content-Length", "0"]],
     ["GET", ["Connection", "Upgrade", "HTTP2-Settings", "AAMAAABkAAQAAP__"]],
     ["GET", ["Upgrade-Insecure-Requests", "1"]],
+    ["GET", ["Connection", "Upgrade, HTTP2-Settings", "Upgrade", "h2c", "HTTP2-Settings", "AAMAAABk"]],
+    ["POST", ["Upgrade", "H2C", "Content-Length", "2"]],
   ])("accepts %s with %j", (method, rawHeaders) => {
     expect(refusal(method, rawHeaders)).toBe("accepted");
   });
@@ -56,12 +58,15 @@ describe("checkFraming", () => {
     expect(refusal(method, rawHeaders)).toContain(reason);
   });
 
-  it("refuses h2c, and says how to turn it off in the client", () => {
-    const sent = ["Connection", "Upgrade, HTTP2-Settings", "Upgrade", "H2C"];
-    expect(refusal("POST", sent)).toMatch(/bad-request: .*Upgrade.*h2c.*HTTP_1_1.*--http1\.1/);
+  it("judges what stands behind an Upgrade to h2c like everything else", () => {
+    expect(refusal("GET", ["Upgrade", "h2c", "Content-Length", "1"])).toContain("no body");
+    expect(refusal("GET", ["Upgrade", "h2c", "Upgrade", "websocket"])).toContain("HTTP/1.1 only");
   });
 
-  it.each(["websocket", "TLS/1.0", ""])("refuses any other Upgrade: %j", (protocol) => {
-    expect(refusal("GET", ["upgrade", protocol])).toMatch(/bad-request: .*Upgrade.*HTTP\/1\.1 only/);
-  });
+  it.each(["websocket", "TLS/1.0", "", "h2", "h2c, websocket", "websocket, h2c", "h2c/1"])(
+    "refuses any other Upgrade: %j",
+    (protocol) => {
+      expect(refusal("GET", ["upgrade", protocol])).toMatch(/bad-request: .*Upgrade.*HTTP\/1\.1 only/);
+    },
+  );
 });
