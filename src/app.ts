@@ -101,12 +101,13 @@ export async function createApp(config: Config, { clock, log, onQuit }: AppDeps)
 
 /** What a sidecar is told, by what is configured. */
 function sidecarOptions(config: Config): SidecarOptions {
-  const { role, admission, holdMaxMs, egressCheck, probe, issuing } = config;
+  const { role, admission, holdMaxMs, egressCheck, probe, issuing, store } = config;
   return {
     role,
     limits: admission,
     holdMaxMs,
     pollMs,
+    storeIsRemote: store.isRemote,
     registered: egressCheck.registered,
     probe,
     renewal: issuing === undefined ? undefined : renewalOptions(issuing),

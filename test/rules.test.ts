@@ -64,6 +64,8 @@ const sound: Record<string, string> = {
   "src/connect/connector.ts": 'import { dial } from "./tls.ts";\nexport const connector = dial;\n',
   "src/connect/tls.ts":
     'import { connect } from "node:tls";\nexport const dial = connect;\nexport type Context = string;\n',
+  "src/connect/direct.ts": 'import { dial } from "./tls.ts";\nexport const direct = dial;\n',
+  "src/store/remote.ts": 'import { direct } from "../connect/direct.ts";\nexport const remote = direct;\n',
   "src/connect/local-address.ts": 'export const own = "127.0.0.1";\n',
   "src/connect/tcp.ts": 'import { connect } from "node:net";\nexport const tcp = connect;\n',
   "src/lib/node-http.ts": 'export const { request } = process.getBuiltinModule("node:http");\n',
@@ -242,6 +244,7 @@ const importPlants: readonly Plant[] = [
   ["no-own-connection", "src/cli/tls.ts", 'import { dial, type Context } from "../connect/tls.ts";'],
   ["no-own-connection", "src/config/tls.ts", 'import { dial } from "../connect/tls.ts";'],
   ["no-own-connection", "src/doctor/tls.ts", 'import { dial } from "../connect/tls.ts";'],
+  ["direct-for-stores", "src/doctor/direct.ts", 'import { direct } from "../connect/direct.ts";'],
   ["no-own-connection", "src/cli/tcp.ts", 'import { tcp } from "../connect/tcp.ts";'],
 ];
 

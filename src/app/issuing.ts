@@ -13,6 +13,7 @@ import { type RenewalDeps, storedId } from "../renewal/run.ts";
 import { defaultTimes, type IssuingOptions, type RenewalEnd, type RenewalEvent } from "../renewal/types.ts";
 import {
   type CredentialStore,
+  isOwnFault,
   type StoredCredentials,
   StoreError,
   type TokenStore,
@@ -74,8 +75,13 @@ export async function openIssuing(
  * Makes sure that the credentials can be read, if they are there, and seals them with the first key.
  * @throws CommandError `configuration` for some that are there and can't be read
  */
-export async function readCredentials(credentials: CredentialStore, emit: Emit<Warning>): Promise<void> {
-  const stored = await credentials.read().catch(unlessNotYet);
+export async function readCredentials(
+  credentials: CredentialStore,
+  options: CredentialOptions,
+  emit: Emit<Warning>,
+): Promise<void> {
+  const isRemote = "isRemote" in options && options.isRemote;
+  const stored = await credentials.read().catch((error: unknown) => unlessPassing(error, isRemote));
   if (stored?.sealedWithFirstKey === false) await sealAnew(credentials, stored, emit);
 }
 
@@ -96,10 +102,10 @@ async function sealAnew(
   }
 }
 
-/** A file that is not there yet comes later; one that is there and can't be read is a mistake that only a person can mend. */
-function unlessNotYet(error: unknown): undefined {
+/** What is not there yet, or away, comes later; a mistake on this side only a person here can mend. */
+function unlessPassing(error: unknown, isRemote: boolean): undefined {
   if (!(error instanceof StoreError)) throw error;
-  if (error.code !== "not-yet") throw new CommandError("configuration", error.message, error);
+  if (isOwnFault(error, isRemote)) throw new CommandError("configuration", error.message, error);
 }
 
 export interface CommandRenewalOptions extends EgressOptions {

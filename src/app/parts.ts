@@ -51,11 +51,10 @@ export async function openParts(options: PartsOptions, { clock, emit }: PartsDep
     clock,
   });
   const openPool = createPoolOpener({ origin, connector, timeoutMs, clock });
-  const issuing =
-    options.issuing === undefined
-      ? undefined
-      : await openIssuing(options.issuing.credentials, { store, openPool, clock });
-  if (issuing !== undefined) await readCredentials(issuing.credentials, emit);
+  const account = options.issuing?.credentials;
+  const issuing = account && (await openIssuing(account, { store, openPool, clock }));
+  if (issuing !== undefined && account !== undefined)
+    await readCredentials(issuing.credentials, account, emit);
   return {
     store,
     dispatcher,

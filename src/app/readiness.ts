@@ -2,7 +2,7 @@ import { createReadiness, type Readiness } from "../admin/readiness.ts";
 import { CommandError } from "../errors.ts";
 import type { Emit } from "../lib/events.ts";
 import type { Event, Subscriber } from "../observe/events.ts";
-import { StoreError, type TokenRecord } from "../store/contract.ts";
+import { isOwnFault, StoreError, type TokenRecord } from "../store/contract.ts";
 import type { TokenSource } from "../token/source.ts";
 
 /** One condition of readiness, for whoever keeps it. */
@@ -49,21 +49,23 @@ export function keepTokenLatch(latch: KeptLatch): Subscriber {
 }
 
 /**
- * First read of the store. Where nothing is there yet the sidecar starts, and is not ready;
- * what is there and can't be read is a mistake that only a person can mend.
+ * First read of the store. Where nothing is there yet, or the store is away, the sidecar starts,
+ * and is not ready; what can't be read by a mistake on this side only a person here can mend.
  * @param hint how one gets there, in a sentence
+ * @param isRemote is the store kept by a server?
  * @throws CommandError `configuration`
  */
 export async function startTokens(
   tokens: Pick<TokenSource, "start" | "record">,
   latch: KeptLatch,
   hint: string,
+  isRemote: boolean,
 ): Promise<void> {
   try {
     await tokens.start();
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    if (error.code !== "not-yet") throw new CommandError("configuration", error.message, error);
+    if (isOwnFault(error, isRemote)) throw new CommandError("configuration", error.message, error);
     return;
   }
   if ((tokens.record()?.token ?? null) === null) latch.close(`The store holds no token yet. ${hint}`);

@@ -36,8 +36,10 @@ export interface SidecarOptions {
   readonly limits: Limits;
   /** Longest that a new request is held because a renewal is under way. */
   readonly holdMaxMs: number;
-  /** Between two reads of the store. */
+  /** Between two reads of the store, unless it has a mind of its own. */
   readonly pollMs: number;
+  /** Is the store kept by a server? */
+  readonly storeIsRemote: boolean;
   /** Addresses that are registered with Presto. */
   readonly registered: readonly Network[];
   readonly probe: ProbeOptions;
@@ -138,7 +140,10 @@ export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Side
       noteNames(event);
     },
     async prepare() {
-      await Promise.all([startTokens(tokens, tokenLatch, firstTokenHint(options)), check.start()]);
+      await Promise.all([
+        startTokens(tokens, tokenLatch, firstTokenHint(options), options.storeIsRemote),
+        check.start(),
+      ]);
     },
     start() {
       lifecycle?.start();

@@ -100,10 +100,13 @@ export interface Exit {
 
 /**
  * A record that can't be read is a matter of configuration: trying again does not help,
- * and nothing may be overwritten. One that is not there yet is simply no token.
+ * and nothing may be overwritten. One that is not there yet is simply no token; and a server
+ * may be away, or refuse.
  */
 const storeExits: Readonly<Record<StoreErrorCode, number>> = {
   unreadable: exitCodes.configuration,
+  unreachable: exitCodes.unreachable,
+  refused: exitCodes.refused,
   "wrong-key": exitCodes.configuration,
   damaged: exitCodes.configuration,
   "newer-schema": exitCodes.configuration,

@@ -47,6 +47,8 @@ export function checkConfiguration({ problems, warnings }: ConfigurationResult):
 /** What to do about a record that can't be read, beside what the error itself says. */
 const storeMends: Readonly<Record<StoreErrorCode, string>> = {
   unreadable: "See to owner, mode and disk of what is named here; nothing was changed.",
+  unreachable: "See that the server of the store runs, and can be reached from here.",
+  refused: "Give this process the right that is named here.",
   "wrong-key":
     "Set PRESTO_STORE_KEY (or the file that PRESTO_STORE_KEY_FILE names) to the key that it was sealed with.",
   damaged: "Put a backup in its place, or move it away and import or issue a token anew.",

@@ -47,6 +47,8 @@ export interface Metrics {
 
 const storeCodes = [
   "unreadable",
+  "unreachable",
+  "refused",
   "wrong-key",
   "damaged",
   "newer-schema",

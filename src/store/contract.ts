@@ -89,14 +89,16 @@ export const maxObjectBytes = 1024 * 1024;
  *
  * Contract, tested by one suite on every adapter (`test/contract/backend.ts`):
  * - `read` always goes to the place itself, never to a cache of this process. It answers
- *   undefined only where it is sure that no object is there; where the place does not answer, or
- *   refuses (permission, owner, I/O), it throws a `StoreError` `unreadable`, and for what can be
- *   no object of ours (larger than `maxObjectBytes`) `damaged`. It never guesses.
+ *   undefined only where it is sure that no object is there. Else it throws a `StoreError`:
+ *   `unreadable` where this system refuses (permission, owner, I/O), `unreachable` where a server
+ *   does not answer for now, `refused` where it does not let this process, and for what can be no
+ *   object of ours (larger than `maxObjectBytes`) `damaged`. It never guesses.
  * - `write` is a compare-and-set on the version last read (`undefined`: create only if absent).
  *   It is durable once it has answered `written`; of several writes on one version one at most is.
  *   Where it throws, the write is unclear, but for a `CommandError`: `try-again` where another
  *   process writes for too long, `system-refused` where its lock can't be made. Then nothing was written.
  * - `watch` calls back soon after a change; it may do so without one. It returns what ends it.
+ * - `pollMs` is asked after each read. It spreads the reads of many processes, and rests a server that asks for it.
  * - `lock` makes the place's own lock, and takes nothing. Whoever holds it does not keep anybody
  *   from a `write`: that is the compare-and-set's work.
  * - After `close` nobody is called back.
@@ -110,6 +112,8 @@ export interface Backend {
   read(): Promise<StoredBytes | undefined>;
   write?(bytes: Uint8Array, expected: string | undefined): Promise<WriteResult>;
   watch?(onChange: () => void): () => void;
+  /** Milliseconds until it should be read again without being told of a change, where it has a mind of its own about that. */
+  pollMs?(): number;
   lock?(): RenewalLock;
   close(): void;
 }
@@ -140,6 +144,8 @@ export interface TokenStore {
   write?(record: TokenRecord, expected: string | undefined): Promise<WriteResult>;
   /** Calls back soon after a change; may call back without one. Returns what ends the watch. */
   watch?(onChange: () => void): () => void;
+  /** As the place has it; where it has none, whoever reads decides. */
+  pollMs?(): number;
   /** The lock under which the token is renewed, the record is imported, the account's password is changed. */
   lock?(): RenewalLock;
   close(): void;
@@ -148,6 +154,8 @@ export interface TokenStore {
 /**
  * Literal code of a store's failure.
  * - `unreadable`: the system refused (permission, mode, owner, I/O): says which path, and the mend.
+ * - `unreachable`: the server that keeps it does not answer for now. Trying again helps.
+ * - `refused`: that server does not let this process: says which right or login is missing.
  * - `wrong-key`: none of the keys opens the record.
  * - `damaged`: not a record at all, cut short, or tampered with.
  * - `newer-schema`: written by a later version of this program.
@@ -157,6 +165,8 @@ export interface TokenStore {
  */
 export type StoreErrorCode =
   | "unreadable"
+  | "unreachable"
+  | "refused"
   | "wrong-key"
   | "damaged"
   | "newer-schema"
@@ -167,6 +177,24 @@ export type StoreErrorCode =
 /** A store that could not be read or written. The message is for people, says what to do, and holds no secret. */
 export class StoreError extends CodedError<StoreErrorCode> {
   override readonly name = "StoreError";
+}
+
+/**
+ * Is it wrong on this side, so that a start had better end? What is away or refuses comes back; and what stands
+ * in a remote place may be anybody's, and would put every process that is started anew into a crash loop.
+ */
+export function isOwnFault({ code }: StoreError, isRemote: boolean): boolean {
+  switch (code) {
+    case "not-yet":
+    case "unreachable":
+    case "refused":
+      return false;
+    case "damaged":
+    case "newer-schema":
+      return !isRemote;
+    default:
+      return true;
+  }
 }
 
 /** The account, as a credential store keeps it. */

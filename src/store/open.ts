@@ -33,6 +33,8 @@ export interface Place {
   readonly canWrite: boolean;
   /** Is the token itself given by the configuration? */
   readonly takesToken: boolean;
+  /** Is it kept by a server, which may be away, and where what stands may be anybody's doing? */
+  readonly isRemote: boolean;
   /** Is what stands there sealed? */
   readonly sealing: "always" | "with-a-key" | "never";
   /** All that it takes for itself: two places that share an object are one. */
@@ -96,6 +98,7 @@ const env: Kind = {
       address: "",
       canWrite: false,
       takesToken: true,
+      isRemote: false,
       sealing: "never",
       objects: [],
       shared: "",
@@ -131,6 +134,7 @@ const file: Kind = {
       address: path,
       canWrite: true,
       takesToken: false,
+      isRemote: false,
       sealing: "always",
       objects: filesOf(posix.normalize(path)).map((taken) => `file:${taken}`),
       shared:

@@ -13,11 +13,14 @@ export interface OverBackendOptions {
   readonly clock: Clock;
 }
 
+/** A place that can do all that there is. */
+type FullBackend = Backend & Required<Pick<Backend, "write" | "watch" | "lock">>;
+
+/** What is over it. */
+export type FullTokenStore = TokenStore & Required<Pick<TokenStore, "write" | "watch" | "lock">>;
+
 /** The token's record in a place that keeps bytes. */
-export function createTokenStore(
-  backend: Required<Backend>,
-  options: OverBackendOptions,
-): Required<TokenStore>;
+export function createTokenStore(backend: FullBackend, options: OverBackendOptions): FullTokenStore;
 export function createTokenStore(backend: Backend, options: OverBackendOptions): TokenStore;
 export function createTokenStore(backend: Backend, options: OverBackendOptions): TokenStore {
   const object = createObject(backend, recordCodec, options);
@@ -33,6 +36,7 @@ export function createTokenStore(backend: Backend, options: OverBackendOptions):
     },
     ...(backend.write === undefined ? {} : { write: object.write }),
     ...(backend.watch === undefined ? {} : { watch: watchAll([{ watch: backend.watch }, keys]) }),
+    ...(backend.pollMs === undefined ? {} : { pollMs: backend.pollMs }),
     ...(backend.lock === undefined ? {} : { lock: backend.lock }),
     close() {
       keys.close();
@@ -123,11 +127,11 @@ function watchAll(sources: readonly Pick<Watches, "watch">[]): Watches["watch"] 
   };
 }
 
-/** Milliseconds between two looks at a place that tells of no change. */
+/** Milliseconds between two looks at a place that tells of no change, unless it has a mind of its own. */
 const pollMs = 5_000;
 
 /** Looks for another version now and then, the first time at once, and calls back then too. A look that fails has seen nothing. */
-function createPolls(backend: Pick<Backend, "read">, clock: Clock): Watches {
+function createPolls(backend: Pick<Backend, "read" | "pollMs">, clock: Clock): Watches {
   const endings = new Set<() => void>();
   return {
     watch(onChange) {
@@ -142,7 +146,7 @@ function createPolls(backend: Pick<Backend, "read">, clock: Clock): Watches {
         if (ended) return;
         const differs = found !== undefined && (seen === undefined || found.version !== seen.version);
         seen = found;
-        timer = clock.after(pollMs, () => void look());
+        timer = clock.after(backend.pollMs?.() ?? pollMs, () => void look());
         if (differs) onChange();
       };
       void look();

@@ -78,7 +78,8 @@ export function createRecordWatch(options: RecordWatchOptions): RecordWatch {
   function arm(): void {
     timer?.cancel();
     if (closed || !store.canChange) return;
-    const dueAt = polledAt + (urgent ? options.urgentPollMs : options.pollMs);
+    const restMs = store.pollMs?.() ?? options.pollMs;
+    const dueAt = polledAt + (urgent ? Math.min(options.urgentPollMs, restMs) : restMs);
     timer = clock.after(dueAt - clock.monotonic(), () => {
       polledAt = clock.monotonic();
       refresh().then(arm, arm);

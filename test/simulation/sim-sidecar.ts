@@ -52,6 +52,7 @@ export function createSimSidecar(options: SimSidecarOptions): SimSidecar {
       limits: { maxInFlight: 16, maxQueue: 200, maxBuffered: 1_000_000 },
       holdMaxMs,
       pollMs,
+      storeIsRemote: false,
       registered: registeredNetworks,
       probe: { reference: "made-up", timeoutMs },
       renewal,

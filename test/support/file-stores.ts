@@ -1,7 +1,11 @@
 import type { Clock } from "../../src/clock.ts";
-import type { CredentialStore, RenewalLock, TokenStore } from "../../src/store/contract.ts";
+import type { CredentialStore, RenewalLock } from "../../src/store/contract.ts";
 import { createFileBackend } from "../../src/store/file/file.ts";
-import { createCredentialStore, createTokenStore } from "../../src/store/over-backend.ts";
+import {
+  createCredentialStore,
+  createTokenStore,
+  type FullTokenStore,
+} from "../../src/store/over-backend.ts";
 import type { SecretSource } from "../../src/store/secret-source.ts";
 
 export interface FileStoreOptions {
@@ -12,7 +16,7 @@ export interface FileStoreOptions {
 
 // What PRESTO_STORE=file:PATH and PRESTO_CREDENTIALS=file:PATH open, without the wait for a module.
 
-export function createFileStore({ path, keys, clock }: FileStoreOptions): Required<TokenStore> {
+export function createFileStore({ path, keys, clock }: FileStoreOptions): FullTokenStore {
   return createTokenStore(createFileBackend({ path, holds: "token", clock }), { keys, clock });
 }
 

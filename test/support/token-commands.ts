@@ -6,7 +6,8 @@ import { expect } from "vitest";
 
 import { type Clock, systemClock } from "../../src/clock.ts";
 import { Secret } from "../../src/secret.ts";
-import type { TokenRecord, TokenStore } from "../../src/store/contract.ts";
+import type { TokenRecord } from "../../src/store/contract.ts";
+import type { FullTokenStore } from "../../src/store/over-backend.ts";
 import { type Ran, runHere, type TestIoOptions } from "./command-io.ts";
 import { createFileStore } from "./file-stores.ts";
 
@@ -55,7 +56,7 @@ export function createTokenCommands(clock: Clock = hastyClock): TokenCommands {
     return ran;
   }
 
-  async function withStore<T>(use: (store: Required<TokenStore>) => Promise<T>): Promise<T> {
+  async function withStore<T>(use: (store: FullTokenStore) => Promise<T>): Promise<T> {
     const store = createFileStore({
       path,
       keys: { kind: "value", secret: new Secret(key) },

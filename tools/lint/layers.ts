@@ -140,9 +140,15 @@ export default {
       { path: "^src/", pathNot: "^src/connect/" },
       {
         path: "^src/connect/",
-        pathNot: "^src/connect/(errors|local-address|lookup|open|proxy-url|resolver|trust)\\.ts$",
+        pathNot: "^src/connect/(direct|errors|local-address|lookup|open|proxy-url|resolver|trust)\\.ts$",
         dependencyTypesNot: ["type-only"],
       },
+    ),
+    forbid(
+      "direct-for-stores",
+      "Only the server of a store is reached past the configured way. Take the connector of connect/open.ts.",
+      { path: "^src/", pathNot: "^src/store/remote\\.ts$" },
+      { path: "^src/connect/direct\\.ts$", dependencyTypesNot: ["type-only"] },
     ),
   ],
   options: {

@@ -35,7 +35,11 @@ const lockWaitMs = 5_000;
  * lock between processes; readers need none.
  * @throws CommandError `configuration` on a system without owners and modes, on which its safety rests
  */
-export function createFileBackend({ path, holds, clock }: FileBackendOptions): Required<Backend> {
+export function createFileBackend({
+  path,
+  holds,
+  clock,
+}: FileBackendOptions): Required<Omit<Backend, "pollMs">> {
   const where = `The ${nouns[holds]} ${path}`;
   if (process.geteuid === undefined) {
     throw new CommandError(

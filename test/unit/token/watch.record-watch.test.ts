@@ -25,3 +25,27 @@ it("polls on time however often the polling becomes urgent and stops being so", 
   watch.close();
   expect(store.reads).toBeGreaterThanOrEqual(3);
 });
+
+it("polls when the store has it, where the store has a mind of its own", async () => {
+  const clock = createHandClock();
+  const store = createMemoryStore();
+  let pauseMs = 60_000;
+  const watch = createRecordWatch({
+    store: { ...store, read: () => store.read(), pollMs: () => pauseMs },
+    clock,
+    emit: ignore,
+    pollMs: 5_000,
+    urgentPollMs: 1_000,
+    onRecord() {},
+  });
+  watch.start();
+  await clock.advance(59_000);
+  expect(store.reads).toBe(0);
+  pauseMs = 500;
+  await clock.advance(1_000);
+  expect(store.reads).toBe(1);
+  watch.setUrgent(true);
+  await clock.advance(500);
+  expect(store.reads).toBe(2);
+  watch.close();
+});

@@ -1,0 +1,191 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
+import { inspect } from "node:util";
+
+import { afterEach, describe, expect, it } from "vitest";
+
+import { systemClock } from "../../../src/clock.ts";
+import { createRemoteClient, jsonOf, type RemoteClient } from "../../../src/store/remote.ts";
+import { createFastClock } from "../../support/fast-clock.ts";
+import { createHandClock } from "../../support/hand-clock.ts";
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+
+describe("requests to the server of a store", () => {
+  const ends: (() => void)[] = [];
+  afterEach(() => {
+    for (const end of ends.splice(0)) end();
+  });
+
+  function client(port: number, clock = systemClock): RemoteClient {
+    const remote = createRemoteClient({
+      url: `http://127.0.0.1:${port}`,
+      server: { host: "127.0.0.1", port },
+      tls: undefined,
+      clock,
+    });
+    ends.push(remote.close);
+    return remote;
+  }
+
+  async function serve(answer: Answer) {
+    const sockets: Socket[] = [];
+    const seen: { readonly method: string | undefined; readonly socket: number }[] = [];
+    const server: Server = createServer((request, response) => {
+      seen.push({ method: request.method, socket: sockets.indexOf(request.socket) });
+      answer(request, response);
+    });
+    server.on("connection", (socket) => void sockets.push(socket));
+    await listen(server);
+    return { port: portOf(server), sockets, seen };
+  }
+
+  async function listen(server: Server | ReturnType<typeof createTcpServer>): Promise<void> {
+    await new Promise<void>((resolve) => {
+      server.listen(0, "127.0.0.1", resolve);
+    });
+    ends.push(() => {
+      server.close();
+      if ("closeAllConnections" in server) server.closeAllConnections();
+    });
+  }
+
+  const get = { method: "GET", path: "/v1/it", headers: { "x-secret": "MARKED" } } as const;
+  const post = { ...get, method: "POST", body: '{"a":1}' } as const;
+
+  it("gives the answer whole, and keeps the connection", async () => {
+    const { port, seen } = await serve((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on("data", (chunk: Buffer) => chunks.push(chunk));
+      request.on("end", () => {
+        response.setHeader("X-Index", "7");
+        response.end(JSON.stringify({ got: Buffer.concat(chunks).toString() }));
+      });
+    });
+    const remote = client(port);
+    const answer = await remote.request(post);
+    expect(answer).toMatchObject({ status: 200, headers: { "x-index": "7" } });
+    expect(jsonOf(answer)).toEqual({ got: '{"a":1}' });
+    await remote.request(get);
+    expect(seen.map(({ socket }) => socket)).toEqual([0, 0]);
+  });
+
+  it("follows no redirect: what proves us there goes to nobody else", async () => {
+    let elsewhere = 0;
+    const other = await serve((_request, response) => {
+      elsewhere += 1;
+      response.end();
+    });
+    const { port } = await serve((_request, response) => {
+      response.writeHead(307, { location: `http://127.0.0.1:${other.port}/v1/it` }).end();
+    });
+    expect((await client(port).request(get)).status).toBe(307);
+    expect(elsewhere).toBe(0);
+  });
+
+  it("gives up what is not answered in 5 s, with every connection that lay idle, and goes on over a new one", async () => {
+    let frozen = false;
+    const { port, seen } = await serve((_request, response) => {
+      if (!frozen) response.end("{}");
+    });
+    const remote = client(port, createFastClock(5));
+    await Promise.all([remote.request(get), remote.request(get)]);
+    frozen = true;
+    await expect(remote.request(get)).rejects.toMatchObject({ name: "RemoteError", code: "late" });
+    frozen = false;
+    await remote.request(get);
+    expect(seen.at(-1)?.socket).toBe(2);
+  });
+
+  it("sends a GET once more whose kept connection had ended, and nothing else", async () => {
+    let cut = false;
+    const { port, seen } = await serve((request, response) => {
+      if (cut) request.socket.destroy();
+      else response.end("{}");
+      cut = false;
+    });
+    const remote = client(port);
+    await remote.request(get);
+    cut = true;
+    expect((await remote.request(get)).status).toBe(200);
+    cut = true;
+    await expect(remote.request(post)).rejects.toMatchObject({ code: "broken" });
+    expect(seen.map(({ method }) => method)).toEqual(["GET", "GET", "GET", "POST"]);
+  });
+
+  it("writes over no connection that has lain idle for long", async () => {
+    const clock = createHandClock();
+    const { port, seen } = await serve((_request, response) => void response.end("{}"));
+    const remote = client(port, clock);
+    await remote.request(get);
+    await clock.advance(5_000);
+    await remote.request(post);
+    await remote.request(get);
+    expect(seen.map(({ socket }) => socket)).toEqual([0, 1, 1]);
+  });
+
+  it("reads no more than an object can have, and quotes nothing", async () => {
+    const { port } = await serve(
+      (_request, response) => void response.end(Buffer.alloc(3 * 1024 * 1024, "M")),
+    );
+    await expect(client(port).request(get)).rejects.toMatchObject({
+      code: "too-large",
+      message: expect.not.stringContaining("MM"),
+    });
+  });
+
+  it("says why there is no connection, and keeps no bytes of what is malformed", async () => {
+    const garbage = createTcpServer((socket) => void socket.end("MARKED 200 OK\r\n\r\n"));
+    await listen(garbage);
+    const malformed: unknown = await client(portOf(garbage))
+      .request(get)
+      .catch((error: unknown) => error);
+    expect(malformed).toMatchObject({ code: "broken" });
+    expect(inspect(malformed, { depth: 10, showHidden: true })).not.toContain("MARKED");
+    const silent = createTcpServer();
+    await listen(silent);
+    const port = portOf(silent);
+    silent.close();
+    await expect(client(port).request(get)).rejects.toMatchObject({
+      code: "unreachable",
+      message: "connection refused",
+    });
+  });
+
+  it("waits for the head of a stream, and lets it be silent for as long as it likes", async () => {
+    const clock = createFastClock(10);
+    const { port, seen } = await serve((_request, response) => {
+      if (seen.length > 1) {
+        response.end("{}");
+        return;
+      }
+      response.write("first");
+      void systemClock.sleep(800).then(() => response.end("last"));
+    });
+    const remote = client(port, clock);
+    const { status, body } = await remote.stream(get);
+    expect(status).toBe(200);
+    // Nobody waits behind it.
+    await remote.request(get);
+    const chunks: string[] = [];
+    for await (const chunk of body) chunks.push(chunk.toString());
+    expect(chunks.join(" ")).toBe("first last");
+  });
+
+  it("cuts off what is under way when it is closed, and begins nothing more", async () => {
+    const { port } = await serve(() => {});
+    const remote = client(port);
+    const pending = remote.request(get);
+    await systemClock.sleep(50);
+    remote.close();
+    await expect(pending).rejects.toMatchObject({ code: "closed" });
+    await expect(remote.request(get)).rejects.toMatchObject({ code: "closed" });
+  });
+});
+
+function portOf(server: Pick<Server, "address">): number {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("not listening");
+  const { port }: AddressInfo = address;
+  return port;
+}
