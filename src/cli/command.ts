@@ -84,7 +84,7 @@ export interface TimeLimit {
  * @throws CommandError `usage`
  */
 export function startTimeLimit(args: Arguments, io: Io): TimeLimit {
-  const { text, ms } = readDuration(args, "timeout", unlessGiven);
+  const { text, ms } = readDurationOption(args, "timeout", unlessGiven);
   const end = io.clock.monotonic() + ms;
   return { text, left: () => Math.max(0, end - io.clock.monotonic()) };
 }
@@ -120,7 +120,7 @@ export interface WrittenDuration {
  * The value of an option that takes a duration.
  * @throws CommandError `usage`
  */
-export function readDuration(args: Arguments, option: string, unless: string): WrittenDuration {
+export function readDurationOption(args: Arguments, option: string, unless: string): WrittenDuration {
   const text = args.text(option) ?? unless;
   try {
     return { text, ms: parseDuration(text) };

@@ -8,7 +8,7 @@ import { importAccount, refuseWhilePending } from "../store/import.ts";
 import { openCredentials, openRenewalLock, openStore, type StoreOptions } from "../store/open.ts";
 import type { Io, Run } from "./command.ts";
 import { createPrompts, decodeUtf8, readToEnd } from "./prompts.ts";
-import { refuseKeyless, withRenewalLock } from "./renew-locally.ts";
+import { refuseKeyless, withRenewalLock } from "./store-client.ts";
 import { printResult, printWarnings } from "./terminal.ts";
 
 /** Puts the account's e-mail and password, from prompts or standard input, into PRESTO_CREDENTIALS. */

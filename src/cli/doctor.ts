@@ -5,7 +5,7 @@ import { faultOfContact } from "../doctor/check-registration.ts";
 import { type DoctorOptions, exitCodeOf, type Finding } from "../doctor/finding.ts";
 import { examine } from "../doctor/run.ts";
 import { CommandError } from "../errors.ts";
-import { type Arguments, type Io, readDuration, type Run } from "./command.ts";
+import { type Arguments, type Io, readDurationOption, type Run } from "./command.ts";
 import { printJson, printLine } from "./terminal.ts";
 
 /** Looks at everything that must hold, and says how each thing that does not is mended. Changes nothing. */
@@ -31,7 +31,7 @@ const besidesMs = 5_000;
 const withoutUpstreamMs = 30_000;
 
 function limitOf(args: Arguments, { upstream }: Pick<DoctorOptions, "upstream">): number {
-  if (args.text("timeout") !== undefined) return readDuration(args, "timeout", "").ms;
+  if (args.text("timeout") !== undefined) return readDurationOption(args, "timeout", "").ms;
   return upstream === undefined
     ? withoutUpstreamMs
     : upstream.connectTimeoutMs + upstream.timeoutMs + besidesMs;

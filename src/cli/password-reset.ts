@@ -20,7 +20,7 @@ import { openCredentials, openRenewalLock, openStore } from "../store/open.ts";
 import type { Io, Run } from "./command.ts";
 import { probeToken, reasonOf, withUpstream } from "./presto-client.ts";
 import { createPrompts, decodeUtf8, readToEnd } from "./prompts.ts";
-import { refuseKeyless, withRenewalLock } from "./renew-locally.ts";
+import { refuseKeyless, withRenewalLock } from "./store-client.ts";
 import { printNote, printResult, printWarnings } from "./terminal.ts";
 
 /** Changes the account's password at Presto and in PRESTO_CREDENTIALS, or settles an earlier change. */

@@ -8,7 +8,7 @@ import { openRenewalLock, openStore } from "../store/open.ts";
 import { type Arguments, type Io, parseExpiryDate, type Run } from "./command.ts";
 import { probeToken } from "./presto-client.ts";
 import { readSecret } from "./prompts.ts";
-import { refuseKeyless, withRenewalLock } from "./renew-locally.ts";
+import { refuseKeyless, withRenewalLock } from "./store-client.ts";
 import { expirySentence, printResult, printWarnings } from "./terminal.ts";
 
 /** Puts a token from standard input or a hidden prompt into the store, as the next generation. */

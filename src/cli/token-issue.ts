@@ -5,7 +5,8 @@ import type { RenewalDeps } from "../renewal/run.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import type { Io, Run } from "./command.ts";
 import { confirm } from "./prompts.ts";
-import { explainAlarm, issuingConfig, refuseKeyless, renewLocally } from "./renew-locally.ts";
+import { explainAlarm, issuingConfig, renewLocally } from "./renew-locally.ts";
+import { refuseKeyless } from "./store-client.ts";
 import { printNote, printWarnings } from "./terminal.ts";
 
 /** Has Presto issue a token, which revokes the stored one, and stores it. */

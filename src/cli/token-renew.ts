@@ -4,7 +4,7 @@ import { CommandError } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";
 import { parseObject } from "../lib/json.ts";
 import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
-import { type Arguments, type Io, readDuration, type Run, type WrittenDuration } from "./command.ts";
+import { type Arguments, type Io, readDurationOption, type Run, type WrittenDuration } from "./command.ts";
 import { explainAlarm, issuingConfig, renewLocally } from "./renew-locally.ts";
 import { isNobodyThere, requestSidecar, type SidecarResponse } from "./sidecar-client.ts";
 import { expirySentence, printable, printNote, printResult, printWarnings } from "./terminal.ts";
@@ -37,7 +37,7 @@ export const tokenRenew: Run = async (args, io) => {
 const longestWaitMs = 10 * 60_000;
 
 function readWait(args: Arguments): WrittenDuration {
-  const wait = readDuration(args, "wait", "30s");
+  const wait = readDurationOption(args, "wait", "30s");
   if (wait.ms <= longestWaitMs) return wait;
   throw new CommandError("usage", "--wait: 10m is the most. The renewal goes on without it.");
 }

@@ -3,7 +3,7 @@ import { CommandError } from "../errors.ts";
 import type { TokenRecord, TokenStore } from "../store/contract.ts";
 import { openStore } from "../store/open.ts";
 import type { Io, Run } from "./command.ts";
-import { refuseKeyless } from "./renew-locally.ts";
+import { refuseKeyless } from "./store-client.ts";
 import { printJson, printTable, printWarnings } from "./terminal.ts";
 
 /** Shows what the store holds, but never the token. */

@@ -7,10 +7,10 @@ import {
   parseEgressIps,
   parseEgressProxy,
   parseHosts,
-  parseOperations,
   parseOrigin,
 } from "./parse-addresses.ts";
 import { parseListenAddresses } from "./parse-listen.ts";
+import { parseOperations } from "./parse-operations.ts";
 import {
   parseCredentialAddress,
   parseEmail,

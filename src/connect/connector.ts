@@ -4,6 +4,7 @@ import { checkServerIdentity, type SecureContext, type TLSSocket } from "node:tl
 
 import type { Clock } from "../clock.ts";
 import { systemCode } from "../errors.ts";
+import { dayMs } from "../lib/duration.ts";
 import type { Emit, Warning } from "../lib/events.ts";
 import type { Endpoint, Origin } from "../lib/host.ts";
 import { type Attempt, type ConnectStep, startAttempt } from "./attempt.ts";
@@ -165,7 +166,6 @@ export interface CertificateWatchOptions {
   readonly emit: Emit<CertificateSeen | Warning>;
 }
 
-const dayMs = 24 * 60 * 60_000;
 const warnFromDays = 21;
 
 /**

@@ -16,7 +16,7 @@ import {
 
 /** What the address that calls leave from is checked against. */
 export interface RegisteredOptions {
-  readonly settings: RegistrationOptions;
+  readonly registration: RegistrationOptions;
   /** What the check URLs said; undefined where there is no egress to ask them by. */
   readonly answers: Attempted<readonly CheckAnswer[]> | undefined;
   /** Presto's own application has answered from here. */
@@ -33,8 +33,8 @@ export const noContact = "(your e-mail address; give it with --contact)";
 
 /** Do calls leave from an address that is registered with Presto? Where not, with the letter that tells Presto. */
 export function checkRegistered(options: RegisteredOptions): Finding {
-  const { settings, answers: attempted } = options;
-  if (settings.urls.length === 0) {
+  const { registration, answers: attempted } = options;
+  if (registration.urls.length === 0) {
     return skip(
       "egress-registered",
       "PRESTO_EGRESS_CHECK_URL is not set, so nobody tells which address calls leave from.",
@@ -49,7 +49,7 @@ export function checkRegistered(options: RegisteredOptions): Finding {
 }
 
 function checkAnswers(answers: readonly CheckAnswer[], options: RegisteredOptions): Finding {
-  const { registered } = options.settings;
+  const { registered } = options.registration;
   const { addresses, unregistered, registered: isRegistered } = findOut(registered, answers);
   const seen = describeAnswers(registered, answers);
   const silent = answers.flatMap(({ name, error }) =>
@@ -77,14 +77,14 @@ function checkAnswers(answers: readonly CheckAnswer[], options: RegisteredOption
 }
 
 function notRegistered(detail: string, unregistered: readonly string[], options: RegisteredOptions): Finding {
-  const { settings, letIn, upstream, contact = noContact, now } = options;
+  const { registration, letIn, upstream, contact = noContact, now } = options;
   const contradiction = letIn ? " Presto answers all the same." : "";
   const mend = letIn
     ? "If the address is registered, complete PRESTO_EGRESS_IPS; else leave from one that is, or send Presto the notice."
     : "Leave from a registered address, or send Presto the notice and wait until the new one is registered.";
   const notice = changeNotice({
     upstream,
-    registered: settings.registered,
+    registered: registration.registered,
     unregistered,
     contact,
     at: new Date(now),

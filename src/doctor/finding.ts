@@ -3,6 +3,7 @@ import type { Trust } from "../connect/trust.ts";
 import type { RegistrationOptions } from "../egress-ip/open.ts";
 import { type CommandErrorCode, exitCodes, systemCode } from "../errors.ts";
 import { untilAborted } from "../lib/async.ts";
+import { dayMs } from "../lib/duration.ts";
 import type { Origin } from "../lib/host.ts";
 import { describeError } from "../observe/describe-error.ts";
 import type { ProbeOptions } from "../presto/probe.ts";
@@ -169,7 +170,6 @@ export const lateMend = "Give more time with --timeout, and see what the lines a
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
-const dayMs = 24 * hourMs;
 
 /** Milliseconds as days, with their fraction. */
 export function daysLeft(ms: number): number {

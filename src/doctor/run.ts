@@ -60,11 +60,14 @@ export interface DoctorDeps {
  * skipped, with the reason.
  * @returns one finding for each check, in their order
  */
-export async function examine(options: DoctorOptions, parts: DoctorDeps): Promise<readonly Finding[]> {
+export async function examine(
+  options: DoctorOptions,
+  { clock, limitMs }: DoctorDeps,
+): Promise<readonly Finding[]> {
   const stop = new AbortController();
-  const timer = parts.clock.after(parts.limitMs, () => stop.abort());
+  const timer = clock.after(limitMs, () => stop.abort());
   try {
-    const found = await lookAtAll(options, parts.clock, stop.signal);
+    const found = await lookAtAll(options, clock, stop.signal);
     return checks.map(
       (check) => found.find((finding) => finding.check === check) ?? skip(check, needsConfiguration),
     );
@@ -117,7 +120,7 @@ async function lookAtAll(options: DoctorOptions, clock: Clock, stop: AbortSignal
   if (egressCheck !== undefined) {
     findings.push(
       checkRegistered({
-        settings: egressCheck,
+        registration: egressCheck,
         answers: seenFrom,
         letIn: wasLetIn(reached),
         upstream: upstream.origin.url,

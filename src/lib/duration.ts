@@ -6,6 +6,9 @@ export const durationUnits: ReadonlyMap<string, number> = new Map([
   ["h", 3_600_000],
 ]);
 
+/** Milliseconds of a day. */
+export const dayMs = 24 * 60 * 60_000;
+
 /** A whole number with its unit, as it was written. */
 export interface Quantity {
   /** In the smallest unit; may be 0, or Infinity from some 300 digits, but never NaN. */

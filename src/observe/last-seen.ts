@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { dayMs } from "../lib/duration.ts";
 import type { Subscriber } from "./events.ts";
 
 /** The token in hand, as it was told; its fingerprint, never its text. */
@@ -21,8 +22,7 @@ export interface LastSeen {
   certificateDaysLeft(): number | undefined;
 }
 
-const msPerSecond = 1000;
-const msPerDay = 24 * 60 * 60 * 1000;
+const secondMs = 1000;
 
 export function createLastSeen(clock: Clock): LastSeen {
   let token: SeenToken | undefined;
@@ -53,8 +53,8 @@ export function createLastSeen(clock: Clock): LastSeen {
       if (token === undefined) return "none";
       return token.id === refusedId ? "refused" : "in use";
     },
-    tokenSecondsLeft: () => left(token?.expiresAt?.getTime(), msPerSecond),
-    certificateDaysLeft: () => left(certificateEnd, msPerDay),
+    tokenSecondsLeft: () => left(token?.expiresAt?.getTime(), secondMs),
+    certificateDaysLeft: () => left(certificateEnd, dayMs),
   };
 
   function left(end: number | undefined, unit: number): number | undefined {

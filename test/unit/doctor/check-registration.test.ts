@@ -25,7 +25,7 @@ function answerOf(text: string | undefined, index: number): CheckAnswer {
 
 function judged(said: readonly (string | undefined)[], facts: Partial<RegisteredOptions> = {}) {
   return checkRegistered({
-    settings: { registered: networksOf([home]), urls: [url] },
+    registration: { registered: networksOf([home]), urls: [url] },
     answers: { kind: "done", value: said.map(answerOf) },
     letIn: false,
     upstream: "https://presto.example",
@@ -50,12 +50,12 @@ describe("the address that calls leave from", () => {
   });
 
   it("is only told where nothing is there to compare it with", () => {
-    const found = judged([strange], { settings: { registered: [], urls: [url] } });
+    const found = judged([strange], { registration: { registered: [], urls: [url] } });
     expect(found).toMatchObject({ result: "SKIP", detail: expect.stringContaining(strange) });
   });
 
   it("is skipped where nobody can be asked", () => {
-    expect(judged([], { settings: { registered: networksOf([home]), urls: [] } }).result).toBe("SKIP");
+    expect(judged([], { registration: { registered: networksOf([home]), urls: [] } }).result).toBe("SKIP");
     expect(judged([], { answers: undefined }).result).toBe("SKIP");
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { parseOperations } from "../../../src/config/parse-addresses.ts";
+import { parseOperations } from "../../../src/config/parse-operations.ts";
 import { InvalidValue } from "../../../src/config/parse.ts";
 import { createOperations } from "../../../src/policy/operations.ts";
 
