@@ -53,39 +53,7 @@ export async function createServer({
   routes,
 }: ServerOptions): Promise<BoundableServer> {
   const allow = methods.join(", ");
-
-  function judge(request: FastifyRequest): Refusal | undefined {
-    if (!methods.includes(request.method)) {
-      return {
-        status: 405,
-        code: "method-not-allowed",
-        detail: `The methods of this listener are ${allow}; use one of them.`,
-      };
-    }
-    const detail = objection?.(request);
-    if (detail !== undefined) return { status: 403, code: "forbidden", detail };
-    if (hasBody(request))
-      return { status: 400, code: "bad-request", detail: "No request here has a body; send none." };
-    return undefined;
-  }
-
-  const app = Fastify({
-    logger: false,
-    connectionTimeout: idleMs,
-    keepAliveTimeout: idleMs,
-    requestTimeout: requestMs,
-    maxRequestsPerSocket: requestsPerConnection,
-    bodyLimit: 1,
-    http: {
-      maxHeaderSize: headBytes,
-      headersTimeout: requestMs,
-      requestTimeout: requestMs,
-      connectionsCheckingInterval: checkEveryMs,
-      insecureHTTPParser: false,
-    },
-    rewriteUrl: ({ url = "" }) => (plainPath.test(url) ? url : "/-"),
-  });
-
+  const app = createLimitedApp();
   app.addHook("onRequest", (request, reply, next) => {
     reply.headers({
       "cache-control": "no-store",
@@ -94,7 +62,7 @@ export async function createServer({
       "referrer-policy": "no-referrer",
       "x-content-type-options": "nosniff",
     });
-    const refusal = judge(request);
+    const refusal = refusalOf(request, methods, objection);
     if (refusal === undefined) {
       // Some clients name the type of the body that they don't send; Fastify would judge it.
       delete request.headers["content-type"];
@@ -129,6 +97,45 @@ export async function createServer({
       await app.close();
     },
   };
+}
+
+function createLimitedApp(): FastifyInstance {
+  return Fastify({
+    logger: false,
+    connectionTimeout: idleMs,
+    keepAliveTimeout: idleMs,
+    requestTimeout: requestMs,
+    maxRequestsPerSocket: requestsPerConnection,
+    bodyLimit: 1,
+    http: {
+      maxHeaderSize: headBytes,
+      headersTimeout: requestMs,
+      requestTimeout: requestMs,
+      connectionsCheckingInterval: checkEveryMs,
+      insecureHTTPParser: false,
+    },
+    rewriteUrl: ({ url = "" }) => (plainPath.test(url) ? url : "/-"),
+  });
+}
+
+/** Why a request is refused before its route is looked for; undefined if it is not. */
+function refusalOf(
+  request: FastifyRequest,
+  methods: ServerOptions["methods"],
+  objection: ServerOptions["objection"],
+): Refusal | undefined {
+  if (!methods.includes(request.method)) {
+    return {
+      status: 405,
+      code: "method-not-allowed",
+      detail: `The methods of this listener are ${methods.join(", ")}; use one of them.`,
+    };
+  }
+  const detail = objection?.(request);
+  if (detail !== undefined) return { status: 403, code: "forbidden", detail };
+  if (hasBody(request))
+    return { status: 400, code: "bad-request", detail: "No request here has a body; send none." };
+  return undefined;
 }
 
 /** Replies with an error as these listeners have it: a code that never changes, and a sentence. */

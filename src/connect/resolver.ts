@@ -60,9 +60,37 @@ interface Name {
  * resolver is silent, the addresses that it gave last serve (as RFC 8767 has it for resolvers):
  * TLS proves who answers there.
  */
-export function createResolver({ lookup, clock, emit }: ResolverDeps): Resolver {
-  const names = new Map<string, Name>();
+export function createResolver(deps: ResolverDeps): Resolver {
   const { note, inOrder } = rememberFailures();
+  const names = createNames(deps);
+  return {
+    async resolve(host, localAddress, signal) {
+      const family = familyOf(localAddress ?? "");
+      const version = isIP(host);
+      if (version !== 0) {
+        if (family !== 0 && version !== family) throw unresolved(undefined, family);
+        return [host];
+      }
+      try {
+        return inOrder(await names.addressesOf(host, family, signal));
+      } catch (error) {
+        throw signal.aborted ? error : unresolved(error, family);
+      }
+    },
+    note,
+    close: names.close,
+  };
+}
+
+/** The names that were asked for, with what is known of each. */
+interface Names {
+  /** As they were answered. A rejection with the look-up's error, or with what the signal was aborted for. */
+  addressesOf(host: string, family: Family, signal: AbortSignal): Promise<readonly string[]>;
+  close(): void;
+}
+
+function createNames({ lookup, clock, emit }: ResolverDeps): Names {
+  const names = new Map<string, Name>();
   const ended = new AbortController();
 
   function nameOf(host: string, family: Family): Name {
@@ -119,32 +147,18 @@ export function createResolver({ lookup, clock, emit }: ResolverDeps): Resolver 
     return name.pending;
   }
 
-  async function addressesOf(name: Name, signal: AbortSignal): Promise<readonly string[]> {
-    if (ended.signal.aborted) throw silence();
-    const pending = queryOnce(name);
-    const { good } = name;
-    if (good === undefined) return untilStopped(signal, pending);
-    if (name.lastGood) return good;
-    const found = await untilStopped(signal, within(clock, patienceMs, pending));
-    if (found === undefined) serveLastGood(name, true);
-    return found ?? good;
-  }
-
   return {
-    async resolve(host, localAddress, signal) {
-      const family = familyOf(localAddress ?? "");
-      const version = isIP(host);
-      if (version !== 0) {
-        if (family !== 0 && version !== family) throw unresolved(undefined, family);
-        return [host];
-      }
-      try {
-        return inOrder(await addressesOf(nameOf(host, family), signal));
-      } catch (error) {
-        throw signal.aborted ? error : unresolved(error, family);
-      }
+    async addressesOf(host, family, signal) {
+      if (ended.signal.aborted) throw silence();
+      const name = nameOf(host, family);
+      const pending = queryOnce(name);
+      const { good } = name;
+      if (good === undefined) return untilStopped(signal, pending);
+      if (name.lastGood) return good;
+      const found = await untilStopped(signal, within(clock, patienceMs, pending));
+      if (found === undefined) serveLastGood(name, true);
+      return found ?? good;
     },
-    note,
     close: () => ended.abort(silence()),
   };
 }
