@@ -66,7 +66,7 @@ export abstract class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
-    // 103 and the like; undici itself ends the connection on 100 and 101.
+    // Interim answers were taken off before undici saw them (interim-answers.ts); none is ever the answer.
     if (status < 200) return;
     this.status = status;
     const raw = controller.rawHeaders;

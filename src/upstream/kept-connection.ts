@@ -6,6 +6,7 @@ import { Client, type Dispatcher } from "undici";
 import { atEndOfTurn } from "../clock.ts";
 import { systemCode } from "../errors.ts";
 import type { ExchangeRequest } from "./exchange.ts";
+import { InterimAnswers, InterimError } from "./interim-answers.ts";
 
 /** Whoever keeps connections is told what becomes of each. */
 export interface ConnectionEvents {
@@ -75,6 +76,9 @@ export class KeptConnection implements Dispatcher.DispatchHandler {
   #mode: SendMode = {};
   #begun = false;
   #responded = false;
+  readonly #interim = new InterimAnswers();
+  /** A request goes out, and no byte of its final answer has come. */
+  #awaitsAnswer = false;
 
   constructor(socket: TLSSocket, options: ConnectionOptions, events: ConnectionEvents) {
     this.#socket = socket;
@@ -118,6 +122,8 @@ export class KeptConnection implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
     this.#begun = true;
+    this.#awaitsAnswer = true;
+    this.#interim.begin();
     this.#handler?.onRequestStart?.(controller, context);
   }
 
@@ -214,7 +220,36 @@ export class KeptConnection implements Dispatcher.DispatchHandler {
     for (const event of ["error", "end", "close"]) socket.off(event, this.#lost);
     socket.off("readable", this.#readable);
     socket.ref();
+    this.#filter(socket);
     return socket;
+  }
+
+  /** undici reads by this method, and gets what comes without interim answers. */
+  #filter(socket: TLSSocket): void {
+    const read: (size?: number) => unknown = socket.read.bind(socket);
+    socket.read = (size) => {
+      for (;;) {
+        const chunk = read(size);
+        if (!this.#awaitsAnswer || !Buffer.isBuffer(chunk)) return chunk;
+        const answer = this.#skipInterim(chunk);
+        if (answer !== undefined) return answer;
+      }
+    };
+  }
+
+  /** What is left for undici: undefined while that is nothing, null where the connection is ended for what came. */
+  #skipInterim(chunk: Buffer): Buffer | null | undefined {
+    // Whatever it is, Presto has seen the request.
+    this.#responded = true;
+    try {
+      const answer = this.#interim.skip(chunk);
+      if (answer !== undefined) this.#awaitsAnswer = false;
+      return answer;
+    } catch (error) {
+      if (!(error instanceof InterimError)) throw error;
+      this.#socket.destroy(error);
+      return null;
+    }
   }
 
   readonly #readable = (): void => {

@@ -180,6 +180,12 @@ describe("a GET", () => {
     bench.presto.answer(({ socket }) => void socket.end("H"));
     expect(await bench.get()).toBe("upstream-broken");
     expect(bench.presto.requests.length).toBe(4);
+    bench.presto.answer(({ socket }) => void socket.write(httpAnswer(200)));
+    await bench.get();
+    await idleFor(bench, 10 * secondMs);
+    bench.presto.answer(({ socket }) => void socket.end("HTTP/1.1 100 Continue\r\n\r\n"));
+    expect(await bench.get()).toBe("upstream-broken");
+    expect(bench.presto.requests.length).toBe(6);
   });
 });
 
