@@ -170,11 +170,18 @@ export async function renewOnce(deps: RenewalDeps, options: OnceOptions): Promis
   const closing = new AbortController();
   // Whatever still waits then (a late answer, a store that is away) is waited for a while, and no longer.
   signal.addEventListener("abort", () => deps.clock.after(finishMs, () => closing.abort()), { once: true });
-  const replacing = storedId(await deps.store.read());
-  return createRenewal(deps).run({
-    trigger: { request: { replacing: replacing, force }, rejected: new Set() },
+  const before = storedId(await deps.store.read());
+  const replaces = (id: string | undefined): boolean => id === undefined || id === before;
+  const end = await createRenewal(deps).run({
+    trigger: { request: { replaces, force }, rejected: new Set() },
     lockWaitMs,
     draining: signal,
     closing: closing.signal,
   });
+  if (end.kind !== "nothing-to-do") return end;
+  // Another process had the same wish, and was first: its token is as new as ours would be.
+  const record = (await deps.store.read().catch(() => undefined))?.record;
+  const tokenId = record?.token?.fingerprint();
+  if (record === undefined || tokenId === undefined || replaces(tokenId)) return end;
+  return { kind: "renewed", tokenId, generation: record.generation, expiresAt: record.expiresAt };
 }

@@ -100,7 +100,7 @@ export function composeRenewal(
     random,
     tokenName: options.tokenName,
     tokenDays: options.tokenDays,
-    isDue: (record) => automatic && isDueAt(clock.now(), record, schedule),
+    isDue: (record, now) => automatic && isDueAt(now, record, schedule),
     automatic,
   };
 }

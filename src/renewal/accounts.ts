@@ -11,6 +11,8 @@ export interface Accounts {
   mayBeRightLater(): boolean;
   /** Presto answered 401 to it: it is not tried again until the credentials change. */
   refused(account: Account): void;
+  /** All are tried again. */
+  forget(): void;
   /** A token was issued with it: a pending password that worked takes the place of the old one. Rejects where that can't be written. */
   proved(account: Account): Promise<void>;
 }
@@ -72,6 +74,7 @@ export function createAccounts(store: CredentialStore, { clock, settleMs }: Acco
     refused(account) {
       refusals.set(idOf(account), clock.monotonic());
     },
+    forget: () => refusals.clear(),
     async proved(account) {
       refusals.clear();
       const stored = await store.read();

@@ -1,6 +1,6 @@
 import { within } from "../lib/async.ts";
 import type { Account, IssueEnd } from "../presto/auth.ts";
-import { chooseAccount, type NextState, type RenewalRun, type Standing } from "./run.ts";
+import { chooseAccount, type NextState, noteIssued, type RenewalRun, type Standing } from "./run.ts";
 import { lockMarginMs, unreachable } from "./types.ts";
 
 type Checking = Extract<NextState, { to: "checking" }>;
@@ -88,6 +88,7 @@ export async function afterIssue(
   const { clock, accounts } = run.deps;
   switch (end.kind) {
     case "issued":
+      noteIssued(run.memory, end.issued.token.fingerprint());
       return {
         to: "storing",
         standing,

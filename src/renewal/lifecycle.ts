@@ -3,9 +3,10 @@ import type { TokenRecord } from "../store/contract.ts";
 import type { Renewal, RunOptions } from "./machine.ts";
 import { createProbeLoop } from "./probe-loop.ts";
 import { recentDeaths } from "./probing.ts";
+import { createRenewRequests, type RenewRequests } from "./requests.ts";
 import { createRetry, type Retry } from "./retry.ts";
-import type { RenewalDeps, Trigger } from "./run.ts";
-import { createRenewRequests, createTriggers, type RenewRequests, type Triggers } from "./triggers.ts";
+import { type RenewalDeps, storedId, type Trigger } from "./run.ts";
+import { createTriggers, type Triggers } from "./triggers.ts";
 import {
   type Renew,
   type RenewalEnd,
@@ -53,7 +54,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   const stop = { draining: draining.signal, closing: closing.signal };
   const retry = createRetry(deps);
   const requests = createRenewRequests({ clock: deps.clock, state: renewal.state });
-  const triggers = createTriggers({ deps, current, requests, retry });
+  const triggers = createTriggers({ deps, current, dueAt: options.dueAt, requests, retry });
   const runs = createRuns({ deps, renewal, current, retry, requests, triggers, stop, onOver: look });
   const nextLook = createNextLook(deps.clock, look);
   const probes = createProbeLoop({
@@ -68,19 +69,13 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
 
   function look(): void {
     if (!started || draining.signal.aborted) return;
-    probes.look(runs.isUnderWay());
-    const trigger = runs.isUnderWay() ? undefined : triggers.find();
-    if (trigger !== undefined) runs.begin(trigger);
-    arm();
-  }
-
-  function arm(): void {
-    const due = deps.automatic ? options.dueAt(current()) : null;
-    const waits = [probes.leftMs(runs.isUnderWay())];
+    const moment = { now: deps.clock.now(), monotonic: deps.clock.monotonic() };
+    probes.look(moment.monotonic, runs.isUnderWay());
+    const waits = [probes.leftMs(moment.monotonic, runs.isUnderWay())];
     if (!runs.isUnderWay()) {
-      if (retry.isPutOff()) waits.push(retry.leftMs());
-      const dueInMs = (due?.getTime() ?? 0) - deps.clock.now();
-      if (dueInMs > 0) waits.push(dueInMs);
+      const reason = triggers.find(moment);
+      if (reason.trigger === undefined) waits.push(reason.inMs);
+      else runs.begin(reason.trigger);
     }
     nextLook.within(Math.min(...waits));
   }
@@ -98,7 +93,15 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     async renew(request) {
       const refused = refusal(request, current(), triggers.credentialsRefused(), stop.draining.aborted);
       if (refused !== undefined) return refused;
-      const reply = requests.add(request, current());
+      const issued = renewal.issued();
+      const inHand = current()?.token?.fingerprint();
+      const reply = requests.add(request, {
+        ids: inHand === undefined ? [...issued] : [...issued, inHand],
+        stored: deps.store.read().then(storedId),
+        isOwn: (id) => issued.has(id),
+      });
+      // Once more: it may have been put right at Presto's end.
+      if (request.force && triggers.credentialsRefused() !== undefined) triggers.credentialsChanged();
       look();
       return reply;
     },
@@ -116,7 +119,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       draining.abort();
       nextLook.cancel();
       await runs.over();
-      requests.ended({ kind: "shut-down" }, undefined, current());
+      requests.ended({ kind: "shut-down" }, current());
     },
     close() {
       draining.abort();
@@ -178,11 +181,12 @@ function createRuns({ deps, renewal, current, retry, requests, triggers, stop, o
 
   async function run(trigger: Trigger): Promise<void> {
     const settle = triggers.begin(trigger);
+    requests.begun();
     const end = await endOf(trigger);
     lastEnd = { kind: end.kind, detail: "detail" in end ? end.detail : null, at: new Date(clock.now()) };
     settle(end);
     retry.ended(end, end.kind === "renewed" && isStillDue(end.tokenId));
-    requests.ended(end, trigger.request, current());
+    requests.ended(end, current());
     emit({ type: "renewal-ended", end, nextTryAt: retry.nextTryAt() ?? undefined });
   }
 
@@ -197,7 +201,7 @@ function createRuns({ deps, renewal, current, retry, requests, triggers, stop, o
 
   function isStillDue(tokenId: string): boolean {
     const record = current();
-    return tokenId === record?.token?.fingerprint() && deps.isDue(record);
+    return tokenId === record?.token?.fingerprint() && deps.isDue(record, clock.now());
   }
 
   return {
@@ -222,7 +226,7 @@ function refusal(
 ): RenewReply | undefined {
   if (record !== undefined && record.stopped !== null && !force)
     return { kind: "stopped", detail: record.stopped.reason };
-  if (credentialsRefused !== undefined) return { kind: "refused", detail: credentialsRefused };
+  if (credentialsRefused !== undefined && !force) return { kind: "refused", detail: credentialsRefused };
   return isEnding
     ? { kind: "unreachable", detail: "This process is ending.", retryAfterMs: 5_000 }
     : undefined;

@@ -4,7 +4,7 @@ import { intending } from "./intending.ts";
 import { checking, issuing } from "./issuing.ts";
 import { probing } from "./probing.ts";
 import { reading } from "./reading.ts";
-import type { NextState, RenewalDeps, RenewalMemory, RenewalRun, Trigger } from "./run.ts";
+import { emptyMemory, type NextState, type RenewalDeps, type RenewalRun, type Trigger } from "./run.ts";
 import { settling } from "./settling.ts";
 import { clearing, reconciling, storing } from "./storing.ts";
 import type { RenewalEnd, RenewalState } from "./types.ts";
@@ -27,13 +27,15 @@ export interface Renewal {
    */
   run(options: RunOptions): Promise<RenewalEnd>;
   state(): RenewalState;
+  /** Ids of the tokens that were issued here last: the one that is stored next among them. */
+  issued(): ReadonlySet<string>;
 }
 
 /** Between two readings in a run: whoever refuses our writes needs time, too. */
 const rereadings = { firstMs: 100, mostMs: 5_000 };
 
 export function createRenewal(deps: RenewalDeps): Renewal {
-  const memory: RenewalMemory = { accountedFor: undefined };
+  const memory = emptyMemory();
   let state: RenewalState = "idle";
 
   function move(to: RenewalState, intent?: Intent): void {
@@ -71,6 +73,7 @@ export function createRenewal(deps: RenewalDeps): Renewal {
       }
     },
     state: () => state,
+    issued: () => memory.issued,
   };
 }
 

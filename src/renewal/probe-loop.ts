@@ -15,10 +15,10 @@ export interface ProbeLoopOptions {
 
 /** Makes sure, at the start and every PROBE_EVERY, that the stored token lives: without it a dead one goes unnoticed until somebody calls. */
 export interface ProbeLoop {
-  /** Probes if it is time. A renewal under way probes by itself. */
-  look(renewing: boolean): void;
-  /** Milliseconds until it is time; `Infinity` where only something else can make it so. */
-  leftMs(renewing: boolean): number;
+  /** Probes if it is time, at this moment (monotonic). A renewal under way probes by itself. */
+  look(now: number, renewing: boolean): void;
+  /** Milliseconds from this moment until it is time; `Infinity` where only something else can make it so. */
+  leftMs(now: number, renewing: boolean): number;
 }
 
 /** After an answer that tells nothing. */
@@ -44,8 +44,7 @@ export function createProbeLoop(options: ProbeLoopOptions): ProbeLoop {
   }
 
   return {
-    look(renewing) {
-      const now = clock.monotonic();
+    look(now, renewing) {
       const token = options.token();
       if (renewing || under || now < nextAt || token === null || !mayLeave()) return;
       if (options.acceptedSince(token.fingerprint(), now - times.probeEveryMs)) {
@@ -58,9 +57,9 @@ export function createProbeLoop(options: ProbeLoopOptions): ProbeLoop {
         options.onDone();
       });
     },
-    leftMs(renewing) {
+    leftMs(now, renewing) {
       const asks = !renewing && !under && options.token() !== null && mayLeave();
-      return asks ? Math.max(0, nextAt - clock.monotonic()) : Number.POSITIVE_INFINITY;
+      return asks ? Math.max(0, nextAt - now) : Number.POSITIVE_INFINITY;
     },
   };
 }

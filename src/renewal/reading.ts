@@ -40,7 +40,7 @@ export async function reading(run: RenewalRun): Promise<NextState> {
   if (isRequested(run, found)) return { to: "probing", found, reason: "manual" };
   const id = storedId(found);
   if (id !== undefined && trigger.rejected.has(id)) return { to: "probing", found, reason: "rejected" };
-  if (deps.isDue(record)) return { to: "probing", found, reason: "scheduled" };
+  if (deps.isDue(record, deps.clock.now())) return { to: "probing", found, reason: "scheduled" };
   // Whoever thought that there was something to do has not seen this record yet.
   await deps.consumer.noticeRecord();
   return { to: "idle", end: { kind: "nothing-to-do", detail: "The stored token is not due for renewal." } };

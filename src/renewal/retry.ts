@@ -6,9 +6,8 @@ import type { RenewalEnd } from "./types.ts";
 export interface Retry {
   /** @param stillDue a token was issued, and by the clock it is due for renewal already */
   ended(end: RenewalEnd, stillDue: boolean): void;
-  isPutOff(): boolean;
-  /** Milliseconds until then; 0 if nothing is put off. */
-  leftMs(): number;
+  /** Milliseconds from that moment (monotonic) until then; 0 if nothing is put off. */
+  leftMs(monotonic: number): number;
   /** Wall clock, for people; null if nothing is put off for a failure's sake. */
   nextTryAt(): Date | null;
   /** What failed may work now. */
@@ -74,8 +73,7 @@ export function createRetry({
           break;
       }
     },
-    isPutOff: () => clock.monotonic() < notBefore,
-    leftMs: () => Math.max(0, notBefore - clock.monotonic()),
+    leftMs: (monotonic) => Math.max(0, notBefore - monotonic),
     nextTryAt: () => (clock.monotonic() < notBefore ? nextTryAt : null),
     hurry() {
       if (failures === 0) notBefore = 0;

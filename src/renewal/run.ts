@@ -13,6 +13,7 @@ import type {
   TokenStore,
 } from "../store/contract.ts";
 import type { Accounts } from "./accounts.ts";
+import type { PendingRequest } from "./requests.ts";
 import { type RenewalEnd, type RenewalEvent, type RenewalTimes, unreachable } from "./types.ts";
 
 /** A store that can be written. */
@@ -54,8 +55,8 @@ export interface RenewalDeps {
   /** What the token is asked for with. */
   readonly tokenName: string;
   readonly tokenDays: number;
-  /** Is a renewal of this record due by the clock (no token, or old enough)? */
-  readonly isDue: (record: TokenRecord | undefined) => boolean;
+  /** Is a renewal of this record due by the clock (no token, or old enough)? `now` is wall clock, milliseconds since 1970. */
+  readonly isDue: (record: TokenRecord | undefined, now: number) => boolean;
   /** Answers false where only a person may have tokens issued (`PRESTO_RENEW=manual`). */
   readonly automatic: boolean;
 }
@@ -65,8 +66,8 @@ export type Found = StoredRecord | undefined;
 
 /** Why a run was begun, besides the clock and what stands in the record: both are read afresh. */
 export interface Trigger {
-  /** A person wants another token than this one (undefined: than none), and with `force` clears the alarm. */
-  readonly request: { readonly replacing: string | undefined; readonly force: boolean } | undefined;
+  /** People want another token than those that they know of. */
+  readonly request: PendingRequest | undefined;
   /** Ids of tokens that were reported or found dead. */
   readonly rejected: ReadonlySet<string>;
 }
@@ -75,6 +76,23 @@ export interface Trigger {
 export interface RenewalMemory {
   /** Id of the stored token whose death is explained, or counted already: a token dies once, however often its renewal is begun. */
   accountedFor: string | undefined;
+  /** Ids of the tokens that this process had issued last. */
+  readonly issued: Set<string>;
+}
+
+/** Old tokens are dead, and spoken of no more. */
+const mostIssued = 8;
+
+/** What a process knows before its first run. */
+export function emptyMemory(): RenewalMemory {
+  return { accountedFor: undefined, issued: new Set() };
+}
+
+/** Presto has issued this token to us. */
+export function noteIssued({ issued }: RenewalMemory, tokenId: string): void {
+  const [oldest] = issued;
+  if (issued.size >= mostIssued && oldest !== undefined) issued.delete(oldest);
+  issued.add(tokenId);
 }
 
 /** What one run through the states has in hand. */
@@ -96,7 +114,7 @@ export function storedId(found: Found): string | undefined {
 
 /** Is the person's request still unfulfilled by what is stored? */
 export function isRequested({ trigger }: RenewalRun, found: Found): boolean {
-  return trigger.request !== undefined && trigger.request.replacing === storedId(found);
+  return trigger.request?.replaces(storedId(found)) === true;
 }
 
 /** May a token be issued in this run, if the stored one is dead? */
@@ -106,7 +124,7 @@ export function mayIssue(run: RenewalRun, found: Found): boolean {
 
 /** Has the stored token's time come, or does a person want another one? */
 export function isDue(run: RenewalRun, found: Found): boolean {
-  return isRequested(run, found) || run.deps.isDue(found?.record);
+  return isRequested(run, found) || run.deps.isDue(found?.record, run.deps.clock.now());
 }
 
 const dayMs = 24 * 60 * 60 * 1000;

@@ -1,24 +1,36 @@
-import type { Clock } from "../clock.ts";
 import type { TokenRecord } from "../store/contract.ts";
+import type { RenewRequests } from "./requests.ts";
 import type { Retry } from "./retry.ts";
 import type { RenewalDeps, Trigger } from "./run.ts";
-import type { RenewReply, RenewRequest, RenewalEnd, RenewalState } from "./types.ts";
+import type { RenewalEnd } from "./types.ts";
 
 export interface TriggersDeps {
-  readonly deps: Pick<RenewalDeps, "automatic" | "isDue">;
+  readonly deps: Pick<RenewalDeps, "automatic" | "isDue" | "accounts">;
   /** The record in hand, as the store was last read. */
   readonly current: () => TokenRecord | undefined;
-  readonly requests: Pick<RenewRequests, "pending">;
-  readonly retry: Pick<Retry, "isPutOff" | "hurry" | "forget">;
+  /** When it is to be renewed by the clock; null if that is not known. */
+  readonly dueAt: (record: TokenRecord | undefined) => Date | null;
+  readonly requests: Pick<RenewRequests, "pending" | "isUntried">;
+  readonly retry: Pick<Retry, "leftMs" | "hurry" | "forget">;
 }
+
+/** One look at the clocks. Whoever asked them again, for how long to wait, could find that the moment has passed in between, and wait for nothing. */
+export interface Moment {
+  /** Wall clock, milliseconds since 1970. */
+  readonly now: number;
+  readonly monotonic: number;
+}
+
+/** A reason for a run; or else in how many milliseconds time alone will be one, `Infinity` where it never will. */
+export type Reason = { readonly trigger: Trigger } | { readonly trigger: undefined; readonly inMs: number };
 
 /** What can begin a renewal: the clock, people, tokens that were refused, intents that nobody works on. */
 export interface Triggers {
-  /** What there is to do now, by what is known; R1 reads afresh and decides. Undefined: nothing. */
-  find(): Trigger | undefined;
+  /** What there is to do at this moment, by what is known; R1 reads afresh and decides. */
+  find(moment: Moment): Reason;
   /** Presto answered 401 to this token of ours. */
   tokenRejected(tokenId: string): void;
-  /** The credentials may have changed. */
+  /** The credentials may have changed, or a person wants those that were refused tried once more. */
   credentialsChanged(): void;
   /** Why no password that is known works; undefined while that is not so. */
   credentialsRefused(): string | undefined;
@@ -29,7 +41,7 @@ export interface Triggers {
 /** Old tokens are reported late, if at all. */
 const mostRejected = 16;
 
-export function createTriggers({ deps, current, requests, retry }: TriggersDeps): Triggers {
+export function createTriggers({ deps, current, dueAt, requests, retry }: TriggersDeps): Triggers {
   /** A first look under the lock settles what an earlier process left. */
   let hasLooked = false;
   /** Ids of tokens that Presto answered 401 to, and that no run has looked into since. */
@@ -39,19 +51,26 @@ export function createTriggers({ deps, current, requests, retry }: TriggersDeps)
   let changes = 0;
 
   return {
-    find() {
+    find({ now, monotonic }) {
       const record = current();
       const request = requests.pending();
-      const found = { request, rejected: new Set(deps.automatic ? rejected : []) };
-      if (request !== undefined && credentialsRefused === undefined) return found;
-      if (retry.isPutOff()) return undefined;
-      if (!hasLooked) return found;
-      if (record !== undefined && record.stopped !== null) return undefined;
-      if (record !== undefined && record.intent !== null) return found;
-      if (credentialsRefused !== undefined) return undefined;
+      const begin: Reason = {
+        trigger: { request, rejected: new Set(deps.automatic ? rejected : []) },
+      };
+      const wait = (inMs: number): Reason => ({ trigger: undefined, inMs });
+      if (requests.isUntried() && credentialsRefused === undefined) return begin;
+      const putOffMs = retry.leftMs(monotonic);
+      if (putOffMs > 0) return wait(putOffMs);
+      if (!hasLooked || (request !== undefined && credentialsRefused === undefined)) return begin;
+      if (record !== undefined && record.stopped !== null) return wait(Infinity);
+      if (record !== undefined && record.intent !== null) return begin;
+      if (credentialsRefused !== undefined) return wait(Infinity);
       const id = record?.token?.fingerprint();
-      const isRejected = id !== undefined && found.rejected.has(id);
-      return isRejected || deps.isDue(record) ? found : undefined;
+      const isRejected = deps.automatic && id !== undefined && rejected.has(id);
+      if (isRejected || deps.isDue(record, now)) return begin;
+      // The window may have closed again since: then it is looked at now and then.
+      const dueInMs = deps.automatic ? (dueAt(record)?.getTime() ?? Infinity) - now : Infinity;
+      return wait(dueInMs > 0 ? dueInMs : Infinity);
     },
     tokenRejected(tokenId) {
       if (!rejected.has(tokenId)) retry.hurry();
@@ -62,6 +81,7 @@ export function createTriggers({ deps, current, requests, retry }: TriggersDeps)
     credentialsChanged() {
       credentialsRefused = undefined;
       changes += 1;
+      deps.accounts.forget();
       retry.forget();
     },
     credentialsRefused: () => credentialsRefused,
@@ -76,88 +96,6 @@ export function createTriggers({ deps, current, requests, retry }: TriggersDeps)
         if (end.kind === "renewed" || end.kind === "nothing-to-do")
           for (const id of trigger.rejected) rejected.delete(id);
       };
-    },
-  };
-}
-
-type Request = NonNullable<Trigger["request"]>;
-
-/** People who want a new token: all who ask at the same time share one, and each waits for as long as it likes. */
-export interface RenewRequests {
-  /** What the next run is to do; undefined if nobody wants anything. */
-  pending(): Request | undefined;
-  add(request: RenewRequest, record: TokenRecord | undefined): Promise<RenewReply>;
-  /** A run ended; `of` is the request that it was begun with, `record` what stands in the store now. */
-  ended(end: RenewalEnd, of: Request | undefined, record: TokenRecord | undefined): void;
-}
-
-const retryAfterMs = 5_000;
-
-export function createRenewRequests(options: {
-  readonly clock: Clock;
-  readonly state: () => RenewalState;
-}): RenewRequests {
-  let pending: Request | undefined;
-  let waiting = new Set<(reply: RenewReply) => void>();
-
-  /** The request is answered, and over. */
-  function answer(reply: RenewReply): void {
-    const all = waiting;
-    waiting = new Set();
-    pending = undefined;
-    for (const resolve of all) resolve(reply);
-  }
-
-  return {
-    pending: () => pending,
-    add(request, record) {
-      if (pending === undefined) pending = { replacing: record?.token?.fingerprint(), force: request.force };
-      else if (request.force && !pending.force) pending = { ...pending, force: true };
-      return new Promise((resolve) => {
-        const reply = (given: RenewReply): void => {
-          timer.cancel();
-          waiting.delete(reply);
-          resolve(given);
-        };
-        // The request stays due: only this wait for it is over.
-        const timer = options.clock.after(request.waitMs, () =>
-          reply({ kind: "under-way", state: options.state() }),
-        );
-        waiting.add(reply);
-      });
-    },
-    ended(end, of, record) {
-      if (pending === undefined) return;
-      const wasTried = of === pending;
-      switch (end.kind) {
-        case "renewed":
-          if (end.tokenId !== pending.replacing)
-            answer({ kind: "renewed", generation: end.generation, expiresAt: end.expiresAt });
-          break;
-        case "nothing-to-do": {
-          const token = record?.token ?? null;
-          if (record !== undefined && token !== null && token.fingerprint() !== pending.replacing) {
-            answer({ kind: "renewed", generation: record.generation, expiresAt: record.expiresAt });
-          } else if (wasTried) {
-            answer({ kind: "unreachable", detail: end.detail, retryAfterMs });
-          }
-          break;
-        }
-        case "stopped":
-          if (!pending.force) answer({ kind: "stopped", detail: end.detail });
-          break;
-        case "refused":
-          answer({ kind: "refused", detail: end.detail });
-          break;
-        case "unreachable":
-          if (wasTried) answer({ kind: "unreachable", detail: end.detail, retryAfterMs });
-          break;
-        case "lost":
-          break;
-        case "shut-down":
-          answer({ kind: "under-way", state: options.state() });
-          break;
-      }
     },
   };
 }

@@ -84,7 +84,7 @@ export const requestFaults: readonly DeliberateFault[] = [
         from: "record !== undefined && record.intent !== null",
         to: "record !== undefined && record.intent !== null && record.schema !== 1",
       },
-      { file: "renewal/triggers.ts", from: "if (!hasLooked) return found;", to: "" },
+      { file: "renewal/triggers.ts", from: "if (!hasLooked || (request", to: "if ((request" },
     ],
   },
   {

@@ -168,8 +168,8 @@ export const rotatorFaults: readonly DeliberateFault[] = [
       },
       {
         file: "renewal/triggers.ts",
-        from: "record !== undefined && record.stopped !== null) return undefined;",
-        to: "record !== undefined && record.stopped !== null && record.token === null) return undefined;",
+        from: "record !== undefined && record.stopped !== null) return wait(Infinity);",
+        to: "record !== undefined && record.stopped !== null && record.token === null) return wait(Infinity);",
       },
     ],
   },

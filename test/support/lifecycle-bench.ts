@@ -19,8 +19,16 @@ export interface LifecycleBench extends RenewalBench {
   dueAt: number | undefined;
   /** How far the wall clock has jumped ahead, while the timers slept. */
   wallAheadMs: number;
+  /** Is it due from `dueAt` on, and not when `knobs.due` says so? */
+  isDueByClock: boolean;
+  /** How much time passes with each look at a clock. */
+  readingTakesMs: number;
+  /** How much too early timers fire, as Node's do by a fraction of a millisecond. */
+  timersEarlyMs: number;
   /** What the renewal says that it is doing. */
   state: RenewalState;
+  /** Ids of the tokens that it has had issued. */
+  readonly issued: Set<string>;
   /** How often the renewal's timers have fired. */
   ticks(): number;
   /** Monotonic time up to which Presto is known to have accepted the stored token. */
@@ -31,11 +39,16 @@ export function createLifecycleBench(options: BenchOptions = {}): LifecycleBench
   const bench = createRenewalBench(options);
   const runs: ScriptedRun[] = [];
   let ticks = 0;
+  let passedMs = 0;
+  /** Set once the bench stands: its making looks at the clocks, too. */
+  let knobs = { readingTakesMs: 0, timersEarlyMs: 0, wallAheadMs: 0 };
+  const pass = (): number => (passedMs += knobs.readingTakesMs);
   const clock = {
     ...bench.clock,
-    now: () => bench.clock.now() + whole.wallAheadMs,
+    now: () => bench.clock.now() + knobs.wallAheadMs + pass(),
+    monotonic: () => bench.clock.monotonic() + pass(),
     after: (ms: number, run: () => void) =>
-      bench.clock.after(ms, () => {
+      bench.clock.after(ms - knobs.timersEarlyMs, () => {
         ticks += 1;
         run();
       }),
@@ -50,11 +63,22 @@ export function createLifecycleBench(options: BenchOptions = {}): LifecycleBench
     },
     dueAt: undefined,
     wallAheadMs: 0,
+    isDueByClock: false,
+    readingTakesMs: 0,
+    timersEarlyMs: 0,
     state: "idle",
+    issued: new Set(),
     ticks: () => ticks,
     acceptedAt: Number.NEGATIVE_INFINITY,
     lifecycle: createLifecycle({
-      deps: { ...bench.deps, clock },
+      deps: {
+        ...bench.deps,
+        clock,
+        isDue: (record, now) =>
+          whole.isDueByClock
+            ? whole.dueAt !== undefined && now >= whole.dueAt
+            : bench.deps.isDue(record, now),
+      },
       renewal: {
         run(run) {
           const { promise, resolve, reject } = Promise.withResolvers<RenewalEnd>();
@@ -72,12 +96,14 @@ export function createLifecycleBench(options: BenchOptions = {}): LifecycleBench
           return promise;
         },
         state: () => whole.state,
+        issued: () => whole.issued,
       },
       current: () => bench.store.current()?.record,
       dueAt: () => (whole.dueAt === undefined ? null : new Date(whole.dueAt)),
       acceptedSince: (_id, monotonic) => whole.acceptedAt >= monotonic,
     }),
   };
+  knobs = whole;
   return whole;
 }
 

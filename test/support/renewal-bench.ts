@@ -1,7 +1,7 @@
 import type { Emit, Warning } from "../../src/lib/events.ts";
 import { createAccounts } from "../../src/renewal/accounts.ts";
 import { createRenewal, type Renewal } from "../../src/renewal/machine.ts";
-import type { RenewalDeps, RenewalMemory, RenewalRun, Trigger } from "../../src/renewal/run.ts";
+import { emptyMemory, type RenewalDeps, type RenewalRun, type Trigger } from "../../src/renewal/run.ts";
 import {
   defaultTimes,
   type RenewalEnd,
@@ -158,7 +158,7 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
     automatic: options.automatic ?? true,
   };
   const renewal = createRenewal(deps);
-  const memory: RenewalMemory = { accountedFor: undefined };
+  const memory = emptyMemory();
   const draining = new AbortController();
   const closing = new AbortController();
   const occasionOf = (differences: Partial<Trigger> = {}): Trigger => ({

@@ -11,7 +11,8 @@ export function idOf(token: string): string {
 
 /** A person wants another token than this one. */
 export function wishBeyond(token: string | undefined, force = false): Pick<Trigger, "request"> {
-  return { request: { replacing: token === undefined ? undefined : idOf(token), force } };
+  const id = token === undefined ? undefined : idOf(token);
+  return { request: { replaces: (other) => other === undefined || other === id, force } };
 }
 
 /** These tokens were reported or found dead. */

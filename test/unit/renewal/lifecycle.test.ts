@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { CommandError } from "../../../src/errors.ts";
 import {
   createLifecycleBench,
+  type LifecycleBench,
   nothing,
   startedLifecycle,
   unreachable,
@@ -122,6 +123,41 @@ describe("R0 with PRESTO_RENEW=manual", () => {
     bench.lifecycle.recordChanged();
     expect(bench.runs).toHaveLength(2);
     expect(bench.last().trigger.rejected).toEqual(new Set());
+  });
+});
+
+describe("R0: a moment that passes while it is looked for", () => {
+  it.each([
+    {
+      what: "a retry",
+      arrange(bench: LifecycleBench) {
+        bench.isDueByClock = false;
+        bench.knobs.due = true;
+        return bench.last().end(unreachable);
+      },
+      inMs: 1_000,
+    },
+    {
+      what: "the due time",
+      async arrange(bench: LifecycleBench) {
+        await bench.last().end(nothing);
+        bench.dueAt = bench.clock.now() + 5_000;
+        bench.lifecycle.recordChanged();
+      },
+      inMs: 5_000,
+    },
+  ])("is not missed: $what comes when it was to come, and not at some later look", async (given) => {
+    for (let part = 0; part < 20; part += 1) {
+      const bench = createLifecycleBench();
+      bench.presto.says("token-1", "alive");
+      bench.timersEarlyMs = part / 10;
+      bench.readingTakesMs = 0.07;
+      bench.isDueByClock = true;
+      bench.lifecycle.start();
+      await given.arrange(bench);
+      await bench.clock.advance(given.inMs + 200);
+      expect([part, bench.runs.length]).toEqual([part, 2]);
+    }
   });
 });
 

@@ -20,7 +20,8 @@ describe("a person's wish", () => {
     const bench = await startedLifecycle({ automatic });
     const reply = follow(bench.lifecycle.renew(wish));
     expect(bench.runs).toHaveLength(2);
-    expect(bench.last().trigger.request).toEqual({ replacing: idOf("token-1"), force: false });
+    expect(bench.last().trigger.request?.force).toBe(false);
+    expect(bench.last().trigger.request?.replaces(idOf("token-1"))).toBe(true);
     await renewed(bench, "token-2");
     expect(reply.now).toMatchObject({ kind: "renewed", generation: 2 });
   });
@@ -78,17 +79,30 @@ describe("a person's wish is refused at once", () => {
     expect(await bench.lifecycle.renew(wish)).toEqual({ kind: "stopped", detail: "two owners" });
     expect(bench.runs).toHaveLength(1);
     void bench.lifecycle.renew(forced);
-    expect(bench.last().trigger.request).toEqual({ replacing: idOf("token-1"), force: true });
+    expect(bench.last().trigger.request?.force).toBe(true);
     expect(bench.runs).toHaveLength(2);
   });
 
-  it("while every password is refused: it does not override that", async () => {
+  it("while every password is refused", async () => {
     const bench = await startedLifecycle();
     bench.knobs.due = true;
     bench.lifecycle.recordChanged();
     await bench.last().end(refusedAll);
-    expect(await bench.lifecycle.renew(forced)).toEqual({ kind: "refused", detail: "all refused" });
+    expect(await bench.lifecycle.renew(wish)).toEqual({ kind: "refused", detail: "all refused" });
     expect(bench.runs).toHaveLength(2);
+  });
+
+  it("but by force they are tried once more", async () => {
+    const bench = await startedLifecycle();
+    bench.knobs.due = true;
+    bench.lifecycle.recordChanged();
+    await bench.last().end(refusedAll);
+    const reply = follow(bench.lifecycle.renew(forced));
+    expect(bench.runs).toHaveLength(3);
+    await bench.last().end(refusedAll);
+    expect(reply.now).toEqual({ kind: "refused", detail: "all refused" });
+    await bench.clock.advance(600_000);
+    expect(bench.runs).toHaveLength(3);
   });
 });
 
@@ -104,5 +118,43 @@ describe("a forced wish that comes while a run without force ends at the alarm",
     bench.store.put({ stopped: null });
     await renewed(bench, "token-2");
     expect(second.now).toMatchObject({ kind: "renewed" });
+  });
+});
+
+describe("a wish that comes while a token is in hand that is not stored yet", () => {
+  it("is not fulfilled by that token: another run follows", async () => {
+    const bench = await startedLifecycle();
+    bench.knobs.due = true;
+    bench.lifecycle.recordChanged();
+    bench.issued.add(idOf("token-2"));
+    const reply = follow(bench.lifecycle.renew(wish));
+    bench.knobs.due = false;
+    await renewed(bench, "token-2");
+    expect(reply.now).toBeUndefined();
+    expect(bench.runs).toHaveLength(3);
+    bench.issued.add(idOf("token-3"));
+    await renewed(bench, "token-3");
+    expect(reply.now).toMatchObject({ kind: "renewed" });
+    await bench.clock.advance(60_000);
+    expect(bench.runs).toHaveLength(3);
+  });
+});
+
+describe("a wish that was told 202 in an outage", () => {
+  it("is tried again under back-off, until a token is stored", async () => {
+    const bench = await startedLifecycle();
+    const reply = follow(bench.lifecycle.renew({ force: false, waitMs: 0 }));
+    await bench.clock.advance(0);
+    expect(reply.now).toMatchObject({ kind: "under-way" });
+    for (const runs of [2, 3, 4]) {
+      expect(bench.runs).toHaveLength(runs);
+      await bench.last().end(unreachable);
+      expect(bench.runs).toHaveLength(runs);
+      await bench.clock.advance(4_000);
+    }
+    expect(bench.last().trigger.request?.replaces(idOf("token-1"))).toBe(true);
+    await renewed(bench, "token-2");
+    await bench.clock.advance(600_000);
+    expect(bench.runs).toHaveLength(5);
   });
 });

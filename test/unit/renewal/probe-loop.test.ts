@@ -25,7 +25,7 @@ function openProbe() {
   });
   const asked = (): number => bench.trail.filter((step) => step.startsWith("probe")).length;
   const look = async (renewing = false): Promise<void> => {
-    lifeProbe.look(renewing);
+    lifeProbe.look(bench.clock.monotonic(), renewing);
     await bench.clock.advance(0);
   };
   return { bench, dead, state, lifeProbe, asked, look };
@@ -37,7 +37,7 @@ describe("the stored token is probed", () => {
     bench.presto.says("token-1", "alive");
     await look();
     expect(asked()).toBe(1);
-    expect(lifeProbe.leftMs(false)).toBe(everyMs);
+    expect(lifeProbe.leftMs(bench.clock.monotonic(), false)).toBe(everyMs);
     await bench.clock.advance(everyMs - 1);
     await look();
     expect(asked()).toBe(1);
@@ -56,7 +56,7 @@ describe("the stored token is probed", () => {
       bench.knobs.random = random;
       bench.presto.says("token-1", "alive");
       await look();
-      expect(lifeProbe.leftMs(false)).toBeCloseTo(period);
+      expect(lifeProbe.leftMs(bench.clock.monotonic(), false)).toBeCloseTo(period);
     }
   });
 
@@ -64,7 +64,7 @@ describe("the stored token is probed", () => {
     const { bench, state, lifeProbe, asked, look } = openProbe();
     state.acceptedAt = 0;
     await look();
-    expect([asked(), lifeProbe.leftMs(false)]).toEqual([0, everyMs]);
+    expect([asked(), lifeProbe.leftMs(bench.clock.monotonic(), false)]).toEqual([0, everyMs]);
     await bench.clock.advance(everyMs + 1);
     await look();
     expect(asked()).toBe(1);
@@ -76,7 +76,7 @@ describe("the stored token is probed", () => {
     const waits: number[] = [];
     for (let times = 0; times < 6; times += 1) {
       await look();
-      waits.push(lifeProbe.leftMs(false));
+      waits.push(lifeProbe.leftMs(bench.clock.monotonic(), false));
       await bench.clock.advance(waits.at(-1) ?? 0);
     }
     expect(waits).toEqual([5_000, 10_000, 20_000, 40_000, 60_000, 60_000]);
@@ -91,9 +91,13 @@ describe("the stored token is probed", () => {
     await look();
     await bench.clock.advance(2 * everyMs);
     await look();
-    expect([asked(), state.done, lifeProbe.leftMs(false)]).toEqual([1, 0, Number.POSITIVE_INFINITY]);
+    expect([asked(), state.done, lifeProbe.leftMs(bench.clock.monotonic(), false)]).toEqual([
+      1,
+      0,
+      Number.POSITIVE_INFINITY,
+    ]);
     await bench.clock.advance(everyMs);
-    expect([state.done, lifeProbe.leftMs(false)]).toEqual([1, everyMs]);
+    expect([state.done, lifeProbe.leftMs(bench.clock.monotonic(), false)]).toEqual([1, everyMs]);
   });
 
   it("and one found dead is reported, under its own id", async () => {
@@ -107,22 +111,28 @@ describe("the stored token is probed", () => {
 
 describe("nothing is asked, and no time is kept for it", () => {
   it("while a renewal is under way, which probes by itself", async () => {
-    const { lifeProbe, asked, look } = openProbe();
+    const { bench, lifeProbe, asked, look } = openProbe();
     await look(true);
-    expect([asked(), lifeProbe.leftMs(true)]).toEqual([0, Number.POSITIVE_INFINITY]);
+    expect([asked(), lifeProbe.leftMs(bench.clock.monotonic(), true)]).toEqual([0, Number.POSITIVE_INFINITY]);
   });
 
   it("where there is no token", async () => {
     const { bench, lifeProbe, asked, look } = openProbe();
     bench.store.put({ token: null });
     await look();
-    expect([asked(), lifeProbe.leftMs(false)]).toEqual([0, Number.POSITIVE_INFINITY]);
+    expect([asked(), lifeProbe.leftMs(bench.clock.monotonic(), false)]).toEqual([
+      0,
+      Number.POSITIVE_INFINITY,
+    ]);
   });
 
   it("from an address that is not registered", async () => {
     const { bench, lifeProbe, asked, look } = openProbe();
     bench.knobs.mayLeave = false;
     await look();
-    expect([asked(), lifeProbe.leftMs(false)]).toEqual([0, Number.POSITIVE_INFINITY]);
+    expect([asked(), lifeProbe.leftMs(bench.clock.monotonic(), false)]).toEqual([
+      0,
+      Number.POSITIVE_INFINITY,
+    ]);
   });
 });
