@@ -189,7 +189,7 @@ export const problems = {
     title: "The sidecar failed",
     outcome: "unknown",
     proxyStatus: "proxy_internal_error",
-    mayRepeat: false,
+    mayRepeat: true,
   },
 } as const satisfies Record<string, ProblemRow>;
 

@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import { posix } from "node:path";
 
 import { canonicalHost, isLoopbackHost, splitAuthority } from "../lib/host.ts";
@@ -11,7 +12,9 @@ const socketMode = 0o600;
 const longestSocketPath = 107;
 
 /**
- * One address to listen on: `host:port`, `[::1]:port`, `unix:/path`, `unix:/path?mode=0660`.
+ * One address to listen on: `host:port`, `[::1]:port`, `unix:/path`, `unix:/path?mode=0660`. An IPv6
+ * address may stand without its brackets, as Kubernetes puts a pod's into `$(POD_IP):7381`: the last
+ * `:port` is the port.
  * `localhost` becomes `127.0.0.1`: what is bound must not depend on a resolver.
  * @throws InvalidValue
  */
@@ -27,14 +30,9 @@ export function parseListenAddress(text: string): ListenAddress {
       `${quote(text)} names no address; write 0.0.0.0:${portText} if all of them are meant`,
     );
   }
-  if (hostText.includes(":") && !hostText.startsWith("[")) {
-    throw new InvalidValue(
-      `${quote(text)} is ambiguous; an IPv6 address stands in brackets, [::1]:${portText}`,
-    );
-  }
   if (hostText.endsWith("."))
     throw new InvalidValue(`${quote(text)} has a host name that ends with a dot; leave the dot out`);
-  const host = canonicalHost(hostText);
+  const host = canonicalHost(isIPv6(hostText) ? `[${hostText}]` : hostText);
   if (host === undefined)
     throw new InvalidValue(`${quote(text)} has no valid host (or has one that is written oddly)`);
   const port = Number(portText);

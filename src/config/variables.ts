@@ -237,7 +237,12 @@ const timeVariables = {
   }),
   PRESTO_PROBE_EVERY: variable({
     parse: parseDuration,
-    fallback: "60s",
+    derived: {
+      from: "PRESTO_ROLE",
+      // A rotator has no calls of apps that would tell it of a dead token.
+      derive: (role) => (role === "rotator" ? "10s" : "60s"),
+      note: "`60s`; `10s` in role `rotator`",
+    },
     example: "30s",
     meaning: "How often a role that issues makes sure that the stored token lives.",
     onlyFor: "issuing",
@@ -290,7 +295,7 @@ export const variables = {
     fallback: "127.0.0.1:7380",
     example: "127.0.0.1:7380,unix:/run/presto/proxy.sock?mode=0660",
     meaning:
-      "Where apps call: comma list of `host:port`, `[::1]:port`, `unix:/path`, `unix:/path?mode=0660` (0600 unless given; never for others). Loopback or Unix sockets only. `localhost` means `127.0.0.1`; port 0 is any free port.",
+      "Where apps call: comma list of `host:port`, `[::1]:port`, `unix:/path`, `unix:/path?mode=0660` (0600 unless given; never for others). Loopback or Unix sockets only. `localhost` means `127.0.0.1`; an IPv6 address may stand without brackets, the last `:port` is the port; port 0 is any free port. An address of a family that this machine lacks is passed over with a warning, if another of the list is bound.",
     onlyFor: "serving",
   }),
   PRESTO_HOSTS: variable({

@@ -1,10 +1,10 @@
 import type { Server } from "node:http";
 
 import type { Clock } from "../clock.ts";
-import type { Emit } from "../lib/events.ts";
+import type { Emit, Warning } from "../lib/events.ts";
 import type { Origin } from "../lib/host.ts";
 import type { BoundListener, ListenAddress } from "../listen/address.ts";
-import { bindServer } from "../listen/bind.ts";
+import { bindServer, isFamilyMissing } from "../listen/bind.ts";
 import type { Operation } from "../policy/operations.ts";
 import type { CallFinished } from "../upstream/call.ts";
 import type { Limiter } from "../upstream/limiter.ts";
@@ -30,12 +30,12 @@ export interface ProxyListenerOptions {
   readonly perform: Perform;
   readonly askTransaction: Reconcile;
   readonly clock: Clock;
-  readonly emit: Emit<CallFinished>;
+  readonly emit: Emit<CallFinished | Warning>;
 }
 
 /** The listeners that apps talk to. */
 export interface ProxyListener {
-  /** Binds every address. @throws CommandError `system-refused` */
+  /** Binds every address, but for those of a family that this machine lacks, as long as one is bound. @throws CommandError `system-refused` */
   start(): Promise<readonly ListenAddress[]>;
   /** From now on new calls get 503 `draining`, and connections close after their last reply. */
   refuseNew(): void;
@@ -59,6 +59,7 @@ export async function createProxyListener(options: ProxyListenerOptions): Promis
 
   return {
     async start() {
+      const missing: unknown[] = [];
       for (const address of options.listen) {
         const server = createHttpServer(
           {
@@ -69,8 +70,21 @@ export async function createProxyListener(options: ProxyListenerOptions): Promis
           { ...proxy.handlers, open: connections, acceptFirst },
         );
         // One after the other: the first address that can't be had is the one that is told.
-        bound.push(await bindServer(server, address));
-        servers.push(server);
+        try {
+          bound.push(await bindServer(server, address));
+          servers.push(server);
+        } catch (error) {
+          if (!isFamilyMissing(address, error)) throw error;
+          missing.push(error);
+        }
+      }
+      if (bound.length === 0 && missing.length > 0) throw missing[0];
+      for (const cause of missing) {
+        options.emit({
+          type: "warning",
+          message: "An address of PRESTO_LISTEN is of a family that this machine lacks, and is passed over.",
+          cause,
+        });
       }
       return bound.map((listener) => listener.address);
     },

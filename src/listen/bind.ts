@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, linkSync, lstatSync, renameSync, type Stats, statSync, unlinkSync } from "node:fs";
 import { lstat, unlink } from "node:fs/promises";
-import { connect, type Server } from "node:net";
+import { connect, isIPv6, type Server } from "node:net";
+import { networkInterfaces } from "node:os";
 import { basename, dirname, join } from "node:path";
 
 import { CommandError, systemCode } from "../errors.ts";
@@ -49,6 +50,15 @@ function reason(code: string | undefined): string {
     default:
       return `the system refused it (${code ?? "no code"}). Name another address.`;
   }
+}
+
+/** Was an address refused because this machine speaks nothing of its family? Where IPv6 is turned off by sysctl, the system says no more than that the address is not there. */
+export function isFamilyMissing(address: ListenAddress, refused: unknown): boolean {
+  if (address.kind === "unix" || !(refused instanceof CommandError)) return false;
+  const code = systemCode(refused.cause);
+  if (code !== "EADDRNOTAVAIL") return code === "EAFNOSUPPORT";
+  const family = isIPv6(address.host) ? "IPv6" : "IPv4";
+  return !Object.values(networkInterfaces()).some((bound) => bound?.some((one) => one.family === family));
 }
 
 type UnixAddress = Extract<ListenAddress, { kind: "unix" }>;

@@ -25,7 +25,7 @@ describe("the configuration of a role that issues", () => {
           automatic: true,
           renewAt: 0.67,
           window: undefined,
-          probeEveryMs: 60_000,
+          probeEveryMs: role === "all" ? 60_000 : 10_000,
           settleMs: 90_000,
         },
         warnings: [],
