@@ -2,7 +2,16 @@ import type { Emit } from "../lib/events.ts";
 import type { LatchChanged } from "../observe/events.ts";
 
 /** What must hold for the sidecar to be ready. All of it is local: an outage of Presto must not take an app's pod down. */
-export type LatchName = "started" | "token" | "draining" | "alarm" | "egress" | "last-good-addresses";
+export type LatchName = "started" | "token" | "draining" | "alarm" | "egress" | AdvisoryName;
+
+/** What an operator should look at, though calls go on. */
+type AdvisoryName = "token-refused" | "credentials-refused" | "last-good-addresses";
+
+const advisoryNames: ReadonlySet<LatchName> = new Set<AdvisoryName>([
+  "token-refused",
+  "credentials-refused",
+  "last-good-addresses",
+]);
 
 /** One condition; closed while it does not hold. */
 export type Latch = OpenLatch | ClosedLatch;
@@ -52,12 +61,14 @@ export interface ReadinessOptions {
 export function createReadiness({ emit, alarm, egress = false }: ReadinessOptions): Readiness {
   const reasons = new Map<LatchName, string | undefined>();
   const isAdvisory = (name: LatchName): boolean =>
-    name === "last-good-addresses" || (name === "alarm" && alarm === "advisory");
+    advisoryNames.has(name) || (name === "alarm" && alarm === "advisory");
 
   function set(name: LatchName, reason: string | undefined): void {
     if (name === "alarm" && alarm === undefined) return;
     if (name === "egress" && !egress) return;
     if (reasons.has(name) && reasons.get(name) === reason) return;
+    // What there was never a reason to look at is not listed.
+    if (advisoryNames.has(name) && reason === undefined && !reasons.has(name)) return;
     reasons.set(name, reason);
     // An advisory one has an event of its own, and what counts latches may take none for a lost readiness.
     if (!isAdvisory(name)) emit({ type: "latch-changed", name, reason });

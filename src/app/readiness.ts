@@ -71,6 +71,47 @@ export async function startTokens(
   if ((tokens.record()?.token ?? null) === null) latch.close(`The store holds no token yet. ${hint}`);
 }
 
+/** Keeps the latch that is shown while Presto's last word on the token in hand is 401. */
+export function keepRefusedTokenLatch(latch: KeptLatch): Subscriber {
+  let held: string | undefined;
+  let refused: string | undefined;
+
+  function settle(): void {
+    if (refused === undefined || refused !== held) latch.open();
+    else
+      latch.close(
+        "Presto answered 401 to the token in hand. It is tried again now and then, since a 401 can lie; see whether it was revoked or has expired.",
+      );
+  }
+
+  return (event) => {
+    switch (event.type) {
+      case "token-changed":
+        held = event.id;
+        break;
+      case "token-rejected":
+        refused = event.id;
+        break;
+      case "token-accepted":
+        if (refused === event.id) refused = undefined;
+        break;
+      default:
+        return;
+    }
+    settle();
+  };
+}
+
+/** Keeps the latch that is shown while Presto refuses the account's credentials; that they have changed is no event, and opens it. */
+export function keepCredentialsLatch(latch: KeptLatch): Subscriber {
+  return (event) => {
+    if (event.type !== "renewal-ended") return;
+    const { end } = event;
+    if (end.kind === "renewed") latch.open();
+    else if (end.kind === "refused" && end.credentials) latch.close(end.detail);
+  };
+}
+
 /** Keeps the latch that is shown while no resolver answers, and names are served from memory. */
 export function keepNamesLatch(latch: KeptLatch): Subscriber {
   const hosts = new Set<string>();

@@ -24,7 +24,9 @@ import { type Perform, withToken } from "../upstream/with-token.ts";
 import {
   composeReadiness,
   createAlarmFollower,
+  keepCredentialsLatch,
   keepNamesLatch,
+  keepRefusedTokenLatch,
   keepTokenLatch,
   startTokens,
 } from "./readiness.ts";
@@ -99,10 +101,14 @@ export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Side
   const readiness = composeReadiness(options.role, deps.checkUrls.length > 0, deps.emit);
   const tokenLatch = readiness.latch("token");
   const latchFirst = keepTokenLatch(tokenLatch);
+  const noteRefusedToken = keepRefusedTokenLatch(readiness.latch("token-refused"));
+  const noteCredentials = keepCredentialsLatch(readiness.latch("credentials-refused"));
   const noteNames = keepNamesLatch(readiness.latch("last-good-addresses"));
   // The log tells of the latch before it tells what has moved it.
   const emit: Emit<Event> = (event) => {
     latchFirst(event);
+    noteRefusedToken(event);
+    noteCredentials(event);
     deps.emit(event);
   };
   const check = composeEgressCheck(options, deps, readiness);
@@ -232,9 +238,15 @@ function composeLifecycle(
     acceptedSince: health.acceptedSince,
   });
   const followAlarm = createAlarmFollower(deps.emit, deps.readiness.latch("alarm"));
-  const unwatch = issuing.credentials.watch(lifecycle.credentialsChanged);
+  const refusal = deps.readiness.latch("credentials-refused");
+  const credentialsChanged = (): void => {
+    refusal.open();
+    lifecycle.credentialsChanged();
+  };
+  const unwatch = issuing.credentials.watch(credentialsChanged);
   return {
     ...lifecycle,
+    credentialsChanged,
     recordChanged() {
       followAlarm(tokens.record());
       lifecycle.recordChanged();

@@ -4,6 +4,7 @@ import { createJumpingClock } from "../support/jumping-clock.ts";
 import type { JumpingClock } from "../support/jumping-clock.ts";
 import { expectProblem } from "../support/problem-reply.ts";
 import { exchange, openRawCaller } from "../support/raw-caller.ts";
+import { rawRequest, statusOf } from "../support/raw-exchange.ts";
 import { httpAnswer, startRawPresto } from "../support/raw-presto.ts";
 import type { RawPresto, WireRequest } from "../support/raw-presto.ts";
 import { startSidecar } from "../support/running-sidecar.ts";
@@ -46,6 +47,20 @@ describe("after a 401 to a token given by value", () => {
     expect(answer.headers["proxy-status"]).toBeUndefined();
     expect(performance.now() - startedAt).toBeLessThan(2_000);
     expect(presto.requests).toHaveLength(1);
+  });
+
+  it("is a line of the verbose readiness that closes nothing, until Presto accepts it again", async () => {
+    const readyz = (): Promise<string> =>
+      rawRequest(sidecar.adminPort, "GET /readyz?verbose HTTP/1.1", "Host: localhost");
+    expect(await readyz()).not.toContain("token-refused");
+    await exchange(sidecar, queryCall("T1"));
+    const refused = await readyz();
+    expect(statusOf(refused)).toBe(200);
+    expect(refused).toMatch(/^\[!\]token-refused: Presto answered 401 to the token in hand\./m);
+    presto.answer(({ socket }) => void socket.write(httpAnswer(200)));
+    clock.jump(5_000);
+    expect((await exchange(sidecar, queryCall("T2"))).status).toBe(200);
+    expect(await readyz()).toMatch(/^\[\+\]token-refused ok$/m);
   });
 
   it("also if a gateway gave it as HTML", async () => {

@@ -50,9 +50,11 @@ describe("credentials that Presto refuses", () => {
     expect(await sidecar.renew()).toMatchObject({ status: 502, body: { code: "refused" } });
     expect(await sidecar.renew("?force=1")).toMatchObject({ status: 502 });
     expect(bench.issues()).toBe(1);
+    expect((await sidecar.readyz(true)).body).toContain("[!]credentials-refused: ");
 
     put(bench.sandbox.account.password);
     await eventually(async () => (await sidecar.readyz()).status).toBe(200);
+    expect((await sidecar.readyz(true)).body).toContain("[+]credentials-refused ok");
     expect((await sidecar.call()).status).toBe(200);
     expect(bench.issues()).toBe(2);
     await sidecar.renewalSays({ credentials_refused: null, last_end: { kind: "renewed" } });
@@ -64,6 +66,10 @@ describe("credentials that Presto refuses", () => {
     expect(await sidecar.renew()).toMatchObject({ status: 502, body: { code: "refused" } });
     expect((await sidecar.call()).status).toBe(200);
     expect((await sidecar.readyz()).status).toBe(200);
+    expect(await sidecar.readyz(true)).toMatchObject({
+      status: 200,
+      body: expect.stringMatching(/^\[!\]credentials-refused: Presto refused the account's e-mail/m),
+    });
     expect(await bench.record()).toMatchObject({ generation: 1, intent: null });
     expect(bench.issues()).toBe(1);
   });
