@@ -58,7 +58,9 @@ export function isFamilyMissing(address: ListenAddress, refused: unknown): boole
   const code = systemCode(refused.cause);
   if (code !== "EADDRNOTAVAIL") return code === "EAFNOSUPPORT";
   const family = isIPv6(address.host) ? "IPv6" : "IPv4";
-  return !Object.values(networkInterfaces()).some((bound) => bound?.some((one) => one.family === family));
+  return !Object.values(networkInterfaces()).some(
+    (bound) => bound?.some((one) => one.family === family) ?? false,
+  );
 }
 
 type UnixAddress = Extract<ListenAddress, { kind: "unix" }>;
