@@ -4,7 +4,7 @@ import { renewAnswer, roleCannotIssue } from "../../../src/admin/control.ts";
 
 const detail = "Because.";
 
-describe("the answer to a wish for a new token", () => {
+describe("the answer to a request for a new token", () => {
   it("is 200 with what may be told of the token", () => {
     expect(renewAnswer({ kind: "renewed", generation: 7, expiresAt: new Date(0) })).toEqual({
       status: 200,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { readRenewRequest } from "../../../src/admin/control.ts";
 
-describe("a wish for a new token", () => {
+describe("a request for a new token", () => {
   it.each([
     ["/renew", false, 30_000],
     ["/renew?", false, 30_000],

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { createEgressBench, home, strange } from "../../support/egress-bench.ts";
 
-describe("one check URL that sees a strange address", () => {
+describe("one check URL that sees an address that is not registered", () => {
   it("stops nothing by itself, when Presto's door tells nothing", async () => {
     const { check, asked } = createEgressBench({ says: [strange] });
     await check.start();
@@ -67,7 +67,7 @@ describe("one check URL that sees a strange address", () => {
   });
 });
 
-describe("two check URLs that agree on a strange address", () => {
+describe("two check URLs that agree on an address that is not registered", () => {
   it("stop calls, and readiness says why", async () => {
     const bench = createEgressBench({ says: [strange, strange] });
     await bench.check.start();

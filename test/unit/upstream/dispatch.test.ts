@@ -63,7 +63,7 @@ async function watched(says: string[], script: Script) {
   return { bench, ...sendOver(script, { clock: bench.clock, egress: { gate: bench.check, refuse } }) };
 }
 
-describe("a call that would leave from a strange address", () => {
+describe("a call that would leave from an address that is not registered", () => {
   it("is not sent, and what was written of it before does not count", async () => {
     const { send, bench, asked } = await watched([strange, strange], answers(200));
     const call = plainCall(bench.clock.monotonic());

@@ -15,7 +15,7 @@ async function renewed(bench: LifecycleBench, token: string): Promise<void> {
   await bench.last().end({ kind: "renewed", tokenId: idOf(token), generation: 2, expiresAt: null });
 }
 
-describe("a person's wish", () => {
+describe("a person's request", () => {
   it.each([true, false])("begins a run at once (automatic: %s)", async (automatic) => {
     const bench = await startedLifecycle({ automatic });
     const reply = follow(bench.lifecycle.renew(wish));
@@ -72,7 +72,7 @@ describe("a person's wish", () => {
   });
 });
 
-describe("a person's wish is refused at once", () => {
+describe("a person's request is refused at once", () => {
   it("while the alarm is latched, unless it is forced", async () => {
     const bench = await startedLifecycle();
     bench.store.put({ stopped });
@@ -106,7 +106,7 @@ describe("a person's wish is refused at once", () => {
   });
 });
 
-describe("a forced wish that comes while a run without force ends at the alarm", () => {
+describe("a forced request that comes while a run without force ends at the alarm", () => {
   it("has a run of its own, which clears it", async () => {
     const bench = await startedLifecycle();
     const first = follow(bench.lifecycle.renew(wish));
