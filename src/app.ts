@@ -101,10 +101,10 @@ export async function createApp(config: Config, { clock, log, onQuit }: AppDeps)
 
 /** What a sidecar is told, by what is configured. */
 function sidecarOptions(config: Config): SidecarOptions {
-  const { role, admission, holdMaxMs, egressCheck, probe, issuing, store } = config;
+  const { role, limits, holdMaxMs, egressCheck, probe, issuing, store } = config;
   return {
     role,
-    limits: admission,
+    limits,
     holdMaxMs,
     pollMs,
     storeIsRemote: store.isRemote,

@@ -35,7 +35,7 @@ export function createCallListener(
     timeoutMs: options.timeoutMs,
     limiter: sidecar.limiter,
     perform: sidecar.perform,
-    askTransaction: sidecar.reconcile,
+    reconcile: sidecar.reconcile,
     clock,
     emit,
   });

@@ -54,8 +54,8 @@ export async function createObservers(
       const { load } = limiter;
       const renewal = lifecycle === undefined ? {} : { renewal: lifecycle.report };
       metrics.measure({ load, logLinesLost: log.lost, egress: check.report, ...renewal });
-      const facts = { role, store: store.kind, upstream: origin.url, lastSeen, load, version, startedAt };
-      return { status: () => statusOf(facts) };
+      const deps = { role, store: store.kind, upstream: origin.url, lastSeen, load, version, startedAt };
+      return { status: () => statusOf(deps) };
     },
   };
 }

@@ -14,7 +14,7 @@ export interface PartsOptions extends EgressOptions {
   /** The longest exchange with Presto, milliseconds. */
   readonly timeoutMs: number;
   /** As many connections as calls may be in flight. */
-  readonly admission: { readonly maxInFlight: number };
+  readonly limits: { readonly maxInFlight: number };
   readonly egressCheck: RegistrationOptions;
   readonly store: StoreOptions;
   /** Undefined in a role that issues nothing. */
@@ -39,14 +39,14 @@ export interface Parts extends Omit<SidecarDeps, "emit">, Pick<Egress, "describe
  *   credentials that are there and can't be read; `refused` for a role that issues over a store that can't be written
  */
 export async function openParts(options: PartsOptions, { clock, emit }: PartsDeps): Promise<Parts> {
-  const { origin, timeoutMs, admission } = options;
+  const { origin, timeoutMs, limits } = options;
   const egress = await openEgress(options, { clock, emit });
   const { connector, connectorTo } = egress;
   const store = await openStore(options.store, { clock });
   const dispatcher = createConnections({
     origin,
     connector,
-    connections: admission.maxInFlight,
+    connections: limits.maxInFlight,
     timeoutMs,
     clock,
   });

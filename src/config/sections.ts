@@ -46,7 +46,7 @@ export interface Config extends UpstreamConfig {
   /** The three wallet calls and those of PRESTO_OPERATIONS. */
   readonly operations: readonly Operation[];
   readonly maxBody: number;
-  readonly admission: Limits;
+  readonly limits: Limits;
   readonly holdMaxMs: number;
   readonly drainMinMs: number;
   readonly drainMaxMs: number;
@@ -71,7 +71,7 @@ export function sidecarOptions(values: Values): Omit<Config, "warnings"> {
     store: storeOptions(values),
     operations: [...walletOperations, ...(values.PRESTO_OPERATIONS ?? [])],
     maxBody: required(values.PRESTO_MAX_BODY),
-    admission: {
+    limits: {
       maxInFlight: required(values.PRESTO_MAX_IN_FLIGHT),
       maxQueue: required(values.PRESTO_MAX_QUEUE),
       maxBuffered: required(values.PRESTO_MAX_BUFFERED),

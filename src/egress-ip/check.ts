@@ -185,7 +185,7 @@ interface Standing {
 function createStanding({ recent, watch, gate, clock, emit }: StandingDeps): Standing {
   let verdict: EgressVerdict = "unknown";
 
-  function judge(): EgressVerdict {
+  function decide(): EgressVerdict {
     if (gate.reason() !== undefined) return "not-registered";
     const now = clock.monotonic();
     return classify({
@@ -208,7 +208,7 @@ function createStanding({ recent, watch, gate, clock, emit }: StandingDeps): Sta
 
   return {
     settle() {
-      const found = judge();
+      const found = decide();
       if (found === verdict) return;
       verdict = found;
       emit({ type: "egress-verdict-changed", verdict, evidence: evidence() });
@@ -220,7 +220,7 @@ function createStanding({ recent, watch, gate, clock, emit }: StandingDeps): Sta
         addresses,
         registered,
         closed: gate.reason() ?? null,
-        verdict: judge(),
+        verdict: decide(),
         evidence: evidence(),
         checkedAt: watch.checkedAt(),
         checkUrls: watch.urls(),

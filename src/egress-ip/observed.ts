@@ -129,7 +129,7 @@ export function createAddressWatch(options: AddressWatchOptions): AddressWatch {
  * How an address stands to the registered ones. Of one that is of another version of IP than all
  * of them nothing is said: a check URL may be reached over IPv6 where Presto has IPv4 alone.
  */
-export type Standing = "registered" | "not-registered" | "not-comparable";
+export type AddressStanding = "registered" | "not-registered" | "not-comparable";
 
 /** What one round of questions showed. */
 export interface Findings {
@@ -149,7 +149,7 @@ const noFindings: Findings = {
   registered: null,
 };
 
-function standingOf(networks: readonly Network[], address: Address): Standing {
+function standingOf(networks: readonly Network[], address: Address): AddressStanding {
   if (isIn(networks, address)) return "registered";
   return speaksOf(networks, address) ? "not-registered" : "not-comparable";
 }

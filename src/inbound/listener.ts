@@ -28,7 +28,7 @@ export interface ProxyListenerOptions {
   readonly timeoutMs: number;
   readonly limiter: Limiter;
   readonly perform: Perform;
-  readonly askTransaction: Reconcile;
+  readonly reconcile: Reconcile;
   readonly clock: Clock;
   readonly emit: Emit<CallFinished | Warning>;
 }
@@ -111,7 +111,7 @@ async function createProxy(
   const reject = createRejectRequest({ clock, emit });
   const serve = createServeCall({
     perform: options.perform,
-    askTransaction: options.askTransaction,
+    reconcile: options.reconcile,
     upstream: origin,
     clock,
     isLastReply: underWay.isDraining,

@@ -10,7 +10,7 @@ import { renderProblem, renderRawProblem, writeProblem, writeResponse } from "./
 
 export interface ServeOptions {
   readonly perform: Perform;
-  readonly askTransaction: Reconcile;
+  readonly reconcile: Reconcile;
   readonly upstream: Upstream;
   readonly clock: Clock;
   /** True once the sidecar drains: a connection then ends with the reply that is written. */
@@ -29,7 +29,7 @@ export function createServeCall(options: ServeOptions): ServeCall {
   return {
     perform(call) {
       call.phase = "performing";
-      const end = new ServedCall(call, replies, options.askTransaction);
+      const end = new ServedCall(call, replies, options.reconcile);
       try {
         options.perform(call, end);
       } catch (error) {
@@ -44,12 +44,12 @@ export function createServeCall(options: ServeOptions): ServeCall {
 class ServedCall implements CallEnd {
   readonly #call: InboundCall;
   readonly #replies: Replies;
-  readonly #askTransaction: Reconcile;
+  readonly #reconcile: Reconcile;
 
-  constructor(call: InboundCall, replies: Replies, askTransaction: Reconcile) {
+  constructor(call: InboundCall, replies: Replies, reconcile: Reconcile) {
     this.#call = call;
     this.#replies = replies;
-    this.#askTransaction = askTransaction;
+    this.#reconcile = reconcile;
   }
 
   answered(response: Response): void {
@@ -63,7 +63,7 @@ class ServedCall implements CallEnd {
 
   async #failedUnknown(problem: Problem): Promise<void> {
     const call = this.#call;
-    this.#replies.problem(call, problem, await this.#askTransaction(call, call.lastAt));
+    this.#replies.problem(call, problem, await this.#reconcile(call, call.lastAt));
   }
 }
 

@@ -90,14 +90,14 @@ export function decodeCredentials(json: unknown): Credentials {
 }
 
 function anEmail(value: unknown, name: string): Secret {
-  return sound(value, name, faultOfEmail);
+  return aSecret(value, name, faultOfEmail);
 }
 
 function aPassword(value: unknown, name: string): Secret {
-  return sound(value, name, faultOfPassword);
+  return aSecret(value, name, faultOfPassword);
 }
 
-function sound(value: unknown, name: string, faultOf: (text: string) => string | undefined): Secret {
+function aSecret(value: unknown, name: string, faultOf: (text: string) => string | undefined): Secret {
   const text = aText(value, name);
   const fault = faultOf(text);
   if (fault !== undefined) throw new RecordFormatError(`${name} ${fault}`);

@@ -14,7 +14,7 @@ import { plainCall } from "./plain-call.ts";
 export interface TokenStep {
   readonly clock: HandClock;
   readonly store: MemoryStore;
-  readonly admission: Limiter;
+  readonly limiter: Limiter;
   readonly perform: (call: Call) => Promise<Response>;
   /** Tokens in the order in which they were sent. */
   readonly sent: string[];
@@ -63,12 +63,12 @@ export async function openTokenStep(
       );
     else end.answered(said);
   };
-  const admission = createLimiter({ maxInFlight: 2, maxQueue: 2, maxBuffered: 1_000, ...limits });
-  const perform = withToken(send, { tokens, limiter: admission });
+  const limiter = createLimiter({ maxInFlight: 2, maxQueue: 2, maxBuffered: 1_000, ...limits });
+  const perform = withToken(send, { tokens, limiter });
   return {
     clock,
     store,
-    admission,
+    limiter,
     perform: (call) => performed(perform, call),
     sent,
     call: (timeoutMs) => plainCall(clock.monotonic(), timeoutMs),

@@ -24,13 +24,13 @@ describe("a held call", () => {
     await put(bench, { intent: intent("i-1") });
     const held = [bench.call(), bench.call()].map((call) => follow(bench.perform(call)));
     await bench.clock.advance(0);
-    expect(bench.admission.load()).toMatchObject({ inFlight: 0, queued: 2 });
+    expect(bench.limiter.load()).toMatchObject({ inFlight: 0, queued: 2 });
     expect(await bench.perform(bench.call()).catch((error: unknown) => error)).toMatchObject({
       code: "overloaded",
     });
     await put(bench, { token: "token-2", intent: null });
     expect(held.map((state) => state.now())).toEqual([200, 200]);
-    expect(bench.admission.load()).toMatchObject({ inFlight: 0, queued: 0 });
+    expect(bench.limiter.load()).toMatchObject({ inFlight: 0, queued: 0 });
   });
 });
 
