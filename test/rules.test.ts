@@ -31,6 +31,21 @@ describe("the house", () => {
     expect(named.filter((name) => !existsSync(join(root, name)))).toEqual([]);
   });
 
+  it("has every file that its pages name", () => {
+    const pages = ["README.md", "CHANGELOG.md", ...globSync("docs/**/*.md", { cwd: root })];
+    const files = globSync("{src,test,tools,helm,docs,.ci}/**/*.*", { cwd: root }).map((path) => `/${path}`);
+    const lost = pages.flatMap((page) =>
+      [
+        ...readFileSync(join(root, page), "utf8").matchAll(
+          /(?<![\w*.$/-])[a-z][\w-]*(?:[/.][\w-]+)*\.(?:ts|sh)\b/g,
+        ),
+      ]
+        .filter(([name]) => !files.some((path) => path.endsWith(`/${name}`)))
+        .map(([name]) => `${page}: ${name}`),
+    );
+    expect(lost).toEqual([]);
+  });
+
   it("has a median length that is told", () => {
     const lengths = globSync("src/**/*.ts", { cwd: root })
       .map((path) => readFileSync(join(root, path), "utf8").split("\n").length - 1)
