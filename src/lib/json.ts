@@ -49,16 +49,38 @@ export function exactObject<T>(
   path: string,
   read: (field: FieldReader) => T,
 ): T {
+  return openObject(value, name, path, (field, others) => {
+    const result = read(field);
+    if (Object.keys(others()).length > 0)
+      throw new RecordFormatError(`${name} has a field that is not known`);
+    return result;
+  });
+}
+
+/**
+ * Reads an object that may have more fields than those that `read` asks for: a later version's,
+ * which must survive when this one writes the object anew.
+ * @param read is given the fields by name, and at its end those that it did not ask for
+ */
+export function openObject<T>(
+  value: unknown,
+  name: string,
+  path: string,
+  read: (field: FieldReader, others: () => JsonObject) => T,
+): T {
   if (!isObject(value)) throw new RecordFormatError(`${name} is not an object`);
   const rest = new Map<string, unknown>(Object.entries(value));
-  const result = read((field, readField) => {
-    if (!rest.has(field)) throw new RecordFormatError(`${name} lacks the field ${field}`);
-    const found = rest.get(field);
-    rest.delete(field);
-    return readField(found, `${path}${field}`);
+  const field: FieldReader = (key, readField) => {
+    if (!rest.has(key)) throw new RecordFormatError(`${name} lacks the field ${key}`);
+    const found = rest.get(key);
+    rest.delete(key);
+    return readField(found, `${path}${key}`);
+  };
+  return read(field, () => {
+    const others = Object.fromEntries(rest);
+    rest.clear();
+    return others;
   });
-  if (rest.size > 0) throw new RecordFormatError(`${name} has a field that is not known`);
-  return result;
 }
 
 /** What `read` reads, or null. */

@@ -5,6 +5,8 @@ import {
   type NextState,
   type RenewalRun,
   type Standing,
+  storedId,
+  tellDeath,
   writeRecord,
   writtenBy,
 } from "./run.ts";
@@ -31,13 +33,15 @@ export async function intending(run: RenewalRun, state: Intending): Promise<Next
   const record: TokenRecord = {
     ...base,
     intent,
-    unexplainedDeaths: state.deaths?.list ?? base.unexplainedDeaths,
+    ...(state.deaths === undefined
+      ? {}
+      : { unexplainedDeaths: state.deaths, lastDeath: storedId(state.found) ?? null }),
     writtenBy: writtenBy(run),
   };
   const end = await writeRecord(store, record, state.found?.version);
   if (end.kind === "refused") return { to: "reading" };
   if (end.kind === "written") {
-    tellDeath(run, state);
+    countDeath(run, state);
     await deps.consumer.noticeRecord();
     const standing = { intent, record, version: end.version };
     if (state.takenOver === undefined) return { to: "checking", standing };
@@ -52,7 +56,7 @@ export async function intending(run: RenewalRun, state: Intending): Promise<Next
     const to = base.intent?.holder === deps.holder ? "clearing" : "idle";
     return { to, end: unreachable("The token store could not be written, so nothing was begun.", end.cause) };
   }
-  tellDeath(run, state);
+  countDeath(run, state);
   await deps.consumer.noticeRecord();
   const standing: Standing = { intent, record: found.record, version: found.version };
   // When it was applied is not known, so nothing is concluded from a dead token.
@@ -60,14 +64,9 @@ export async function intending(run: RenewalRun, state: Intending): Promise<Next
   return { to: "settling", standing, call, underThisIntent: false };
 }
 
-function tellDeath({ deps, memory }: RenewalRun, { deaths, found }: Intending): void {
-  const token = found?.record.token ?? null;
-  if (deaths?.isNew !== true || found === undefined || token === null) return;
-  memory.accountedFor = token.fingerprint();
-  deps.emit({
-    type: "unexplained-death",
-    generation: found.record.generation,
-    id: token.fingerprint(),
-    count: deaths.list.length,
-  });
+function countDeath(run: RenewalRun, { deaths, found }: Intending): void {
+  const id = storedId(found);
+  if (deaths === undefined || id === undefined) return;
+  run.memory.accountedFor = id;
+  tellDeath(run, found, deaths.length);
 }

@@ -8,6 +8,7 @@ import {
   type NextState,
   type RenewalRun,
   storedId,
+  tellDeath,
   writeRecord,
   writtenBy,
 } from "./run.ts";
@@ -46,11 +47,14 @@ export async function probing(run: RenewalRun, { found, reason }: Probing): Prom
     case "absent":
       return { to: "intending", found, reason, soleCall: false };
     case "dead": {
-      if (reason !== "rejected" || expiresAt <= now || run.memory.accountedFor === storedId(found))
+      const id = storedId(found);
+      const isKnown = run.memory.accountedFor === id || record.lastDeath === id;
+      if (reason !== "rejected" || expiresAt <= now || isKnown)
         return { to: "intending", found, reason, soleCall: false };
       const list = [...recentDeaths(record.unexplainedDeaths, now), new Date(now)];
-      if (tooManyDeaths(list, now)) return latchAlarm(run, found, list);
-      return { to: "intending", found, reason, soleCall: false, deaths: { list, isNew: true } };
+      const limit = reachedLimit(list, now);
+      if (limit !== undefined) return latchAlarm(run, found, list, limit);
+      return { to: "intending", found, reason, soleCall: false, deaths: list };
     }
     case "unclear":
       if (isAboutToEnd(run, found)) return { to: "intending", found, reason, soleCall: false };
@@ -78,23 +82,32 @@ async function probeStored(run: RenewalRun, found: Found): Promise<ProbeVerdict 
 }
 
 /** The limit is reached: somebody else issues on this account. No issue call any more, until a person clears it. */
-async function latchAlarm(run: RenewalRun, found: Found, list: readonly Date[]): Promise<NextState> {
+async function latchAlarm(
+  run: RenewalRun,
+  found: Found,
+  list: readonly Date[],
+  limit: ReachedLimit,
+): Promise<NextState> {
   const { deps } = run;
   const record = found?.record ?? emptyRecord;
   const at = new Date(deps.clock.now());
-  const reason = `The stored token was found dead ${list.length} times in a day without a renewal of ours: somebody else issues tokens on this account, and each issue kills the other's. No token is issued until a person has ended that and runs: presto-sidecar token renew --force`;
+  const reason = `The stored token was found dead ${limit.count} times within ${limit.words} without a renewal of ours: somebody else issues tokens on this account, and each issue kills the other's. No token is issued until a person has ended that and runs: presto-sidecar token renew --force`;
   const end = await writeRecord(
     deps.store,
-    { ...record, unexplainedDeaths: list, stopped: { reason, at }, writtenBy: writtenBy(run) },
+    {
+      ...record,
+      unexplainedDeaths: list,
+      lastDeath: storedId(found) ?? null,
+      stopped: { reason, at },
+      writtenBy: writtenBy(run),
+    },
     found?.version,
   );
   if (end.kind === "refused") return { to: "reading" };
   if (end.kind === "unclear") {
     return { to: "idle", end: unreachable("The alarm could not be written to the token store.", end.cause) };
   }
-  const { token, generation } = record;
-  if (token !== null)
-    deps.emit({ type: "unexplained-death", generation, id: token.fingerprint(), count: list.length });
+  tellDeath(run, found, list.length);
   deps.emit({ type: "alarm-changed", alarm: { reason, at } });
   await deps.consumer.noticeRecord();
   return { to: "stopped", end: { kind: "stopped", detail: reason } };
@@ -105,18 +118,26 @@ const dayMs = 24 * 60 * minuteMs;
 
 /** So many deaths in a window are no accident any more (LIMIT in DEATH_WINDOW): two faults explain two, three can explain three. */
 const limits = [
-  { most: 4, withinMs: 10 * minuteMs },
-  { most: 8, withinMs: dayMs },
+  { most: 4, withinMs: 10 * minuteMs, words: "10 minutes" },
+  { most: 8, withinMs: dayMs, words: "24 hours" },
 ] as const;
+
+/** The limit that was reached: so many deaths, within that time. */
+export interface ReachedLimit {
+  readonly count: number;
+  readonly words: string;
+}
 
 /** Those that still count: less than 24 h from now, by a clock that may have been set back since. */
 export function recentDeaths(deaths: readonly Date[], now: number): readonly Date[] {
   return deaths.filter((at) => Math.abs(now - at.getTime()) < dayMs);
 }
 
-/** Do these deaths mean that somebody else issues tokens on this account? */
-export function tooManyDeaths(deaths: readonly Date[], now: number): boolean {
-  return limits.some(
-    ({ most, withinMs }) => deaths.filter((at) => Math.abs(now - at.getTime()) < withinMs).length >= most,
-  );
+/** Do these deaths mean that somebody else issues tokens on this account? Undefined: not yet. */
+export function reachedLimit(deaths: readonly Date[], now: number): ReachedLimit | undefined {
+  for (const { most, withinMs, words } of limits) {
+    const count = deaths.filter((at) => Math.abs(now - at.getTime()) < withinMs).length;
+    if (count >= most) return { count, words };
+  }
+  return undefined;
 }

@@ -76,6 +76,8 @@ export interface Trigger {
 export interface RenewalMemory {
   /** Id of the stored token whose death is explained, or counted already: a token dies once, however often its renewal is begun. */
   accountedFor: string | undefined;
+  /** Id of the stored token whose death was told of last. */
+  toldDeath: string | undefined;
   /** Ids of the tokens that this process had issued last. */
   readonly issued: Set<string>;
 }
@@ -85,7 +87,7 @@ const mostIssued = 8;
 
 /** What a process knows before its first run. */
 export function emptyMemory(): RenewalMemory {
-  return { accountedFor: undefined, issued: new Set() };
+  return { accountedFor: undefined, toldDeath: undefined, issued: new Set() };
 }
 
 /** Presto has issued this token to us. */
@@ -110,6 +112,14 @@ export interface RenewalRun {
 /** Fingerprint of the stored token. */
 export function storedId(found: Found): string | undefined {
   return found?.record.token?.fingerprint();
+}
+
+/** The stored token was found dead, and nobody of ours had begun to replace it: told once, however often it is counted and taken back. */
+export function tellDeath({ deps, memory }: RenewalRun, found: Found, count: number): void {
+  const id = storedId(found);
+  if (found === undefined || id === undefined || memory.toldDeath === id) return;
+  memory.toldDeath = id;
+  deps.emit({ type: "unexplained-death", generation: found.record.generation, id, count });
 }
 
 /** Is the person's request still unfulfilled by what is stored? */
@@ -181,8 +191,8 @@ export type NextState =
       readonly found: Found;
       readonly reason: RenewalReason;
       readonly soleCall: boolean;
-      /** What the record's list of unexplained deaths becomes; `isNew` if one was added. */
-      readonly deaths?: { readonly list: readonly Date[]; readonly isNew: boolean };
+      /** What the record's list of unexplained deaths becomes, where the stored token's is added to it. */
+      readonly deaths?: readonly Date[];
       /** Where another's intent is taken over: was its call a `soleCall`? */
       readonly takenOver?: { readonly soleCall: boolean };
     }

@@ -11,6 +11,7 @@ import {
   writeRecord,
   writtenBy,
 } from "./run.ts";
+import type { RenewalEnd } from "./types.ts";
 
 type Storing = Extract<NextState, { to: "storing" }>;
 type Reconciling = Extract<NextState, { to: "reconciling" }>;
@@ -123,21 +124,35 @@ type Clearing = Extract<NextState, { to: "clearing" }>;
 /** R8. Takes away an intent of ours, and nobody else's: another holder's call may be under way. */
 export async function clearing(run: RenewalRun, { end }: Clearing): Promise<NextState> {
   const cleared = async (): Promise<NextState | undefined> => {
-    if (!(await isCleared(run))) return undefined;
+    if (!(await isCleared(run, end))) return undefined;
     await run.deps.consumer.noticeRecord();
     return { to: "idle", end };
   };
   return (await retryUnlessAborted(run.deps, run.closing, cleared)) ?? shutDown;
 }
 
-async function isCleared(run: RenewalRun): Promise<boolean> {
+async function isCleared(run: RenewalRun, end: RenewalEnd): Promise<boolean> {
   const { store, holder } = run.deps;
   try {
     const found = await store.read();
     if (found === undefined || found.record.intent?.holder !== holder) return true;
-    const record = { ...found.record, intent: null, writtenBy: writtenBy(run) };
-    return (await writeRecord(store, record, found.version)).kind === "written";
+    const takenBack = end.kind === "lost" ? undefined : withoutDeath(found);
+    const record = { ...found.record, ...takenBack, intent: null, writtenBy: writtenBy(run) };
+    if ((await writeRecord(store, record, found.version)).kind !== "written") return false;
+    if (takenBack !== undefined) run.memory.accountedFor = undefined;
+    return true;
   } catch {
     return false;
   }
+}
+
+/**
+ * Deaths are counted because each is answered by an issue, and two owners who answer each other
+ * never end. One of a token that still stands was answered by none: it is taken back, or a wrong
+ * password and a few restarts would make an alarm of one death.
+ */
+function withoutDeath({ record }: NonNullable<Found>): Partial<TokenRecord> | undefined {
+  const { lastDeath, token, unexplainedDeaths } = record;
+  if (token === null || lastDeath !== token.fingerprint()) return undefined;
+  return { unexplainedDeaths: unexplainedDeaths.slice(0, -1), lastDeath: null };
 }

@@ -1,4 +1,5 @@
 import { CodedError } from "../errors.ts";
+import type { JsonObject } from "../lib/json.ts";
 import type { Secret } from "../secret.ts";
 
 /** Why a renewal was begun. */
@@ -15,6 +16,8 @@ export interface Intent {
   readonly reason: RenewalReason;
   /** Wall clock of the writer, for people; compared with nothing. */
   readonly at: Date;
+  /** Fields of a later version: they survive this one's writes. */
+  readonly others?: JsonObject;
 }
 
 /** The latched alarm: somebody else issues tokens on this account. Only a person clears it. */
@@ -42,9 +45,13 @@ export interface TokenRecord {
   readonly intent: Intent | null;
   /** When stored tokens were found dead without an intent that explains it. */
   readonly unexplainedDeaths: readonly Date[];
+  /** Id of the token that the last of them was for: a token dies once, however often it is found dead, over restarts too. Absent from older records. */
+  readonly lastDeath?: string | null;
   readonly stopped: Stopped | null;
   /** Who wrote this version: for diagnosis. */
   readonly writtenBy: { readonly holder: string; readonly lock: string } | null;
+  /** Fields of a later version: they survive this one's writes. */
+  readonly others?: JsonObject;
 }
 
 /** A record as it was read, with the store's own version of it. */

@@ -62,6 +62,7 @@ export function refuseWhileRenewed(current: StoredRecord | undefined): void {
 
 function nextRecord(current: TokenRecord | undefined, wanted: TokenImport, now: Date): TokenRecord {
   return {
+    ...current,
     schema: 1,
     generation: (current?.generation ?? 0) + 1,
     token: wanted.token,

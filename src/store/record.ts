@@ -4,7 +4,10 @@ import {
   aText,
   aTime,
   exactObject,
+  isObject,
+  type JsonObject,
   listOf,
+  openObject,
   orNull,
   type Reader,
   RecordFormatError,
@@ -41,6 +44,7 @@ export const recordCodec: Codec<TokenRecord> = {
 export function encodeRecord(record: TokenRecord): string {
   const { token, issuedAt, expiresAt, intent, stopped, writtenBy } = record;
   return JSON.stringify({
+    ...record.others,
     schema: record.schema,
     generation: record.generation,
     token: token && token.reveal(),
@@ -48,6 +52,7 @@ export function encodeRecord(record: TokenRecord): string {
     issuedAt: issuedAt && issuedAt.toISOString(),
     expiresAt: expiresAt && expiresAt.toISOString(),
     intent: intent && {
+      ...intent.others,
       id: intent.id,
       holder: intent.holder,
       soleCall: intent.soleCall,
@@ -55,18 +60,19 @@ export function encodeRecord(record: TokenRecord): string {
       at: intent.at.toISOString(),
     },
     unexplainedDeaths: record.unexplainedDeaths.map((at) => at.toISOString()),
+    lastDeath: record.lastDeath ?? undefined,
     stopped: stopped && { reason: stopped.reason, at: stopped.at.toISOString() },
     writtenBy: writtenBy && { holder: writtenBy.holder, lock: writtenBy.lock },
   });
 }
 
 /**
- * The record that `encodeRecord` made. Strict: a missing or unknown field is refused too,
- * because one that was dropped in silence would be lost at the next write.
+ * The record that `encodeRecord` made. A missing field is refused; one that is not known is a
+ * later version's, and kept, because one that was dropped would be lost at the next write.
  * Throws `RecordFormatError`.
  */
 export function decodeRecord(json: unknown): TokenRecord {
-  return exactObject(json, "the record", "", (field) => ({
+  return openObject(json, "the record", "", (field, others) => ({
     schema: field("schema", schemaOne),
     generation: field("generation", anInteger),
     token: field("token", orNull(aToken)),
@@ -75,9 +81,22 @@ export function decodeRecord(json: unknown): TokenRecord {
     expiresAt: field("expiresAt", orNull(aTime)),
     intent: field("intent", orNull(anIntent)),
     unexplainedDeaths: field("unexplainedDeaths", listOf(aTime)),
+    ...optional(json, "lastDeath", () => field("lastDeath", orNull(aText))),
     stopped: field("stopped", orNull(anAlarm)),
     writtenBy: field("writtenBy", orNull(aWriter)),
+    ...kept(others()),
   }));
+}
+
+/** A field that older records lack. */
+function optional<K extends string, T>(json: unknown, key: K, read: () => T): { readonly [P in K]?: T } {
+  const found: { [P in K]?: T } = {};
+  if (isObject(json) && Object.hasOwn(json, key)) found[key] = read();
+  return found;
+}
+
+function kept(others: JsonObject): { readonly others?: JsonObject } {
+  return Object.keys(others).length === 0 ? {} : { others };
 }
 
 function aToken(value: unknown, name: string): Secret {
@@ -87,12 +106,13 @@ function aToken(value: unknown, name: string): Secret {
 }
 
 const anIntent: Reader<Intent> = (value, name) =>
-  exactObject(value, name, `${name}.`, (field) => ({
+  openObject(value, name, `${name}.`, (field, others) => ({
     id: field("id", aText),
     holder: field("holder", aText),
     soleCall: field("soleCall", aFlag),
     reason: field("reason", aReason),
     at: field("at", aTime),
+    ...kept(others()),
   }));
 
 const reasons: readonly RenewalReason[] = ["scheduled", "rejected", "takeover", "manual"];

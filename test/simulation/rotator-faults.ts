@@ -114,8 +114,20 @@ export const rotatorFaults: readonly DeliberateFault[] = [
       },
       {
         file: "renewal/intending.ts",
-        from: "unexplainedDeaths: state.deaths?.list ?? base.unexplainedDeaths,",
-        to: "unexplainedDeaths: base.unexplainedDeaths,",
+        from: "unexplainedDeaths: state.deaths, lastDeath",
+        to: "unexplainedDeaths: base.unexplainedDeaths, lastDeath",
+      },
+    ],
+  },
+  {
+    name: "death-counted-again",
+    what: "A dead token is counted each time that Presto refuses to replace it.",
+    patches: [
+      { file: "renewal/probing.ts", from: " || record.lastDeath === id;", to: ";" },
+      {
+        file: "renewal/storing.ts",
+        from: `end.kind === "lost" ? undefined : withoutDeath(found)`,
+        to: `end.kind === "lost" ? undefined : { ...withoutDeath(found), unexplainedDeaths: found.record.unexplainedDeaths }`,
       },
     ],
   },

@@ -1,5 +1,5 @@
 import type { Secret } from "../../src/secret.ts";
-import type { Credentials, Intent, StoredRecord } from "../../src/store/contract.ts";
+import type { Credentials, Intent, StoredRecord, TokenRecord } from "../../src/store/contract.ts";
 import type { SimAddresses } from "./addresses.ts";
 import type { Faults } from "./faults.ts";
 import { createIssueCall, type IssueCall } from "./issue-call.ts";
@@ -83,6 +83,23 @@ export function createWitness(options: WitnessOptions): Witness {
   let alarmAt: number | undefined;
   let unaskedIssues = 0;
 
+  /** Tokens that a death stands in the record for. */
+  const counted = new Set<string>();
+
+  /** A token dies once: a second entry for it, while the first one stands, is none. */
+  function checkDeaths(process: SimProcess, before: TokenRecord | undefined, next: TokenRecord): void {
+    const earlier = before?.unexplainedDeaths.at(-1)?.getTime();
+    const last = next.unexplainedDeaths.at(-1)?.getTime();
+    if (last === earlier) return;
+    const name = tokens.nameOf(before?.token);
+    if (last === undefined || (before?.unexplainedDeaths.length ?? 0) > next.unexplainedDeaths.length) {
+      counted.delete(name);
+      return;
+    }
+    if (counted.has(name)) throw new Violation("death", `${process.name} counts the death of ${name} again`);
+    counted.add(name);
+  }
+
   const isStored = (token: Secret): boolean => stored()?.record.token?.reveal() === token.reveal();
 
   function checkSoleCall(process: SimProcess): void {
@@ -130,6 +147,7 @@ export function createWitness(options: WitnessOptions): Witness {
         freshIntents.get(process)?.add(intent.id);
       if (next.stopped !== null && intent !== null && intent.id !== before?.record.intent?.id)
         throw new Violation("L4", `${process.name} begins a renewal though the alarm is set`);
+      checkDeaths(process, before?.record, next);
       checkRemoval(process, before?.record.intent ?? null, intent);
       const old = before?.record.token ?? null;
       if (next.token?.reveal() !== old?.reveal() && presto.isLive(old)) {
@@ -141,6 +159,7 @@ export function createWitness(options: WitnessOptions): Witness {
       else alarmAt ??= timeline.now();
     },
     lostIntent() {
+      counted.clear();
       // Of a call whose intent is gone nobody can know any more.
       for (const call of calls) if (call.mayBeExecuted()) forgotten.add(call);
     },

@@ -86,14 +86,14 @@ describe("R3: the intent is written by compare-and-set before anything is revoke
   it("counts a death in the same write, and tells of it once it stands", async () => {
     const bench = createRenewalBench();
     const run = await bench.at();
-    const list = [new Date(1), new Date(2)];
-    const deaths = { list, isNew: true };
+    const deaths = [new Date(1), new Date(2)];
     bench.store.script("refused");
     await intending(run, scheduled(bench, { reason: "rejected", soleCall: false, deaths }));
     expect(bench.told).toEqual([]);
     expect(run.memory.accountedFor).toBeUndefined();
     await intending(run, scheduled(bench, { reason: "rejected", soleCall: false, deaths }));
-    expect(bench.store.written.map(({ unexplainedDeaths }) => unexplainedDeaths)).toEqual([list]);
+    expect(bench.store.written.map(({ unexplainedDeaths }) => unexplainedDeaths)).toEqual([deaths]);
+    expect(bench.store.record().lastDeath).toBe(idOf("token-1"));
     expect(bench.told).toEqual(["death 2"]);
     expect(run.memory.accountedFor).toBe(idOf("token-1"));
   });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { settled } from "../../support/hand-clock.ts";
 import { createRenewalBench, type RenewalBench } from "../../support/renewal-bench.ts";
-import { intentBy, rejected, wishBeyond } from "../../support/renewal-cases.ts";
+import { idOf, intentBy, rejected, wishBeyond } from "../../support/renewal-cases.ts";
 import { issuedToken, refusal } from "../../support/scripted-presto.ts";
 
 /** Presto will issue a token, whenever it is asked. */
@@ -112,7 +112,7 @@ describe("one run through the states", () => {
 });
 
 describe("one dead token", () => {
-  it("is counted once, however often Presto refuses to replace it: no alarm", async () => {
+  it("is told once and not counted, however often Presto refuses to replace it: no alarm", async () => {
     const bench = createRenewalBench();
     bench.presto.says("token-1", "dead");
     for (let tries = 0; tries < 6; tries += 1) {
@@ -121,8 +121,20 @@ describe("one dead token", () => {
       await bench.clock.advance(5_000);
       expect(run.now).toMatchObject({ kind: "refused" });
     }
-    expect(bench.store.record()).toMatchObject({ stopped: null, unexplainedDeaths: [expect.any(Date)] });
+    expect(bench.store.record()).toMatchObject({ stopped: null, unexplainedDeaths: [], lastDeath: null });
     expect(bench.told.filter((signal) => signal.startsWith("death"))).toEqual(["death 1"]);
+  });
+
+  it("is counted once, however many processes find it: the record knows which token it was for", async () => {
+    const bench = createRenewalBench({
+      stored: { unexplainedDeaths: [new Date(0)], lastDeath: idOf("token-1") },
+    });
+    bench.presto.says("token-1", "dead");
+    issuable(bench, "token-2");
+    bench.begin(rejected("token-1"));
+    await bench.clock.advance(5_000);
+    expect(bench.store.record()).toMatchObject({ generation: 2, unexplainedDeaths: [new Date(0)] });
+    expect(bench.told.filter((signal) => signal.startsWith("death"))).toEqual([]);
   });
 
   it("that a lost call of ours explains is not counted at all", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { recentDeaths, tooManyDeaths } from "../../../src/renewal/probing.ts";
+import { recentDeaths, reachedLimit } from "../../../src/renewal/probing.ts";
 
 const now = Date.UTC(2026, 10, 24, 12);
 const minute = 60_000;
@@ -47,7 +47,16 @@ describe("deaths that nobody of ours explains", () => {
       alarm: true,
     },
   ])("raise the alarm or not: $name", ({ deaths, alarm }) => {
-    expect(tooManyDeaths(deaths, now)).toBe(alarm);
+    expect(reachedLimit(deaths, now) !== undefined).toBe(alarm);
+  });
+
+  it("are told of in the words of the rule that raised the alarm", () => {
+    const inAnHour = ago(0, 1, 2, 3, 20 * minute, 30 * minute);
+    expect(reachedLimit(inAnHour, now)).toEqual({ count: 4, words: "10 minutes" });
+    expect(reachedLimit(ago(0, 1, 2, ...[3, 6, 9, 12, 15].map((each) => each * hour)), now)).toEqual({
+      count: 8,
+      words: "24 hours",
+    });
   });
 
   it("are forgotten a day later, and not before", () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { clearing } from "../../../src/renewal/storing.ts";
 import { createRenewalBench, follow, type RenewalBench } from "../../support/renewal-bench.ts";
-import { intentBy, standing } from "../../support/renewal-cases.ts";
+import { idOf, intentBy, standing } from "../../support/renewal-cases.ts";
 
 const end = { kind: "unreachable", detail: "nothing was sent" } as const;
 
@@ -77,5 +77,40 @@ describe("R8: an intent goes when nothing comes of it", () => {
     await bench.clock.advance(0);
     expect(next.now).toEqual({ to: "idle", end: { kind: "shut-down" } });
     expect(bench.store.record().intent).not.toBeNull();
+  });
+});
+
+describe("R8: a death that no issue has answered", () => {
+  const deaths = [new Date(1), new Date(2)];
+
+  it("is taken back with the intent, and may be counted again", async () => {
+    const bench = createRenewalBench({ stored: { unexplainedDeaths: deaths, lastDeath: idOf("token-1") } });
+    standing(bench);
+    const run = await bench.at();
+    run.memory.accountedFor = idOf("token-1");
+    await clearing(run, { to: "clearing", end: { kind: "refused", credentials: true, detail: "401" } });
+    expect(bench.store.written).toHaveLength(1);
+    expect(bench.store.record()).toMatchObject({
+      intent: null,
+      unexplainedDeaths: deaths.slice(0, 1),
+      lastDeath: null,
+    });
+    expect(run.memory.accountedFor).toBeUndefined();
+  });
+
+  it.each([
+    { name: "the last one was another token's", lastDeath: idOf("token-0"), end },
+    { name: "the record is an older one", lastDeath: null, end },
+    {
+      name: "a token was issued, and has died",
+      lastDeath: idOf("token-1"),
+      end: { kind: "lost", detail: "dead" } as const,
+    },
+  ])("stays counted where $name", async (given) => {
+    const { lastDeath } = given;
+    const bench = createRenewalBench({ stored: { unexplainedDeaths: deaths, lastDeath } });
+    standing(bench);
+    await clearing(await bench.at(), { to: "clearing", end: given.end });
+    expect(bench.store.record()).toMatchObject({ intent: null, unexplainedDeaths: deaths, lastDeath });
   });
 });
