@@ -190,3 +190,44 @@ describe("the question", () => {
     expect(presto.requests.at(-1)?.header("content-length")).toBeUndefined();
   });
 });
+
+describe("a success that is about another transaction is not the call's:", () => {
+  const success = (reference: string): string =>
+    JSON.stringify({ data: { transaction_reference: reference } });
+  /** Answers each confirm with this, and each question with `completed`. */
+  function confirmsWith(status: number, body: string): void {
+    presto.answer(({ requestLine, socket }) => {
+      if (requestLine.startsWith("POST")) socket.write(httpAnswer(status, body));
+      else socket.write(httpAnswer(200, '{"data":{"status":"completed"}}'));
+    });
+  }
+
+  it.each([success("OTHER-7"), '{"transaction_reference":"OTHER-7"}'])("%s", async (body) => {
+    confirmsWith(200, body);
+    const side = await sidecar();
+    const answer = await exchange(side, confirmCall("T1"));
+    expectProblem(answer, { ...broken("T1", "completed"), proxyStatus: "http_protocol_error" });
+    expect(answer.body).not.toContain("OTHER-7");
+    await eventually(() => callLines(side)).toMatchObject([
+      { level: "error", outcome: "unknown", code: "upstream-broken" },
+    ]);
+  });
+
+  it.each([
+    ["its own", 200, success("T1")],
+    ["its own, spelt by another hand", 201, success(" t1 ")],
+    ["none that can be read", 200, "<h1>OK</h1>"],
+    ["none", 200, '{"data":{}}'],
+    ["a number", 200, '{"data":{"transaction_reference":2}}'],
+    ["another, in a refusal", 422, success("OTHER-7")],
+  ])("but one with %s is passed on", async (_what, status, body) => {
+    confirmsWith(status, body);
+    const answer = await exchange(await sidecar(), confirmCall("T1"));
+    expect(answer).toMatchObject({ status, body, headers: { "presto-outcome": "answered" } });
+  });
+
+  it("nor is it looked for in the answer to an init", async () => {
+    confirmsWith(200, success("OTHER-7"));
+    expect((await exchange(await sidecar(), initCall())).status).toBe(200);
+  });
+});
