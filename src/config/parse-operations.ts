@@ -5,9 +5,9 @@ import { InvalidValue, parseList, quote } from "./parse.ts";
 const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 /**
- * Further operations that apps may call: comma list of `METHOD /path/{param}`. A path is
- * read by the same function that the table of operations reads it by; what a `{param}` may
- * stand for is checked with each request.
+ * Further operations that apps may call: comma list of `METHOD /path/{param}`, each perhaps with
+ * what it does behind a semicolon. A path is read by the same function that the table of
+ * operations reads it by; what a `{param}` may stand for is checked with each request.
  * @throws InvalidValue
  */
 export function parseOperations(text: string): Operation[] {
@@ -21,7 +21,8 @@ function whatMatches(operation: Operation): string {
 }
 
 function parseOperation(text: string): Operation {
-  const [, method, template] = /^(\S+)[ \t]+(\S+)$/.exec(text) ?? [];
+  const [call = "", nature, ...details] = text.split(";");
+  const [, method, template] = /^(\S+)[ \t]+(\S+)$/.exec(call) ?? [];
   if (method === undefined || template === undefined) {
     throw new InvalidValue(`${quote(text)} is not a method and a path`);
   }
@@ -29,9 +30,49 @@ function parseOperation(text: string): Operation {
     throw new InvalidValue(`${quote(text)} has a method other than ${methods.join(", ")}`);
   const read = readTemplate(template);
   if (!read.ok) throw new InvalidValue(`${quote(text)} is refused: ${read.fault}`);
-  const operation = { name: `${method} ${template}`, method, template, movesMoney: method !== "GET" };
+  const operation = {
+    name: `${method} ${template}`,
+    method,
+    template,
+    ...(nature === undefined ? { movesMoney: method !== "GET" } : parseNature(text, method, nature, details)),
+  };
   if (walletOperations.some((known) => whatMatches(known) === whatMatches(operation))) {
     throw new InvalidValue(`${quote(text)} is allowed without being listed; remove it`);
   }
   return operation;
+}
+
+/** A member of a JSON object whose name needs no care. */
+const memberName = /^[A-Za-z0-9_.-]{1,64}$/;
+
+/** `reads`, `prepares`, or `moves`, perhaps with how to ask what became of it. */
+function parseNature(
+  text: string,
+  method: string,
+  nature: string,
+  details: readonly string[],
+): Pick<Operation, "movesMoney" | "reconcile"> {
+  if ((nature === "reads" || nature === "prepares") && details.length === 0) return { movesMoney: false };
+  if (nature !== "moves") {
+    throw new InvalidValue(
+      `${quote(text)} has something other than ;reads, ;prepares or ;moves behind its path`,
+    );
+  }
+  // A GET that finds its connection dead is sent once more.
+  if (method === "GET") throw new InvalidValue(`${quote(text)} is a GET, which must move nothing`);
+  const [reference, ask, ...more] = details;
+  if (reference === undefined) return { movesMoney: true };
+  const [, member = ""] = /^reference=(.*)$/.exec(reference) ?? [];
+  const [, path] = /^ask=(.*)$/.exec(ask ?? "") ?? [];
+  if (!memberName.test(member) || path === undefined || more.length > 0) {
+    throw new InvalidValue(
+      `${quote(text)} does not say how to ask what became of it: write ;moves;reference=MEMBER;ask=/path/{reference}`,
+    );
+  }
+  const read = readTemplate(path);
+  if (!read.ok) throw new InvalidValue(`${quote(text)} asks at a path that is refused: ${read.fault}`);
+  if (read.template.pieces.length !== 2 || !path.includes("/{reference}")) {
+    throw new InvalidValue(`${quote(text)} asks at a path whose one parameter is not {reference}`);
+  }
+  return { movesMoney: true, reconcile: { member, path } };
 }

@@ -342,7 +342,7 @@ export const variables = {
     parse: parseOperations,
     example: "GET /api/institutions/v1/statements/{id}",
     meaning:
-      "Comma list of operations that apps may call besides the three wallet calls: `METHOD /path/{param}`, no wildcards. `auth/*` stays closed whatever is listed. Any but a `GET` counts as one that moves money.",
+      "Comma list of operations that apps may call besides the three wallet calls: `METHOD /path/{param}[;reads|;prepares|;moves[;reference=MEMBER;ask=/path/{reference}]]`, no wildcards. `auth/*` stays closed whatever is listed. Without a word behind the path a `GET` reads, and any other moves money; a `GET` never may. What became of one whose end is unknown is asked at the path of `ask`, with what stands in `MEMBER` of its JSON body.",
     onlyFor: "serving",
     chart: "env",
   }),

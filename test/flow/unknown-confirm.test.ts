@@ -231,3 +231,27 @@ describe("a success that is about another transaction is not the call's:", () =>
     expect((await exchange(await sidecar(), initCall())).status).toBe(200);
   });
 });
+
+describe("a configured operation", () => {
+  const env = {
+    PRESTO_OPERATIONS: "POST /payouts;moves;reference=payout;ask=/payouts/{reference},POST /quotes;prepares",
+  };
+
+  it("that moves money and says how to ask is asked about", async () => {
+    cutThen(says(200, '{"data":{"status":"failed"}}'));
+    const before = presto.requests.length;
+    const answer = await exchange(await sidecar({ env }), postCall("/payouts", '{"payout":"P-1"}'));
+    expectProblem(answer, broken("P-1", "failed"));
+    expect(presto.requests.slice(before).map(({ requestLine }) => requestLine)).toEqual([
+      "POST /payouts HTTP/1.1",
+      "GET /payouts/P-1 HTTP/1.1",
+    ]);
+  });
+
+  it("that only prepares may be tried again", async () => {
+    cutThen(says(500, ""));
+    const answer = await exchange(await sidecar({ env }), postCall("/quotes", "{}"));
+    const { transaction: _, ...problem } = broken("", "");
+    expectProblem(answer, { ...problem, retryable: true });
+  });
+});

@@ -16,6 +16,49 @@ describe("configured operations", () => {
       expect(parseOperations(`${method} /a`)[0]?.movesMoney).toBe(true);
   });
 
+  it("do what they are said to do", () => {
+    expect(parseOperations("POST /a;reads,POST /b;prepares,PUT /c;moves,GET /d;reads")).toMatchObject([
+      { name: "POST /a", template: "/a", movesMoney: false },
+      { name: "POST /b", template: "/b", movesMoney: false },
+      { name: "PUT /c", template: "/c", movesMoney: true },
+      { name: "GET /d", template: "/d", movesMoney: false },
+    ]);
+  });
+
+  it("say how to ask what became of them", () => {
+    expect(parseOperations("POST /a/{x};moves;reference=payout_id;ask=/payouts/{reference}/state")).toEqual([
+      {
+        name: "POST /a/{x}",
+        method: "POST",
+        template: "/a/{x}",
+        movesMoney: true,
+        reconcile: { member: "payout_id", path: "/payouts/{reference}/state" },
+      },
+    ]);
+  });
+
+  it.each([
+    ["GET /a;moves", "must move nothing"],
+    ["POST /a;", "reads, ;prepares or ;moves"],
+    ["POST /a;spends", "reads, ;prepares or ;moves"],
+    ["POST /a;READS", "reads, ;prepares or ;moves"],
+    ["POST /a;reads;ask=/a/{reference}", "reads, ;prepares or ;moves"],
+    ["POST /a;moves;", "how to ask"],
+    ["POST /a;moves;reference=x", "how to ask"],
+    ["POST /a;moves;ask=/a/{reference}", "how to ask"],
+    ["POST /a;moves;ask=/a/{reference};reference=x", "how to ask"],
+    ["POST /a;moves;reference=;ask=/a/{reference}", "how to ask"],
+    ["POST /a;moves;reference=x;ask=/a/{reference};more", "how to ask"],
+    ["POST /a;moves;reference=x;ask=/a", "not {reference}"],
+    ["POST /a;moves;reference=x;ask=/a/{id}", "not {reference}"],
+    ["POST /a;moves;reference=x;ask=/a/{reference}/{id}", "not {reference}"],
+    ["POST /a;moves;reference=x;ask=a/{reference}", "begin with a slash"],
+    ["POST /a;moves;reference=x;ask=/auth/{reference}", "auth"],
+  ])("%s is refused: %s", (text, why) => {
+    expect(() => parseOperations(text)).toThrow(InvalidValue);
+    expect(() => parseOperations(text)).toThrow(why);
+  });
+
   it("are all readable by the table of operations", () => {
     const table = createOperations(parseOperations("GET /a/{b}/c.d~e_f-g,DELETE /{x}"));
     expect(table.match("GET", "/a/1/c.d~e_f-g").kind).toBe("allowed");
