@@ -7,14 +7,13 @@ import {
   brokenPasswordRules,
   callTimeoutMs,
   generatePassword,
-  noCredentials,
   type ResetOutcome,
   settleReset,
 } from "../presto/password-reset.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import { Secret, withoutLineEnd } from "../secret.ts";
 import type { Credentials, TokenStore } from "../store/contract.ts";
-import { faultOfPassword } from "../store/credentials.ts";
+import { faultOfPassword, noCredentials } from "../store/credentials.ts";
 import { refuseWhileRenewed } from "../store/import.ts";
 import { openCredentials, openRenewalLock, openStore } from "../store/open.ts";
 import type { Io, Run } from "./command.ts";

@@ -19,6 +19,108 @@ import {
   toObject,
 } from "./answers.ts";
 
+/** Who asks. Both are secrets: the e-mail is in no output either. */
+export interface Account {
+  readonly email: Secret;
+  readonly password: Secret;
+}
+
+/** What a token is asked for with. */
+export interface IssueRequest {
+  readonly account: Account;
+  readonly name: string;
+  /** Presto is told the day; the token ends at 00:00 UTC *of* it. */
+  readonly expiresAt: Date;
+}
+
+/** A token that Presto has made. From its making on every other token of the account is dead. */
+export interface IssuedToken {
+  readonly token: Secret;
+  readonly name: string;
+  /** Presto's `created_at`; where it gave none that can be read, the time of the answer. */
+  readonly issuedAt: Date;
+  /** Presto's `expiration_date`; where it gave none that can be read, what was asked for. */
+  readonly expiresAt: Date;
+}
+
+/** Presto said clearly that it did nothing: a status in its own JSON shape. */
+export interface RefusedByPresto {
+  readonly kind: "refused";
+  readonly status: 401 | 422 | 429;
+  /** One sentence for people, without a word of Presto's that could hold a secret. */
+  readonly detail: string;
+  /** From Retry-After, milliseconds. */
+  readonly retryAfterMs?: number;
+}
+
+/** How an issue call ended. Only `refused` and `not-sent` prove that it was not executed. */
+export type IssueEnd =
+  | { readonly kind: "issued"; readonly issued: IssuedToken }
+  | RefusedByPresto
+  /** No byte was written. */
+  | { readonly kind: "not-sent"; readonly cause: unknown }
+  /** It may have been executed, be under way, or be executed later: lost, late, 5xx, HTML, a 200 without a usable token. */
+  | { readonly kind: "unclear"; readonly cause: unknown };
+
+/** How a password reset ended; `unclear` as above. */
+export type ResetEnd =
+  | { readonly kind: "reset" }
+  | RefusedByPresto
+  | { readonly kind: "not-sent"; readonly cause: unknown }
+  | { readonly kind: "unclear"; readonly cause: unknown };
+
+/**
+ * The two auth endpoints: on a connection of their own, without a bearer token, sent once
+ * and never again. Neither rejects. Neither has a time limit of its own but `signal`: a late
+ * answer still counts, and whoever called decides how long to listen for it.
+ */
+export interface Issuer {
+  issueToken(request: IssueRequest, control: RequestControl): Promise<IssueEnd>;
+  resetPassword(account: Account, newPassword: Secret, control: RequestControl): Promise<ResetEnd>;
+}
+
+export interface IssuerOptions {
+  /**
+   * A bare pool for one call: the connector of the proxy (same source address, same TLS), and
+   * nothing that adds a token or sends again. It is destroyed after the call. Its limits on
+   * time don't matter, since each call turns them off; its connector's limit does.
+   */
+  readonly openPool: OpenPool;
+  readonly clock: Pick<Clock, "now" | "monotonic">;
+  /** Told each answer that came, and when its call was begun (monotonic). */
+  readonly onAnswer?: (response: OwnResponse, begunAt: number) => void;
+}
+
+/**
+ * The auth endpoints over HTTP. A call that no byte of was written ends `not-sent`; after
+ * that only an answer that says so clearly is anything but `unclear`. Nothing is sent twice.
+ */
+export function createIssuer({ openPool, clock, onAnswer }: IssuerOptions): Issuer {
+  async function post(path: string, body: Buffer, control: RequestControl): Promise<RequestEnd> {
+    const headers = [
+      ["content-type", "application/json"],
+      ["accept", "application/json"],
+      // Without it a gateway may compress an answer, and a token would be lost in it (RFC 9110 section 12.5.3).
+      ["accept-encoding", "identity"],
+    ].flat();
+    const begunAt = clock.monotonic();
+    const end = await requestOnce(openPool, { method: "POST", path, headers, body }, control);
+    if (end.kind === "answered") onAnswer?.(end.response, begunAt);
+    return end;
+  }
+
+  return {
+    async issueToken(request, control) {
+      const end = await post(authPaths.issue, issueBody(request), control);
+      return end.kind === "answered" ? readIssueAnswer(end.response, request, clock.now()) : end;
+    },
+    async resetPassword(account, newPassword, control) {
+      const end = await post(authPaths.reset, resetBody(account, newPassword), control);
+      return end.kind === "answered" ? readResetAnswer(end.response, clock.now()) : end;
+    },
+  };
+}
+
 /** Where the two auth calls go. */
 export const authPaths = {
   issue: "/api/institutions/v1/auth/token/issue",
@@ -182,106 +284,4 @@ const mostFields = 8;
 function fieldNames(body: JsonObject): readonly string[] {
   const names = [...(toObject(body.get("errors"))?.keys() ?? [])];
   return names.filter((name) => /^[a-z_]{1,40}$/.test(name)).slice(0, mostFields);
-}
-
-export interface IssuerOptions {
-  /**
-   * A bare pool for one call: the connector of the proxy (same source address, same TLS), and
-   * nothing that adds a token or sends again. It is destroyed after the call. Its limits on
-   * time don't matter, since each call turns them off; its connector's limit does.
-   */
-  readonly openPool: OpenPool;
-  readonly clock: Pick<Clock, "now" | "monotonic">;
-  /** Told each answer that came, and when its call was begun (monotonic). */
-  readonly onAnswer?: (response: OwnResponse, begunAt: number) => void;
-}
-
-/**
- * The auth endpoints over HTTP. A call that no byte of was written ends `not-sent`; after
- * that only an answer that says so clearly is anything but `unclear`. Nothing is sent twice.
- */
-export function createIssuer({ openPool, clock, onAnswer }: IssuerOptions): Issuer {
-  async function post(path: string, body: Buffer, control: RequestControl): Promise<RequestEnd> {
-    const headers = [
-      ["content-type", "application/json"],
-      ["accept", "application/json"],
-      // Without it a gateway may compress an answer, and a token would be lost in it (RFC 9110 section 12.5.3).
-      ["accept-encoding", "identity"],
-    ].flat();
-    const begunAt = clock.monotonic();
-    const end = await requestOnce(openPool, { method: "POST", path, headers, body }, control);
-    if (end.kind === "answered") onAnswer?.(end.response, begunAt);
-    return end;
-  }
-
-  return {
-    async issueToken(request, control) {
-      const end = await post(authPaths.issue, issueBody(request), control);
-      return end.kind === "answered" ? readIssueAnswer(end.response, request, clock.now()) : end;
-    },
-    async resetPassword(account, newPassword, control) {
-      const end = await post(authPaths.reset, resetBody(account, newPassword), control);
-      return end.kind === "answered" ? readResetAnswer(end.response, clock.now()) : end;
-    },
-  };
-}
-
-/** Who asks. Both are secrets: the e-mail is in no output either. */
-export interface Account {
-  readonly email: Secret;
-  readonly password: Secret;
-}
-
-/** What a token is asked for with. */
-export interface IssueRequest {
-  readonly account: Account;
-  readonly name: string;
-  /** Presto is told the day; the token ends at 00:00 UTC *of* it. */
-  readonly expiresAt: Date;
-}
-
-/** A token that Presto has made. From its making on every other token of the account is dead. */
-export interface IssuedToken {
-  readonly token: Secret;
-  readonly name: string;
-  /** Presto's `created_at`; where it gave none that can be read, the time of the answer. */
-  readonly issuedAt: Date;
-  /** Presto's `expiration_date`; where it gave none that can be read, what was asked for. */
-  readonly expiresAt: Date;
-}
-
-/** Presto said clearly that it did nothing: a status in its own JSON shape. */
-export interface RefusedByPresto {
-  readonly kind: "refused";
-  readonly status: 401 | 422 | 429;
-  /** One sentence for people, without a word of Presto's that could hold a secret. */
-  readonly detail: string;
-  /** From Retry-After, milliseconds. */
-  readonly retryAfterMs?: number;
-}
-
-/** How an issue call ended. Only `refused` and `not-sent` prove that it was not executed. */
-export type IssueEnd =
-  | { readonly kind: "issued"; readonly issued: IssuedToken }
-  | RefusedByPresto
-  /** No byte was written. */
-  | { readonly kind: "not-sent"; readonly cause: unknown }
-  /** It may have been executed, be under way, or be executed later: lost, late, 5xx, HTML, a 200 without a usable token. */
-  | { readonly kind: "unclear"; readonly cause: unknown };
-
-/** How a password reset ended; `unclear` as above. */
-export type ResetEnd =
-  | { readonly kind: "reset" }
-  | RefusedByPresto
-  | { readonly kind: "not-sent"; readonly cause: unknown }
-  | { readonly kind: "unclear"; readonly cause: unknown };
-
-/**
- * The two auth endpoints: on a connection of their own, without a bearer token, sent once
- * and never again. Neither rejects. Neither has a time limit of its own but `signal`: a late
- * answer still counts, and whoever called decides how long to listen for it.
- */
-export interface Issuer {
-  issueToken(request: IssueRequest, control: RequestControl): Promise<IssueEnd>;
-  resetPassword(account: Account, newPassword: Secret, control: RequestControl): Promise<ResetEnd>;
 }

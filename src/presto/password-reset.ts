@@ -4,6 +4,7 @@ import type { Clock } from "../clock.ts";
 import { CommandError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import type { CredentialStore, Credentials } from "../store/contract.ts";
+import { noCredentials } from "../store/credentials.ts";
 import { isWritten } from "../store/import.ts";
 import type { Issuer, RefusedByPresto, ResetEnd } from "./auth.ts";
 
@@ -128,14 +129,6 @@ async function replacePending(
 
 function isSame(one: Secret | null | undefined, other: Secret): boolean {
   return one !== null && one !== undefined && one.fingerprint() === other.fingerprint();
-}
-
-/** The failure of a command that needs credentials where there are none. */
-export function noCredentials(): CommandError {
-  return new CommandError(
-    "configuration",
-    "There are no credentials in PRESTO_CREDENTIALS. Put them there with: presto-sidecar credentials import",
-  );
 }
 
 function changedMeanwhile(what: string): CommandError {

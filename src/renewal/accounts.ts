@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
-import { CommandError } from "../errors.ts";
 import type { Account } from "../presto/auth.ts";
 import type { CredentialStore, Credentials } from "../store/contract.ts";
+import { noCredentials } from "../store/credentials.ts";
 
 /** The accounts that a token may be asked for with: one e-mail, and one password or, after an unsettled reset, two. */
 export interface Accounts {
@@ -39,12 +39,7 @@ export function createAccounts(store: CredentialStore, { clock, settleMs }: Acco
 
   async function read(): Promise<Credentials> {
     const stored = await store.read();
-    if (stored === undefined) {
-      throw new CommandError(
-        "configuration",
-        "There are no credentials in PRESTO_CREDENTIALS. Put them there with: presto-sidecar credentials import",
-      );
-    }
+    if (stored === undefined) throw noCredentials();
     if (stored.version !== version) notice(stored.credentials);
     version = stored.version;
     return stored.credentials;

@@ -1,3 +1,4 @@
+import { CommandError } from "../errors.ts";
 import { aText, exactObject, orNull, RecordFormatError, schemaOne } from "../lib/json.ts";
 import { Secret } from "../secret.ts";
 import type { Codec } from "./codec.ts";
@@ -102,4 +103,12 @@ function aSecret(value: unknown, name: string, faultOf: (text: string) => string
   const fault = faultOf(text);
   if (fault !== undefined) throw new RecordFormatError(`${name} ${fault}`);
   return new Secret(text);
+}
+
+/** For whoever needs the account and finds none. */
+export function noCredentials(): CommandError {
+  return new CommandError(
+    "configuration",
+    "There are no credentials in PRESTO_CREDENTIALS. Put them there with: presto-sidecar credentials import",
+  );
 }

@@ -11,15 +11,15 @@ export interface PendingToken {
   readonly expiresAt: Date | null;
 }
 
-/** The one token that requests use: the stored one, or one that is offered before it is stored. */
+/** The one token that requests use: the stored one, or a pending one, which is used before it is stored. */
 export interface ActiveToken {
   current(): Token | undefined;
-  /** Is the one in hand an offered one? Then no renewal is to be waited for. */
+  /** Is the one in hand pending? Then no renewal is to be waited for. */
   isPending(): boolean;
   /** What stands in the store now. A record without a token takes none away. */
   stored(record: TokenRecord): void;
-  setPending(offer: PendingToken): void;
-  /** An offered token is dead. */
+  setPending(pending: PendingToken): void;
+  /** The pending token is dead. */
   discardPending(tokenId: string): void;
   /** What is held against tokens has changed. */
   chooseAgain(): void;
@@ -46,18 +46,18 @@ export function createActiveToken(options: {
   const { emit, rejections } = options;
   let stored: HeldToken | undefined;
   /** `over`: what was stored when it came, and is dead for certain. */
-  let offered: (HeldToken & { readonly over: string | undefined }) | undefined;
+  let pending: (HeldToken & { readonly over: string | undefined }) | undefined;
   let token: Token | undefined;
 
-  /** An offered token goes before the stored one, unless it was refused and another has been stored since. */
+  /** A pending token goes before the stored one, unless it was refused and another has been stored since. */
   function chooseAgain(): void {
     const isOvertaken =
-      offered !== undefined &&
+      pending !== undefined &&
       stored !== undefined &&
-      stored.token.id !== offered.over &&
-      rejections.has(offered.token.id) &&
+      stored.token.id !== pending.over &&
+      rejections.has(pending.token.id) &&
       !rejections.has(stored.token.id);
-    const chosen = offered === undefined || isOvertaken ? stored : offered;
+    const chosen = pending === undefined || isOvertaken ? stored : pending;
     if (chosen?.token.id === token?.id) return;
     token = chosen?.token;
     if (chosen === undefined) return;
@@ -67,20 +67,20 @@ export function createActiveToken(options: {
 
   return {
     current: () => token,
-    isPending: () => offered !== undefined && offered.token.id === token?.id,
+    isPending: () => pending !== undefined && pending.token.id === token?.id,
     stored({ token: secret, generation, expiresAt }) {
       if (secret !== null && secret.fingerprint() !== stored?.token.id)
         stored = { token: createToken(secret, generation), expiresAt };
-      if (offered !== undefined && offered.token.id === stored?.token.id) offered = undefined;
+      if (pending !== undefined && pending.token.id === stored?.token.id) pending = undefined;
       chooseAgain();
     },
     setPending({ token: secret, generation, expiresAt }) {
-      offered = { token: createToken(secret, generation), expiresAt, over: stored?.token.id };
+      pending = { token: createToken(secret, generation), expiresAt, over: stored?.token.id };
       chooseAgain();
     },
     discardPending(tokenId) {
-      if (offered?.token.id !== tokenId) return;
-      offered = undefined;
+      if (pending?.token.id !== tokenId) return;
+      pending = undefined;
       chooseAgain();
     },
     chooseAgain,

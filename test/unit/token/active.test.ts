@@ -37,7 +37,7 @@ describe("the token in hand", () => {
     expect(bench.changes).toEqual([1]);
   });
 
-  it("is one that is offered before it is stored: every other is dead", () => {
+  it("is one that is pending before it is stored: every other is dead", () => {
     const bench = open();
     bench.store("token-1");
     bench.offer("token-2");
@@ -49,7 +49,7 @@ describe("the token in hand", () => {
     expect(bench.changes).toEqual([1, 2]);
   });
 
-  it("is told of once, although it is offered first and stored then", () => {
+  it("is told of once, although it is pending first and stored then", () => {
     const bench = open();
     bench.store("token-1");
     bench.offer("token-2");
@@ -59,7 +59,7 @@ describe("the token in hand", () => {
     expect(bench.changes).toEqual([1, 2]);
   });
 
-  it("is the stored one again when the offered one is dead", () => {
+  it("is the stored one again when the pending one is dead", () => {
     const bench = open();
     bench.store("token-1");
     bench.offer("token-2");
@@ -70,14 +70,14 @@ describe("the token in hand", () => {
     expect(bench.text()).toBe("token-x");
   });
 
-  it("is none when the offered one is dead and none was stored", () => {
+  it("is none when the pending one is dead and none was stored", () => {
     const bench = open();
     bench.offer("token-1");
     bench.withdraw("token-1");
     expect(bench.text()).toBeUndefined();
   });
 
-  it("is another's stored one as soon as the offered one is refused, and not before", () => {
+  it("is another's stored one as soon as the pending one is refused, and not before", () => {
     const bench = open();
     bench.store("token-1");
     bench.offer("token-2");
@@ -90,7 +90,7 @@ describe("the token in hand", () => {
     expect(bench.text()).toBe("token-2");
   });
 
-  it("is not the one that the offered one has killed, although a 401 came to the young one", () => {
+  it("is not the one that the pending one has killed, although a 401 came to the young one", () => {
     const bench = open();
     bench.store("token-1");
     bench.offer("token-2");

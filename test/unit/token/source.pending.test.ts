@@ -47,7 +47,7 @@ function offer({ tokens }: Bench, token: string): void {
 
 const idOf = (token: string): string => new Secret(token).fingerprint();
 
-describe("a token that is offered before it is stored", () => {
+describe("a token that is pending before it is stored", () => {
   it("ends the hold of its own renewal at once: the calls that wait go with it", async () => {
     const bench = await open();
     await change(bench, { intent: intent("own") });
