@@ -28,6 +28,41 @@ export interface Connection {
   closing: boolean;
   /** No further request is taken from it: it closes with the reply to the one that came last. */
   lastTaken: boolean;
+  /** Set while nothing is read from it, because as many calls are under way on it as may. */
+  readOn: (() => void) | undefined;
+}
+
+/**
+ * More than any client sends ahead. What has come in the same read is served beyond it: 64 KiB,
+ * some 500 calls.
+ */
+const mostUnanswered = 64;
+
+/**
+ * Stops reading a connection with many unanswered calls: each that is read ahead costs some 10 KB,
+ * and nothing else bounds how many one caller sends. For when the newest call's body has come.
+ */
+export function stopIfFull(connection: Connection): void {
+  if (connection.readOn !== undefined || connection.calls.length < mostUnanswered) return;
+  const { socket } = connection;
+  const resume = socket.resume.bind(socket);
+  // A resume that was called before this comes into effect after it.
+  const stayStopped = (): void => void socket.emit("pause");
+  socket.on("resume", stayStopped);
+  // Node resumes the socket whenever it has written a reply.
+  socket.resume = () => socket;
+  connection.readOn = () => {
+    connection.readOn = undefined;
+    socket.off("resume", stayStopped);
+    socket.resume = resume;
+    socket.resume();
+  };
+  socket.pause();
+}
+
+/** Reads on once half of them are answered. */
+export function readOnIfAnswered({ calls, readOn }: Connection): void {
+  if (readOn !== undefined && calls.length <= mostUnanswered / 2) readOn();
 }
 
 /** Nothing more is read; the connection ends with the last reply that is still due on it. */
@@ -47,6 +82,7 @@ export function createConnection(socket: Socket, unixSocket: boolean): Connectio
     calls: [],
     closing: false,
     lastTaken: false,
+    readOn: undefined,
   };
 }
 
@@ -70,8 +106,43 @@ export function endLingering(connection: Connection, reply: string, clock: Clock
   socket.resume();
 }
 
+/**
+ * Calls whose body is still coming. Each has a place and memory, and none has to be quick: where
+ * that would shut another call out, the one that has been coming for the longest gives way.
+ */
+export interface SlowBodies {
+  begun(call: ReceivedCall): void;
+  ended(call: ReceivedCall): void;
+  /** False where none has been coming for long. */
+  giveWay(): boolean;
+}
+
+export type ReceivedCall = Pick<CallOnConnection, "failBody"> & { readonly arrivedAt: number };
+
+/** What a caller that lives on this machine needs for a body, many times over, milliseconds. */
+const slowAfterMs = 1_000;
+
+export function createSlowBodies(clock: Pick<Clock, "monotonic">): SlowBodies {
+  /** In the order of their coming. */
+  const calls = new Set<ReceivedCall>();
+  return {
+    begun: (call) => void calls.add(call),
+    ended: (call) => void calls.delete(call),
+    giveWay() {
+      const [oldest] = calls;
+      if (oldest === undefined || clock.monotonic() - oldest.arrivedAt < slowAfterMs) return false;
+      return oldest.failBody(
+        new Problem("request-timeout", {
+          detail: "the request's body came slowly and made room for other calls; nothing was sent",
+        }),
+      );
+    },
+  };
+}
+
 export interface CallsUnderWayDeps {
   readonly limiter: Pick<Limiter, "isFull">;
+  readonly slowBodies: Pick<SlowBodies, "giveWay">;
   readonly clock: Clock;
 }
 
@@ -88,7 +159,7 @@ export interface CallsUnderWay {
   idle(until: number): Promise<"clean" | "cut-off">;
 }
 
-export function createCallsUnderWay({ limiter, clock }: CallsUnderWayDeps): CallsUnderWay {
+export function createCallsUnderWay({ limiter, slowBodies, clock }: CallsUnderWayDeps): CallsUnderWay {
   let count = 0;
   let draining = false;
   let whenIdle: (() => void) | undefined;
@@ -100,6 +171,8 @@ export function createCallsUnderWay({ limiter, clock }: CallsUnderWayDeps): Call
           detail: "this sidecar is shutting down; send to another, or again soon",
           retryAfter: 1,
         });
+      if (!limiter.isFull(count)) return undefined;
+      slowBodies.giveWay();
       return limiter.isFull(count) ? overloaded() : undefined;
     },
     begun() {

@@ -12,7 +12,13 @@ import type { Reconcile } from "../upstream/reconcile.ts";
 import type { Perform } from "../upstream/with-token.ts";
 import { createAccept, createAcceptFirst } from "./accept.ts";
 import { createAuthorize } from "./authorize.ts";
-import { type CallsUnderWay, type Connection, createCallsUnderWay } from "./connection.ts";
+import {
+  type CallsUnderWay,
+  type Connection,
+  createCallsUnderWay,
+  createSlowBodies,
+  type SlowBodies,
+} from "./connection.ts";
 import { createProtocolErrors, createRejectRequest } from "./reject.ts";
 import { readBody } from "./request.ts";
 import { createProxyRoute } from "./route.ts";
@@ -52,8 +58,9 @@ const headTimeoutMs = 10_000;
 export async function createProxyListener(options: ProxyListenerOptions): Promise<ProxyListener> {
   const connections = new Set<Connection>();
   const acceptFirst = createAcceptFirst(options.clock);
-  const underWay = createCallsUnderWay({ limiter: options.limiter, clock: options.clock });
-  const proxy = await createProxy(options, underWay);
+  const slowBodies = createSlowBodies(options.clock);
+  const underWay = createCallsUnderWay({ limiter: options.limiter, slowBodies, clock: options.clock });
+  const proxy = await createProxy(options, underWay, slowBodies);
   const servers: Server[] = [];
   const bound: BoundListener[] = [];
 
@@ -106,6 +113,7 @@ export async function createProxyListener(options: ProxyListenerOptions): Promis
 async function createProxy(
   options: ProxyListenerOptions,
   underWay: CallsUnderWay,
+  slowBodies: SlowBodies,
 ): Promise<{ readonly handlers: Omit<HttpServerDeps, "open" | "acceptFirst">; close(): Promise<void> }> {
   const { clock, emit, origin, operations, timeoutMs, maxBody } = options;
   const reject = createRejectRequest({ clock, emit });
@@ -130,7 +138,7 @@ async function createProxy(
       reject,
       underWay,
       route,
-      call: { clock, emit, limiter: options.limiter },
+      call: { clock, emit, limiter: options.limiter, slowBodies },
     },
   );
   return { handlers: { ...accept, ...createProtocolErrors(reject) }, close };

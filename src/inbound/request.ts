@@ -9,7 +9,7 @@ import { IncomingMessage as NodeRequest } from "../lib/node-http.ts";
 import type { Operation } from "../policy/operations.ts";
 import { type Call, type CallFinished, CallerGone } from "../upstream/call.ts";
 import { type Limiter, overloaded } from "../upstream/limiter.ts";
-import type { CallOnConnection, Connection } from "./connection.ts";
+import { type CallOnConnection, type Connection, readOnIfAnswered, type SlowBodies } from "./connection.ts";
 
 /**
  * A request as Node makes it, with room for the call that it became. A WeakMap beside it would
@@ -40,6 +40,7 @@ export interface CallTimes {
 export interface CallDeps {
   readonly clock: Clock;
   readonly limiter: Pick<Limiter, "reserve" | "free">;
+  readonly slowBodies: SlowBodies;
   readonly emit: Emit<CallFinished>;
   /** The call has ended in every way: answered or given up, and its connection let go. */
   readonly onOver: () => void;
@@ -62,7 +63,7 @@ export class InboundCall implements Call, CallOnConnection {
   generation: number | undefined;
 
   /** The body, while it is still coming. */
-  receiving: { fail(problem: Problem): void } | undefined;
+  #receiving: { fail(problem: Problem): void } | undefined;
   phase: Phase = "receiving";
   readonly connection: Connection;
   readonly reply: ServerResponse;
@@ -118,8 +119,23 @@ export class InboundCall implements Call, CallOnConnection {
   }
 
   failBody(problem: Problem): boolean {
-    if (this.receiving === undefined) return false;
-    this.receiving.fail(problem);
+    if (this.#receiving === undefined) return false;
+    this.#receiving.fail(problem);
+    return true;
+  }
+
+  /** The body is still coming from now on, or, undefined, no longer. */
+  set receiving(body: { fail(problem: Problem): void } | undefined) {
+    this.#receiving = body;
+    if (body === undefined) this.#deps.slowBodies.ended(this);
+    else this.#deps.slowBodies.begun(this);
+  }
+
+  /** As `reserve`, for the body: others that came slowly make room for it. */
+  reserveForBody(bytes: number): boolean {
+    while (!this.reserve(bytes)) {
+      if (!this.#deps.slowBodies.giveWay() || this.#receiving === undefined) return false;
+    }
     return true;
   }
 
@@ -198,6 +214,7 @@ export class InboundCall implements Call, CallOnConnection {
     this.#timer.cancel();
     const { calls } = this.connection;
     calls.splice(calls.indexOf(this), 1);
+    readOnIfAnswered(this.connection);
     this.#deps.limiter.free(this.#held);
     this.#deps.emit({
       type: "call-finished",
@@ -260,7 +277,7 @@ class IncomingBody implements Waiting {
     if (this.#over) return;
     this.#length += chunk.length;
     if (this.#length > this.#maxBytes) this.fail(tooLarge(this.#maxBytes));
-    else if (this.#call.reserve(chunk.length)) this.#bytes.add(chunk);
+    else if (this.#call.reserveForBody(chunk.length)) this.#bytes.add(chunk);
     else this.fail(overloaded("the memory for bodies and replies is full; nothing was sent"));
   }
 

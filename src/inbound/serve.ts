@@ -5,7 +5,7 @@ import { isAboutAnother } from "../upstream/answered-for.ts";
 import { type CallEnd, CallerGone, discard, type Response } from "../upstream/call.ts";
 import type { Reconcile, TransactionView } from "../upstream/reconcile.ts";
 import type { Perform } from "../upstream/with-token.ts";
-import { endLingering } from "./connection.ts";
+import { endLingering, stopIfFull } from "./connection.ts";
 import type { InboundCall } from "./request.ts";
 import { renderProblem, renderRawProblem, writeProblem, writeResponse } from "./response.ts";
 
@@ -30,6 +30,7 @@ export function createServeCall(options: ServeOptions): ServeCall {
   return {
     perform(call) {
       call.phase = "performing";
+      stopIfFull(call.connection);
       const end = new ServedCall(call, replies, options.reconcile);
       try {
         options.perform(call, end);

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
+import { systemClock } from "../../src/clock.ts";
 import { startHeldPresto } from "../support/held-presto.ts";
 import type { HeldPresto } from "../support/held-presto.ts";
 import { expectProblem } from "../support/problem-reply.ts";
@@ -7,7 +8,7 @@ import { exchange, openRawCaller } from "../support/raw-caller.ts";
 import type { RawCaller } from "../support/raw-caller.ts";
 import { startSidecar } from "../support/running-sidecar.ts";
 import type { RunningSidecar } from "../support/running-sidecar.ts";
-import { eventually, loadOf, noLoad } from "../support/sidecar-load.ts";
+import { caughtUp, eventually, loadOf, noLoad } from "../support/sidecar-load.ts";
 import { confirmCall, postCall, queryCall, walletPaths } from "../support/wallet-call.ts";
 
 let presto: HeldPresto;
@@ -127,6 +128,44 @@ describe("PRESTO_MAX_BUFFERED bounds all bodies together:", () => {
     await eventually(() => loadOf(sidecar)).toEqual({ inFlight: 1, queued: 1, buffered: 5_000 });
     waiting.close();
     await eventually(() => loadOf(sidecar)).toEqual({ inFlight: 1, queued: 0, buffered: 0 });
+  });
+});
+
+describe("bodies that come slowly give way, the oldest first:", () => {
+  const slow = (bytes: number): string =>
+    postCall(walletPaths.init, "x".repeat(100_000)).slice(0, -100_000 + bytes);
+
+  it("where there is no place for another call", async () => {
+    await start({ PRESTO_MAX_IN_FLIGHT: "1", PRESTO_MAX_QUEUE: "0" });
+    const bodies: RawCaller[] = [];
+    // As many as may be under way.
+    for (let index = 0; index < 64; index += 1) bodies.push(await call(slow(1)));
+    await caughtUp(sidecar);
+    expectProblem(await exchange(sidecar, confirmCall("EARLY")), overloaded);
+    await systemClock.sleep(1_100);
+    const confirm = await call(confirmCall("A"));
+    await presto.holds(1);
+    presto.release();
+    expect((await confirm.answers(1))[0]?.status).toBe(200);
+    const [gone] = (await bodies[0]?.answers(1)) ?? [];
+    expect([gone?.status, gone?.headers["presto-outcome"]]).toEqual([408, "not-sent"]);
+    expect(bodies.slice(1).map((body) => body.received())).toEqual(bodies.slice(1).map(() => ""));
+  });
+
+  it("where there is no memory for another body", async () => {
+    await start({ PRESTO_MAX_BUFFERED: "100KiB" });
+    const first = await call(slow(50_000));
+    const second = await call(slow(50_000));
+    await eventually(() => loadOf(sidecar)).toMatchObject({ buffered: 100_000 });
+    const large = postCall(walletPaths.init, "x".repeat(20_000));
+    expectProblem(await exchange(sidecar, large), overloaded);
+    await systemClock.sleep(1_100);
+    const third = await call(large);
+    await presto.holds(1);
+    presto.release();
+    expect((await third.answers(1))[0]?.status).toBe(200);
+    expect((await first.answers(1))[0]?.status).toBe(408);
+    expect(second.received()).toBe("");
   });
 });
 

@@ -153,3 +153,44 @@ describe("after a reply that closes the connection", () => {
     expect((await caller.answers(1)).length).toBe(1);
   });
 });
+
+describe("a caller that sends far ahead of its answers", () => {
+  it("is not read on while many are unanswered, and has each answered in the end", async () => {
+    const count = 2_000;
+    let sent = "";
+    for (let index = 0; index < count; index++) sent += queryCall(`T${index}`);
+    caller.send(sent);
+    await presto.holds(256);
+    const { inFlight, queued } = await loadOf(sidecar);
+    // What one read of 64 KiB can bring of them, and not more.
+    expect((inFlight ?? 0) + (queued ?? 0)).toBeLessThan((64 * 1024) / queryCall("T0").length);
+    await caughtUp(sidecar);
+    expect(await loadOf(sidecar)).toEqual({ inFlight, queued, buffered: 0 });
+
+    presto.answer((request) => void request.socket.write(echo(request)));
+    presto.release();
+    await eventually(() => caller.received().split("HTTP/1.1 ").length - 1).toBe(count);
+    expect(caller.received().match(/HTTP\/1\.1 (?!200)/g)).toBeNull();
+    expect(
+      caller
+        .received()
+        .match(/"of":"[^"]*T\d+"/g)
+        ?.map((of) => /\d+"$/.exec(of)?.[0]),
+    ).toEqual(Array.from({ length: count }, (_, index) => `${index}"`));
+  });
+
+  it("has bodies read whole that came after the bound", async () => {
+    const references = Array.from({ length: 300 }, (_, index) => `T${index}`);
+    const bytes = references.map((reference) => confirmCall(reference)).join("");
+    presto.answer((request) => void request.socket.write(echo(request)));
+    // In pieces that end in the middle of heads and bodies.
+    for (let at = 0; at < bytes.length; at += 1_111) {
+      caller.send(bytes.slice(at, at + 1_111));
+      await caughtUp(sidecar);
+    }
+    const answers = await caller.answers(300);
+    expect(answers.map(({ body }) => JSON.parse(JSON.parse(body).body).transaction_reference)).toEqual(
+      references,
+    );
+  });
+});
