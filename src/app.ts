@@ -33,11 +33,19 @@ export interface App {
   reload(): Promise<readonly string[]>;
   /** Keeps accepting for `drainMinMs`, then refuses new calls and waits for those under way, until `drainMaxMs`. */
   drain(): Promise<"clean" | "cut-off">;
+  /**
+   * Before an end that waits for nothing: within half a second each call is told what is known of it, if its caller
+   * reads, and has its line in the log. @param why for the log, a sentence
+   */
+  cutOff(why: string): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Milliseconds between two reads of the store, beside whatever it tells of itself (POLL). */
 const pollMs = 5_000;
+
+/** Milliseconds for the replies to calls that are cut off, and as many for their lines in the log. */
+const lastWordsMs = 250;
 
 /**
  * The program: its parts, the sidecar that is composed of them, and the listeners. Closing goes
@@ -86,6 +94,15 @@ export async function createApp(config: Config, { clock, log, onQuit }: AppDeps)
     },
     reload,
     drain: drain.run,
+    async cutOff(why) {
+      log.write("error", why, { issuing: lifecycle?.report().state === "issuing" ? true : undefined });
+      calls.refuseNew();
+      const endsAt = clock.monotonic() + lastWordsMs;
+      calls.expireAll(endsAt - lastWordsMs / 2);
+      await calls.idle(endsAt);
+      calls.abandonAll();
+      await log.flush(lastWordsMs);
+    },
     async close() {
       await Promise.all([calls.close(), operators.close()]);
       await sidecar.close();
@@ -93,6 +110,7 @@ export async function createApp(config: Config, { clock, log, onQuit }: AppDeps)
       await parts.destroy();
       // What was cut off still says what became of it.
       await calls.idle(clock.monotonic() + 1_000);
+      calls.abandonAll();
       metrics.close();
       await log.flush();
     },

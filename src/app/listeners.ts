@@ -2,6 +2,7 @@ import { createAdminServer } from "../admin/admin.ts";
 import { type ControlActions, createControlServer } from "../admin/control.ts";
 import type { StatusReport } from "../admin/status.ts";
 import type { Clock } from "../clock.ts";
+import { callerConnections, readDescriptorLimit } from "../inbound/descriptors.ts";
 import { createProxyListener, type ProxyListener, type ProxyListenerOptions } from "../inbound/listener.ts";
 import type { Emit } from "../lib/events.ts";
 import type { BoundListener, ListenAddress } from "../listen/address.ts";
@@ -13,7 +14,7 @@ import type { Sidecar } from "./sidecar.ts";
 export type CallListenerOptions = Pick<
   ProxyListenerOptions,
   "origin" | "listen" | "hosts" | "operations" | "maxBody" | "timeoutMs"
->;
+> & { readonly limits: { readonly maxInFlight: number } };
 
 export interface ListenerDeps {
   readonly sidecar: Sidecar;
@@ -22,7 +23,7 @@ export interface ListenerDeps {
 }
 
 /** Where apps call. */
-export function createCallListener(
+export async function createCallListener(
   options: CallListenerOptions,
   { sidecar, clock, emit }: ListenerDeps,
 ): Promise<ProxyListener> {
@@ -33,6 +34,7 @@ export function createCallListener(
     operations: options.operations,
     maxBody: options.maxBody,
     timeoutMs: options.timeoutMs,
+    mostConnections: callerConnections(await readDescriptorLimit(), options.limits.maxInFlight),
     limiter: sidecar.limiter,
     perform: sidecar.perform,
     reconcile: sidecar.reconcile,

@@ -43,7 +43,7 @@ export async function createObservers(
     clock,
   });
   let note: Subscriber = ignore;
-  const emit = createEvents(lastSeen.note, logEvents(log), metrics.count, (event) => note(event));
+  const emit = createEvents(lastSeen.note, logEvents(log, clock), metrics.count, (event) => note(event));
   return {
     emit,
     metrics,

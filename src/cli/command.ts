@@ -27,6 +27,8 @@ export interface Io {
   readonly signal: AbortSignal;
   /** Calls back at every SIGHUP; where nobody asked, SIGHUP ends the process as usual. */
   readonly onHangup: (run: () => void) => void;
+  /** Has this done, for a moment, at an end that waits for nothing else: a second signal, a defect. */
+  readonly beforeExit: (lastWords: (why: string) => Promise<void>) => void;
   readonly clock: Clock;
 }
 

@@ -1,3 +1,5 @@
+import type { Clock } from "../clock.ts";
+
 /** Why a command was asked to stop. */
 export class StopSignal extends Error {
   override readonly name = "StopSignal";
@@ -18,28 +20,55 @@ export interface SignalledProcess {
   exit(code: number): void;
 }
 
+/** What is still done when the process ends at once. @param why in a sentence */
+export type LastWords = (why: string) => Promise<void>;
+
 /** The process's signals, as commands see them. */
 export interface ProcessSignals {
   /** Aborted by the first SIGINT or SIGTERM, with a `StopSignal` as its reason. */
   readonly signal: AbortSignal;
   /** Calls back at every SIGHUP. */
   readonly onHangup: (run: () => void) => void;
+  /** Has this done at every end that waits for nothing else: a second signal, a defect. */
+  readonly beforeExit: (lastWords: LastWords) => void;
+  /** Ends the process, after the last words. While they are spoken, a second call ends it at once. */
+  readonly end: (exitCode: number, why: string) => void;
 }
+
+/** Milliseconds that last words may take. */
+const lastWordsMs = 1_000;
 
 /**
  * Listens for SIGINT and SIGTERM from now on. The first asks the command to stop; the
- * second ends the process at once, whatever is under way.
+ * second ends the process at once, whatever is under way: but it is told what that was.
  */
-export function watchSignals(process: SignalledProcess): ProcessSignals {
+export function watchSignals(process: SignalledProcess, clock: Pick<Clock, "sleep">): ProcessSignals {
   const stop = new AbortController();
+  let lastWords: LastWords | undefined;
+  let ending = false;
+
+  function end(exitCode: number, why: string): void {
+    const exit = (): void => process.exit(exitCode);
+    if (lastWords === undefined || ending) {
+      exit();
+      return;
+    }
+    ending = true;
+    void Promise.race([lastWords(why), clock.sleep(lastWordsMs)]).then(exit, exit);
+  }
+
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     process.on(name, () => {
-      if (stop.signal.aborted) process.exit(exitCodes[name]);
+      if (stop.signal.aborted) end(exitCodes[name], `A second signal (${name}) ends the sidecar at once.`);
       else stop.abort(new StopSignal(name));
     });
   }
   return {
     signal: stop.signal,
     onHangup: (run) => process.on("SIGHUP", run),
+    beforeExit(words) {
+      lastWords = words;
+    },
+    end,
   };
 }

@@ -1,16 +1,32 @@
 import { createApp } from "../app.ts";
 import { loadConfig } from "../config/load.ts";
-import { createLog } from "../observe/log.ts";
-import type { Run } from "./command.ts";
+import type { Config } from "../config/sections.ts";
+import { createLog, type Log } from "../observe/log.ts";
+import type { Io, Run } from "./command.ts";
+import { exitOf } from "./exit.ts";
 
-/** Runs the sidecar until it is told to stop, and then drains it. */
+/** Runs the sidecar until it is told to stop, and then drains it. What ends it by failing is a line of the log, too. */
 export const start: Run = async (_args, io) => {
-  const config = loadConfig(io.env, io.execArgv);
-  const log = createLog({ level: config.logLevel, clock: io.clock });
+  let log: Log | undefined;
+  try {
+    const config = loadConfig(io.env, io.execArgv);
+    log = createLog({ level: config.logLevel, clock: io.clock });
+    return await runSidecar(config, log, io);
+  } catch (error) {
+    const { code, message } = exitOf(error);
+    log ??= createLog({ level: "info", clock: io.clock });
+    log.write("fatal", message ?? "The sidecar could not go on.", { exit_code: code });
+    await log.flush();
+    throw error;
+  }
+};
+
+async function runSidecar(config: Config, log: Log, io: Io): Promise<number> {
   const stop = Promise.withResolvers<void>();
   if (io.signal.aborted) stop.resolve();
   io.signal.addEventListener("abort", () => stop.resolve(), { once: true });
   const app = await createApp(config, { clock: io.clock, log, onQuit: () => stop.resolve() });
+  io.beforeExit(app.cutOff);
   io.onHangup(() => {
     app.reload().then(
       (what) => log.write("info", "Read again, as SIGHUP asked.", { what: what.join(", ") }),
@@ -36,4 +52,4 @@ export const start: Run = async (_args, io) => {
   } finally {
     await app.close();
   }
-};
+}

@@ -66,6 +66,9 @@ const systemFailures: Readonly<Record<string, readonly [ConnectErrorKind, string
   EHOSTUNREACH: ["unreachable", "no route (EHOSTUNREACH)", "destination_ip_unroutable"],
 };
 
+/** This process, or this machine, has as many files open as it may: that says nothing of who was to be connected to. */
+const noDescriptor = new Set(["EMFILE", "ENFILE"]);
+
 /** Codes of getaddrinfo: the name is not there, or nobody could say. */
 const lookupCodes = new Set(["ENOTFOUND", "EAI_AGAIN", "EAI_FAIL", "EAI_NODATA", "EAI_ADDRFAMILY"]);
 
@@ -78,6 +81,15 @@ export function toConnectError(error: unknown): ConnectError {
   }
   if (code.startsWith("ERR_SSL_") || code === "EPROTO") {
     return new ConnectError("untrusted", `TLS handshake failed (${code})`, "tls_protocol_error", error);
+  }
+  if (noDescriptor.has(code)) {
+    return new ConnectError(
+      "unreachable",
+      `no file descriptor is left for a connection (${code}); raise the limit of this process (ulimit -n)`,
+      "connection_limit_reached",
+      error,
+      "here",
+    );
   }
   if (lookupCodes.has(code)) {
     return new ConnectError("unreachable", `name not resolved (${code})`, "dns_error", error);

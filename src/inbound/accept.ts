@@ -60,7 +60,7 @@ export function createAccept(options: AcceptOptions, deps: AcceptDeps): AcceptRe
     const reserveMs =
       authorized.operation.reconcile === undefined ? 0 : Math.min(reserveMaxMs, timeoutMs / 10);
     const call = new InboundCall(authorized, connection, reply, { timeoutMs, reserveMs }, callDeps);
-    underWay.begun();
+    underWay.begun(call);
     deps.route(call, request, reply);
   }
 

@@ -12,6 +12,10 @@ export interface CallOnConnection {
   halfClosed(): void;
   /** Time is over for it, whatever it waits for: the caller is told what is known by `until` (monotonic milliseconds). */
   expire(until: number): void;
+  /** The process ends, and this call with it, unless it ends by itself before that. */
+  cutOff(): void;
+  /** The process ends now: reports what is known of it. */
+  abandon(): void;
   /** The bytes of the body can't be had: ends the call with this problem. False if the body is complete already. */
   failBody(problem: Problem): boolean;
 }
@@ -146,12 +150,14 @@ export interface CallsUnderWayDeps {
   readonly clock: Clock;
 }
 
-/** Counts accepted calls until they are over in every way, and knows whether another may be accepted. */
+/** Keeps accepted calls until they are over in every way, and knows whether another may be accepted. */
 export interface CallsUnderWay {
   /** Why another call can't be accepted now; undefined if it can. */
   refusal(): Problem | undefined;
-  begun(): void;
-  over(): void;
+  begun(call: CallOnConnection): void;
+  over(call: CallOnConnection): void;
+  /** Those of callers that have gone, too. */
+  all(): readonly CallOnConnection[];
   /** From now on new calls are refused: the sidecar shuts down. */
   drain(): void;
   isDraining(): boolean;
@@ -160,7 +166,7 @@ export interface CallsUnderWay {
 }
 
 export function createCallsUnderWay({ limiter, slowBodies, clock }: CallsUnderWayDeps): CallsUnderWay {
-  let count = 0;
+  const calls = new Set<CallOnConnection>();
   let draining = false;
   let whenIdle: (() => void) | undefined;
 
@@ -171,17 +177,16 @@ export function createCallsUnderWay({ limiter, slowBodies, clock }: CallsUnderWa
           detail: "this sidecar is shutting down; send to another, or again soon",
           retryAfter: 1,
         });
-      if (!limiter.isFull(count)) return undefined;
+      if (!limiter.isFull(calls.size)) return undefined;
       slowBodies.giveWay();
-      return limiter.isFull(count) ? overloaded() : undefined;
+      return limiter.isFull(calls.size) ? overloaded() : undefined;
     },
-    begun() {
-      count += 1;
+    begun: (call) => void calls.add(call),
+    over(call) {
+      calls.delete(call);
+      if (calls.size === 0) whenIdle?.();
     },
-    over() {
-      count -= 1;
-      if (count === 0) whenIdle?.();
-    },
+    all: () => [...calls],
     drain() {
       draining = true;
     },
@@ -193,7 +198,7 @@ export function createCallsUnderWay({ limiter, slowBodies, clock }: CallsUnderWa
           timer.cancel();
           resolve("clean");
         };
-        if (count === 0) whenIdle();
+        if (calls.size === 0) whenIdle();
       });
     },
   };

@@ -5,6 +5,7 @@ import type { Emit, Warning } from "../lib/events.ts";
 import type { Origin } from "../lib/host.ts";
 import type { BoundListener, ListenAddress } from "../listen/address.ts";
 import { bindServer, isFamilyMissing } from "../listen/bind.ts";
+import type { ConnectionRefused } from "../observe/events.ts";
 import type { Operation } from "../policy/operations.ts";
 import type { CallFinished } from "../upstream/call.ts";
 import type { Limiter } from "../upstream/limiter.ts";
@@ -32,11 +33,13 @@ export interface ProxyListenerOptions {
   readonly operations: readonly Operation[];
   readonly maxBody: number;
   readonly timeoutMs: number;
+  /** Callers' connections that may be open on all addresses together. */
+  readonly mostConnections: number;
   readonly limiter: Limiter;
   readonly perform: Perform;
   readonly reconcile: Reconcile;
   readonly clock: Clock;
-  readonly emit: Emit<CallFinished | Warning>;
+  readonly emit: Emit<CallFinished | ConnectionRefused | Warning>;
 }
 
 /** The listeners that apps talk to. */
@@ -49,7 +52,10 @@ export interface ProxyListener {
   idle(until: number): Promise<"clean" | "cut-off">;
   /** Ends every call that is under way with what is known of it by `until` (monotonic milliseconds). */
   expireAll(until: number): void;
+  /** Cuts off every call that is under way. */
   close(): Promise<void>;
+  /** Reports every call that is not over yet with what is known of it: the process ends. */
+  abandonAll(): void;
 }
 
 /** A head must be complete in this time, milliseconds (or in the whole request's, if that is less). */
@@ -73,8 +79,9 @@ export async function createProxyListener(options: ProxyListenerOptions): Promis
             unixSocket: address.kind === "unix",
             headTimeoutMs: Math.min(headTimeoutMs, options.timeoutMs),
             requestTimeoutMs: options.timeoutMs,
+            mostConnections: options.mostConnections,
           },
-          { ...proxy.handlers, open: connections, acceptFirst },
+          { ...proxy.handlers, open: connections, acceptFirst, emit: options.emit },
         );
         // One after the other: the first address that can't be had is the one that is told.
         try {
@@ -98,10 +105,14 @@ export async function createProxyListener(options: ProxyListenerOptions): Promis
     refuseNew: underWay.drain,
     idle: underWay.idle,
     expireAll(until) {
-      for (const { calls } of connections) for (const call of calls.slice()) call.expire(until);
+      for (const call of underWay.all()) call.expire(until);
+    },
+    abandonAll() {
+      for (const call of underWay.all()) call.abandon();
     },
     async close() {
       underWay.drain();
+      for (const call of underWay.all()) call.cutOff();
       await Promise.all(bound.map((listener) => listener.release()));
       await Promise.all(servers.map(closeServer));
       await proxy.close();
@@ -114,7 +125,10 @@ async function createProxy(
   options: ProxyListenerOptions,
   underWay: CallsUnderWay,
   slowBodies: SlowBodies,
-): Promise<{ readonly handlers: Omit<HttpServerDeps, "open" | "acceptFirst">; close(): Promise<void> }> {
+): Promise<{
+  readonly handlers: Omit<HttpServerDeps, "open" | "acceptFirst" | "emit">;
+  close(): Promise<void>;
+}> {
   const { clock, emit, origin, operations, timeoutMs, maxBody } = options;
   const reject = createRejectRequest({ clock, emit });
   const serve = createServeCall({

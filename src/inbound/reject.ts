@@ -47,6 +47,7 @@ export function createRejectRequest(options: RejectOptions): RejectRequest {
       generation: undefined,
       peer: connection.peer,
       callerGone: false,
+      cutOff: false,
     });
   }
 

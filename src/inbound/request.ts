@@ -43,7 +43,7 @@ export interface CallDeps {
   readonly slowBodies: SlowBodies;
   readonly emit: Emit<CallFinished>;
   /** The call has ended in every way: answered or given up, and its connection let go. */
-  readonly onOver: () => void;
+  readonly onOver: (call: CallOnConnection) => void;
 }
 
 /** One accepted request from its head to its reply's last byte: its time, its memory, and the line that is reported of it. */
@@ -74,6 +74,7 @@ export class InboundCall implements Call, CallOnConnection {
   #closed = false;
   #repliedOnSocket = false;
   #cut = false;
+  #cutOff = false;
   #settled: { outcome: Outcome; status: number; code: string | undefined; cause: unknown } | undefined;
 
   constructor(
@@ -139,7 +140,19 @@ export class InboundCall implements Call, CallOnConnection {
     return true;
   }
 
+  cutOff(): void {
+    this.#cutOff = true;
+  }
+
+  abandon(): void {
+    this.#cutOff = true;
+    this.settle(this.attempts > 0 ? "unknown" : "not-sent", 0);
+    this.#closed = true;
+    this.#finish();
+  }
+
   expire(until: number): void {
+    if (this.phase !== "replying") this.#cutOff = true;
     this.#lastAt = Math.min(this.#lastAt, until);
     const draining = new Problem("draining", {
       detail: "the sidecar has shut down; send to another, or again soon",
@@ -227,9 +240,10 @@ export class InboundCall implements Call, CallOnConnection {
       sends: this.attempts,
       generation: this.generation,
       peer: this.connection.peer,
-      callerGone: !this.reply.writableFinished && !this.#repliedOnSocket && !this.#cut,
+      callerGone: !this.reply.writableFinished && !this.#repliedOnSocket && !this.#cut && !this.#cutOff,
+      cutOff: this.#cutOff,
     });
-    this.#deps.onOver();
+    this.#deps.onOver(this);
   }
 }
 

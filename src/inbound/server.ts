@@ -2,7 +2,9 @@ import type { Server, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
+import type { Emit } from "../lib/events.ts";
 import { createServer } from "../lib/node-http.ts";
+import type { ConnectionRefused } from "../observe/events.ts";
 import type { AcceptFirst, AcceptRequests } from "./accept.ts";
 import { type Connection, createConnection } from "./connection.ts";
 import type { ProtocolErrors } from "./reject.ts";
@@ -14,6 +16,8 @@ export interface HttpServerOptions {
   readonly headTimeoutMs: number;
   /** …and all of it after so many. */
   readonly requestTimeoutMs: number;
+  /** Connections that may be open on all servers together. */
+  readonly mostConnections: number;
 }
 
 /** Where the connections that are open are kept, and who is told what comes on them. */
@@ -21,13 +25,13 @@ export interface HttpServerDeps extends AcceptRequests, ProtocolErrors {
   readonly open: Set<Connection>;
   /** One for all servers: the same event loop serves them. */
   readonly acceptFirst: AcceptFirst;
+  readonly emit: Emit<ConnectionRefused>;
 }
 
 /** Largest request head, bytes: longer than any that an app of ours sends, short enough to hold thousands. */
 const maxHeadBytes = 16 * 1024;
 /** Longer than common clients keep idle connections, so that they close first and lose no race. */
 const keepAliveMs = 75_000;
-const mostConnections = 8_192;
 
 /** A Node HTTP server with every limit said outright, and one `Connection` for each socket. */
 export function createHttpServer(options: HttpServerOptions, deps: HttpServerDeps): Server {
@@ -48,7 +52,6 @@ export function createHttpServer(options: HttpServerOptions, deps: HttpServerDep
   });
   // Beyond Node's default of 2,000 fields the rest would be dropped in silence: a second Host, an Origin. The size bounds them.
   server.maxHeadersCount = 0;
-  server.maxConnections = mostConnections;
   // A caller that has sent its request may close its side and still wants the reply; Node has no documented option for it.
   Object.assign(server, { httpAllowHalfOpen: true });
 
@@ -64,6 +67,11 @@ export function createHttpServer(options: HttpServerOptions, deps: HttpServerDep
     };
 
   server.on("connection", (socket) => {
+    if (deps.open.size >= options.mostConnections) {
+      socket.destroy();
+      deps.emit({ type: "connection-refused", most: options.mostConnections });
+      return;
+    }
     const connection = createConnection(socket, options.unixSocket);
     connections.set(socket, connection);
     deps.open.add(connection);

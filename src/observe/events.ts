@@ -16,6 +16,7 @@ export type Event =
   | RenewalEvent
   | EgressEvent
   | LatchChanged
+  | ConnectionRefused
   | Warning;
 
 /** A readiness latch opened (`reason` undefined) or closed. `admin`, which emits it, stands above this folder. */
@@ -23,6 +24,13 @@ export interface LatchChanged {
   readonly type: "latch-changed";
   readonly name: string;
   readonly reason: string | undefined;
+}
+
+/** A caller's connection was closed at once: as many are open as may be. `inbound`, which emits it, stands above this folder. */
+export interface ConnectionRefused {
+  readonly type: "connection-refused";
+  /** How many may be open. */
+  readonly most: number;
 }
 
 export type Subscriber = (event: Event) => void;

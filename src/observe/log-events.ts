@@ -1,7 +1,8 @@
+import { type Clock, systemClock } from "../clock.ts";
 import type { EgressEvent } from "../egress-ip/check.ts";
 import type { IssueCallEnd, RenewalEnd, RenewalEvent } from "../renewal/types.ts";
 import type { CallFinished } from "../upstream/call.ts";
-import type { Subscriber } from "./events.ts";
+import type { ConnectionRefused, Subscriber } from "./events.ts";
 import type { Log, LogFields } from "./log.ts";
 
 /** ISO 8601, or null for a date that could not be parsed (`toISOString` would throw). */
@@ -11,10 +12,11 @@ export function isoTime(date: Date): string | null {
 
 /**
  * Writes the events to the log: one line for each call, and one for each of the rest.
- * Lines about money and about the token have `audit: true`; `caller_gone` is there only when
- * true. Times are milliseconds. Nothing of a body, a query or a header is known here.
+ * Lines about money and about the token have `audit: true`; `caller_gone` and `cut_off` are there
+ * only when true. Times are milliseconds. Nothing of a body, a query or a header is known here.
  */
-export function logEvents(log: Log): Subscriber {
+export function logEvents(log: Log, clock: Pick<Clock, "monotonic"> = systemClock): Subscriber {
+  const writeRefused = createRefusedLine(log, clock);
   return (event) => {
     switch (event.type) {
       case "call-finished":
@@ -48,6 +50,9 @@ export function logEvents(log: Log): Subscriber {
       case "connect-failed":
         log.write("warn", "No connection to Presto could be made.", {}, event.error);
         break;
+      case "connection-refused":
+        writeRefused(event);
+        break;
       case "last-good-addresses":
         if (event.serving) {
           log.write(
@@ -78,6 +83,26 @@ export function logEvents(log: Log): Subscriber {
   };
 }
 
+/** Milliseconds between two lines about connections that were refused: they come in floods. */
+const refusedEveryMs = 10_000;
+
+function createRefusedLine(log: Log, clock: Pick<Clock, "monotonic">): (event: ConnectionRefused) => void {
+  let untold = 0;
+  let toldAt = Number.NEGATIVE_INFINITY;
+  return ({ most }) => {
+    untold += 1;
+    const now = clock.monotonic();
+    if (now - toldAt < refusedEveryMs) return;
+    log.write(
+      "error",
+      "Callers' connections were closed without a reply, because as many are open as may be. Look for a caller that keeps too many, and at this process's limit of open files (ulimit -n).",
+      { connections: untold, most },
+    );
+    untold = 0;
+    toldAt = now;
+  };
+}
+
 function auditOf({ generation, id }: { readonly generation: number; readonly id: string }): LogFields {
   return { generation, token_id: id, audit: true };
 }
@@ -99,6 +124,7 @@ function writeCall(log: Log, call: CallFinished): void {
       generation: call.generation,
       peer: call.peer,
       caller_gone: call.callerGone ? true : undefined,
+      cut_off: call.cutOff ? true : undefined,
       audit: call.movesMoney ? true : undefined,
     },
     call.cause,
@@ -106,7 +132,7 @@ function writeCall(log: Log, call: CallFinished): void {
 }
 
 function levelOf(call: CallFinished): "info" | "warn" | "error" {
-  if (call.code === "internal-error") return "error";
+  if (call.code === "internal-error" || call.cutOff) return "error";
   // Somebody has to look whether the money moved.
   if (call.outcome === "unknown") return call.movesMoney ? "error" : "warn";
   return call.code !== undefined && call.status >= 500 ? "warn" : "info";

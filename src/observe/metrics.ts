@@ -101,6 +101,10 @@ function createRestMetrics(registry: Registry): Subscriber {
   const tokenChanges = counter("token_changes_total", "How often another token came into hand.");
   const rejections = counter("token_rejections_total", "How often Presto answered 401 to a token.");
   const connectFailures = counter("connect_failures_total", "Connections to Presto that could not be made.");
+  const refusedConnections = counter(
+    "refused_connections_total",
+    "Callers' connections that were closed at once, because as many were open as may be.",
+  );
   const warnings = counter("warnings_total", "Warnings that were logged.");
   const storeFailures = new Counter({
     name: "presto_sidecar_store_failures_total",
@@ -134,6 +138,9 @@ function createRestMetrics(registry: Registry): Subscriber {
         break;
       case "connect-failed":
         connectFailures.inc();
+        break;
+      case "connection-refused":
+        refusedConnections.inc();
         break;
       case "last-good-addresses":
         lastGood.inc(event.serving ? 1 : -1);

@@ -59,6 +59,8 @@ export interface CallFinished {
   readonly peer: string;
   /** The caller closed its connection before it was answered. */
   readonly callerGone: boolean;
+  /** This process ended before the call could. */
+  readonly cutOff: boolean;
 }
 
 /** Nobody waits for the answer any more, and nothing needs to be finished. No reply is written. */

@@ -312,6 +312,12 @@ function responseLate(): Problem {
 function fromConnectError(error: ConnectError): Problem {
   switch (error.kind) {
     case "unreachable":
+      if (error.proxyStatus === "connection_limit_reached")
+        return new Problem("overloaded", {
+          detail: `${error.message}; nothing was sent`,
+          retryAfter: 1,
+          cause: error,
+        });
       return new Problem("upstream-unreachable", {
         detail: `Presto could not be reached: ${error.message}`,
         proxyStatus: error.proxyStatus,

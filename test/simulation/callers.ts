@@ -170,6 +170,7 @@ function toFinished(call: Call, { outcome, status, code }: CallEnd): CallFinishe
     generation: call.generation,
     peer: "unix",
     callerGone,
+    cutOff: false,
   };
 }
 

@@ -43,6 +43,7 @@ export function createTestIo(options: TestIoOptions = {}): TestIo {
       stderr: { write: (text) => (written.err += text), isTTY: options.terminal },
       signal: stop.signal,
       onHangup: (run) => void hangups.push(run),
+      beforeExit: () => {},
       clock: options.clock ?? systemClock,
     },
     out: () => written.out,

@@ -17,6 +17,7 @@ export function finishedCall(differences: Partial<CallFinished> = {}): CallFinis
     generation: 3,
     peer: "127.0.0.1:41234",
     callerGone: false,
+    cutOff: false,
     ...differences,
   };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
+import { exitOf } from "../../../src/cli/exit.ts";
 import { renewalNotes, explainAlarm, reportRenewal } from "../../../src/cli/renew-locally.ts";
-import { exitOf } from "../../../src/cli/run.ts";
 import { ConnectError } from "../../../src/connect/errors.ts";
 import { CommandError } from "../../../src/errors.ts";
 import type { RenewalEnd } from "../../../src/renewal/types.ts";

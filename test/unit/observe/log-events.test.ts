@@ -45,6 +45,7 @@ describe("the line of a call", () => {
           generation: 3,
           peer: "127.0.0.1:41234",
           caller_gone: true,
+          cut_off: undefined,
           audit: true,
         },
         error: cause,
@@ -135,5 +136,25 @@ describe("the lines of other events", () => {
       emit({ type: "alarm-changed", alarm: { reason: "Two issue.", at: new Date(0) } });
     });
     expect(lines.map(({ level }) => level)).toEqual(["debug", "info", "info", "info", "warn", "error"]);
+  });
+});
+
+describe("refused connections", () => {
+  it("come in floods, and have a line in ten seconds", () => {
+    let now = 0;
+    const lines: unknown[] = [];
+    const log: Log = {
+      enabled: () => true,
+      write: (level, _message, fields) => lines.push([level, fields]),
+      call: () => {},
+      lost: () => 0,
+      flush: () => Promise.resolve(),
+    };
+    const emit = logEvents(log, { monotonic: () => now });
+    for (; now < 15_000; now += 100) emit({ type: "connection-refused", most: 48 });
+    expect(lines).toEqual([
+      ["error", { connections: 1, most: 48 }],
+      ["error", { connections: 100, most: 48 }],
+    ]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { describeDefect, exitOf } from "../../../src/cli/run.ts";
+import { describeDefect, exitOf } from "../../../src/cli/exit.ts";
 import { StopSignal } from "../../../src/cli/signals.ts";
 import { exitCodes, CommandError, type CommandErrorCode } from "../../../src/errors.ts";
 import { StoreError } from "../../../src/store/contract.ts";
@@ -50,7 +50,7 @@ describe("an error that nobody foresaw", () => {
 
   it("is told in one line, by its kind and place", () => {
     const line = describeDefect(new RangeError(marked));
-    expect(line).toMatch(/RangeError at run\.exit\.test\.ts:\d+:\d+/);
+    expect(line).toMatch(/RangeError at exit\.test\.ts:\d+:\d+/);
     expect(line).not.toContain("\n");
   });
 
