@@ -4,7 +4,7 @@ import { commands } from "../src/cli/commands.ts";
 import { unsafeFlags, unsafeVariables } from "../src/config/unsafe-environment.ts";
 import { rowOf, variableNames } from "../src/config/variables.ts";
 import { exitCodes, type CommandErrorCode, problems } from "../src/errors.ts";
-import { faultKinds } from "../src/sandbox/fault.ts";
+import { faultKinds } from "../src/sandbox/fault-kinds.ts";
 import { chartSchemaFile, makeChartSchema } from "./chart-schema.ts";
 import { layers, sandbox } from "./lint/layers.ts";
 

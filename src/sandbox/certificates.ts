@@ -5,7 +5,7 @@ import { isIP } from "node:net";
 
 import type * as X509 from "@peculiar/x509";
 
-import type { CertificateFlaw, ConnectionEffect } from "./fault.ts";
+import type { CertificateFlaw, ConnectionEffect } from "./fault-kinds.ts";
 
 type X509Library = typeof X509;
 

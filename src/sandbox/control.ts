@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage } from "node:http";
 
 import type { IssuedToken } from "./account.ts";
 import { readExpiry, tokenJson } from "./endpoints.ts";
-import { type Fault, faultKinds, parseFault } from "./fault.ts";
+import { type Fault, faultKinds, parseFault } from "./fault-kinds.ts";
 import type { SetFault } from "./faults.ts";
 import {
   createBody,

@@ -8,7 +8,7 @@ import {
   isConnectionFault,
   type RequestEffect,
   type RequestFault,
-} from "./fault.ts";
+} from "./fault-kinds.ts";
 import { htmlReply, messageReply, type Reply } from "./http.ts";
 
 /** A fault that is set. */

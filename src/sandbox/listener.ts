@@ -8,7 +8,7 @@ import {
   type PresentedCertificates,
 } from "./certificates.ts";
 import type { Call } from "./endpoints.ts";
-import type { RequestEffect } from "./fault.ts";
+import type { RequestEffect } from "./fault-kinds.ts";
 import { type AnswerDeps, type Faults, replacement, writeAnswer } from "./faults.ts";
 import { messageReply, readBytes, type Reply } from "./http.ts";
 import type { IpFilter } from "./ip-filter.ts";

@@ -2,7 +2,7 @@ import { type Account, createAccount } from "./account.ts";
 import { type Authority, type Certificate, createAuthority } from "./certificates.ts";
 import { type Controlled, type ControlListener, createControlListener, type LiveOptions } from "./control.ts";
 import { act } from "./endpoints.ts";
-import { isConnectionFault, parseFault } from "./fault.ts";
+import { isConnectionFault, parseFault } from "./fault-kinds.ts";
 import { createFaults } from "./faults.ts";
 import { createIpFilter } from "./ip-filter.ts";
 import { createJournal, type ReceivedRequest } from "./journal.ts";

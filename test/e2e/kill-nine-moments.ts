@@ -1,5 +1,5 @@
 import type { RenewalState } from "../../src/renewal/types.ts";
-import type { RequestEffect } from "../../src/sandbox/fault.ts";
+import type { RequestEffect } from "../../src/sandbox/fault-kinds.ts";
 import type { StageOptions } from "../support/renewal-stage.ts";
 
 /** From and to, milliseconds: drawn from the seed. */

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
 import type { Issuer } from "../../src/presto/auth.ts";
-import type { Fault } from "../../src/sandbox/fault.ts";
+import type { Fault } from "../../src/sandbox/fault-kinds.ts";
 import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
 import { Secret } from "../../src/secret.ts";
 import { freeControl, openIssuer, requestFor } from "../support/own-calls.ts";

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 
 import { afterEach, describe, expect, it } from "vitest";
 
-import type { RequestEffect } from "../../src/sandbox/fault.ts";
+import type { RequestEffect } from "../../src/sandbox/fault-kinds.ts";
 import { createFastClock } from "../support/fast-clock.ts";
 import { createIssuingBench, issuePath } from "../support/issuing-bench.ts";
 import type { BenchOptions, IssuingBench } from "../support/issuing-bench.ts";

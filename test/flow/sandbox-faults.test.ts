@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
-import type { Fault } from "../../src/sandbox/fault.ts";
+import type { Fault } from "../../src/sandbox/fault-kinds.ts";
 import { createSandbox } from "../../src/sandbox/server.ts";
 import type { Sandbox } from "../../src/sandbox/server.ts";
 import { createJumpingClock } from "../support/jumping-clock.ts";

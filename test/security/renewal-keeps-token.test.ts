@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import type { RequestFault } from "../../src/sandbox/fault.ts";
+import type { RequestFault } from "../../src/sandbox/fault-kinds.ts";
 import { Secret } from "../../src/secret.ts";
 import { createFastClock } from "../support/fast-clock.ts";
 import { createIssuingBench, issuePath } from "../support/issuing-bench.ts";

@@ -1,6 +1,6 @@
 import { get } from "node:http";
 
-import type { RequestEffect } from "../../src/sandbox/fault.ts";
+import type { RequestEffect } from "../../src/sandbox/fault-kinds.ts";
 import { holdWrites } from "./held-writes.ts";
 import type { HeldWrites } from "./held-writes.ts";
 import type { TokenHost } from "./token-host.ts";

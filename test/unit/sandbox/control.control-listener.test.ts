@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { controlVerbs } from "../../../src/sandbox/control.ts";
-import { faultKinds } from "../../../src/sandbox/fault.ts";
+import { faultKinds } from "../../../src/sandbox/fault-kinds.ts";
 import { createSandbox, type Sandbox } from "../../../src/sandbox/server.ts";
 import { call, confirm, control, init, prefix } from "./client.ts";
 
