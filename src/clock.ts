@@ -70,3 +70,13 @@ export const systemClock: Clock = {
 export function atEndOfTurn(run: () => void): void {
   setImmediate(run);
 }
+
+/** Runs it in each turn of the event loop when all that has come was read, until it is called off. Makes no turn by itself. */
+export function afterEachPoll(run: () => void): Timer {
+  let handle = setImmediate(again).unref();
+  function again(): void {
+    handle = setImmediate(again).unref();
+    run();
+  }
+  return { cancel: () => clearImmediate(handle) };
+}

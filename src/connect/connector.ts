@@ -13,6 +13,7 @@ import { openHttpTunnel } from "./http-connect.ts";
 import { describeProxy, type EgressProxy } from "./proxy-url.ts";
 import type { LastGoodServes, Resolver } from "./resolver.ts";
 import { openSocksTunnel } from "./socks5.ts";
+import { rememberCarrier } from "./stream-end.ts";
 import { openTcp, type TcpOptions } from "./tcp.ts";
 import { seeCertificate, startTls, verifyPeer } from "./tls.ts";
 import type { Trust, TrustAnchors } from "./trust.ts";
@@ -114,6 +115,7 @@ export function createConnector(options: ConnectOptions): Connector {
         onSecure(socket, certificateAsked) {
           if (certificateAsked) warnOfAsking();
           markResets(socket);
+          rememberCarrier(socket, carrier);
           if (!socket.isSessionReused()) watchCertificate(new Date(socket.getPeerCertificate().valid_to));
         },
       },

@@ -90,6 +90,20 @@ export function createConnection(socket: Socket, unixSocket: boolean): Connectio
   };
 }
 
+/**
+ * Ends a connection at once, and so that no reply on it is taken for whole: by a reset, since
+ * to a caller of HTTP/1.0 a plain end is that of the reply. A Unix socket has no reset.
+ */
+export function cutOff({ socket, unixSocket }: Connection): void {
+  if (unixSocket) {
+    socket.destroy();
+    return;
+  }
+  // By itself a reset waits for what is being written, and sends a FIN before it.
+  socket.destroySoon = () => void socket.destroy();
+  socket.resetAndDestroy();
+}
+
 /** Longest time that bytes nobody wants are read after a last reply, milliseconds. */
 const lingerMs = 10_000;
 

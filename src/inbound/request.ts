@@ -9,7 +9,13 @@ import { IncomingMessage as NodeRequest } from "../lib/node-http.ts";
 import type { Operation } from "../policy/operations.ts";
 import { type Call, type CallFinished, CallerGone } from "../upstream/call.ts";
 import { type Limiter, overloaded } from "../upstream/limiter.ts";
-import { type CallOnConnection, type Connection, readOnIfAnswered, type SlowBodies } from "./connection.ts";
+import {
+  type CallOnConnection,
+  type Connection,
+  cutOff,
+  readOnIfAnswered,
+  type SlowBodies,
+} from "./connection.ts";
 
 /**
  * A request as Node makes it, with room for the call that it became. A WeakMap beside it would
@@ -178,7 +184,7 @@ export class InboundCall implements Call, CallOnConnection {
   cut(cause?: unknown): void {
     this.#cut = true;
     if (cause !== undefined && this.#settled !== undefined) this.#settled = { ...this.#settled, cause };
-    this.connection.socket.destroy();
+    cutOff(this.connection);
   }
 
   #callerGone(): void {

@@ -4,7 +4,8 @@ import type { TLSSocket } from "node:tls";
 import { Client, type Dispatcher } from "undici";
 
 import { atEndOfTurn } from "../clock.ts";
-import { systemCode } from "../errors.ts";
+import { type StreamEnd, watchStreamEnd } from "../connect/stream-end.ts";
+import { CodedError, systemCode } from "../errors.ts";
 import type { ExchangeRequest } from "./exchange.ts";
 import { InterimAnswers, InterimError } from "./interim-answers.ts";
 
@@ -46,6 +47,17 @@ export class IdleConnectionEnded extends Error {
   }
 }
 
+/**
+ * - `UNKNOWN_TRANSFER_CODING`: something else than chunks, which nobody here decodes.
+ * - `UNMARKED_END`: neither length, chunks nor TLS say where it ends (RFC 9112 section 9.8): the connection did.
+ */
+export type FramingErrorCode = "UNKNOWN_TRANSFER_CODING" | "UNMARKED_END";
+
+/** An answer that is not known to be whole. */
+export class FramingError extends CodedError<FramingErrorCode> {
+  override readonly name = "FramingError";
+}
+
 /** What ends a request that was given to a connection which is no more: not a byte of it was written. */
 class ConnectionGone extends Error {
   override readonly name = "ConnectionGone";
@@ -79,6 +91,8 @@ export class KeptConnection implements Dispatcher.DispatchHandler {
   readonly #interim = new InterimAnswers();
   /** A request goes out, and no byte of its final answer has come. */
   #awaitsAnswer = false;
+  /** Of an answer that nothing ends but the connection. */
+  #end: StreamEnd | undefined;
 
   constructor(socket: TLSSocket, options: ConnectionOptions, events: ConnectionEvents) {
     this.#socket = socket;
@@ -139,6 +153,15 @@ export class KeptConnection implements Dispatcher.DispatchHandler {
   ): void {
     const keepAlive = headers["keep-alive"];
     if (keepAlive !== undefined) this.#readKeepAlive(keepAlive);
+    const coding = headers["transfer-encoding"];
+    if (coding === undefined) {
+      if (headers["content-length"] === undefined && hasContent(status))
+        this.#end = watchStreamEnd(this.#socket);
+    } else if (!isChunked(coding) && hasContent(status)) {
+      const fault = "the answer has a transfer coding that is not decoded here";
+      controller.abort(new FramingError("UNKNOWN_TRANSFER_CODING", fault));
+      return;
+    }
     this.#handler?.onResponseStart?.(controller, status, headers, message);
   }
 
@@ -147,6 +170,11 @@ export class KeptConnection implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
+    if (this.#end?.isAnnounced() === false) {
+      const fault = "the connection ended without a sign that the answer was whole";
+      this.onResponseError(controller, new FramingError("UNMARKED_END", fault));
+      return;
+    }
     this.#take()?.handler.onResponseEnd?.(controller, trailers);
   }
 
@@ -264,6 +292,7 @@ export class KeptConnection implements Dispatcher.DispatchHandler {
   #finish(ended: "idle" | "unanswered" | undefined): void {
     if (this.#gone) return;
     this.#gone = true;
+    this.#end?.close();
     this.#events.gone(this, ended);
   }
 
@@ -272,6 +301,14 @@ export class KeptConnection implements Dispatcher.DispatchHandler {
     const seconds = /(?:^|[,;\s])timeout=(\d{1,9})/i.exec(String(field))?.[1];
     if (seconds !== undefined) this.#events.named(Number(seconds) * 1_000);
   }
+}
+
+/** RFC 9110 sections 15.3.5 and 15.4.5: these end with their head, whatever it says. */
+const hasContent = (status: number): boolean => status !== 204 && status !== 304;
+
+/** The one transfer coding that undici decodes. Two fields, or two codings, are not it. */
+function isChunked(coding: string | readonly string[]): boolean {
+  return typeof coding === "string" && coding.trim().toLowerCase() === "chunked";
 }
 
 /** Has the peer ended the connection, or the network? Not so for what was malformed, late, or ended by us. */

@@ -38,6 +38,8 @@ export interface RawPresto {
   greet(script: (socket: TLSSocket) => void): void;
   /** Ends a connection with a TCP reset. */
   reset(socket: TLSSocket): void;
+  /** Ends a connection with a TCP FIN, without TLS's close_notify. */
+  cut(socket: TLSSocket): void;
   close(): Promise<void>;
 }
 
@@ -73,6 +75,9 @@ export async function startRawPresto(options: RawPrestoOptions = {}): Promise<Ra
     request.socket.write(httpAnswer(200));
   };
   let greeting = (_socket: TLSSocket): void => {};
+  // A TLS socket does not show the TCP socket below it; it is the one with the same peer.
+  const carrierOf = (socket: TLSSocket): Socket | undefined =>
+    [...carriers].find((carrier) => carrier.remotePort === socket.remotePort);
 
   const server: Server = createServer(
     { cert: certificate.certPem, key: certificate.keyPem, ...options.tls },
@@ -127,12 +132,8 @@ export async function startRawPresto(options: RawPrestoOptions = {}): Promise<Ra
     greet(next) {
       greeting = next;
     },
-    reset(socket) {
-      // A TLS socket has no reset of its own; the TCP socket below it is the one with the same peer.
-      for (const carrier of carriers) {
-        if (carrier.remotePort === socket.remotePort) carrier.resetAndDestroy();
-      }
-    },
+    reset: (socket) => void carrierOf(socket)?.resetAndDestroy(),
+    cut: (socket) => void carrierOf(socket)?.end(),
     close() {
       for (const socket of [...sockets, ...carriers]) socket.destroy();
       return new Promise((resolve) => {

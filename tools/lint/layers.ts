@@ -140,7 +140,8 @@ export default {
       { path: "^src/", pathNot: "^src/connect/" },
       {
         path: "^src/connect/",
-        pathNot: "^src/connect/(direct|errors|local-address|lookup|open|proxy-url|resolver|trust)\\.ts$",
+        pathNot:
+          "^src/connect/(direct|errors|local-address|lookup|open|proxy-url|resolver|stream-end|trust)\\.ts$",
         dependencyTypesNot: ["type-only"],
       },
     ),

@@ -1,0 +1,246 @@
+import { connect, createServer, type Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+
+import { expectProblem } from "../support/problem-reply.ts";
+import { exchange, openRawCaller, type WireAnswer } from "../support/raw-caller.ts";
+import { httpAnswer, type RawPresto, startRawPresto, type WireRequest } from "../support/raw-presto.ts";
+import { type RunningSidecar, startSidecar } from "../support/running-sidecar.ts";
+import { confirmCall, queryCall } from "../support/wallet-call.ts";
+
+// RFC 9112 sections 6.3, 7 and 9.8: an answer is whole when its length, its last chunk or TLS says so.
+
+let presto: RawPresto;
+let sidecar: RunningSidecar;
+
+const start = (url: string): Promise<RunningSidecar> =>
+  startSidecar({ url, caPem: presto.authority.certPem, env: { PRESTO_TIMEOUT: "5s" } });
+
+beforeAll(async () => {
+  presto = await startRawPresto();
+  sidecar = await start(presto.url);
+});
+afterEach(() => presto.answer(({ socket }) => void socket.write(httpAnswer(200))));
+afterAll(async () => {
+  await sidecar.close();
+  await presto.close();
+});
+
+const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+const whole = '{"data":{"transaction_reference":"T1","amount":10.500}}';
+const half = whole.slice(0, 20);
+const unmarked = (body: string): string => `${head}\r\n${body}`;
+
+/** A confirm that is answered so; what is asked about it is answered well. */
+async function confirmed(answer: (request: WireRequest) => void, by = sidecar): Promise<WireAnswer> {
+  const before = presto.requests.filter(({ requestLine }) => requestLine.startsWith("POST")).length;
+  presto.answer((request) => {
+    if (request.requestLine.startsWith("POST")) answer(request);
+    else request.socket.write(httpAnswer(200, '{"data":{"status":"completed"}}'));
+  });
+  const reply = await exchange(by, confirmCall("T1"));
+  const after = presto.requests.filter(({ requestLine }) => requestLine.startsWith("POST")).length;
+  expect(after - before).toBe(1);
+  return reply;
+}
+
+function expectUnknown(reply: WireAnswer): void {
+  expectProblem(reply, {
+    status: 502,
+    code: "upstream-broken",
+    outcome: "unknown",
+    proxyStatus: "http_response_incomplete",
+    retryable: false,
+    transaction: { reference: "T1", status: "completed" },
+  });
+}
+
+describe.each(["TLSv1.3", "TLSv1.2"] as const)(
+  "an answer that nothing ends but its connection, over %s,",
+  (version) => {
+    beforeAll(async () => presto.present(await presto.authority.issue(), { maxVersion: version }));
+    afterAll(async () => presto.present(await presto.authority.issue()));
+
+    it.each([
+      ["with half of its JSON", half],
+      ["with all of its JSON", whole],
+      ["with nothing", ""],
+    ])("%s is unknown where TLS was not ended", async (_what, body) => {
+      for (let round = 0; round < 3; round += 1) {
+        expectUnknown(
+          await confirmed(({ socket }) => void socket.write(unmarked(body), () => presto.cut(socket))),
+        );
+        expectUnknown(
+          await confirmed(({ socket }) => {
+            socket.write(unmarked(body));
+            setTimeout(() => presto.cut(socket), 30);
+          }),
+        );
+      }
+    });
+
+    it("is the answer where TLS was ended, with its last bytes or after them", async () => {
+      for (let round = 0; round < 5; round += 1) {
+        const ends: ((request: WireRequest) => void)[] = [
+          ({ socket }) => void socket.end(unmarked(whole)),
+          ({ socket }) => {
+            socket.write(unmarked(half));
+            setTimeout(() => void socket.end(whole.slice(half.length)), 20);
+          },
+          ({ socket }) => {
+            socket.write(unmarked(whole));
+            setTimeout(() => void socket.end(), 20);
+          },
+          ({ socket }) => void socket.end(`HTTP/1.0 200 OK\r\n\r\n${whole}`),
+        ];
+        for (const end of ends) {
+          expect(await confirmed(end)).toMatchObject({
+            status: 200,
+            body: whole,
+            headers: { "presto-outcome": "answered" },
+          });
+        }
+      }
+    });
+  },
+);
+
+/** Passes on what comes; `allow` lets so many bytes more of the server's through, and then ends with a FIN. */
+async function openRelay(): Promise<{ readonly url: string; allow(bytes: number): void }> {
+  let left = Number.POSITIVE_INFINITY;
+  const server = createServer((caller: Socket) => {
+    const callee = connect(presto.port, "127.0.0.1");
+    for (const socket of [caller, callee]) socket.on("error", () => {}).setNoDelay(true);
+    caller.pipe(callee);
+    callee.on("data", (bytes: Buffer) => {
+      const passed = bytes.subarray(0, left);
+      left -= passed.length;
+      caller.write(passed);
+      if (left > 0) return;
+      left = Number.POSITIVE_INFINITY;
+      caller.end();
+      callee.destroy();
+    });
+    callee.on("end", () => caller.end());
+    caller.on("close", () => callee.destroy());
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  return {
+    url: `https://localhost:${port}`,
+    allow(bytes) {
+      left = bytes;
+    },
+  };
+}
+
+it("an answer that is cut within a record of TLS is unknown, wherever that is", async () => {
+  const relay = await openRelay();
+  const behind = await start(relay.url);
+  onTestFinished(() => behind.close());
+  const first = unmarked(half);
+  // 22 bytes are TLS 1.3's own; 24 are as many as a close_notify has.
+  for (const more of [0, 1, 2, 5, 22, 23, 24, 25, 46]) {
+    // What TLS sends by itself on a new connection has come by now.
+    presto.answer(({ socket }) => void socket.write(httpAnswer(200)));
+    await exchange(behind, queryCall("T0"));
+    await pause(20);
+    const reply = await confirmed(({ socket }) => {
+      relay.allow(first.length + 22 + more);
+      socket.write(first);
+      setTimeout(() => void socket.end("x".repeat(100)), 15);
+    }, behind);
+    expect([more, reply.headers["presto-outcome"]]).toEqual([more, "unknown"]);
+  }
+});
+
+describe("a transfer coding that nobody decodes makes it unknown, and the connection is not used again:", () => {
+  it.each([
+    ["gzip", "Transfer-Encoding: gzip\r\n\r\nxx", "end"],
+    ["identity", `Transfer-Encoding: identity\r\n\r\n${whole}`, "end"],
+    ["gzip in chunks", "Transfer-Encoding: gzip, chunked\r\n\r\n2\r\nxx\r\n0\r\n\r\n", "keep"],
+    [
+      "the same in two fields",
+      "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nxx\r\n0\r\n\r\n",
+      "keep",
+    ],
+    ["chunks of chunks", "Transfer-Encoding: chunked, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "keep"],
+    ["chunks that are not the last", "Transfer-Encoding: chunked, gzip\r\n\r\n2\r\nxx\r\n0\r\n\r\n", "end"],
+    ["chunks by another name", "Transfer-Encoding: xchunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "end"],
+    [
+      "chunks and a length",
+      `Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
+      "keep",
+    ],
+    ["gzip and a length", "Transfer-Encoding: gzip\r\nContent-Length: 2\r\n\r\nxx", "keep"],
+  ])("%s", async (_what, rest, end) => {
+    let used = 0;
+    expectUnknown(
+      await confirmed(({ socket, connection }) => {
+        used = connection;
+        if (end === "end") socket.end(head + rest);
+        else socket.write(head + rest);
+      }),
+    );
+    presto.answer(({ socket }) => void socket.write(httpAnswer(200)));
+    await exchange(sidecar, confirmCall("T2"));
+    expect(presto.requests.at(-1)?.connection).not.toBe(used);
+  });
+});
+
+it.each([
+  ["in the last chunk's line", "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r"],
+  ["before the trailers' end", "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"],
+  ["within the trailers", "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX: y\r\n"],
+  ["within a chunk", "Transfer-Encoding: chunked\r\n\r\nff\r\n{}"],
+  ["before its length", "Content-Length: 3\r\n\r\n{}"],
+  ["before its length, though it says close", "Connection: close\r\nContent-Length: 3\r\n\r\n{}"],
+])("an answer that ends %s is unknown, though TLS was ended", async (_where, rest) => {
+  expectUnknown(await confirmed(({ socket }) => void socket.end(head + rest)));
+});
+
+describe("a long answer that is cut ends with a reset,", () => {
+  const long = "x".repeat(2 * 1024 * 1024);
+
+  it.each(["HTTP/1.0", "HTTP/1.1"])("for a caller of %s", async (version) => {
+    const cuts: readonly (readonly [string, (socket: WireRequest["socket"]) => void])[] = [
+      [`${head}\r\n`, (socket) => presto.cut(socket)],
+      [`${head}Content-Length: 9000000\r\n\r\n`, (socket) => socket.end()],
+      [`${head}Transfer-Encoding: chunked\r\n\r\n200000\r\n`, (socket) => socket.end()],
+    ];
+    for (const [fields, cut] of cuts) {
+      let answering: WireRequest["socket"] | undefined;
+      presto.answer(({ socket }) => {
+        answering = socket;
+        socket.write(fields + long);
+      });
+      const caller = await openRawCaller(sidecar);
+      const errors: string[] = [];
+      caller.socket.on("error", (error) => errors.push(String(Reflect.get(error, "code"))));
+      caller.socket.on("end", () => errors.push("a plain end"));
+      caller.send(queryCall("T1").replace("HTTP/1.1", version));
+      await expect.poll(() => caller.received().length).toBeGreaterThan(long.length);
+      if (answering !== undefined) cut(answering);
+      await caller.ended();
+      await expect.poll(() => errors).toEqual(["ECONNRESET"]);
+    }
+  });
+
+  it("and one that is whole does not", async () => {
+    presto.answer(({ socket }) => void socket.end(`${head}\r\n${long}`));
+    for (const version of ["HTTP/1.0", "HTTP/1.1"]) {
+      const caller = await openRawCaller(sidecar);
+      const errors: Error[] = [];
+      caller.socket.on("error", (error) => errors.push(error));
+      caller.send(queryCall("T1", "Connection: close").replace("HTTP/1.1", version));
+      await caller.ended();
+      expect(caller.received()).toContain(version === "HTTP/1.0" ? long : "\r\n0\r\n\r\n");
+      expect(errors).toEqual([]);
+    }
+  });
+});
