@@ -126,8 +126,8 @@ export function readAddress(response: OwnResponse): Address {
     throw new AddressAnswerError("not-an-address", "its answer is compressed, though it was asked not to");
   }
   const type = mediaTypeOf(response);
-  // A byte that is not ASCII becomes a character that no address has.
-  const text = body.toString("latin1").replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "");
+  // A byte that is not ASCII becomes a character that no address has; but for a byte order mark.
+  const text = body.toString("latin1").replace(/^(?:\xEF\xBB\xBF)?[ \t\r\n]+|[ \t\r\n]+$|^\xEF\xBB\xBF/g, "");
   if (isPage(type, text)) {
     throw new AddressAnswerError(
       "html",

@@ -1,21 +1,14 @@
 import { isObject } from "../lib/json.ts";
 import { isJson, mediaTypeOf } from "../upstream/call.ts";
+import { parseJson } from "../upstream/content.ts";
 import type { OwnResponse } from "../upstream/request-once.ts";
 
 /** A JSON object with whatever is in it; only its own members count. */
 export type JsonObject = ReadonlyMap<string, unknown>;
 
-// Drops a byte order mark, which JSON.parse would stumble over, and whatever charset a header names: JSON is UTF-8 (RFC 8259 section 8.1).
-const utf8 = new TextDecoder("utf-8");
-
 /** The JSON object that a body consists of, whatever type it claims to be; undefined if it is none. Of a member given twice the last counts. */
 export function parseObject(body: Buffer): JsonObject | undefined {
-  try {
-    return toObject(JSON.parse(utf8.decode(body)));
-  } catch {
-    // The parser's own error quotes the text, which may hold a token: it goes no further.
-    return undefined;
-  }
+  return toObject(parseJson(body));
 }
 
 /** An object's members, or undefined for everything else, arrays included. */

@@ -213,8 +213,14 @@ function unclear(code: OwnRequestError["code"], message: string): Unclear {
   return { kind: "unclear", cause: new OwnRequestError(code, message) };
 }
 
-function notJson({ status, body }: OwnResponse): Unclear {
-  const what = body.length === 0 ? "an empty body" : "something that is not a JSON object";
+function notJson(response: OwnResponse): Unclear {
+  const { status, body } = response;
+  const isCoded = fieldOf(response, "content-encoding") !== undefined;
+  const what = isCoded
+    ? "a content coding that can't be undone, though none was asked for"
+    : body.length === 0
+      ? "an empty body"
+      : "something that is not a JSON object";
   return unclear("not-json", `Presto answered ${status} with ${what}; it may have acted`);
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { cancel } from "../lib/async.ts";
 import type { Operation } from "../policy/operations.ts";
 import { type Response, type Call, discard } from "./call.ts";
+import { contentOf, parseJson } from "./content.ts";
 import { performed, type Perform } from "./with-token.ts";
 
 /** What Presto says of a transaction at one moment. */
@@ -60,19 +61,11 @@ function readStatus(response: Response): TransactionView["status"] {
     return "not-known";
   }
   if (response.status !== 200) return "not-known";
-  const parsed = parseJson(response.body);
+  const parsed = parseJson(contentOf(response.headers, response.body));
   const data: unknown =
     typeof parsed === "object" && parsed !== null ? Reflect.get(parsed, "data") : undefined;
   const status: unknown = typeof data === "object" && data !== null ? Reflect.get(data, "status") : undefined;
   return status === "completed" || status === "failed" || status === "pending" ? status : "not-known";
-}
-
-function parseJson(bytes: Buffer | undefined): unknown {
-  try {
-    return JSON.parse(bytes?.toString("utf8") ?? "");
-  } catch {
-    return undefined;
-  }
 }
 
 const question: Operation = { name: "wallet.transaction", method: "GET", template: "", movesMoney: false };
@@ -83,7 +76,7 @@ function createQuestion(call: Call, target: string, now: number, lastAt: number)
     operation: question,
     method: "GET",
     target,
-    headers: ["accept", "application/json", "x-request-id", call.requestId],
+    headers: ["accept", "application/json", "accept-encoding", "identity", "x-request-id", call.requestId],
     body: undefined,
     arrivedAt: now,
     deadlineAt: lastAt,

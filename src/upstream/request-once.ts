@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { ConnectError } from "../connect/errors.ts";
 import { CodedError, systemCode } from "../errors.ts";
+import { contentOf, largestContent } from "./content.ts";
 import { Exchange, type Sender } from "./exchange.ts";
 
 /**
@@ -36,7 +37,7 @@ export class OwnRequestError extends CodedError<OwnRequestErrorCode> {
 }
 
 /** Every answer to a call of our own is far smaller; more is held of none. */
-export const largestResponse = 64 * 1024;
+export const largestResponse = largestContent;
 
 /** A request of this process's own. */
 export interface OwnRequest {
@@ -50,8 +51,9 @@ export interface OwnRequest {
 /** A response that came whole. */
 export interface OwnResponse {
   readonly status: number;
-  /** Name, value, name, value…, as they came. */
+  /** Name, value, name, value…, as they came; without Content-Encoding if what it names was undone. */
   readonly headers: string[];
+  /** Without content codings, unless they can't be undone. */
   readonly body: Buffer;
 }
 
@@ -185,7 +187,13 @@ class OwnExchange extends Exchange {
   }
 
   protected ended(): void {
-    const response = { status: this.status, headers: this.headers, body: this.bytes.takeWhole() };
+    const { status, headers } = this;
+    const body = this.bytes.takeWhole();
+    const content = contentOf(headers, body);
+    const response =
+      content === undefined || content === body
+        ? { status, headers, body }
+        : { status, headers: headers.filter(namesNoCoding), body: content };
     this.#settle({ kind: "answered", response });
   }
 
@@ -207,6 +215,11 @@ class OwnExchange extends Exchange {
     this.#control.signal.removeEventListener("abort", this.#giveUp);
     this.#end.resolve(end);
   }
+}
+
+/** For a flat list of fields without Content-Encoding and its value. */
+function namesNoCoding(_part: string, index: number, headers: readonly string[]): boolean {
+  return headers[index - (index % 2)]?.toLowerCase() !== "content-encoding";
 }
 
 function givenUp(written: boolean): OwnRequestError {
