@@ -6,6 +6,7 @@ import { openParts } from "./app/parts.ts";
 import { composeSidecar, type SidecarOptions } from "./app/sidecar.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/sections.ts";
+import { untilStopped } from "./lib/async.ts";
 import { formatListenAddress, type ListenAddress } from "./listen/address.ts";
 import type { Log } from "./observe/log.ts";
 
@@ -25,10 +26,12 @@ export interface AppAddresses {
 
 export interface App {
   /**
-   * Reads the token and begins to listen.
+   * Reads the token and begins to listen. The admin listener comes first: a process that waits for a
+   * store or a check URL lives, and says what it waits for.
+   * @param stop ends the waiting: it then rejects with the signal's reason
    * @throws CommandError: `configuration` for a record that can't be read, `system-refused` for an address that can't be had
    */
-  start(): Promise<AppAddresses>;
+  start(stop?: AbortSignal): Promise<AppAddresses>;
   /** Reads the token and the CA file again. @throws what could not be read; what was in hand stays */
   reload(): Promise<readonly string[]>;
   /** Keeps accepting for `drainMinMs`, then refuses new calls and waits for those under way, until `drainMaxMs`. */
@@ -74,10 +77,11 @@ export async function createApp(config: Config, { clock, log, onQuit }: AppDeps)
   }
 
   return {
-    async start() {
+    async start(stop) {
       for (const message of config.warnings) emit({ type: "warning", message });
-      await sidecar.prepare();
-      const { admin, control } = await operators.start();
+      const admin = await operators.startAdmin();
+      await (stop === undefined ? sidecar.prepare() : untilStopped(stop, sidecar.prepare()));
+      const control = await operators.startControl();
       const proxy = await calls.start();
       sidecar.start();
       log.write("info", "The sidecar listens.", {

@@ -58,7 +58,9 @@ export interface OperatorListenerDeps extends Omit<ListenerDeps, "clock"> {
 /** Where Kubernetes and people look, and act. */
 export interface OperatorListeners {
   /** @throws CommandError `system-refused` for an address that can't be had */
-  start(): Promise<{ readonly admin: ListenAddress; readonly control: ListenAddress | undefined }>;
+  startAdmin(): Promise<ListenAddress>;
+  /** Undefined where it is off. @throws CommandError `system-refused` for an address that can't be had */
+  startControl(): Promise<ListenAddress | undefined>;
   close(): Promise<void>;
 }
 
@@ -87,10 +89,8 @@ export async function createOperatorListeners(
   }
 
   return {
-    start: async () => ({
-      admin: await bind(admin.server, adminListen),
-      control: controlListen === undefined ? undefined : await bind(control.server, controlListen),
-    }),
+    startAdmin: () => bind(admin.server, adminListen),
+    startControl: async () => (controlListen === undefined ? undefined : bind(control.server, controlListen)),
     async close() {
       await Promise.all(bound.map((listener) => listener.release()));
       await Promise.all([admin.close(), control.close()]);

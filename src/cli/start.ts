@@ -1,6 +1,7 @@
-import { createApp } from "../app.ts";
+import { type App, createApp } from "../app.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/sections.ts";
+import { onAbort } from "../lib/async.ts";
 import { createLog, type Log } from "../observe/log.ts";
 import type { Io, Run } from "./command.ts";
 import { exitOf } from "./exit.ts";
@@ -22,10 +23,9 @@ export const start: Run = async (_args, io) => {
 };
 
 async function runSidecar(config: Config, log: Log, io: Io): Promise<number> {
-  const stop = Promise.withResolvers<void>();
-  if (io.signal.aborted) stop.resolve();
-  io.signal.addEventListener("abort", () => stop.resolve(), { once: true });
-  const app = await createApp(config, { clock: io.clock, log, onQuit: () => stop.resolve() });
+  const quit = new AbortController();
+  const stop = AbortSignal.any([io.signal, quit.signal]);
+  const app = await createApp(config, { clock: io.clock, log, onQuit: () => quit.abort() });
   io.beforeExit(app.cutOff);
   io.onHangup(() => {
     app.reload().then(
@@ -40,8 +40,13 @@ async function runSidecar(config: Config, log: Log, io: Io): Promise<number> {
     );
   });
   try {
-    await app.start();
-    await stop.promise;
+    if (!(await hasStarted(app, stop))) {
+      log.write("info", "The sidecar was told to stop before it took calls.");
+      return 0;
+    }
+    await new Promise<void>((resolve) => {
+      onAbort(stop, () => resolve());
+    });
     log.write("info", "The sidecar drains.");
     const end = await app.drain();
     log.write(
@@ -51,5 +56,16 @@ async function runSidecar(config: Config, log: Log, io: Io): Promise<number> {
     return end === "clean" ? 0 : 1;
   } finally {
     await app.close();
+  }
+}
+
+/** False where it was told to stop while it still waited for something: nothing is under way then. */
+async function hasStarted(app: App, stop: AbortSignal): Promise<boolean> {
+  try {
+    await app.start(stop);
+    return true;
+  } catch (error) {
+    if (stop.aborted && error === stop.reason) return false;
+    throw error;
   }
 }

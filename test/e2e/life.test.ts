@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
+import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -197,6 +199,52 @@ describe("a running sidecar", () => {
     await sidecar.ended;
     expect(sidecar.out()).toContain("The sidecar listens.");
     expect(sidecar.out() + sidecar.err()).not.toContain(sandbox.token);
+  });
+});
+
+describe("a sidecar that still waits for something", () => {
+  let silent: Server;
+
+  beforeEach(async () => {
+    silent = createServer(() => {});
+    silent.listen(0, "127.0.0.1");
+    await once(silent, "listening");
+  });
+  afterEach(() => silent.close());
+
+  /** One whose check URLs say nothing, which is waited for, as long as it may take. */
+  async function startWaiting(): Promise<RunningCli> {
+    const address = silent.address();
+    const port = typeof address === "object" ? address?.port : 0;
+    const env = environment({
+      PRESTO_EGRESS_IPS: "203.0.113.7",
+      PRESTO_EGRESS_CHECK_URL: `https://localhost:${port}/,https://127.0.0.1:${port}/`,
+    });
+    const sidecar = startCli(["start"], { env });
+    running.push(sidecar);
+    await expect.poll(() => existsSync(join(folder, "admin")), patience).toBe(true);
+    return sidecar;
+  }
+
+  it("lives, and says that it starts", async () => {
+    const sidecar = await startWaiting();
+    expect((await tell("healthcheck", "--live")).code).toBe(0);
+    const { code, err } = await tell("healthcheck");
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: expect.stringContaining("started: The sidecar is starting."),
+    });
+    expect(sidecar.out()).not.toContain("The sidecar listens.");
+  });
+
+  it("ends at SIGTERM with 0, and does not wait on", async () => {
+    const { child, ended, out } = await startWaiting();
+    const toldAt = performance.now();
+    child.kill("SIGTERM");
+    expect(await ended).toBe(0);
+    expect(performance.now() - toldAt).toBeLessThan(2_500);
+    expect(out()).toContain("told to stop before it took calls");
+    expect(existsSync(join(folder, "admin"))).toBe(false);
   });
 });
 
