@@ -42,7 +42,7 @@ export async function openParts(options: PartsOptions, { clock, emit }: PartsDep
   const { origin, timeoutMs, limits } = options;
   const egress = await openEgress(options, { clock, emit });
   const { connector, connectorTo } = egress;
-  const store = await openStore(options.store, { clock });
+  const store = await openStore(options.store, { clock, emit });
   const dispatcher = createConnections({
     origin,
     connector,

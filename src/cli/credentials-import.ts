@@ -5,7 +5,7 @@ import type { Account } from "../presto/auth.ts";
 import { Secret } from "../secret.ts";
 import { faultOfEmail, faultOfPassword } from "../store/credentials.ts";
 import { importAccount, refuseWhilePending } from "../store/import.ts";
-import { openCredentials, openRenewalLock, openStore, type StoreOptions } from "../store/open.ts";
+import { openCredentials, openImportLock, openStore, type StoreOptions } from "../store/open.ts";
 import type { Io, Run } from "./command.ts";
 import { createPrompts, decodeUtf8, readToEnd } from "./prompts.ts";
 import { refuseKeyless, withRenewalLock } from "./store-client.ts";
@@ -25,7 +25,7 @@ export const credentialsImport: Run = async (args, io) => {
       io,
       args.flag("json"),
       { stored: true, replaced },
-      `The credentials are stored, sealed${replaced ? ", in the place of those that stood there" : ""}. Whether Presto accepts them shows when a token is issued.`,
+      `The credentials are stored, ${config.credentials.keys === undefined ? "in the clear" : "sealed"}${replaced ? ", in the place of those that stood there" : ""}. Whether Presto accepts them shows when a token is issued.`,
     );
     return 0;
   } finally {
@@ -38,7 +38,7 @@ async function beside<T>(options: StoreOptions, io: Io, work: () => Promise<T>):
   if (!options.canWrite) return work();
   const store = await openStore(options, { clock: io.clock });
   try {
-    return await withRenewalLock(openRenewalLock(store), io, work);
+    return await withRenewalLock(openImportLock(store), io, work);
   } finally {
     store.close();
   }

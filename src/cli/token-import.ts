@@ -4,7 +4,7 @@ import type { ProbeVerdict } from "../presto/probe.ts";
 import { isTokenText, Secret } from "../secret.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import { importToken, refuseWhileRenewed, type TokenImport } from "../store/import.ts";
-import { openRenewalLock, openStore } from "../store/open.ts";
+import { openImportLock, openStore } from "../store/open.ts";
 import { type Arguments, type Io, parseExpiryDate, type Run } from "./command.ts";
 import { probeToken } from "./presto-client.ts";
 import { readSecret } from "./prompts.ts";
@@ -17,7 +17,7 @@ export const tokenImport: Run = async (args, io) => {
   const config = loadConfig(io.env, io.execArgv, "write-store");
   printWarnings(io, config);
   const store = await openStore(config.store, { clock: io.clock });
-  const lock = openRenewalLock(store);
+  const lock = openImportLock(store);
   try {
     // Whoever would be refused is told before typing the token; nobody holds a lock while a person types.
     refuseWhileRenewed(await store.read().catch(refuseKeyless(config.store)));

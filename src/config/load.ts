@@ -47,7 +47,7 @@ interface Configs {
 type Build<T> = (read: ReadVariables, unsafe: readonly string[]) => T;
 
 const builds: { readonly [P in Purpose]: Build<Configs[P]> } = {
-  start: (read, unsafe) => ({ ...sidecarOptions(read.values), warnings: [...unsafe, ...warnings(read)] }),
+  start: (read, unsafe) => ({ ...sidecarOptions(read), warnings: [...unsafe, ...warnings(read)] }),
   "read-store": buildStoreConfig,
   "write-store": (read, unsafe) => {
     const { kind, canWrite } = required(read.values.PRESTO_STORE);
@@ -113,7 +113,7 @@ function examine<P extends Purpose>(
 }
 
 function buildStoreConfig(read: ReadVariables, unsafe: readonly string[]): StoreConfig {
-  return { store: storeOptions(read.values), ...commandConfig(read, unsafe) };
+  return { store: storeOptions(read), ...commandConfig(read, unsafe) };
 }
 
 function buildCredentialConfig(read: ReadVariables, unsafe: readonly string[]): CredentialConfig {
@@ -126,8 +126,8 @@ function buildCredentialConfig(read: ReadVariables, unsafe: readonly string[]): 
     );
   }
   return {
-    credentials: storedCredentials(address, values),
-    store: storeOptions(values),
+    credentials: storedCredentials(address, read),
+    store: storeOptions(read),
     ...commandConfig(read, unsafe),
   };
 }

@@ -1,3 +1,5 @@
+import { delimiter } from "node:path";
+
 import { faultOfPath } from "../files/io.ts";
 import { isTokenText, Secret, withoutLineEnd } from "../secret.ts";
 import { StoreError } from "../store/contract.ts";
@@ -35,6 +37,15 @@ export function parsePath(text: string): string {
   const fault = faultOfPath(text);
   if (fault !== undefined) throw new InvalidValue(fault);
   return text;
+}
+
+/**
+ * The files that a kubeconfig is made of, as kubectl takes them. Many a shell names some for its own ends.
+ * @throws InvalidValue for what names none
+ */
+export function parseKubeconfig(text: string): readonly string[] {
+  if (/\p{Cc}/u.test(text)) throw new InvalidValue("holds a control character; it names files, and is none");
+  return text.split(delimiter).filter((path) => path !== "");
 }
 
 /** @throws InvalidValue where it can't stand in a header field */

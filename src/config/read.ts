@@ -39,6 +39,8 @@ export interface ReadVariables {
   /** Variables that the environment gives a value. An empty one counts as not given: manifests write `NAME=` for "none". */
   readonly given: ReadonlySet<VariableName>;
   readonly problems: readonly ConfigProblem[];
+  /** All that is not ours alone: what Kubernetes tells every Pod, and what a program that we start may need. */
+  readonly surroundings: Readonly<Record<string, string | undefined>>;
 }
 
 /** Checks each variable by itself. Never throws for what a user wrote. */
@@ -55,7 +57,10 @@ export function readVariables(env: NodeJS.ProcessEnv): ReadVariables {
       }
     },
   });
-  return { values, given, problems };
+  const surroundings = Object.fromEntries(
+    Object.entries(env).filter(([name]) => !name.startsWith("PRESTO_")),
+  );
+  return { values, given, problems, surroundings };
 }
 
 /** A problem of one variable, with the table's example of what would do. */

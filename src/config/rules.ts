@@ -151,7 +151,16 @@ function issuerRules(read: ReadVariables): ConfigProblem[] {
   if (role === undefined || !issues(read)) return [];
   const problems = accountRules(read, role);
   const store = read.values.PRESTO_STORE;
-  if (store === undefined || store.canWrite) return problems;
+  if (store === undefined || (store.canWrite && store.hasLock)) return problems;
+  if (store.canWrite) {
+    return [
+      ...problems,
+      problem(
+        "PRESTO_STORE",
+        `is ${store.kind}:, which has no lock of its own, and without one the role ${role} could issue twice; use the role proxy, and put tokens there with: presto-sidecar token import`,
+      ),
+    ];
+  }
   return [
     ...problems,
     problem(

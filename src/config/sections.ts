@@ -9,11 +9,18 @@ import { type Operation, walletOperations } from "../policy/operations.ts";
 import type { ProbeOptions } from "../presto/probe.ts";
 import type { IssuingOptions } from "../renewal/types.ts";
 import type { Secret } from "../secret.ts";
-import type { CredentialOptions, Place, StoreOptions, StoredCredentialOptions } from "../store/open.ts";
+import type { ClusterOptions } from "../store/kubernetes/cluster.ts";
+import type {
+  CredentialOptions,
+  Place,
+  Servers,
+  StoreOptions,
+  StoredCredentialOptions,
+} from "../store/open.ts";
 import type { SecretSource } from "../store/secret-source.ts";
 import type { Limits } from "../upstream/limiter.ts";
 import { required } from "./parse.ts";
-import type { Values } from "./read.ts";
+import type { ReadVariables, Values } from "./read.ts";
 
 // What the program is built from, and the options that other folders ask for, made of the variables' values: what a variable is called
 // inside stands here and nowhere else. Only for values without a problem.
@@ -56,19 +63,20 @@ export interface Config extends UpstreamConfig {
 }
 
 /** What the sidecar is built from, but for the warnings. */
-export function sidecarOptions(values: Values): Omit<Config, "warnings"> {
+export function sidecarOptions(read: ReadVariables): Omit<Config, "warnings"> {
+  const { values } = read;
   const control = required(values.PRESTO_CONTROL_LISTEN);
   const role = required(values.PRESTO_ROLE);
   return {
     role,
-    issuing: role === "proxy" ? undefined : issuingOptions(values),
+    issuing: role === "proxy" ? undefined : issuingOptions(read),
     ...upstreamOptions(values),
     egressCheck: { registered: values.PRESTO_EGRESS_IPS ?? [], urls: values.PRESTO_EGRESS_CHECK_URL ?? [] },
     listen: role === "rotator" ? [] : required(values.PRESTO_LISTEN),
     hosts: values.PRESTO_HOSTS ?? [],
     adminListen: required(values.PRESTO_ADMIN_LISTEN),
     controlListen: control === "off" ? undefined : control,
-    store: storeOptions(values),
+    store: storeOptions(read),
     operations: [...walletOperations, ...(values.PRESTO_OPERATIONS ?? [])],
     maxBody: required(values.PRESTO_MAX_BODY),
     limits: {
@@ -109,18 +117,21 @@ function proxySource({
 }
 
 /** What the chosen store needs. */
-export function storeOptions(values: Values): StoreOptions {
+export function storeOptions(read: ReadVariables): StoreOptions {
+  const { values } = read;
   const place = required(values.PRESTO_STORE);
   return {
     ...place,
     token: place.takesToken ? secretSource(values.PRESTO_TOKEN, values.PRESTO_TOKEN_FILE) : undefined,
     keys: place.sealing === "never" ? undefined : keySource(values),
+    servers: serversOf(place, read),
   };
 }
 
-function issuingOptions(values: Values): IssuingOptions {
+function issuingOptions(read: ReadVariables): IssuingOptions {
+  const { values } = read;
   return {
-    credentials: credentialOptions(values),
+    credentials: credentialOptions(read),
     tokenName: required(values.PRESTO_TOKEN_NAME),
     tokenDays: required(values.PRESTO_TOKEN_DAYS),
     automatic: required(values.PRESTO_RENEW) === "auto",
@@ -131,9 +142,10 @@ function issuingOptions(values: Values): IssuingOptions {
   };
 }
 
-function credentialOptions(values: Values): CredentialOptions {
+function credentialOptions(read: ReadVariables): CredentialOptions {
+  const { values } = read;
   const address = values.PRESTO_CREDENTIALS;
-  if (address !== undefined) return storedCredentials(address, values);
+  if (address !== undefined) return storedCredentials(address, read);
   return {
     kind: "env",
     email: required(secretSource(values.PRESTO_EMAIL, values.PRESTO_EMAIL_FILE)),
@@ -142,8 +154,23 @@ function credentialOptions(values: Values): CredentialOptions {
 }
 
 /** Credentials in a place that can be written. */
-export function storedCredentials(place: Place, values: Values): StoredCredentialOptions {
-  return { ...place, keys: keySource(values) };
+export function storedCredentials(place: Place, read: ReadVariables): StoredCredentialOptions {
+  return { ...place, keys: keySource(read.values), servers: serversOf(place, read) };
+}
+
+/** The server that the place is kept by. */
+function serversOf({ server }: Place, read: ReadVariables): Partial<Servers> {
+  return server === "kubernetes" ? { kubernetes: clusterOptions(read) } : {};
+}
+
+/** Where a Pod finds its cluster is told by variables of Kubernetes's own, which are taken as they are. */
+function clusterOptions({ values, surroundings }: ReadVariables): ClusterOptions {
+  return {
+    kubeconfig: values.KUBECONFIG ?? [],
+    host: surroundings["KUBERNETES_SERVICE_HOST"],
+    port: surroundings["KUBERNETES_SERVICE_PORT"],
+    environment: surroundings,
+  };
 }
 
 function keySource(values: Values): SecretSource | undefined {

@@ -15,6 +15,7 @@ import {
   parseCredentialAddress,
   parseEmail,
   parseKeys,
+  parseKubeconfig,
   parsePassword,
   parsePath,
   parsePins,
@@ -64,7 +65,7 @@ const tokenVariables = {
     fallback: "env:",
     example: "file:/var/lib/presto/token",
     meaning:
-      "Where the token lives: `env:` (in `PRESTO_TOKEN` or `PRESTO_TOKEN_FILE`) or `file:/path` (a sealed file: needed by the roles that issue, which fill it; for `proxy` it is filled by another process on this host, or by `presto-sidecar token import`).",
+      "Where the token lives: `env:` (in `PRESTO_TOKEN` or `PRESTO_TOKEN_FILE`), `file:/path` (a sealed file: needed by the roles that issue, which fill it; for `proxy` it is filled by another process on this host, or by `presto-sidecar token import`) or `kubernetes:namespace/secret[?key=name]` (one key of a Secret, `record` unless given; for `proxy`, filled by `presto-sidecar token import`).",
   }),
   PRESTO_TOKEN: variable({
     parse: parseToken,
@@ -82,7 +83,7 @@ const tokenVariables = {
     secret: true,
     example: "$(presto-sidecar keygen)",
     meaning:
-      "Base64 of 32 bytes (`presto-sidecar keygen`), several separated by commas: the first seals, all open. Needed by `file:`, of `PRESTO_STORE` and of `PRESTO_CREDENTIALS`.",
+      "Base64 of 32 bytes (`presto-sidecar keygen`), several separated by commas: the first seals, all open. Needed by `file:`, of `PRESTO_STORE` and of `PRESTO_CREDENTIALS`; allowed for `kubernetes:`, which is in the clear without.",
   }),
   PRESTO_STORE_KEY_FILE: variable({
     parse: parsePath,
@@ -120,7 +121,14 @@ const tokenVariables = {
     credential: true,
     example: "file:/var/lib/presto/credentials",
     meaning:
-      "`file:/path`: a sealed file that holds e-mail and password, instead of the four above; filled by `presto-sidecar credentials import`, and the only form that `presto-sidecar password reset` can write to.",
+      "`file:/path` (a sealed file) or `kubernetes:namespace/secret[?key=name]` (another Secret than the token's): holds e-mail and password, instead of the four above; filled by `presto-sidecar credentials import`, and the only form that `presto-sidecar password reset` can write to.",
+  }),
+  KUBECONFIG: variable({
+    parse: parseKubeconfig,
+    fallbackNote: "the Pod's own cluster",
+    example: "/home/you/.kube/config",
+    meaning:
+      "For `kubernetes:` outside of a cluster: one kubeconfig, or several separated by colons, whose current context is taken. In a Pod nothing need be set: `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT` stand there, and the service account's token is mounted.",
   }),
   PRESTO_TOKEN_NAME: variable({
     parse: parseTokenName,

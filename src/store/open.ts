@@ -3,6 +3,7 @@ import { posix } from "node:path";
 import type { Clock } from "../clock.ts";
 import { CommandError } from "../errors.ts";
 import { faultOfPath } from "../files/io.ts";
+import { type Emit, ignore, type Warning } from "../lib/events.ts";
 import type {
   CredentialStore,
   Holding,
@@ -12,13 +13,24 @@ import type {
   WriteFault,
 } from "./contract.ts";
 import { filesOf } from "./file/lock.ts";
+import type { ClusterOptions } from "./kubernetes/cluster.ts";
+import type { SecretAddress } from "./kubernetes/secret.ts";
 import { createCredentialStore, createTokenStore, type WritableBackend } from "./over-backend.ts";
 import type { SecretSource } from "./secret-source.ts";
 
 /** What every store is given by the program. */
 export interface StoreDeps {
   readonly clock: Clock;
+  /** Told what will go wrong with it before long. */
+  readonly emit?: Emit<Warning>;
 }
+
+/** The servers that places are kept by, and what is needed to be let in there. */
+export interface Servers {
+  readonly kubernetes: ClusterOptions;
+}
+
+export type ServerName = keyof Servers;
 
 /**
  * A place, as an address such as `file:/path` names it: what may be asked of it before it is
@@ -35,6 +47,10 @@ export interface Place {
   readonly takesToken: boolean;
   /** Is it kept by a server, which may be away, and where what stands may be anybody's doing? */
   readonly isRemote: boolean;
+  /** The server that the configuration must say how to reach. */
+  readonly server?: ServerName;
+  /** Has it a lock that a renewal can be done under? Without one, only what a person puts there is stored. */
+  readonly hasLock: boolean;
   /** Is what stands there sealed? */
   readonly sealing: "always" | "with-a-key" | "never";
   /** All that it takes for itself: two places that share an object are one. */
@@ -60,6 +76,8 @@ export interface DoctorTexts {
 export interface PlaceSecrets {
   readonly token: SecretSource | undefined;
   readonly keys: SecretSource | undefined;
+  /** Only of the servers that are asked for. */
+  readonly servers?: Partial<Servers>;
 }
 
 /** Which store, and what it is opened with. */
@@ -99,6 +117,7 @@ const env: Kind = {
       canWrite: false,
       takesToken: true,
       isRemote: false,
+      hasLock: false,
       sealing: "never",
       objects: [],
       shared: "",
@@ -135,6 +154,7 @@ const file: Kind = {
       canWrite: true,
       takesToken: false,
       isRemote: false,
+      hasLock: true,
       sealing: "always",
       objects: filesOf(posix.normalize(path)).map((taken) => `file:${taken}`),
       shared:
@@ -148,7 +168,7 @@ const file: Kind = {
       },
     };
   },
-  ...overBackend(async (path, holds, { clock }) => {
+  ...overBackend(async ({ address: path }, holds, { clock }) => {
     const { createFileBackend } = await import("./file/file.ts");
     return createFileBackend({ path, holds, clock });
   }),
@@ -158,21 +178,78 @@ const file: Kind = {
   },
 };
 
+/** RFC 1123: a namespace is a label, a Secret's name a subdomain; a key as Kubernetes takes it. */
+const secretAddress =
+  /^kubernetes:([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)\/([a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)(?:\?key=([-._a-zA-Z0-9]{1,253}))?$/;
+
+function parseSecretAddress(text: string): SecretAddress | undefined {
+  const [, namespace, , name, key = "record"] = secretAddress.exec(text) ?? [];
+  return namespace === undefined || name === undefined ? undefined : { namespace, name, key };
+}
+
+const kubernetes: Kind = {
+  form: "kubernetes:namespace/secret[?key=name]",
+  parse(text) {
+    const parsed = parseSecretAddress(text);
+    if (parsed === undefined) {
+      throw new AddressError(
+        "is not kubernetes:namespace/secret, each in lower case as Kubernetes has it, with ?key=name behind it at most",
+      );
+    }
+    const { namespace, name, key } = parsed;
+    const record = `The record in the Secret ${namespace}/${name}`;
+    return {
+      kind: "kubernetes",
+      address: text.slice("kubernetes:".length),
+      canWrite: true,
+      takesToken: false,
+      isRemote: true,
+      server: "kubernetes",
+      hasLock: false,
+      sealing: "with-a-key",
+      objects: [`kubernetes:${namespace}/${name}`],
+      shared:
+        "names the Secret of PRESTO_STORE, which every proxy may read whole, whatever the key; give it a Secret of its own",
+      doctor: {
+        allWell: `${record} can be read (key ${key}).`,
+        empty: `There is no record in the Secret ${namespace}/${name} yet (key ${key}).`,
+        record,
+        mends: {
+          damaged:
+            "Put it back from a backup, or take the key out of the Secret and import or issue a token anew; the token in hand goes on serving meanwhile.",
+        },
+        deadToken: `Put a live token there: presto-sidecar token import`,
+      },
+    };
+  },
+  ...overBackend(async ({ address, servers }, holds, { clock, emit = ignore }) => {
+    const parsed = parseSecretAddress(`kubernetes:${address}`);
+    const cluster = servers?.kubernetes;
+    if (parsed === undefined || cluster === undefined) {
+      throw new Error("kubernetes: is opened without an address or a cluster");
+    }
+    const { openSecretBackend } = await import("./kubernetes/secret.ts");
+    return openSecretBackend({ ...parsed, holds, cluster }, { clock, emit });
+  }),
+  // Rights are told by the first write that lacks them, with the line that grants them.
+  findWriteFault: async () => undefined,
+};
+
 /** What can be written in PRESTO_STORE and PRESTO_CREDENTIALS. A new store is an adapter, a row here, and its contract test. */
-const kinds: Readonly<Record<string, Kind>> = { env, file };
+const kinds: Readonly<Record<string, Kind>> = { env, file, kubernetes };
 
 /** Kinds that later versions have: named, so that nobody looks for a spelling mistake. */
-const laterKinds: readonly string[] = ["kubernetes", "vault", "aws", "gcp", "azure"];
+const laterKinds: readonly string[] = ["vault", "aws", "gcp", "azure"];
 
 /** Both stores of a place that keeps bytes. */
 function overBackend(
-  open: (address: string, holds: Holding, deps: StoreDeps) => Promise<WritableBackend>,
+  open: (options: StoredCredentialOptions, holds: Holding, deps: StoreDeps) => Promise<WritableBackend>,
 ): Pick<Kind, "open" | "openCredentials"> {
   return {
-    open: async ({ address, keys }, deps) =>
-      createTokenStore(await open(address, "token", deps), { keys, ...deps }),
-    openCredentials: async ({ address, keys }, deps) =>
-      createCredentialStore(await open(address, "credentials", deps), { keys, ...deps }),
+    open: async (options, deps) =>
+      createTokenStore(await open(options, "token", deps), { keys: options.keys, ...deps }),
+    openCredentials: async (options, deps) =>
+      createCredentialStore(await open(options, "credentials", deps), { keys: options.keys, ...deps }),
   };
 }
 
@@ -253,7 +330,7 @@ export interface GivenCredentials {
 }
 
 /** The form that can be written: in a place that `parseCredentialPlace` has let pass. */
-export type StoredCredentialOptions = Place & Pick<PlaceSecrets, "keys">;
+export type StoredCredentialOptions = Place & Pick<PlaceSecrets, "keys" | "servers">;
 
 /**
  * Opens the account's credentials; reads and writes nothing yet. Only the adapter that is used is
@@ -277,12 +354,39 @@ export async function openCredentials(options: CredentialOptions, deps: StoreDep
 /**
  * The lock of a store, under which its token is renewed, its record is imported, its account's
  * password is changed. Takes nothing yet.
- * @throws CommandError `refused` for a store that can only be read
+ * @throws CommandError `refused` for a store that can only be read, `configuration` for one without a lock
  */
-export function openRenewalLock({ kind, lock }: Pick<TokenStore, "kind" | "lock">): RenewalLock {
+export function openRenewalLock({
+  kind,
+  lock,
+  write,
+}: Pick<TokenStore, "kind" | "lock" | "write">): RenewalLock {
   if (lock !== undefined) return lock();
+  if (write !== undefined) {
+    throw new CommandError(
+      "configuration",
+      `PRESTO_STORE is ${kind}:, which has no lock of its own, and without one this version neither issues tokens nor changes passwords. Tokens are put there with: presto-sidecar token import`,
+    );
+  }
   throw new CommandError(
     "refused",
     `PRESTO_STORE is ${kind}:, which can only be read: its token is looked after by somebody else. Name a store that can be written, such as PRESTO_STORE=file:/var/lib/presto/token.`,
   );
 }
+
+/**
+ * What is done by hand is done under the store's lock, where it has one. Where it has none, the record's
+ * version has to do: nothing is written over what somebody else wrote, nor beside a renewal under way.
+ */
+export function openImportLock(store: Pick<TokenStore, "kind" | "lock" | "write">): RenewalLock {
+  return store.lock === undefined && store.write !== undefined ? versionLock : openRenewalLock(store);
+}
+
+const versionLock: RenewalLock = {
+  acquire: async () => ({
+    identity: "the record's version",
+    heldUntil: () => Number.POSITIVE_INFINITY,
+    renew: async () => true,
+    release: async () => {},
+  }),
+};

@@ -67,6 +67,9 @@ const cutUndici: Plugin = {
           ([name, file]) => `export { default as ${name} } from "./lib/dispatcher/${file}.js";`,
         ),
         'export { default as errors } from "./lib/core/errors.js";',
+        // Of the ways to send, undici's own index puts all five there; the servers of stores are asked by this one.
+        'import Dispatcher from "./lib/dispatcher/dispatcher.js"; import request from "./lib/api/api-request.js";',
+        "Dispatcher.prototype.request = request;",
       ].join("\n"),
     }));
   },

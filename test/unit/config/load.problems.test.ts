@@ -36,6 +36,7 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   PRESTO_TOKEN_FILE: ["MARKED", "1111|MARKED-some-forty-characters-long-token"],
   PRESTO_STORE_KEY: ["MARKED", `${key},MARKED`],
   PRESTO_STORE_KEY_FILE: ["MARKED", "./MARKED"],
+  KUBECONFIG: ["apiVersion: v1\ntoken: MARKED"],
   PRESTO_CA_FILE: ["ca.pem", "-----BEGIN PRIVATE KEY-----\nMARKED"],
   PRESTO_CA_ONLY: ["1", "on"],
   PRESTO_TLS_PINS: ["MARKED", "sha256/MARKED"],

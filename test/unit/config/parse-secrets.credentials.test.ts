@@ -35,13 +35,12 @@ describe("where the credentials lie", () => {
   it.each([
     ["env:", "PRESTO_EMAIL and PRESTO_PASSWORD"],
     ["vault:secret/presto", "does not have yet"],
-    ["kubernetes:a/b", "does not have yet"],
     ["file:c", "absolute"],
     ["file:///c", "slashes"],
     ["file:/c/", "folder"],
-    ["/c", "not file:/path"],
-    ["file", "not file:/path"],
-    ["MARKED", "not file:/path"],
+    ["/c", "neither file:/path nor kubernetes:"],
+    ["file", "neither file:/path nor kubernetes:"],
+    ["MARKED", "neither file:/path nor kubernetes:"],
   ])("%j is refused: %s", (text, why) => {
     expect(() => parseCredentialAddress(text)).toThrow(InvalidValue);
     expect(() => parseCredentialAddress(text)).toThrow(why);

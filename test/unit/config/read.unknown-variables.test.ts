@@ -78,6 +78,8 @@ describe("names that Kubernetes makes for a Service", () => {
   });
 
   it("hide no variable of ours", () => {
-    for (const name of variableNames) expect(findUnknownVariables({ [`${name}X`]: "" })).toHaveLength(1);
+    const ours = variableNames.filter((name) => name.startsWith("PRESTO_"));
+    expect(ours.length).toBeGreaterThan(40);
+    for (const name of ours) expect(findUnknownVariables({ [`${name}X`]: "" })).toHaveLength(1);
   });
 });

@@ -1,0 +1,228 @@
+import { isObject, type JsonObject } from "../../lib/json.ts";
+import { StoreError } from "../contract.ts";
+import { jsonOf, type RemoteResponse } from "../remote.ts";
+
+/** What was asked of the API server. */
+export interface Asked {
+  /** In the words of RBAC. */
+  readonly verb: "get" | "watch" | "update" | "create";
+  readonly namespace: string;
+  readonly name: string;
+  /** Names the object at the start of a message. */
+  readonly where: string;
+}
+
+/** A name that came from the API server and may be shown: nothing else of an answer is, for it can quote what was sent. */
+const shown = "([A-Za-z0-9][A-Za-z0-9._:@/-]{0,252})";
+const rbac = new RegExp(`User "${shown}" cannot`);
+const webhook = new RegExp(`admission webhook "${shown}" denied`);
+const failingWebhook = new RegExp(`failed calling webhook "${shown}"`);
+const policy = new RegExp(`Policy '${shown}'`);
+const quota = new RegExp(`exceeded quota: ${shown}`);
+
+/** Why the API server did not do what was asked, by its cause, and what to do. */
+export function refusalOf(response: Pick<RemoteResponse, "status" | "body">, asked: Asked): StoreError {
+  const status = statusOf(response);
+  if (status === undefined) {
+    return unreachable(
+      asked,
+      `something that is no Kubernetes API server answered (status ${response.status})`,
+      "See that the address leads straight to the API server, and to no proxy or login page",
+    );
+  }
+  const message = typeof status["message"] === "string" ? status["message"] : "";
+  switch (response.status) {
+    case 401:
+      return refused(
+        asked,
+        "the API server does not accept the credentials of this process (401)",
+        "They have expired, or their service account or user is gone; log in again, or start the Pod anew. Shortly after the API server's start it passes by itself",
+      );
+    case 403:
+      return forbidden(asked, message, status);
+    case 404:
+      return isAbout(status, "namespaces", asked.namespace)
+        ? refused(
+            asked,
+            `there is no namespace ${asked.namespace}`,
+            `Make it, or mend the address: kubectl create namespace ${asked.namespace}`,
+          )
+        : refused(
+            asked,
+            "the API server knows no such path",
+            "See that the server in KUBECONFIG is its address",
+          );
+    case 422:
+      return invalid(asked, message);
+    case 429:
+      return unreachable(asked, "the API server has too much to do (429)", "It is asked again by itself");
+    default:
+      return response.status >= 500
+        ? failing(asked, message, response.status)
+        : refused(asked, `the API server answered ${response.status}`, lookAt(asked));
+  }
+}
+
+/** The Status object that every refusal of an API server is. */
+export function statusOf(response: Pick<RemoteResponse, "body">): JsonObject | undefined {
+  const json = jsonOf(response);
+  return json?.["kind"] === "Status" ? json : undefined;
+}
+
+/** Is it this Secret, and nothing else, that is not there? */
+export function isAbsent(response: Pick<RemoteResponse, "status" | "body">, { name }: Asked): boolean {
+  const status = response.status === 404 ? statusOf(response) : undefined;
+  return status !== undefined && isAbout(status, "secrets", name);
+}
+
+function isAbout({ details }: JsonObject, kind: string, name: string): boolean {
+  return isObject(details) && details["kind"] === kind && details["name"] === name;
+}
+
+/** Seconds for which the API server asks to be left alone; 0 where it does not. */
+export function restOf(response: Pick<RemoteResponse, "status" | "body">): number {
+  if (response.status < 429) return 0;
+  const details = statusOf(response)?.["details"];
+  const seconds = isObject(details) ? details["retryAfterSeconds"] : undefined;
+  return typeof seconds === "number" && seconds > 0 ? Math.min(seconds, 60) : 0;
+}
+
+function forbidden(asked: Asked, message: string, status: JsonObject): StoreError {
+  if (message.includes('"system:anonymous"')) {
+    return refused(
+      asked,
+      "the API server took this process for nobody (system:anonymous)",
+      "Its credentials did not arrive: see that nothing between the two takes the Authorization field away",
+    );
+  }
+  if (hasCause(status, "NamespaceTerminating") || message.includes("is being terminated")) {
+    return refused(
+      asked,
+      `the namespace ${asked.namespace} is being deleted`,
+      "Wait until it is gone, and make it anew, or name another",
+    );
+  }
+  const [, overQuota] = quota.exec(message) ?? [];
+  if (overQuota !== undefined) {
+    return refused(
+      asked,
+      `the quota ${overQuota} of the namespace ${asked.namespace} is used up`,
+      `Make room, or raise it: kubectl describe resourcequota ${overQuota} -n ${asked.namespace}`,
+    );
+  }
+  const [, user] = rbac.exec(message) ?? [];
+  if (user !== undefined) {
+    return refused(
+      asked,
+      `${user} lacks the right to ${asked.verb} it`,
+      `Grant it: ${grantOf(asked, user)} (if that was done within the last minute, it passes by itself)`,
+    );
+  }
+  return byAdmission(asked, message) ?? refused(asked, "the API server forbids it (403)", lookAt(asked));
+}
+
+/** `kubectl` lines that give exactly the right that is missing. */
+function grantOf({ verb, namespace, name }: Asked, user: string): string {
+  const role = `${name}-${verb}`;
+  const [, ofNamespace, account] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(user) ?? [];
+  const subject = account === undefined ? `--user=${user}` : `--serviceaccount=${ofNamespace}:${account}`;
+  // RBAC can't tie the right to create to a name: the name of a new object is not in the path.
+  const only = verb === "create" ? "" : ` --resource-name=${name}`;
+  return `kubectl create role ${role} -n ${namespace} --verb=${verb} --resource=secrets${only} && kubectl create rolebinding ${role} -n ${namespace} --role=${role} ${subject}`;
+}
+
+function invalid(asked: Asked, message: string): StoreError {
+  if (message.includes("immutable")) return immutable(asked);
+  return (
+    byAdmission(asked, message) ??
+    refused(asked, "the API server does not take what is written (422)", lookAt(asked))
+  );
+}
+
+/** A Secret that nobody can change. */
+export function immutable(asked: Asked): StoreError {
+  return refused(
+    asked,
+    "it is marked immutable, and can't be written",
+    `Make it anew without that, from what it holds: kubectl get secret ${asked.name} -n ${asked.namespace} -o yaml`,
+  );
+}
+
+/** What was written is not what stands there. */
+export function altered(asked: Asked): StoreError {
+  return refused(
+    asked,
+    "something in the cluster altered what was written to it",
+    "Take this Secret out of the webhook or policy that does it: kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies",
+  );
+}
+
+function byAdmission(asked: Asked, message: string): StoreError | undefined {
+  const [, hook] = webhook.exec(message) ?? [];
+  if (hook !== undefined) {
+    return refused(
+      asked,
+      `the admission webhook ${hook} denies it`,
+      "Have it let this Secret pass: kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations",
+    );
+  }
+  const [, by] = policy.exec(message) ?? [];
+  if (by === undefined) return undefined;
+  return refused(
+    asked,
+    `the admission policy ${by} denies it`,
+    `Have it let this Secret pass: kubectl get validatingadmissionpolicy ${by} -o yaml`,
+  );
+}
+
+function failing(asked: Asked, message: string, status: number): StoreError {
+  const [, hook] = failingWebhook.exec(message) ?? [];
+  if (hook !== undefined) {
+    return unreachable(
+      asked,
+      `the admission webhook ${hook} does not answer`,
+      "See that it runs, or take this Secret out of it: kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations",
+    );
+  }
+  if (/unable to transform|decrypt/.test(message)) {
+    return unreachable(
+      asked,
+      "the API server can't decrypt it",
+      "See to its encryption at rest: a key is missing in its EncryptionConfiguration, or its KMS does not answer",
+    );
+  }
+  return unreachable(
+    asked,
+    `the API server failed (${status})`,
+    "Right after its start this passes by itself; else see to it and its etcd: kubectl get --raw '/readyz?verbose'",
+  );
+}
+
+function hasCause({ details }: JsonObject, reason: string): boolean {
+  if (!isObject(details) || !Array.isArray(details["causes"])) return false;
+  return details["causes"].some((cause: unknown) => isObject(cause) && cause["reason"] === reason);
+}
+
+function lookAt({ namespace, name }: Asked): string {
+  return `See what it says: kubectl get secret ${name} -n ${namespace}`;
+}
+
+const verbs: Readonly<Record<Asked["verb"], string>> = {
+  get: "read",
+  watch: "watched",
+  update: "written",
+  create: "made",
+};
+
+function sentence({ where, verb }: Asked, why: string, mend: string): string {
+  // A command is copied to the end of the line.
+  return `${where} could not be ${verbs[verb]}: ${why}. ${mend}${mend.includes("kubectl") ? "" : "."}`;
+}
+
+function refused(asked: Asked, why: string, mend: string): StoreError {
+  return new StoreError("refused", sentence(asked, why, mend));
+}
+
+function unreachable(asked: Asked, why: string, mend: string): StoreError {
+  return new StoreError("unreachable", sentence(asked, why, mend));
+}

@@ -1,0 +1,190 @@
+import type { Clock } from "../../clock.ts";
+import { random } from "../../lib/async.ts";
+import type { Emit, Warning } from "../../lib/events.ts";
+import { isObject, type JsonObject } from "../../lib/json.ts";
+import {
+  type Backend,
+  type Holding,
+  maxObjectBytes,
+  StoreError,
+  type StoredBytes,
+  type WriteResult,
+} from "../contract.ts";
+import { jsonOf } from "../remote.ts";
+import { type Api, createApi } from "./api.ts";
+import { type ClusterOptions, openCluster } from "./cluster.ts";
+import { altered, type Asked, immutable, isAbsent, refusalOf, restOf } from "./refusal.ts";
+import { createSecretWatch, type SecretWatch } from "./watch.ts";
+
+/** One key of a Secret. */
+export interface SecretAddress {
+  readonly namespace: string;
+  readonly name: string;
+  readonly key: string;
+}
+
+export interface SecretBackendOptions extends SecretAddress {
+  readonly holds: Holding;
+  readonly cluster: ClusterOptions;
+}
+
+export interface SecretBackendDeps {
+  readonly clock: Clock;
+  readonly emit: Emit<Warning>;
+}
+
+/** What it can do: no lock yet. */
+type SecretBackend = Backend & Required<Pick<Backend, "write" | "watch" | "pollMs">>;
+
+const nouns: Readonly<Record<Holding, string>> = { token: "record", credentials: "credentials" };
+
+/** A Secret as it was read. */
+interface Found {
+  readonly object: JsonObject;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  /** Under our key; undefined where it has none, which is no record. */
+  readonly bytes: Buffer | undefined;
+}
+
+/**
+ * One key of a Secret. Its version is the Secret's uid and resourceVersion: the first tells one that
+ * was deleted and made anew, or put back from a backup, from the one before. Every write says which
+ * resourceVersion it takes the place of; without, the API server would overwrite whatever is there.
+ * All else in the Secret stays as it is.
+ * @throws CommandError `configuration` where it is not said how the API server is reached
+ */
+export async function openSecretBackend(
+  options: SecretBackendOptions,
+  { clock, emit }: SecretBackendDeps,
+): Promise<SecretBackend> {
+  const { namespace, name, key, holds } = options;
+  const where = `The ${nouns[holds]} in the Secret ${namespace}/${name}`;
+  const all = `/api/v1/namespaces/${namespace}/secrets`;
+  const path = `${all}/${name}`;
+  const api: Api = createApi(await openCluster(options.cluster, clock), clock);
+
+  function asked(verb: Asked["verb"]): Asked {
+    return { verb, namespace, name, where };
+  }
+
+  /** A quorum read: without a resourceVersion the API server asks etcd, and none of its caches. */
+  async function find(): Promise<Found | undefined> {
+    const response = await api.request({ method: "GET", path });
+    if (response.status === 200) return readSecret(jsonOf(response), key, where);
+    if (isAbsent(response, asked("get"))) return undefined;
+    watch.noteRest(restOf(response));
+    throw refusalOf(response, asked("get"));
+  }
+
+  async function put(found: Found, bytes: Uint8Array): Promise<WriteResult> {
+    if (found.object["immutable"] === true) throw immutable(asked("update"));
+    const { data } = found.object;
+    const object = { ...found.object, data: { ...(isObject(data) ? data : {}), [key]: base64(bytes) } };
+    const response = await api.request({ method: "PUT", path, body: JSON.stringify(object) });
+    if (response.status === 200) return written(jsonOf(response), bytes, "update");
+    // Written by somebody else, or deleted, since it was read here.
+    if (response.status === 409 || isAbsent(response, asked("update"))) return { outcome: "refused" };
+    throw refusalOf(response, asked("update"));
+  }
+
+  async function create(bytes: Uint8Array): Promise<WriteResult> {
+    const object = {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name, namespace, labels: ignoredByLabel, annotations: ignoredByAnnotation },
+      type: "Opaque",
+      data: { [key]: base64(bytes) },
+    };
+    const response = await api.request({ method: "POST", path: all, body: JSON.stringify(object) });
+    if (response.status === 201) return written(jsonOf(response), bytes, "create");
+    if (response.status === 409) return { outcome: "refused" };
+    throw refusalOf(response, asked("create"));
+  }
+
+  function written(
+    object: JsonObject | undefined,
+    bytes: Uint8Array,
+    verb: "update" | "create",
+  ): WriteResult {
+    const found = readSecret(object, key, where);
+    if (found.bytes === undefined || !found.bytes.equals(bytes)) throw altered(asked(verb));
+    return { outcome: "written", version: versionOf(found) };
+  }
+
+  const watch: SecretWatch = createSecretWatch({
+    path: `${all}?watch=1&allowWatchBookmarks=true&fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}`,
+    open: api.stream,
+    look: async () => (await find())?.resourceVersion,
+    refusalOf(response) {
+      watch.noteRest(restOf(response));
+      return refusalOf(response, asked("watch"));
+    },
+    clock,
+    random,
+    emit,
+  });
+
+  return {
+    kind: "kubernetes",
+    where,
+    async read(): Promise<StoredBytes | undefined> {
+      const found = await find();
+      watch.noteRead(found?.resourceVersion);
+      return found?.bytes && { bytes: found.bytes, version: versionOf(found) };
+    },
+    async write(bytes, expected) {
+      const found = await find();
+      if ((found?.bytes && versionOf(found)) !== expected) return { outcome: "refused" };
+      return found === undefined ? create(bytes) : put(found, bytes);
+    },
+    watch: watch.watch,
+    pollMs: watch.pollMs,
+    close() {
+      watch.close();
+      api.close();
+    },
+  };
+}
+
+/** What neighbours in a cluster do with Secrets by themselves, and must not with ours: restart its readers at each change, back it up, prune it. */
+const ignoredByLabel = { "velero.io/exclude-from-backup": "true" };
+const ignoredByAnnotation = {
+  "reloader.stakater.com/ignore": "true",
+  "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
+  "argocd.argoproj.io/sync-options": "Prune=false",
+};
+
+function readSecret(object: JsonObject | undefined, key: string, where: string): Found {
+  const metadata = object?.["metadata"];
+  if (object === undefined || object["kind"] !== "Secret" || !isObject(metadata)) throw notASecret(where);
+  const { uid, resourceVersion } = metadata;
+  if (typeof uid !== "string" || typeof resourceVersion !== "string" || resourceVersion === "") {
+    throw notASecret(where);
+  }
+  const { data } = object;
+  const text = isObject(data) && Object.hasOwn(data, key) ? data[key] : undefined;
+  const bytes = typeof text === "string" ? Buffer.from(text, "base64") : undefined;
+  if (bytes !== undefined && bytes.length > maxObjectBytes) {
+    throw new StoreError(
+      "damaged",
+      `${where} is larger than ${maxObjectBytes} bytes, so it is not one. It was left as it is. Name another Secret or key.`,
+    );
+  }
+  return { object, uid, resourceVersion, bytes };
+}
+
+function notASecret(where: string): StoreError {
+  return new StoreError(
+    "unreachable",
+    `${where} could not be read: something answered that is no Kubernetes API server. See that the address leads straight to it.`,
+  );
+}
+
+function versionOf({ uid, resourceVersion }: Found): string {
+  return `${uid}/${resourceVersion}`;
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
+}
