@@ -77,8 +77,9 @@ export function renewAnswer(reply: RenewReply): RenewAnswer {
       return refusal(409, "alarm-latched", reply.detail);
     case "refused":
       return refusal(502, "refused", reply.detail);
+    case "young-token":
     case "unreachable":
-      return refusal(503, "unreachable", reply.detail, {
+      return refusal(503, reply.kind, reply.detail, {
         // Whole seconds (RFC 9110, section 10.2.3), and 0 would ask for a busy loop.
         "retry-after": String(Math.max(1, Math.ceil(reply.retryAfterMs / 1000))),
       });

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { Emit, Warning } from "../lib/events.ts";
 import type { Issuer } from "../presto/auth.ts";
 import { createAsk, createProbe, type ProbeOptions, type ProbeVerdict } from "../presto/probe.ts";
+import { createServerTime } from "../presto/server-time.ts";
 import { createAccounts } from "../renewal/accounts.ts";
 import type { RenewalDeps, TokenConsumer, WritableStore } from "../renewal/run.ts";
 import { isDueAt, type Schedule } from "../renewal/schedule.ts";
@@ -72,18 +73,24 @@ export function composeRenewal(
 ): RenewalDeps {
   const { automatic, schedule, times } = options;
   const { openPool, witness, consumer, health, clock, random, emit } = deps;
-  const onAnswer = witness.ownCallAnswered;
+  const time = createServerTime(clock);
+  const onAnswer: OnOwnResponse = (response, begunAt) => {
+    time.heard(response, begunAt);
+    witness.ownCallAnswered(response, begunAt);
+  };
   return {
     store: deps.store,
     lock: deps.lock,
     issuer: deps.createIssuer(onAnswer),
     accounts: createAccounts(deps.credentials, { clock, settleMs: times.settleMs }),
     probe: createProbe({
+      prestoNow: time.now,
       ask: createAsk({ openPool, reference, timeoutMs, clock, onAnswer }),
       clock,
       evidence: health,
       onBlind: () => emit({ type: "warning", message: blind }),
     }),
+    prestoNow: time.now,
     mayLeave: witness.mayLeave,
     consumer: {
       ...consumer,

@@ -3,7 +3,7 @@ import type { UpstreamConfig } from "../config/sections.ts";
 import { openEgress } from "../connect/open.ts";
 import { ignore } from "../lib/events.ts";
 import { describeError } from "../observe/describe-error.ts";
-import { createAsk, createProbe, type ProbeVerdict } from "../presto/probe.ts";
+import { createAsk, createProbe, plainVerdict, type ProbeVerdict } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
 import { createPoolOpener } from "../upstream/connections.ts";
 import type { OpenPool } from "../upstream/request-once.ts";
@@ -39,7 +39,7 @@ export async function probeToken(
   if (upstream === undefined) return undefined;
   return withUpstream(upstream, io, (openPool) => {
     const ask = createAsk({ ...upstream.probe, openPool, clock: io.clock });
-    return createProbe({ ask, clock: io.clock })(token);
+    return createProbe({ ask, clock: io.clock })(token).then(plainVerdict);
   });
 }
 

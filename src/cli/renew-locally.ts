@@ -99,6 +99,11 @@ export function explainAlarm(reason: string): string {
   return `${reason} Find out who else issues tokens on this account, and end that; then clear the alarm with: ${command}`;
 }
 
+/** Why a token that seems dead was not replaced, and what a person can do about it. */
+export function youngToken(detail: string): string {
+  return `Nothing was issued. ${detail} If it is known to be dead: ${command}`;
+}
+
 /**
  * Tells how a renewal of this command's own ended.
  * @param record what stands in the store now; undefined where it could not be read
@@ -159,6 +164,8 @@ function failureOf(
       return new CommandError("refused", `${end.detail}${mendOf(end)}`);
     case "unreachable":
       return unreachable(end);
+    case "young-token":
+      return new CommandError("try-again", youngToken(end.detail));
     case "lost":
       return new CommandError(
         "unreachable",

@@ -5,7 +5,7 @@ import { untilStopped } from "../lib/async.ts";
 import { parseObject } from "../lib/json.ts";
 import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
 import { type Arguments, type Io, readDurationOption, type Run, type WrittenDuration } from "./command.ts";
-import { explainAlarm, issuingConfig, renewLocally } from "./renew-locally.ts";
+import { explainAlarm, issuingConfig, renewLocally, youngToken } from "./renew-locally.ts";
 import { isNobodyThere, requestSidecar, type SidecarResponse } from "./sidecar-client.ts";
 import { expirySentence, printable, printNote, printResult, printWarnings } from "./terminal.ts";
 
@@ -105,6 +105,7 @@ function understand({ status, body }: SidecarResponse, control: ListenAddress): 
     case 502:
       throw new CommandError("refused", `The sidecar did not renew. ${detail}`);
     case 503:
+      if (reply["code"] === "young-token") throw new CommandError("try-again", youngToken(detail));
       throw new CommandError("unreachable", `The sidecar did not renew. ${detail}`);
     default:
       throw stranger(status, control);

@@ -1,7 +1,8 @@
 import { ConnectError } from "../connect/errors.ts";
 import { kindOfOwnResponse, type OutcomeKind } from "../egress-ip/outcomes.ts";
-import { type ProbeVerdict, requestTransaction, type TransactionRequestOptions } from "../presto/probe.ts";
+import { requestTransaction, type TokenVerdict, type TransactionRequestOptions } from "../presto/probe.ts";
 import type { TokenRecord } from "../store/contract.ts";
+import { youngLeftMs, youngMs } from "../token/health.ts";
 import { fieldOf } from "../upstream/call.ts";
 import { OwnRequestError } from "../upstream/request-once.ts";
 import type { TokenOptions } from "./check-local.ts";
@@ -120,7 +121,7 @@ function skewOf(at: number, sentAt: number, receivedAt: number): number {
 }
 
 /** Undefined where the token could not be asked about: Presto's application did not answer. */
-export type ProbeResult = Attempted<ProbeVerdict> | undefined;
+export type ProbeResult = Attempted<TokenVerdict> | undefined;
 
 /** Does Presto accept the stored token? */
 export function checkAccepted(options: TokenOptions, probed: ProbeResult): Finding {
@@ -137,6 +138,14 @@ export function checkAccepted(options: TokenOptions, probed: ProbeResult): Findi
   switch (probed.value) {
     case "alive":
       return ok("token-accepted", "Presto accepts the stored token.");
+    case "blind":
+      return warn(
+        "token-accepted",
+        "Presto looks for the transaction before it looks at the token, so a probe can't tell whether the stored token lives.",
+        "See whether calls of apps are answered; in role rotator nothing else tells.",
+      );
+    case "young":
+    case "alive-lately":
     case "unclear":
       return warn(
         "token-accepted",
@@ -145,6 +154,14 @@ export function checkAccepted(options: TokenOptions, probed: ProbeResult): Findi
       );
     case "dead": {
       const detail = "Presto refuses the stored token (401, asked twice).";
+      const youngMsLeft = record.issuedAt === null ? 0 : youngLeftMs(record.issuedAt, options.now);
+      if (youngMsLeft > 0) {
+        return warn(
+          "token-accepted",
+          `${detail} But it is younger than ${youngMs / 1000} s, and its own replicas may not know it yet (young-token).`,
+          `Run this again after ${new Date(options.now + youngMsLeft).toISOString()}.`,
+        );
+      }
       if (issuing?.automatic === true && hasExpired(record, options.now)) {
         return warn(
           "token-accepted",

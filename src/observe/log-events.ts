@@ -278,6 +278,12 @@ function lineOf(end: RenewalEnd): Line {
         message: "No token had to be issued.",
         fields: { detail: end.detail },
       };
+    case "young-token":
+      return {
+        level: "warn",
+        message: "The stored token seems dead, and is too young for that to be believed.",
+        fields: { detail: end.detail },
+      };
     case "stopped":
       return {
         level: "warn",

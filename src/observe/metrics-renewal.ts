@@ -19,6 +19,7 @@ const buckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 120];
 const endKinds: Readonly<Record<RenewalEnd["kind"], true>> = {
   renewed: true,
   "nothing-to-do": true,
+  "young-token": true,
   stopped: true,
   refused: true,
   unreachable: true,

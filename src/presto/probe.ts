@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 
 import type { Clock } from "../clock.ts";
 import { Secret } from "../secret.ts";
-import type { TokenHealth } from "../token/health.ts";
+import { type TokenHealth, youngLeftMs } from "../token/health.ts";
 import { createToken, withAuthorization } from "../token/token.ts";
 import { getOnce, type OpenPool, type OwnResponse, type RequestEnd } from "../upstream/request-once.ts";
 import { isErrorShape, readJson } from "./answers.ts";
@@ -46,10 +46,38 @@ export type ProbeAnswer = "success" | "unauthorized" | "not-found" | "other";
 /** At most one token of an account lives, so this verdict decides about all of them. */
 export type ProbeVerdict = "alive" | "dead" | "unclear";
 
+/** The same, with what it rests on where a renewal must know that. */
+export type TokenVerdict =
+  | ProbeVerdict
+  /** It seems dead, and is so young that Presto's own replicas may not know it yet. */
+  | "young"
+  /** Presto looks for the record before the token, so that it answers 404 to any token. */
+  | "blind"
+  /** The same, but it has accepted the token in a call of our own that was sent lately enough. */
+  | "alive-lately";
+
+/** For whom all that is not sure is unclear. */
+export function plainVerdict(verdict: TokenVerdict): ProbeVerdict {
+  return verdict === "alive" || verdict === "dead" ? verdict : "unclear";
+}
+
+/** What the one who asks knows of the token, or wants to know. */
+export interface ProbeQuestion {
+  /** When it was made, by Presto's clock; null where that is not known. */
+  readonly issuedAt?: Date | null;
+  /** From which monotonic time on a call that was accepted says that it lives, where Presto looks for the record first. */
+  readonly acceptedFrom?: () => number;
+}
+
+/** Never rejects. */
+export type Probe = (token: Secret, question?: ProbeQuestion) => Promise<TokenVerdict>;
+
 export interface TokenProbeOptions {
   /** Sends the GET with this token, on a connection of its own. Never rejects. */
   readonly ask: (token: Secret) => Promise<ProbeAnswer>;
   readonly clock: Clock;
+  /** Presto's wall clock, milliseconds since 1970; without it ours. */
+  readonly prestoNow?: () => number;
   /** What this process's own calls have shown; without it the probe has nothing but its own questions. */
   readonly evidence?: TokenHealth;
   /** Called once, if it turns out that Presto looks for the record before the token: then most probes stay unclear. */
@@ -61,66 +89,73 @@ const apartMs = 2_000;
 
 /**
  * Finds out whether a token lives, as the renewal protocol says: 401 twice, on different
- * connections and 2 s apart, is dead; success is alive; "no such transaction" is alive only
- * if a made-up token gets 401 for the same question, since some servers look for the record
- * before they look at the token. All else is unclear, and nothing follows from it.
+ * connections and 2 s apart, is dead; success is alive, also after a 401 that lied; "no such
+ * transaction" is alive only if a made-up token gets 401 for the same question, since some
+ * servers look for the record before they look at the token. All else is unclear, and nothing
+ * follows from it.
  *
  * What the questions leave open, the answers to the process's own calls may settle. They
  * also take back a "dead" that they contradict: then nothing follows from either.
  */
-export function createProbe(options: TokenProbeOptions): (token: Secret) => Promise<ProbeVerdict> {
+export function createProbe(options: TokenProbeOptions): Probe {
   const { ask, clock, evidence, onBlind } = options;
+  const prestoNow = options.prestoNow ?? clock.now;
   let looksAtTokenFirst = false;
-  let blind = false;
+  let isTold = false;
 
-  async function tokenIsLookedAtFirst(): Promise<boolean> {
-    if (looksAtTokenFirst) return true;
+  /** Presto knows no such transaction. Does that say that it has let the token in? */
+  async function notFound(): Promise<"alive" | "blind" | "unclear"> {
+    if (looksAtTokenFirst) return "alive";
     const answer = await ask(new Secret(randomBytes(32).toString("hex")));
-    if (answer === "not-found" && !blind) {
-      blind = true;
-      onBlind?.();
-    }
     looksAtTokenFirst = answer === "unauthorized";
-    return looksAtTokenFirst;
+    if (answer !== "not-found") return looksAtTokenFirst ? "alive" : "unclear";
+    if (!isTold) onBlind?.();
+    isTold = true;
+    return "blind";
   }
 
-  /** What the questions alone say; `contradicted`: both, one after the other. */
-  async function question(token: Secret): Promise<ProbeVerdict | "contradicted"> {
+  /** What the questions alone say. */
+  async function question(token: Secret): Promise<ProbeVerdict | "blind"> {
     switch (await ask(token)) {
       case "success":
         return "alive";
       case "not-found":
-        return (await tokenIsLookedAtFirst()) ? "alive" : "unclear";
+        return notFound();
       case "unauthorized": {
         await clock.sleep(apartMs);
         const again = await ask(token);
         if (again === "unauthorized") return "dead";
-        return again === "success" ? "contradicted" : "unclear";
+        if (again === "success") return "alive";
+        return again === "not-found" ? notFound() : "unclear";
       }
       case "other":
         return "unclear";
     }
   }
 
-  return async (token) => {
+  return async (token, { issuedAt = null, acceptedFrom } = {}) => {
     const id = token.fingerprint();
     const startedAt = clock.monotonic();
-    const young = evidence?.isYoung(id) === true;
+    const isYoung =
+      evidence?.isYoung(id) === true || (issuedAt !== null && youngLeftMs(issuedAt, prestoNow()) > 0);
     const found = await question(token);
     switch (found) {
       case "alive":
         evidence?.accepted(id, startedAt);
         return "alive";
       case "dead":
-        // A token that was just made is asked for again: it may be unknown to Presto's replicas yet.
-        if (young || evidence?.acceptedSince(id, startedAt) === true) return "unclear";
-        return "dead";
-      case "contradicted":
-        evidence?.accepted(id, startedAt);
-        return "unclear";
-      case "unclear":
+        if (evidence?.acceptedSince(id, startedAt) === true) return "unclear";
+        return isYoung ? "young" : "dead";
+      case "blind":
+      case "unclear": {
         if (evidence?.acceptedSince(id, startedAt) === true) return "alive";
-        return evidence?.refusedTwice(id) === true ? "dead" : "unclear";
+        if (evidence?.refusedTwice(id) === true) return isYoung ? "young" : "dead";
+        const isAccepted =
+          acceptedFrom !== undefined &&
+          evidence?.acceptedSince(id, acceptedFrom()) === true &&
+          !evidence.isRefused(id);
+        return found === "blind" && isAccepted ? "alive-lately" : found;
+      }
     }
   };
 }

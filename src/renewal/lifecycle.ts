@@ -59,7 +59,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   const nextLook = createNextLook(deps.clock, look);
   const probes = createProbeLoop({
     deps,
-    token: () => current()?.token ?? null,
+    current,
     acceptedSince: options.acceptedSince,
     onDead: tokenRejected,
     // Not only the timer is set: time may have jumped while it was asked, and what is due is due now.

@@ -1,13 +1,16 @@
 import { backOffMs } from "../lib/async.ts";
+import { plainVerdict } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
+import type { TokenRecord } from "../store/contract.ts";
 import type { RenewalDeps } from "./run.ts";
 
 export interface ProbeLoopOptions {
   readonly deps: Pick<RenewalDeps, "clock" | "random" | "times" | "probe" | "consumer" | "mayLeave">;
-  /** The stored token. */
-  readonly token: () => Secret | null;
+  /** The record in hand. */
+  readonly current: () => TokenRecord | undefined;
   /** Has Presto accepted it in a call of our own since then (monotonic)? */
   readonly acceptedSince: (tokenId: string, monotonic: number) => boolean;
+  /** It is dead, or seems so and is young: that is for a renewal to judge. */
   readonly onDead: (tokenId: string) => void;
   /** A probe has ended: `leftMs` is another. */
   readonly onDone: () => void;
@@ -33,32 +36,35 @@ export function createProbeLoop(options: ProbeLoopOptions): ProbeLoop {
   /** A tenth to either side, so that replicas do not probe in step. */
   const period = (): number => times.probeEveryMs * (0.9 + random() / 5);
 
-  async function ask(token: Secret): Promise<void> {
-    const verdict = await probe(token);
-    users.probed(token, verdict);
+  const token = (): Secret | null => options.current()?.token ?? null;
+
+  async function ask(asked: Secret): Promise<void> {
+    const found = await probe(asked, { issuedAt: options.current()?.issuedAt ?? null });
+    const verdict = plainVerdict(found);
+    users.probed(asked, verdict);
     unclearTries = verdict === "unclear" ? unclearTries + 1 : 0;
     const wait =
       verdict === "unclear" ? Math.min(period(), backOffMs(unclear, unclearTries, random())) : period();
     nextAt = clock.monotonic() + wait;
-    if (verdict === "dead") options.onDead(token.fingerprint());
+    if (verdict === "dead" || found === "young") options.onDead(asked.fingerprint());
   }
 
   return {
     look(now, renewing) {
-      const token = options.token();
-      if (renewing || under || now < nextAt || token === null || !mayLeave()) return;
-      if (options.acceptedSince(token.fingerprint(), now - times.probeEveryMs)) {
+      const stored = token();
+      if (renewing || under || now < nextAt || stored === null || !mayLeave()) return;
+      if (options.acceptedSince(stored.fingerprint(), now - times.probeEveryMs)) {
         nextAt = now + period();
         return;
       }
       under = true;
-      void ask(token).finally(() => {
+      void ask(stored).finally(() => {
         under = false;
         options.onDone();
       });
     },
     leftMs(now, renewing) {
-      const asks = !renewing && !under && options.token() !== null && mayLeave();
+      const asks = !renewing && !under && token() !== null && mayLeave();
       return asks ? Math.max(0, nextAt - now) : Number.POSITIVE_INFINITY;
     },
   };

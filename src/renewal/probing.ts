@@ -1,5 +1,6 @@
 import { untilAborted } from "../lib/async.ts";
-import type { ProbeVerdict } from "../presto/probe.ts";
+import { plainVerdict, type TokenVerdict } from "../presto/probe.ts";
+import { youngLeftMs, youngMs } from "../token/health.ts";
 import {
   chooseAccount,
   emptyRecord,
@@ -32,7 +33,8 @@ export async function probing(run: RenewalRun, { found, reason }: Probing): Prom
   // Only now: a probe takes its time.
   const now = deps.clock.now();
   switch (verdict) {
-    case "alive": {
+    case "alive":
+    case "alive-lately": {
       if (reason === "rejected") {
         return {
           to: "idle",
@@ -41,7 +43,8 @@ export async function probing(run: RenewalRun, { found, reason }: Probing): Prom
       }
       const { leaseMs, settleMs } = deps.times;
       // It must not die of old age while it is to be the proof.
-      const soleCall = record.expiresAt !== null && expiresAt > now + leaseMs + settleMs;
+      const soleCall =
+        verdict === "alive" && record.expiresAt !== null && expiresAt > now + leaseMs + settleMs;
       return { to: "intending", found, reason, soleCall };
     }
     case "absent":
@@ -56,8 +59,19 @@ export async function probing(run: RenewalRun, { found, reason }: Probing): Prom
       if (limit !== undefined) return latchAlarm(run, found, list, limit);
       return { to: "intending", found, reason, soleCall: false, deaths: list };
     }
+    case "young": {
+      if (run.trigger.request?.force === true) return { to: "intending", found, reason, soleCall: false };
+      const leftMs = record.issuedAt === null ? 0 : youngLeftMs(record.issuedAt, deps.prestoNow());
+      const nextLookMs = leftMs > 0 ? leftMs : youngMs;
+      const at = new Date(now + nextLookMs).toISOString();
+      const detail = `Presto answers 401 to the stored token, but that is younger than ${youngMs / 1000} s: its own replicas may not know it yet, so it is not taken for dead. The next look is at ${at}.`;
+      return { to: "idle", end: { kind: "young-token", detail, nextLookMs } };
+    }
+    // A blind one answers, and no probe will ever tell more: a person need not wait for the last day.
+    case "blind":
     case "unclear":
-      if (isAboutToEnd(run, found)) return { to: "intending", found, reason, soleCall: false };
+      if (isAboutToEnd(run, found) || (verdict === "blind" && reason === "manual"))
+        return { to: "intending", found, reason, soleCall: false };
       return {
         to: "idle",
         end: {
@@ -70,14 +84,23 @@ export async function probing(run: RenewalRun, { found, reason }: Probing): Prom
   }
 }
 
+/** So lately was a call sent that says, if it was accepted, that the token lives: where no probe can. Milliseconds. */
+const latelyMs = 5_000;
+
 /** Undefined if the process was asked to end meanwhile. */
-async function probeStored(run: RenewalRun, found: Found): Promise<ProbeVerdict | "absent" | undefined> {
+async function probeStored(run: RenewalRun, found: Found): Promise<TokenVerdict | "absent" | undefined> {
   const { deps } = run;
   const token = found?.record.token ?? null;
   if (token === null) return "absent";
   if (!deps.mayLeave()) return "unclear";
-  const verdict = await untilAborted(run.draining, deps.probe(token));
-  if (verdict !== undefined) deps.consumer.probed(token, verdict);
+  const verdict = await untilAborted(
+    run.draining,
+    deps.probe(token, {
+      issuedAt: found?.record.issuedAt ?? null,
+      acceptedFrom: () => deps.clock.monotonic() - latelyMs,
+    }),
+  );
+  if (verdict !== undefined) deps.consumer.probed(token, plainVerdict(verdict));
   return verdict;
 }
 

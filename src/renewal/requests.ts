@@ -112,6 +112,9 @@ export function createRenewRequests(options: {
       case "refused":
         answer(request, { kind: "refused", detail: end.detail });
         break;
+      case "young-token":
+        failed(request, { kind: "young-token", detail: end.detail, retryAfterMs: end.nextLookMs });
+        break;
       case "unreachable":
         failed(request, { kind: "unreachable", detail: end.detail, retryAfterMs });
         break;

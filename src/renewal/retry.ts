@@ -69,6 +69,8 @@ export function createRetry({
         case "lost":
           failures += 1;
           return failed(backOffMs(unreachable, failures, random()));
+        case "young-token":
+          return failed(end.nextLookMs);
         case "shut-down":
           break;
       }

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Emit, Warning } from "../lib/events.ts";
 import type { Account, IssueEnd, IssuedToken, Issuer } from "../presto/auth.ts";
-import type { ProbeVerdict } from "../presto/probe.ts";
+import type { Probe, ProbeVerdict } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
 import type {
   HeldLock,
@@ -40,7 +40,9 @@ export interface RenewalDeps {
   readonly issuer: Pick<Issuer, "issueToken">;
   readonly accounts: Accounts;
   /** Asks Presto whether a token lives. Never rejects. */
-  readonly probe: (token: Secret) => Promise<ProbeVerdict>;
+  readonly probe: Probe;
+  /** Presto's wall clock as far as it is known, milliseconds since 1970. */
+  readonly prestoNow: () => number;
   /** False while this process would leave from an address that is not registered: no renewal is begun then. */
   readonly mayLeave: () => boolean;
   readonly consumer: TokenConsumer;

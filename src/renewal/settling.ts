@@ -1,8 +1,8 @@
 import { backOffMs, sleepUnlessAborted, untilAborted } from "../lib/async.ts";
 import type { IssueEnd } from "../presto/auth.ts";
-import type { ProbeVerdict } from "../presto/probe.ts";
+import { plainVerdict, type TokenVerdict } from "../presto/probe.ts";
 import { afterIssue } from "./issuing.ts";
-import { isAboutToEnd, isDue, mayIssue, type NextState, type RenewalRun } from "./run.ts";
+import { isAboutToEnd, isDue, isRequested, mayIssue, type NextState, type RenewalRun } from "./run.ts";
 
 type Settling = Extract<NextState, { to: "settling" }>;
 
@@ -51,17 +51,21 @@ async function conclude(
   for (let tries = 1; !signal.aborted; tries += 1) {
     const settled = clock.monotonic() >= settledAt;
     if (settled || (call.soleCall && standing.record.token !== null)) {
-      const verdict = await untilAborted(signal, probeStored(run, state));
+      const verdict = await untilAborted(signal, probeStored(run, state, settledAt));
       if (verdict === undefined || signal.aborted) return undefined;
       const { token } = standing.record;
-      if (token !== null) run.deps.consumer.probed(token, verdict);
+      if (token !== null) run.deps.consumer.probed(token, plainVerdict(verdict));
       if (verdict === "dead") {
         run.memory.accountedFor = token?.fingerprint();
         return renew(run, state);
       }
-      if (verdict === "alive" && settled) return isDue(run, standing) ? renew(run, state) : notDue;
+      const lives = verdict === "alive" || verdict === "alive-lately";
+      if (lives && settled) return isDue(run, standing) ? renew(run, state) : notDue;
       // As in R2: what is about to end is replaced, also where no probe tells anything.
-      if (verdict === "unclear" && settled && isAboutToEnd(run, standing)) return renew(run, state);
+      const tells = lives || verdict === "young";
+      if (!tells && settled && isAboutToEnd(run, standing)) return renew(run, state);
+      // No probe will ever tell more, and a person wants another token.
+      if (verdict === "blind" && settled && isRequested(run, standing)) return renew(run, state);
     }
     const again = backOffMs(probes, tries, random());
     const left = Math.max(0, settledAt - clock.monotonic());
@@ -77,11 +81,16 @@ const notDue: NextState = {
   end: { kind: "nothing-to-do", detail: "An earlier renewal had left its intent; the stored token lives." },
 };
 
-async function probeStored({ deps }: RenewalRun, { standing }: Settling): Promise<ProbeVerdict> {
-  const { token } = standing.record;
+/** A call that was sent after SETTLE, and accepted, says that no earlier one can have killed the token. */
+async function probeStored(
+  { deps }: RenewalRun,
+  { standing }: Settling,
+  settledAt: number,
+): Promise<TokenVerdict> {
+  const { token, issuedAt } = standing.record;
   // Where there is none yet, nothing can be learnt but by waiting.
   if (token === null) return "dead";
-  return deps.mayLeave() ? deps.probe(token) : "unclear";
+  return deps.mayLeave() ? deps.probe(token, { issuedAt, acceptedFrom: () => settledAt }) : "unclear";
 }
 
 /** Every call has an intent of its own: under one that stands for a call already, another is written first. */

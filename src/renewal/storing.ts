@@ -1,4 +1,5 @@
 import { retryUnlessAborted } from "../lib/async.ts";
+import { plainVerdict } from "../presto/probe.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import { youngMs } from "../token/health.ts";
 import {
@@ -54,7 +55,7 @@ async function reconcileOnce(run: RenewalRun, candidate: Candidate): Promise<Nex
   if (storedId(found) === token.fingerprint()) return finish(run, candidate, found?.record ?? emptyRecord);
   const young = deps.clock.monotonic() - candidate.since < youngMs;
   const verdict = await deps.probe(token);
-  if (verdict === "alive" || !young) deps.consumer.probed(token, verdict);
+  if (verdict === "alive" || !young) deps.consumer.probed(token, plainVerdict(verdict));
   if (verdict === "dead" && !young) {
     deps.consumer.discardPending(candidate.issued);
     return {

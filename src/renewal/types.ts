@@ -34,6 +34,8 @@ export type RenewalEnd =
     }
   /** Under the lock there was nothing to do: not due, done by another, a false report, an old intent that needed no token. */
   | { readonly kind: "nothing-to-do"; readonly detail: string }
+  /** The stored token seems dead, but is so young that Presto's replicas may not know it yet: it is looked at again in so many milliseconds. */
+  | { readonly kind: "young-token"; readonly detail: string; readonly nextLookMs: number }
   /** The alarm is latched: somebody else issues tokens on this account. */
   | { readonly kind: "stopped"; readonly detail: string }
   /** Presto refused clearly. `credentials`: by 401, and no other password is left to try. */
@@ -124,7 +126,7 @@ export type RenewReply =
   | { readonly kind: "under-way"; readonly state: RenewalState }
   | { readonly kind: "stopped"; readonly detail: string }
   | { readonly kind: "refused"; readonly detail: string }
-  | { readonly kind: "unreachable"; readonly detail: string; readonly retryAfterMs: number };
+  | { readonly kind: "unreachable" | "young-token"; readonly detail: string; readonly retryAfterMs: number };
 
 export interface RenewRequest {
   /** Clears the alarm first. */

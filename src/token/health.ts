@@ -19,12 +19,24 @@ export interface TokenHealth {
   acceptedSince(tokenId: string, monotonic: number): boolean;
   /** Was it made less than 30 s ago? */
   isYoung(tokenId: string): boolean;
+  /** Was it refused, and not accepted since? */
+  isRefused(tokenId: string): boolean;
   /** Was it refused twice, at least 5 s apart, and not accepted since the first? */
   refusedTwice(tokenId: string): boolean;
 }
 
 /** A 401 to a token younger than this proves nothing: Presto's own replicas may not know it yet. Milliseconds. */
 export const youngMs = 30_000;
+
+/**
+ * Milliseconds for which a token that was made then is still young, 0 where it is not. A time to
+ * come is a clock's fault, and no reason to believe in the token for longer.
+ * @param now of the clock that the token's time was read from, milliseconds since 1970
+ */
+export function youngLeftMs(issuedAt: Date, now: number): number {
+  const ageMs = now - issuedAt.getTime();
+  return Math.abs(ageMs) < youngMs ? Math.min(youngMs, youngMs - ageMs) : 0;
+}
 
 /**
  * Between two 401s that prove a death, milliseconds. Two probes go over connections of their
@@ -79,6 +91,7 @@ export function createTokenHealth(clock: Pick<Clock, "monotonic">): TokenHealth 
     },
     acceptedSince: (tokenId, monotonic) => (known.get(tokenId)?.acceptedSentAt ?? -Infinity) >= monotonic,
     isYoung: (tokenId) => clock.monotonic() < (known.get(tokenId)?.youngUntil ?? -Infinity),
+    isRefused: (tokenId) => (known.get(tokenId)?.refusedAt ?? Infinity) !== Infinity,
     refusedTwice: (tokenId) => known.get(tokenId)?.twice ?? false,
   };
 }

@@ -19,7 +19,7 @@ const env = {
 };
 
 beforeEach(async () => {
-  bench = await createIssuingBench();
+  bench = await createIssuingBench({ sandbox: { now: clock.now } });
   sidecar = await bench.start({ clock, env });
   await sidecar.renewalSays({ last_end: { kind: "nothing-to-do" } });
 });

@@ -4,8 +4,6 @@ import { createFastClock } from "../support/fast-clock.ts";
 import { createIssuingBench, type IssuingBench } from "../support/issuing-bench.ts";
 import { eventually } from "../support/sidecar-load.ts";
 
-const hourMs = 60 * 60_000;
-
 let bench: IssuingBench;
 
 /** Ten times as fast: a death takes two 401s that are 2 s apart. */
@@ -13,8 +11,7 @@ const clock = createFastClock(10);
 const env = { PRESTO_TIMEOUT: "200s", PRESTO_HOLD_MAX: "100s", PRESTO_CONNECT_TIMEOUT: "50s" };
 
 beforeEach(async () => {
-  bench = await createIssuingBench();
-  await bench.change({ issuedAt: new Date(Date.now() - hourMs) });
+  bench = await createIssuingBench({ sandbox: { now: clock.now } });
 });
 afterEach(() => bench.close());
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { holdWrites } from "../support/held-writes.ts";
-import { createIssuingBench, issuePath, type IssuingBench } from "../support/issuing-bench.ts";
+import { createIssuingBench, issuePath, type IssuingBench, liveRecord } from "../support/issuing-bench.ts";
 import { eventually } from "../support/sidecar-load.ts";
 
 let bench: IssuingBench;
@@ -42,5 +42,51 @@ describe("a person who asks for a new token", () => {
     await eventually(async () => (await bench.record()).generation).toBe(2);
     await sidecar.renewalSays({ state: "idle", last_end: { kind: "renewed" } });
     expect(bench.issues()).toBe(2);
+  });
+});
+
+const probePath = "/api/institutions/v1/wallet/transaction/TRX000000000";
+
+describe("a person who asks for a new token", () => {
+  beforeEach(() => bench.change(liveRecord(bench.sandbox)));
+
+  it("gets one though the first answer to the probe is a 401 that lies", async () => {
+    const sidecar = await bench.start({ env: { PRESTO_PROBE_EVERY: "596h" } });
+    await sidecar.renewalSays({ state: "idle", last_end: { kind: "nothing-to-do" } });
+    await eventually(() => bench.sandbox.received().length).toBeGreaterThan(1);
+    bench.sandbox.setFault({ kind: "status", status: 401, path: probePath, times: 1 });
+    expect(await sidecar.renew()).toMatchObject({ status: 200, body: { generation: 2 } });
+  });
+
+  it("gets one, and another, from a Presto that looks for the record before the token", async () => {
+    bench.sandbox.setFault({ kind: "status", status: 404, path: probePath });
+    const sidecar = await bench.start();
+    for (const generation of [2, 3]) {
+      for (let calls = 0; calls < 9; calls += 1) expect((await sidecar.call()).status).toBe(200);
+      expect(await sidecar.renew()).toMatchObject({ status: 200, body: { generation } });
+    }
+    // Without a call, too: it answers, and a person need not wait.
+    await bench.change({ generation: 3 });
+    expect(await sidecar.renew()).toMatchObject({ status: 200, body: { generation: 4 } });
+    expect(bench.issues()).toBe(3);
+  });
+
+  it("is told when the next look is, where the stored token seems dead and is young; force does not wait", async () => {
+    await bench.change({ issuedAt: new Date() });
+    bench.sandbox.revokeToken();
+    const sidecar = await bench.start();
+    const told = /younger than 30 s.* The next look is at \d{4}-/;
+    expect(await sidecar.renew()).toMatchObject({
+      status: 503,
+      head: expect.stringMatching(/^retry-after: ([12]?\d|30)\r$/m),
+      body: { code: "young-token", detail: expect.stringMatching(told) },
+    });
+    await sidecar.renewalSays({
+      last_end: { kind: "young-token", detail: expect.stringMatching(told) },
+      next_try_at: expect.any(String),
+      unexplained_deaths_24h: 0,
+    });
+    expect(bench.issues()).toBe(0);
+    expect(await sidecar.renew("?force=1")).toMatchObject({ status: 200, body: { generation: 2 } });
   });
 });

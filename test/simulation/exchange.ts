@@ -44,12 +44,21 @@ export function respond(
   handler: Dispatcher.DispatchHandler,
   controller: SimController,
   { status, shape, body }: SimResponse,
+  date?: string,
 ): void {
   if (controller.aborted) return;
-  controller.rawHeaders = rawHeaders[shape];
+  controller.rawHeaders = [
+    ...rawHeaders[shape],
+    ...(date === undefined ? [] : ["date", date].map((part) => Buffer.from(part))),
+  ];
   handler.onResponseStart?.(controller, status, {}, "");
   handler.onResponseData?.(controller, body);
   handler.onResponseEnd?.(controller, {});
+}
+
+/** A time as HTTP has it (RFC 9110 section 5.6.7). */
+export function httpDate(at: number): string {
+  return new Date(at).toUTCString();
 }
 
 /** The connection broke. */

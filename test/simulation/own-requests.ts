@@ -3,7 +3,7 @@ import type { Dispatcher } from "undici";
 import { Secret } from "../../src/secret.ts";
 import type { OpenPool } from "../../src/upstream/request-once.ts";
 import type { SimAddresses } from "./addresses.ts";
-import { breakOff, createController, respond, type SimResponse, tokenIn } from "./exchange.ts";
+import { breakOff, createController, httpDate, respond, type SimResponse, tokenIn } from "./exchange.ts";
 import type { Operate } from "./operate.ts";
 import type { Presto } from "./presto.ts";
 import type { Random } from "./random.ts";
@@ -38,7 +38,7 @@ export function createOwnRequests(options: OwnRequestsOptions, process: SimProce
     handler.onRequestStart?.(controller, {});
     const heard = (response: SimResponse): void => {
       if (response === notFound || response === unauthorized) addresses.letIn(process, begunAt);
-      respond(handler, controller, response);
+      respond(handler, controller, response, httpDate(presto.wallClock()));
     };
     if (token === undefined) {
       timeline.after(random.between(2, 60), () => {

@@ -4,12 +4,16 @@ import type { SimToken, SimTokens } from "./sim-token.ts";
 import type { Story } from "./story.ts";
 import type { Timeline } from "./timeline.ts";
 
+/** For how long Presto lies about a token that is not new, less than two questions of a probe are apart; and the least time between two such lies. */
+const lieMs = 1_500;
+const liesEveryMs = 60_000;
+
 /** Presto, as the world knows it: one account with one live token. */
 export interface Presto {
   live(): SimToken | undefined;
   /** The truth: does this token work? */
   isLive(token: Secret | null | undefined): boolean;
-  /** What it answers to a call with that token: the truth, or, for a moment after an issue, a 401 that lies. */
+  /** What it answers to a call with that token: the truth, or a 401 that lies: for a while after an issue, and for a moment now and then. */
   accepts(token: Secret): boolean;
   /** Makes a token and kills the one before, at once. */
   issue(madeFor: string, expiresAt: Date): SimToken;
@@ -38,6 +42,8 @@ export function createPresto(options: PrestoOptions): Presto {
   let live: SimToken | undefined;
   let password = options.password;
   let downUntil = 0;
+  /** One that lags has a replica now and then that has forgotten older tokens too. */
+  let lieBegan = Number.NEGATIVE_INFINITY;
 
   const wallClock = (): number => epoch + timeline.now();
 
@@ -60,7 +66,11 @@ export function createPresto(options: PrestoOptions): Presto {
       if (!isLive(token)) return false;
       // Its replicas may not have heard of it yet.
       const age = timeline.now() - (live?.bornAt ?? 0);
-      return age >= lagMs || random.chance(0.5);
+      if (age < lagMs) return random.chance(0.5);
+      if (lagMs === 0) return true;
+      const now = timeline.now();
+      if (now >= lieBegan + liesEveryMs && random.chance(0.02)) lieBegan = now;
+      return now >= lieBegan + lieMs || random.chance(0.2);
     },
     issue(madeFor, expiresAt) {
       const before = current();

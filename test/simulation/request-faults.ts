@@ -43,6 +43,29 @@ export const requestFaults: readonly DeliberateFault[] = [
     ],
   },
   {
+    name: "young-token-believed-dead",
+    what: "A token that was made a moment ago is taken for dead.",
+    patches: [
+      {
+        file: "presto/probe.ts",
+        from: "evidence?.isYoung(id) === true || (issuedAt !== null && youngLeftMs(issuedAt, prestoNow()) > 0);",
+        to: "issuedAt !== null && youngLeftMs(issuedAt, prestoNow()) > 1e12;",
+      },
+    ],
+  },
+  {
+    name: "lying-401-wins",
+    what: "A probe whose first answer was a 401 takes the token for dead, whatever the next one says.",
+    patches: [
+      { file: "presto/probe.ts", from: `if (again === "success") return "alive";`, to: "" },
+      {
+        file: "presto/probe.ts",
+        from: `return again === "not-found" ? notFound() : "unclear";`,
+        to: `return "dead";`,
+      },
+    ],
+  },
+  {
     name: "rejection-without-id",
     what: "A 401 is held against the token in hand, whichever token it was for.",
     patches: [

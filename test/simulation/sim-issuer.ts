@@ -3,6 +3,7 @@ import { ConnectError } from "../../src/connect/errors.ts";
 import type { IssueEnd, IssueRequest, Issuer } from "../../src/presto/auth.ts";
 import type { RequestControl } from "../../src/upstream/request-once.ts";
 import type { SimAddresses } from "./addresses.ts";
+import { httpDate } from "./exchange.ts";
 import type { Fate, Faults } from "./faults.ts";
 import type { IssueCall } from "./issue-call.ts";
 import type { Presto } from "./presto.ts";
@@ -102,7 +103,11 @@ export function createSimIssuer(
     const isPresto = status < 500 && status !== 403;
     if (isPresto) addresses.letIn(process, begunAt);
     onResponse(
-      { status, headers: isPresto ? json : page, body: isPresto ? emptyObject : emptyPage },
+      {
+        status,
+        headers: isPresto ? [...json, "date", httpDate(presto.wallClock())] : page,
+        body: isPresto ? emptyObject : emptyPage,
+      },
       begunAt,
     );
   }

@@ -132,6 +132,7 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
     issuer: presto.issuer,
     accounts: createAccounts(credentials, { clock, settleMs: defaultTimes.settleMs }),
     probe: presto.probe,
+    prestoNow: clock.now,
     mayLeave: () => knobs.mayLeave,
     consumer: {
       async noticeRecord() {

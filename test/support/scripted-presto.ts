@@ -1,5 +1,5 @@
 import type { IssueEnd, IssueRequest, IssuedToken, Issuer } from "../../src/presto/auth.ts";
-import type { ProbeVerdict } from "../../src/presto/probe.ts";
+import type { TokenVerdict } from "../../src/presto/probe.ts";
 import { Secret } from "../../src/secret.ts";
 import type { RequestControl } from "../../src/upstream/request-once.ts";
 
@@ -14,11 +14,11 @@ export interface ScriptedCall {
 /** The issuer and the probe, as a test makes them speak. */
 export interface ScriptedPresto {
   readonly issuer: Pick<Issuer, "issueToken">;
-  readonly probe: (token: Secret) => Promise<ProbeVerdict>;
+  readonly probe: (token: Secret) => Promise<TokenVerdict>;
   /** Ends of the calls to come; a call beyond them waits for its `answer`. */
   will(...ends: readonly IssueEnd[]): void;
   /** What the probes of this token say, one after the other, the last one for ever; unclear where nothing was said. */
-  says(token: string, ...verdicts: readonly (ProbeVerdict | Promise<ProbeVerdict>)[]): void;
+  says(token: string, ...verdicts: readonly (TokenVerdict | Promise<TokenVerdict>)[]): void;
   /** Runs right before the next call's first byte. */
   beforeFirstByte(run: () => void): void;
   /** Those of which a byte was sent. */
@@ -28,7 +28,7 @@ export interface ScriptedPresto {
 
 export function createScriptedPresto(trail: string[]): ScriptedPresto {
   const calls: ScriptedCall[] = [];
-  const verdicts = new Map<string, (ProbeVerdict | Promise<ProbeVerdict>)[]>();
+  const verdicts = new Map<string, (TokenVerdict | Promise<TokenVerdict>)[]>();
   let ends: IssueEnd[] = [];
   let hook: (() => void) | undefined;
 

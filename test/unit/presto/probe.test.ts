@@ -68,7 +68,7 @@ describe("a probe", () => {
     await clock.advance(27_999);
     await ask();
     await ask();
-    expect(verdicts).toEqual(["unclear", "unclear", "dead"]);
+    expect(verdicts).toEqual(["young", "young", "dead"]);
   });
 
   it("takes a success for alive", async () => {
@@ -80,14 +80,19 @@ describe("a probe", () => {
   });
 
   it("concludes nothing from one 401 that was followed by something else", async () => {
-    expect(await probing(["unauthorized", "success"])).toMatchObject({ verdict: "unclear" });
     expect(await probing(["unauthorized", "other"])).toMatchObject({ verdict: "unclear" });
-    expect(await probing(["unauthorized", "not-found"])).toMatchObject({ verdict: "unclear" });
+  });
+
+  it("takes one 401 that was followed by a good answer for a lie", async () => {
+    expect(await probing(["unauthorized", "success"])).toMatchObject({ verdict: "alive", took: 2_000 });
+    expect(await probing(["unauthorized", "not-found"])).toMatchObject({ verdict: "alive" });
+    const blind = { madeUp: "not-found" } as const;
+    expect(await probing(["unauthorized", "not-found"], blind)).toMatchObject({ verdict: "blind" });
   });
 
   it("takes 'no such transaction' for alive only if a made-up token gets 401", async () => {
     expect(await probing(["not-found"])).toMatchObject({ verdict: "alive", asked: ["token", "made-up"] });
-    expect(await probing(["not-found"], { madeUp: "not-found" })).toMatchObject({ verdict: "unclear" });
+    expect(await probing(["not-found"], { madeUp: "not-found" })).toMatchObject({ verdict: "blind" });
     expect(await probing(["not-found"], { madeUp: "other" })).toMatchObject({ verdict: "unclear" });
   });
 
@@ -110,11 +115,12 @@ describe("a probe that is unclear by itself", () => {
     const run = (options: RunOptions): Promise<ProbeRun> =>
       probing([...answers], { madeUp: "not-found", ...options });
     expect((await run({ meanwhile: (own) => own.accepted(id) })).verdict).toBe("alive");
-    expect((await run({ before: (own) => own.accepted(id) })).verdict).toBe("unclear");
-    expect((await run({ meanwhile: (own) => own.accepted(id, 3_599_999) })).verdict).toBe("unclear");
-    expect((await run({ meanwhile: (own) => own.accepted("another") })).verdict).toBe("unclear");
+    const open = answers[0] === "not-found" ? "blind" : "unclear";
+    expect((await run({ before: (own) => own.accepted(id) })).verdict).toBe(open);
+    expect((await run({ meanwhile: (own) => own.accepted(id, 3_599_999) })).verdict).toBe(open);
+    expect((await run({ meanwhile: (own) => own.accepted("another") })).verdict).toBe(open);
     const refusedOnce: RunOptions = { meanwhile: (own) => own.refused(id) };
-    expect((await run(refusedOnce)).verdict).toBe("unclear");
+    expect((await run(refusedOnce)).verdict).toBe(open);
     expect((await run({ ...refusedOnce, before: (own) => own.refused(id) })).verdict).toBe("dead");
   });
 });
@@ -162,5 +168,51 @@ describe("a Presto that looks for the record before the token", () => {
   it("is not taken for one after a made-up token got 401, nor after no answer", async () => {
     expect(await blindAfter(["unauthorized"])).toBe(0);
     expect(await blindAfter(["other", "other", "other"])).toBe(0);
+  });
+});
+
+describe("a stored token that is younger than 30 s", () => {
+  async function seemsDead(issuedAt: (now: number) => Date, prestoAheadMs = 0): Promise<string> {
+    const clock = createHandClock();
+    const prestoNow = (): number => clock.now() + prestoAheadMs;
+    const probe = createProbe({ clock, prestoNow, ask: async () => "unauthorized" });
+    let verdict = "waits";
+    void probe(token, { issuedAt: issuedAt(prestoNow()) }).then((found) => (verdict = found));
+    await clock.advance(10_000);
+    return verdict;
+  }
+
+  it("is not taken for dead, whoever made it", async () => {
+    expect(await seemsDead((now) => new Date(now - 29_999))).toBe("young");
+    expect(await seemsDead((now) => new Date(now - 30_000))).toBe("dead");
+  });
+
+  it("by Presto's clock, which made the date; one that is far ahead protects no dead token", async () => {
+    expect(await seemsDead((now) => new Date(now - 10_000), 90 * 24 * 3_600_000)).toBe("young");
+    expect(await seemsDead((now) => new Date(now + 30_000))).toBe("dead");
+  });
+});
+
+describe("where Presto looks for the record first", () => {
+  async function verdictOf(evidenceOf: (evidence: TokenHealth, now: number) => void): Promise<string> {
+    const clock = createHandClock();
+    const evidence = createTokenHealth(clock);
+    await clock.advance(3_600_000);
+    const probe = createProbe({ clock, evidence, ask: async () => "not-found" });
+    evidenceOf(evidence, clock.monotonic());
+    return probe(token, { acceptedFrom: () => clock.monotonic() - 5_000 });
+  }
+
+  it("a call that was sent lately and accepted says that the token lives", async () => {
+    expect(await verdictOf((own, now) => own.accepted(id, now - 5_000))).toBe("alive-lately");
+    expect(await verdictOf((own, now) => own.accepted(id, now - 5_001))).toBe("blind");
+  });
+
+  it("unless one was refused since", async () => {
+    const both = (own: TokenHealth, now: number): void => {
+      own.accepted(id, now - 1_000);
+      own.refused(id);
+    };
+    expect(await verdictOf(both)).toBe("blind");
   });
 });

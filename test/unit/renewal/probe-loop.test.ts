@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 
 import { createProbeLoop } from "../../../src/renewal/probe-loop.ts";
-import type { Secret } from "../../../src/secret.ts";
 import { createRenewalBench } from "../../support/renewal-bench.ts";
 import { idOf } from "../../support/renewal-cases.ts";
 
@@ -13,10 +12,9 @@ function openProbe() {
   bench.knobs.random = 0.5;
   const dead: string[] = [];
   const state = { acceptedAt: Number.NEGATIVE_INFINITY, done: 0 };
-  const token = (): Secret | null => bench.store.current()?.record.token ?? null;
   const lifeProbe = createProbeLoop({
     deps: bench.deps,
-    token,
+    current: () => bench.store.current()?.record,
     acceptedSince: (_id, monotonic) => state.acceptedAt >= monotonic,
     onDead: (id) => void dead.push(id),
     onDone: () => {

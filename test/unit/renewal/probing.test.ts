@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
 
-import type { ProbeVerdict } from "../../../src/presto/probe.ts";
+import type { TokenVerdict } from "../../../src/presto/probe.ts";
 import { probing } from "../../../src/renewal/probing.ts";
 import { settled } from "../../support/hand-clock.ts";
 import { createRenewalBench, dayMs } from "../../support/renewal-bench.ts";
 import type { RenewalBench } from "../../support/renewal-bench.ts";
-import { endOf, idOf, rejected } from "../../support/renewal-cases.ts";
+import { endOf, idOf, rejected, wishBeyond } from "../../support/renewal-cases.ts";
 
 type Reason = "manual" | "rejected" | "scheduled";
 
-async function probe(bench: RenewalBench, reason: Reason, verdict?: ProbeVerdict) {
+async function probe(bench: RenewalBench, reason: Reason, verdict?: TokenVerdict) {
   if (verdict !== undefined) bench.presto.says("token-1", verdict);
   const found = await bench.store.read();
   return probing(await bench.at(reason === "rejected" ? rejected("token-1") : {}), {
@@ -238,5 +238,55 @@ describe("R2: without a password that may work nothing is begun", () => {
     breakThem(bench);
     const end = endOf(await probe(bench, "scheduled", "alive"));
     expect(end).toMatchObject({ kind: "unreachable", detail: expect.stringContaining(says) });
+  });
+});
+
+describe("R2: a token that seems dead and is young", () => {
+  const young = (bench: RenewalBench): void => {
+    bench.store.put({ issuedAt: new Date(bench.clock.now() - 12_000) });
+    bench.presto.says("token-1", "young");
+  };
+
+  it.each(["rejected", "manual", "scheduled"] as const)("is not replaced yet (%s)", async (reason) => {
+    const bench = createRenewalBench();
+    young(bench);
+    const end = endOf(await probe(bench, reason));
+    const at = new Date(bench.clock.now() + 18_000).toISOString();
+    expect(end).toMatchObject({ kind: "young-token", nextLookMs: 18_000 });
+    expect(end).toHaveProperty("detail", expect.stringContaining(at));
+    expect(bench.store.written).toEqual([]);
+    expect(bench.told).toEqual(["probed token-1 unclear"]);
+  });
+
+  it("is replaced where a person forces it", async () => {
+    const bench = createRenewalBench();
+    young(bench);
+    const run = await bench.at(wishBeyond("token-1", true));
+    const next = await probing(run, { to: "probing", found: await bench.store.read(), reason: "manual" });
+    expect(next).toMatchObject({ to: "intending", soleCall: false });
+  });
+});
+
+describe("R2: a Presto that looks for the record before the token", () => {
+  it.each(["scheduled", "manual"] as const)(
+    "lets a call of late prove that the token lives, and nothing by its death (%s)",
+    async (reason) => {
+      const next = await probe(createRenewalBench(), reason, "alive-lately");
+      expect(next).toMatchObject({ to: "intending", reason, soleCall: false });
+    },
+  );
+
+  it("and a report is false then", async () => {
+    const next = await probe(createRenewalBench(), "rejected", "alive-lately");
+    expect(endOf(next)).toMatchObject({ kind: "nothing-to-do" });
+  });
+
+  it("is no outage to a person", async () => {
+    const next = await probe(createRenewalBench(), "manual", "blind");
+    expect(next).toMatchObject({ to: "intending", soleCall: false });
+  });
+
+  it.each(["scheduled", "rejected"] as const)("begins nothing by itself (%s)", async (reason) => {
+    expect(endOf(await probe(createRenewalBench(), reason, "blind"))).toMatchObject({ kind: "unreachable" });
   });
 });
