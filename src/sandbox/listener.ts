@@ -43,6 +43,8 @@ export interface PrestoListenerDeps {
   readonly journal: Journal;
   /** Executes a request that was read whole. */
   readonly act: (call: Call) => Reply;
+  /** Wall clock of the stand-in, milliseconds since 1970: its answers name it, as they do the dates of its tokens. */
+  readonly now: () => number;
 }
 
 /** Creates the listener, closed. */
@@ -116,12 +118,13 @@ interface Exchange {
 
 async function serve(
   exchange: Exchange,
-  { ipFilter, faults, journal, act }: PrestoListenerDeps,
+  { ipFilter, faults, journal, act, now }: PrestoListenerDeps,
 ): Promise<void> {
   const { request, response, connection, closing } = exchange;
   const { method = "", url = "" } = request;
   const [path = ""] = url.split("?", 1);
   journal.counted(method, path);
+  response.setHeader("date", new Date(now()).toUTCString());
   const refusal = ipFilter.refusal(connection.address);
   const strike = refusal === undefined ? faults.takeForRequest(method, path) : undefined;
   const effect = strike?.effect;

@@ -173,7 +173,7 @@ function createInside(
   const endpointDeps = { account, wallet, now, resetRevokesToken: () => live.resetRevokesToken };
 
   return {
-    deps: { ipFilter, faults, journal, act: (call) => act(call, endpointDeps) },
+    deps: { ipFilter, faults, journal, act: (call) => act(call, endpointDeps), now },
     controlled: {
       state: () => takeState({ account, wallet, journal, faults, now }),
       reset() {
