@@ -71,6 +71,13 @@ export const unsafeFlags: readonly Unsafe[] = [
     name: "--report-*",
     reason: "writes reports to files, which may hold the environment and the command line",
   },
+  // undici reads HTTP by WebAssembly: without it a sidecar is ready, and each call ends as "unreachable".
+  { name: "--jitless", reason: "takes WebAssembly away, without which no answer of Presto's can be read" },
+  // find-my-way, which Fastify routes by, makes functions of strings.
+  {
+    name: "--disallow-code-generation-from-strings",
+    reason: "forbids what the HTTP framework's router is made by, so that nothing could be served",
+  },
 ];
 
 /** Code that is loaded before ours can do all of the above unseen; but tracing agents are loaded so, and operators ask for them. */
