@@ -61,9 +61,9 @@ export async function createApp(config: Config, { clock, log, onQuit }: AppDeps)
   const parts = await openParts(config, { clock, emit });
   const sidecar = composeSidecar(sidecarOptions(config), { ...parts, emit });
   const { readiness, tokens, lifecycle } = sidecar;
-  const { status } = observers.watch(sidecar, parts.store);
 
   const calls = await createCallListener(config, { sidecar, clock, emit });
+  const { status } = observers.watch(sidecar, parts.store, calls);
   const drain = createDrain(config, { readiness, calls, lifecycle, clock });
   const actions = { drain: drain.refuseNew, quit: onQuit, reload };
   const operators = await createOperatorListeners(config, { sidecar, metrics, status, actions, emit });

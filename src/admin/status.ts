@@ -22,6 +22,8 @@ export interface StatusReport {
   /** Calls being sent, and calls waiting. */
   readonly in_flight: number;
   readonly queued: number;
+  /** Calls that were accepted and are not over: these two, and those whose bodies still come, or whose replies are not out. */
+  readonly under_way: number;
   /** ISO 8601. */
   readonly started_at: string;
   readonly versions: Readonly<Record<string, string>>;
@@ -75,6 +77,7 @@ export interface StatusDeps {
   readonly upstream: string;
   readonly lastSeen: LastSeen;
   readonly load: () => { readonly inFlight: number; readonly queued: number };
+  readonly underWay: () => number;
   readonly version: string;
   /** Wall clock of the start, milliseconds since 1970. */
   readonly startedAt: number;
@@ -97,6 +100,7 @@ export function statusOf(deps: StatusDeps): StatusReport {
     certificate_days_left: wholeOrNull(lastSeen.certificateDaysLeft()),
     in_flight: inFlight,
     queued,
+    under_way: deps.underWay(),
     started_at: new Date(deps.startedAt).toISOString(),
     versions: { presto_sidecar: deps.version, node: process.versions.node },
   };

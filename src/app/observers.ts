@@ -1,5 +1,6 @@
 import { type StatusReport, statusOf } from "../admin/status.ts";
 import type { Clock } from "../clock.ts";
+import type { ProxyListener } from "../inbound/listener.ts";
 import { type Emit, ignore } from "../lib/events.ts";
 import type { Origin } from "../lib/host.ts";
 import { version as readVersion } from "../lib/version.ts";
@@ -25,7 +26,11 @@ export interface Observers {
   /** This program's. */
   readonly version: string;
   /** The sidecar that is watched, once there is one. It hears what happens around it after everybody else. */
-  watch(sidecar: Sidecar, store: Pick<TokenStore, "kind">): { readonly status: () => StatusReport };
+  watch(
+    sidecar: Sidecar,
+    store: Pick<TokenStore, "kind">,
+    calls: Pick<ProxyListener, "underWay">,
+  ): { readonly status: () => StatusReport };
 }
 
 export async function createObservers(
@@ -48,13 +53,22 @@ export async function createObservers(
     emit,
     metrics,
     version,
-    watch(sidecar, store) {
+    watch(sidecar, store, { underWay }) {
       const { limiter, check, lifecycle } = sidecar;
       note = sidecar.note;
       const { load } = limiter;
       const renewal = lifecycle === undefined ? {} : { renewal: lifecycle.report };
       metrics.measure({ load, logLinesLost: log.lost, egress: check.report, ...renewal });
-      const deps = { role, store: store.kind, upstream: origin.url, lastSeen, load, version, startedAt };
+      const deps = {
+        role,
+        store: store.kind,
+        upstream: origin.url,
+        lastSeen,
+        load,
+        underWay,
+        version,
+        startedAt,
+      };
       return { status: () => statusOf(deps) };
     },
   };

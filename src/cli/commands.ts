@@ -158,7 +158,7 @@ export const commands: readonly Command[] = [
     name: "drain",
     summary: "take no more calls, and wait until none is in flight",
     description:
-      "Asks the control listener (PRESTO_CONTROL_LISTEN) to drain, and waits until nothing is in flight or queued; the sidecar stays up. Exit code 69 if no sidecar answers, 75 if the time ran out, 78 if the control listener is off.",
+      "Asks the control listener (PRESTO_CONTROL_LISTEN) to drain, and waits until no call is under way; the sidecar stays up. Exit code 69 if no sidecar answers, 75 if the time ran out, 78 if the control listener is off.",
     options: { timeout },
     examples: ["presto-sidecar drain"],
     load: async () => (await import("./drain.ts")).drain,

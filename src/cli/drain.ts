@@ -21,7 +21,10 @@ export const drain: Run = async (args, io) => {
 
 async function callsUnderWay(io: Io, admin: ListenAddress): Promise<number> {
   try {
-    const { in_flight: inFlight, queued } = await readStatus(io, admin);
+    const { under_way: underWay, in_flight: inFlight, queued } = await readStatus(io, admin);
+    // Not those in flight and queued alone: a call whose body still comes is sent later.
+    if (typeof underWay === "number") return underWay;
+    // Versions before it say no more than this.
     if (typeof inFlight === "number" && typeof queued === "number") return inFlight + queued;
   } catch (error) {
     // It ended meanwhile, and its calls with it.
@@ -30,7 +33,7 @@ async function callsUnderWay(io: Io, admin: ListenAddress): Promise<number> {
   }
   throw new CommandError(
     "unexpected",
-    "The sidecar does not say how many calls are in flight: it is of another version than this command.",
+    "The sidecar does not say how many calls are under way: it is of another version than this command.",
   );
 }
 

@@ -172,6 +172,7 @@ export interface CallsUnderWay {
   over(call: CallOnConnection): void;
   /** Those of callers that have gone, too. */
   all(): readonly CallOnConnection[];
+  count(): number;
   /** From now on new calls are refused: the sidecar shuts down. */
   drain(): void;
   isDraining(): boolean;
@@ -201,6 +202,7 @@ export function createCallsUnderWay({ limiter, slowBodies, clock }: CallsUnderWa
       if (calls.size === 0) whenIdle?.();
     },
     all: () => [...calls],
+    count: () => calls.size,
     drain() {
       draining = true;
     },

@@ -48,6 +48,8 @@ export interface ProxyListener {
   start(): Promise<readonly ListenAddress[]>;
   /** From now on new calls get 503 `draining`, and connections close after their last reply. */
   refuseNew(): void;
+  /** Calls that were accepted and are not over: those whose bodies still come, too. */
+  underWay(): number;
   /** Resolves when no call is under way, or at `until` (monotonic milliseconds). */
   idle(until: number): Promise<"clean" | "cut-off">;
   /** Ends every call that is under way with what is known of it by `until` (monotonic milliseconds). */
@@ -103,6 +105,7 @@ export async function createProxyListener(options: ProxyListenerOptions): Promis
       return bound.map((listener) => listener.address);
     },
     refuseNew: underWay.drain,
+    underWay: underWay.count,
     idle: underWay.idle,
     expireAll(until) {
       for (const call of underWay.all()) call.expire(until);

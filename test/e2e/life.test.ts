@@ -9,6 +9,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 
 import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
 import { runCli, startCli, type CliResult, type RunningCli } from "../support/built-cli.ts";
+import { openRawCaller } from "../support/raw-caller.ts";
+import { initCall } from "../support/wallet-call.ts";
 
 let sandbox: Sandbox;
 let folder: string;
@@ -97,6 +99,7 @@ describe("a running sidecar", () => {
       store: "env",
       in_flight: 0,
       queued: 0,
+      under_way: 0,
     });
     expect((await tell("status")).out).toMatch(/^role +proxy$/m);
     for (const name of ["proxy", "admin", "control"])
@@ -172,6 +175,22 @@ describe("a running sidecar", () => {
     expect(await draining).toEqual({ code: 0, out: "", err: "" });
     expect((await tell("healthcheck", "--live")).code).toBe(0);
     expect((await tell("healthcheck")).code).toBe(1);
+  });
+
+  it("is not drained while the body of a call still comes, for it is sent when it has", async () => {
+    await start();
+    const caller = await openRawCaller({ path: join(folder, "proxy") });
+    const whole = initCall();
+    caller.send(whole.slice(0, -1));
+    await expect
+      .poll(async () => JSON.parse((await tell("status", "--json")).out), patience)
+      .toMatchObject({ in_flight: 0, queued: 0, under_way: 1 });
+    expect(await tell("drain", "--timeout", "300ms")).toMatchObject({ code: 75, out: "" });
+    const draining = tell("drain");
+    caller.send(whole.slice(-1));
+    expect((await caller.answers(1))[0]?.status).toBe(200);
+    expect(await draining).toEqual({ code: 0, out: "", err: "" });
+    caller.close();
   });
 
   it("quits when told to, with 0", async () => {

@@ -14,6 +14,7 @@ export function statusReport(differences: Partial<StatusReport> = {}): StatusRep
     certificate_days_left: 61.25,
     in_flight: 1,
     queued: 0,
+    under_way: 1,
     started_at: "2026-11-24T12:00:00.000Z",
     versions: { presto_sidecar: "0.1.0", node: "26.10.0" },
     ...differences,

@@ -7,13 +7,14 @@ afterEach(consoles.close);
 const { open } = consoles;
 
 describe("drain", () => {
-  it("tells the control listener, and waits until nothing is in flight or queued", async () => {
+  it("tells the control listener, and waits until no call is under way", async () => {
     const control = await open(always(200, "{}"));
     const calls = [
-      { in_flight: 2, queued: 1 },
-      { in_flight: 0, queued: 1 },
-      { in_flight: 1, queued: 0 },
-      { in_flight: 0, queued: 0 },
+      { in_flight: 2, queued: 1, under_way: 3 },
+      { in_flight: 0, queued: 1, under_way: 1 },
+      // Its body still comes.
+      { in_flight: 0, queued: 0, under_way: 1 },
+      { in_flight: 0, queued: 0, under_way: 0 },
     ];
     const admin = await open((_request, response) => void response.end(JSON.stringify(calls.shift())));
     expect(await runAgainst(["drain"], admin.address, control.address)).toEqual({
@@ -35,13 +36,13 @@ describe("drain", () => {
 
   it("ends with 75 when the time ran out", async () => {
     const control = await open(always(200, "{}"));
-    const admin = await open(always(200, JSON.stringify({ in_flight: 1, queued: 0 })));
+    const admin = await open(always(200, JSON.stringify({ in_flight: 0, queued: 0, under_way: 1 })));
     const { code, err } = await runAgainst(["drain", "--timeout", "1ms"], admin.address, control.address);
     expect(code).toBe(75);
     expect(err).toContain("1 calls were not done within 1ms");
   });
 
-  it("ends with 1 where the sidecar does not say how many calls are in flight", async () => {
+  it("ends with 1 where the sidecar does not say how many calls are under way", async () => {
     const control = await open(always(200, "{}"));
     expect((await runAgainst(["drain"], (await open(always(200, "{}"))).address, control.address)).code).toBe(
       1,

@@ -18,7 +18,7 @@ const consoles = createConsoles();
 afterEach(consoles.close);
 const { open } = consoles;
 
-const idle = JSON.stringify({ in_flight: 0, queued: 0 });
+const idle = JSON.stringify({ in_flight: 0, queued: 0, under_way: 0 });
 
 describe("healthcheck", () => {
   it("is 0 if the sidecar is ready, without a word", async () => {
@@ -133,6 +133,7 @@ describe("status", () => {
     expect(JSON.parse((await runAgainst(["status", "--json"], admin.address)).out)).toEqual({
       in_flight: 0,
       queued: 0,
+      under_way: 0,
     });
   });
 
