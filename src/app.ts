@@ -110,7 +110,7 @@ export async function createApp(config: Config, { clock, log, onQuit }: AppDeps)
     async close() {
       await Promise.all([calls.close(), operators.close()]);
       await sidecar.close();
-      parts.close();
+      await parts.close();
       await parts.destroy();
       // What was cut off still says what became of it.
       await calls.idle(clock.monotonic() + 1_000);

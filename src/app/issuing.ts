@@ -18,13 +18,8 @@ import {
   StoreError,
   type TokenStore,
 } from "../store/contract.ts";
-import {
-  type CredentialOptions,
-  openCredentials,
-  openRenewalLock,
-  openStore,
-  type StoreOptions,
-} from "../store/open.ts";
+import { type CredentialOptions, openCredentials, openStore, type StoreOptions } from "../store/open.ts";
+import { openRenewalLock } from "../store/renewal-lock.ts";
 import { createTokenHealth } from "../token/health.ts";
 import { createPoolOpener } from "../upstream/connections.ts";
 import type { OpenPool } from "../upstream/request-once.ts";
@@ -142,6 +137,7 @@ export async function openRenewal(
   return {
     deps,
     async close() {
+      await Promise.all([opened.credentials.logOut?.(), store.logOut?.()]);
       opened.credentials.close();
       store.close();
       egress.close();

@@ -28,8 +28,8 @@ export interface PartsDeps {
 
 /** The parts that a sidecar is composed of, over the real network, files and randomness. */
 export interface Parts extends Omit<SidecarDeps, "emit">, Pick<Egress, "describeRoute" | "reload"> {
-  /** Ends what is watched. */
-  close(): void;
+  /** Ends what is watched, and gives back what is held at the store's server. */
+  close(): Promise<void>;
   /** Cuts off all that is under way. */
   destroy(): Promise<void>;
 }
@@ -65,7 +65,8 @@ export async function openParts(options: PartsOptions, { clock, emit }: PartsDep
     random,
     describeRoute: egress.describeRoute,
     reload: egress.reload,
-    close() {
+    async close() {
+      await Promise.all([issuing?.credentials.logOut?.(), store.logOut?.()]);
       issuing?.credentials.close();
       store.close();
       egress.close();

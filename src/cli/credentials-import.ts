@@ -5,7 +5,8 @@ import type { Account } from "../presto/auth.ts";
 import { Secret } from "../secret.ts";
 import { faultOfEmail, faultOfPassword } from "../store/credentials.ts";
 import { importAccount, refuseWhilePending } from "../store/import.ts";
-import { openCredentials, openImportLock, openStore, type StoreOptions } from "../store/open.ts";
+import { openCredentials, openStore, type StoreOptions } from "../store/open.ts";
+import { openImportLock } from "../store/renewal-lock.ts";
 import type { Io, Run } from "./command.ts";
 import { createPrompts, decodeUtf8, readToEnd } from "./prompts.ts";
 import { refuseKeyless, withRenewalLock } from "./store-client.ts";
@@ -29,6 +30,7 @@ export const credentialsImport: Run = async (args, io) => {
     );
     return 0;
   } finally {
+    await credentials.logOut?.();
     credentials.close();
   }
 };
@@ -40,6 +42,7 @@ async function beside<T>(options: StoreOptions, io: Io, work: () => Promise<T>):
   try {
     return await withRenewalLock(openImportLock(store), io, work);
   } finally {
+    await store.logOut?.();
     store.close();
   }
 }

@@ -15,7 +15,8 @@ import { Secret, withoutLineEnd } from "../secret.ts";
 import type { Credentials, TokenStore } from "../store/contract.ts";
 import { faultOfPassword, noCredentials } from "../store/credentials.ts";
 import { refuseWhileRenewed } from "../store/import.ts";
-import { openCredentials, openRenewalLock, openStore } from "../store/open.ts";
+import { openCredentials, openStore } from "../store/open.ts";
+import { openRenewalLock } from "../store/renewal-lock.ts";
 import type { Io, Run } from "./command.ts";
 import { probeToken, reasonOf, withUpstream } from "./presto-client.ts";
 import { createPrompts, decodeUtf8, readToEnd } from "./prompts.ts";
@@ -53,6 +54,7 @@ export const passwordReset: Run = async (args, io) => {
     if (failure !== undefined) throw failure;
     return 0;
   } finally {
+    await credentials.logOut?.();
     credentials.close();
     store.close();
   }

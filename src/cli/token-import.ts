@@ -4,7 +4,8 @@ import type { ProbeVerdict } from "../presto/probe.ts";
 import { isTokenText, Secret } from "../secret.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import { importToken, refuseWhileRenewed, type TokenImport } from "../store/import.ts";
-import { openImportLock, openStore } from "../store/open.ts";
+import { openStore } from "../store/open.ts";
+import { openImportLock } from "../store/renewal-lock.ts";
 import { type Arguments, type Io, parseExpiryDate, type Run } from "./command.ts";
 import { probeToken } from "./presto-client.ts";
 import { readSecret } from "./prompts.ts";
@@ -29,6 +30,7 @@ export const tokenImport: Run = async (args, io) => {
     report(io, record, lives, args.flag("json"));
     return 0;
   } finally {
+    await store.logOut?.();
     store.close();
   }
 };

@@ -15,6 +15,7 @@ export const tokenShow: Run = async (args, io) => {
     show(io, await readToken(store, config), args.flag("json"));
     return 0;
   } finally {
+    await store.logOut?.();
     store.close();
   }
 };

@@ -100,6 +100,36 @@ function isDigest(text: string): boolean {
   return decoded.length === digestBytes && decoded.toString("base64") === text;
 }
 
+/** A name or address of Vault's own. What it has to be is judged where it is used (vault.ts). @throws InvalidValue */
+export function parseVaultText(text: string): string {
+  if (!/^[\x21-\x7e]{1,1024}$/.test(text))
+    throw new InvalidValue("holds something other than visible ASCII characters, or too many of them");
+  return text;
+}
+
+/** @throws InvalidValue */
+export function parseVaultMethod(text: string): "token" | "approle" | "kubernetes" {
+  if (text === "token" || text === "approle" || text === "kubernetes") return text;
+  throw new InvalidValue("is none of token, approle and kubernetes");
+}
+
+/** Where a login is mounted, without the `auth/` before it. @throws InvalidValue */
+export function parseVaultMount(text: string): string {
+  if (!/^[\w-][\w.-]*(?:\/[\w-][\w.-]*)*$/.test(text))
+    throw new InvalidValue(
+      "is not the path of an auth mount, as in: bao auth list, without auth/ and the last slash",
+    );
+  return text.replace(/^auth\//, "");
+}
+
+/** As Vault's own client reads it (Go's ParseBool): only a no will do. @throws InvalidValue */
+export function parseSkipVerify(text: string): boolean {
+  if (/^(?:0|f|F|false|False|FALSE)$/.test(text)) return false;
+  throw new InvalidValue(
+    "would have certificates go unverified, and the tokens with them to whoever answers; take it away, and name the CA in VAULT_CACERT",
+  );
+}
+
 /** @throws InvalidValue */
 export function parseEmail(text: string): Secret {
   return parseAccountText(text, faultOfEmail);

@@ -4,6 +4,7 @@ import { isLocalAddress, isSameAddress } from "./parse-listen.ts";
 import { type ConfigProblem, formatDuration } from "./parse.ts";
 import { problem, type ReadVariables } from "./read.ts";
 import { rowOf, secretForms, type VariableName, variableNames } from "./variables.ts";
+import { vaultRules } from "./vault.ts";
 
 /** What a configuration is read for. Each reading asks for a part of the rules. */
 export type Purpose = "start" | "read-store" | "write-store" | "write-credentials";
@@ -34,6 +35,7 @@ const rules: readonly Rule[] = [
   { find: tokenRules, only: ["start", "read-store"] },
   { find: storeRules },
   { find: credentialRules },
+  { find: vaultRules },
   { find: trustRules },
   { find: listenRules, only: ["start"] },
   { find: timeRules, only: ["start"] },

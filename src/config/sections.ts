@@ -8,11 +8,11 @@ import type { LogLevel } from "../observe/log.ts";
 import { type Operation, walletOperations } from "../policy/operations.ts";
 import type { ProbeOptions } from "../presto/probe.ts";
 import type { IssuingOptions } from "../renewal/types.ts";
-import type { Secret } from "../secret.ts";
 import type { ClusterOptions } from "../store/kubernetes/cluster.ts";
 import type {
   CredentialOptions,
   Place,
+  ServerName,
   Servers,
   StoreOptions,
   StoredCredentialOptions,
@@ -21,6 +21,7 @@ import type { SecretSource } from "../store/secret-source.ts";
 import type { Limits } from "../upstream/limiter.ts";
 import { required } from "./parse.ts";
 import type { ReadVariables, Values } from "./read.ts";
+import { secretSource, vaultAccess } from "./vault.ts";
 
 // What the program is built from, and the options that other folders ask for, made of the variables' values: what a variable is called
 // inside stands here and nowhere else. Only for values without a problem.
@@ -158,11 +159,6 @@ export function storedCredentials(place: Place, read: ReadVariables): StoredCred
   return { ...place, keys: keySource(read.values), servers: serversOf(place, read) };
 }
 
-/** The server that the place is kept by. */
-function serversOf({ server }: Place, read: ReadVariables): Partial<Servers> {
-  return server === "kubernetes" ? { kubernetes: clusterOptions(read) } : {};
-}
-
 /** Where a Pod finds its cluster is told by variables of Kubernetes's own, which are taken as they are. */
 function clusterOptions({ values, surroundings }: ReadVariables): ClusterOptions {
   return {
@@ -173,11 +169,16 @@ function clusterOptions({ values, surroundings }: ReadVariables): ClusterOptions
   };
 }
 
-function keySource(values: Values): SecretSource | undefined {
-  return secretSource(values.PRESTO_STORE_KEY, values.PRESTO_STORE_KEY_FILE);
+/** What the server that keeps the place asks for. */
+function serversOf({ server }: Place, read: ReadVariables): Partial<Servers> {
+  return server === undefined ? {} : { [server]: accessTo[server](read) };
 }
 
-function secretSource(secret: Secret | undefined, path: string | undefined): SecretSource | undefined {
-  if (secret !== undefined) return { kind: "value", secret };
-  return path === undefined ? undefined : { kind: "file", path };
+const accessTo: { readonly [S in ServerName]: (read: ReadVariables) => Servers[S] } = {
+  kubernetes: clusterOptions,
+  vault: ({ values }) => vaultAccess(values),
+};
+
+function keySource(values: Values): SecretSource | undefined {
+  return secretSource(values.PRESTO_STORE_KEY, values.PRESTO_STORE_KEY_FILE);
 }

@@ -19,8 +19,12 @@ import {
   parsePassword,
   parsePath,
   parsePins,
+  parseSkipVerify,
   parseStoreAddress,
   parseToken,
+  parseVaultMethod,
+  parseVaultMount,
+  parseVaultText,
 } from "./parse-secrets.ts";
 import {
   formatDuration,
@@ -65,7 +69,7 @@ const tokenVariables = {
     fallback: "env:",
     example: "file:/var/lib/presto/token",
     meaning:
-      "Where the token lives: `env:` (in `PRESTO_TOKEN` or `PRESTO_TOKEN_FILE`), `file:/path` (a sealed file: needed by the roles that issue, which fill it; for `proxy` it is filled by another process on this host, or by `presto-sidecar token import`) or `kubernetes:namespace/secret[?key=name]` (one key of a Secret, `record` unless given; for `proxy`, filled by `presto-sidecar token import`).",
+      "Where the token lives: `env:` (in `PRESTO_TOKEN` or `PRESTO_TOKEN_FILE`), `file:/path` (a sealed file: needed by the roles that issue, which fill it; for `proxy` it is filled by another process on this host, or by `presto-sidecar token import`), `kubernetes:namespace/secret[?key=name]` (one key of a Secret, `record` unless given) or `vault:MOUNT/PATH[?field=NAME]` (an entry of a KV engine of version 2 in HashiCorp Vault or OpenBao, field `record` unless given); those two are for `proxy`, filled by `presto-sidecar token import`.",
   }),
   PRESTO_TOKEN: variable({
     parse: parseToken,
@@ -83,7 +87,7 @@ const tokenVariables = {
     secret: true,
     example: "$(presto-sidecar keygen)",
     meaning:
-      "Base64 of 32 bytes (`presto-sidecar keygen`), several separated by commas: the first seals, all open. Needed by `file:`, of `PRESTO_STORE` and of `PRESTO_CREDENTIALS`; allowed for `kubernetes:`, which is in the clear without.",
+      "Base64 of 32 bytes (`presto-sidecar keygen`), several separated by commas: the first seals, all open. Needed by `file:`, of `PRESTO_STORE` and of `PRESTO_CREDENTIALS`; allowed for `kubernetes:` and `vault:`, which are in the clear without.",
   }),
   PRESTO_STORE_KEY_FILE: variable({
     parse: parsePath,
@@ -121,7 +125,7 @@ const tokenVariables = {
     credential: true,
     example: "file:/var/lib/presto/credentials",
     meaning:
-      "`file:/path` (a sealed file) or `kubernetes:namespace/secret[?key=name]` (another Secret than the token's): holds e-mail and password, instead of the four above; filled by `presto-sidecar credentials import`, and the only form that `presto-sidecar password reset` can write to.",
+      "`file:/path` (a sealed file), `kubernetes:namespace/secret[?key=name]` or `vault:MOUNT/PATH[?field=NAME]` (another Secret or entry than the token's): holds e-mail and password, instead of the four above; filled by `presto-sidecar credentials import`, and the only form that `presto-sidecar password reset` can write to.",
   }),
   KUBECONFIG: variable({
     parse: parseKubeconfig,
@@ -166,6 +170,78 @@ const tokenVariables = {
     meaning:
       "Hours of the day (UTC) in which a token is renewed by plan, unless it would die before they come; `22:00-02:00` goes over midnight.",
     onlyFor: "issuing",
+  }),
+};
+
+/** Where a Vault is, and who we are there: for `vault:` places. */
+const vaultVariables = {
+  VAULT_ADDR: variable({
+    parse: parseVaultText,
+    example: "https://vault.example:8200",
+    meaning:
+      "For `vault:`: where Vault or OpenBao answers, without a path. Plain HTTP to a loopback host only (an agent beside us).",
+  }),
+  VAULT_NAMESPACE: variable({
+    parse: parseVaultText,
+    example: "payments",
+    meaning: "For `vault:`: the namespace of the entry and of the login.",
+  }),
+  VAULT_CACERT: variable({
+    parse: parseVaultText,
+    fallbackNote: "Node's bundled list",
+    example: "/etc/vault/ca.pem",
+    meaning:
+      "For `vault:`: the CA certificates (PEM) that are trusted there, and no others. Read again when it changes. `PRESTO_CA_FILE`, pins and the egress proxy are of Presto's way and mean nothing here.",
+  }),
+  VAULT_SKIP_VERIFY: variable({
+    parse: parseSkipVerify,
+    example: "false",
+    meaning: "Set true it stops the start: certificates are always verified.",
+  }),
+  PRESTO_VAULT_AUTH: variable({
+    parse: parseVaultMethod,
+    fallbackNote: "`token` where one is given, else required",
+    example: "kubernetes",
+    meaning:
+      "How we log in to Vault: `token` (`VAULT_TOKEN`), `approle`, or `kubernetes` (the service account's token, mounted as Kubernetes does by default).",
+  }),
+  PRESTO_VAULT_MOUNT: variable({
+    parse: parseVaultMount,
+    fallbackNote: "the method's name",
+    example: "kubernetes",
+    meaning: "Where that login is mounted, without `auth/`.",
+  }),
+  PRESTO_VAULT_ROLE: variable({
+    parse: parseVaultText,
+    example: "presto-proxy",
+    meaning: "The role of the `kubernetes` login.",
+  }),
+  PRESTO_VAULT_ROLE_ID: variable({
+    parse: parseVaultText,
+    example: "7f0c2c52-0f3e-4a51-9b0e-2f3c9a2b1d10",
+    meaning: "The role id of the `approle` login.",
+  }),
+  PRESTO_VAULT_SECRET_ID: variable({
+    parse: parseToken,
+    secret: true,
+    example: "the-secret-id-as-vault-gave-it",
+    meaning: "The secret id of the `approle` login.",
+  }),
+  PRESTO_VAULT_SECRET_ID_FILE: variable({
+    parse: parsePath,
+    example: "/run/secrets/vault/secret-id",
+    meaning: "A file that holds the same; read at each login.",
+  }),
+  VAULT_TOKEN: variable({
+    parse: parseToken,
+    secret: true,
+    example: "the-token-as-vault-gave-it",
+    meaning: "A token of Vault's that somebody else looks after. It is renewed while that can be done.",
+  }),
+  VAULT_TOKEN_FILE: variable({
+    parse: parsePath,
+    example: "/run/secrets/vault/token",
+    meaning: "A file that holds the same (an agent's sink); read again when it changes.",
   }),
 };
 
@@ -325,6 +401,7 @@ export const variables = {
   PRESTO_ADMIN_LISTEN: variable(listenerVariables.PRESTO_ADMIN_LISTEN),
   PRESTO_CONTROL_LISTEN: variable(listenerVariables.PRESTO_CONTROL_LISTEN),
   ...tokenVariables,
+  ...vaultVariables,
   PRESTO_CA_FILE: variable({
     parse: parsePath,
     example: "/etc/presto/ca.pem",

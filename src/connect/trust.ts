@@ -24,16 +24,23 @@ export interface TrustAnchors {
   reload(): Promise<void>;
 }
 
-/** @throws CommandError `configuration` if the CA file can't be used */
-export async function openTrustAnchors(trust: Pick<Trust, "caFile" | "caOnly">): Promise<TrustAnchors> {
-  let context = await createTrustContext(trust);
+/**
+ * @param variable names the CA file
+ * @throws CommandError `configuration` if the CA file can't be used
+ */
+export async function openTrustAnchors(
+  trust: Pick<Trust, "caFile" | "caOnly">,
+  variable = "PRESTO_CA_FILE",
+): Promise<TrustAnchors> {
+  const refused = refuseFor(variable);
+  let context = await createTrustContext(trust, refused);
   let begun = 0;
   return {
     context: () => context,
     async reload() {
       begun += 1;
       const mine = begun;
-      const read = await createTrustContext(trust);
+      const read = await createTrustContext(trust, refused);
       // A reading that was begun later has seen what is newer.
       if (mine === begun) context = read;
     },
@@ -42,7 +49,7 @@ export async function openTrustAnchors(trust: Pick<Trust, "caFile" | "caOnly">):
 
 export interface WatchTrustOptions {
   readonly anchors: Pick<TrustAnchors, "reload">;
-  readonly trust: Trust;
+  readonly trust: Pick<Trust, "caFile">;
   readonly clock: Clock;
   readonly emit: Emit<Warning>;
 }
@@ -72,8 +79,11 @@ export function watchTrust({ anchors, trust, clock, emit }: WatchTrustOptions): 
  * anchor: `tls.getCACertificates()` would obey NODE_EXTRA_CA_CERTS and SSL_CERT_FILE.
  * @throws CommandError `configuration` if the CA file can't be used
  */
-async function createTrustContext(trust: Pick<Trust, "caFile" | "caOnly">): Promise<SecureContext> {
-  const own = trust.caFile === undefined ? [] : await readCertificates(trust.caFile);
+async function createTrustContext(
+  trust: Pick<Trust, "caFile" | "caOnly">,
+  refused: Refuse,
+): Promise<SecureContext> {
+  const own = trust.caFile === undefined ? [] : await readCertificates(trust.caFile, refused);
   return createSecureContext({
     ca: trust.caOnly ? own : [...rootCertificates, ...own],
     // Every certificate of the file is an anchor, the CA's that issued Presto's as much as its root (RFC 5280
@@ -94,8 +104,8 @@ const pemRemains = /-----\s*(?:BEGIN|END)\b|-----(?:B|BE|BEG|BEGI|E|EN)\s*$/;
  * people. A file of which only a part can be read is refused as a whole: what is left would be
  * another list than the operator's.
  */
-async function readCertificates(path: string): Promise<string[]> {
-  const text = await readCaFile(path);
+async function readCertificates(path: string, refused: Refuse): Promise<string[]> {
+  const text = await readCaFile(path, refused);
   const blocks = [...text.matchAll(pemBlock)];
   if (pemRemains.test(text.replaceAll(pemBlock, ""))) {
     throw refused(
@@ -126,7 +136,7 @@ async function readCertificates(path: string): Promise<string[]> {
 const maxBytes = 1024 * 1024;
 
 /** The text of the CA file. */
-async function readCaFile(path: string): Promise<string> {
+async function readCaFile(path: string, refused: Refuse): Promise<string> {
   let read: BoundedRead;
   try {
     read = await readBounded(path, { maxBytes, followLink: true });
@@ -151,6 +161,9 @@ async function readCaFile(path: string): Promise<string> {
   }
 }
 
-function refused(what: string, cause?: unknown): CommandError {
-  return new CommandError("configuration", `PRESTO_CA_FILE: ${what}`, cause);
+/** Makes the error that names the variable. */
+type Refuse = (what: string, cause?: unknown) => CommandError;
+
+function refuseFor(variable: string): Refuse {
+  return (what, cause) => new CommandError("configuration", `${variable}: ${what}`, cause);
 }

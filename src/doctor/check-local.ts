@@ -252,6 +252,7 @@ export async function readRecord(options: StoreOptions, clock: Clock): Promise<R
     const stored = await store.read();
     return { stored, writeFault: await findWriteFault(options) };
   } finally {
+    await store.logOut?.();
     store.close();
   }
 }

@@ -145,6 +145,7 @@ async function readCredentials(
   try {
     return await store.read();
   } finally {
+    await store.logOut?.();
     store.close();
   }
 }

@@ -122,6 +122,8 @@ export interface Backend {
   /** Milliseconds until it should be read again without being told of a change, where it has a mind of its own about that. */
   pollMs?(): number;
   lock?(): RenewalLock;
+  /** Gives back what it holds at its server, if that is soon done: asked for at a clean end, before `close`. */
+  logOut?(): Promise<void>;
   close(): void;
 }
 
@@ -155,6 +157,8 @@ export interface TokenStore {
   pollMs?(): number;
   /** The lock under which the token is renewed, the record is imported, the account's password is changed. */
   lock?(): RenewalLock;
+  /** As the place has it. */
+  logOut?(): Promise<void>;
   close(): void;
 }
 
@@ -232,8 +236,13 @@ export interface CredentialStore {
   write?(credentials: Credentials, expected: string | undefined): Promise<WriteResult>;
   /** Calls back soon after a change, at the latest when it is next looked for; may call back without one. Returns what ends the watch. */
   watch(onChange: () => void): () => void;
+  /** As the place has it. */
+  logOut?(): Promise<void>;
   close(): void;
 }
+
+/** A place for credentials that can be written. */
+export type WritableCredentialStore = CredentialStore & Required<Pick<CredentialStore, "write">>;
 
 /** What to wait for, and how long. */
 export interface AcquireOptions {

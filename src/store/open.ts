@@ -1,15 +1,15 @@
 import { posix } from "node:path";
 
 import type { Clock } from "../clock.ts";
-import { CommandError } from "../errors.ts";
 import { faultOfPath } from "../files/io.ts";
+import { random } from "../lib/async.ts";
 import { type Emit, ignore, type Warning } from "../lib/events.ts";
 import type {
   CredentialStore,
   Holding,
-  RenewalLock,
   StoreErrorCode,
   TokenStore,
+  WritableCredentialStore,
   WriteFault,
 } from "./contract.ts";
 import { filesOf } from "./file/lock.ts";
@@ -17,6 +17,7 @@ import type { ClusterOptions } from "./kubernetes/cluster.ts";
 import type { SecretAddress } from "./kubernetes/secret.ts";
 import { createCredentialStore, createTokenStore, type WritableBackend } from "./over-backend.ts";
 import type { SecretSource } from "./secret-source.ts";
+import { parseVaultEntry, type VaultAccess } from "./vault/access.ts";
 
 /** What every store is given by the program. */
 export interface StoreDeps {
@@ -28,6 +29,7 @@ export interface StoreDeps {
 /** The servers that places are kept by, and what is needed to be let in there. */
 export interface Servers {
   readonly kubernetes: ClusterOptions;
+  readonly vault: VaultAccess;
 }
 
 export type ServerName = keyof Servers;
@@ -97,7 +99,7 @@ interface Kind {
   open(options: StoreOptions, deps: StoreDeps): Promise<TokenStore>;
   /** Or why credentials can't be there, as a message goes on from the variable's name. */
   readonly openCredentials:
-    | ((options: StoredCredentialOptions, deps: StoreDeps) => Promise<Required<CredentialStore>>)
+    | ((options: StoredCredentialOptions, deps: StoreDeps) => Promise<WritableCredentialStore>)
     | string;
   /** Why this process could not write there, as far as that can be seen without writing. */
   findWriteFault(address: string): Promise<WriteFault | undefined>;
@@ -172,10 +174,7 @@ const file: Kind = {
     const { createFileBackend } = await import("./file/file.ts");
     return createFileBackend({ path, holds, clock });
   }),
-  async findWriteFault(path) {
-    const { findFolderFault } = await import("./file/file.ts");
-    return findFolderFault(path);
-  },
+  findWriteFault: async (path) => (await import("./file/file.ts")).findFolderFault(path),
 };
 
 /** RFC 1123: a namespace is a label, a Secret's name a subdomain; a key as Kubernetes takes it. */
@@ -218,7 +217,7 @@ const kubernetes: Kind = {
           damaged:
             "Put it back from a backup, or take the key out of the Secret and import or issue a token anew; the token in hand goes on serving meanwhile.",
         },
-        deadToken: `Put a live token there: presto-sidecar token import`,
+        deadToken: "Put a live token there: presto-sidecar token import",
       },
     };
   },
@@ -235,11 +234,58 @@ const kubernetes: Kind = {
   findWriteFault: async () => undefined,
 };
 
+const vault: Kind = {
+  form: "vault:MOUNT/PATH[?field=NAME]",
+  parse(text) {
+    if (!text.includes(":")) return undefined;
+    const entry = parseVaultEntry(text.slice("vault:".length));
+    if (typeof entry === "string") throw new AddressError(entry);
+    const { path, field } = entry;
+    return {
+      kind: "vault",
+      address: `${path}?field=${field}`,
+      canWrite: true,
+      takesToken: false,
+      isRemote: true,
+      server: "vault",
+      hasLock: false,
+      sealing: "with-a-key",
+      objects: [`vault:${path}`],
+      shared:
+        "names the Vault entry of PRESTO_STORE, which whoever uses the token may read whole; give it an entry of its own",
+      doctor: {
+        allWell: `The record vault:${path} opens.`,
+        empty: `There is no record in vault:${path} yet.`,
+        record: `The record vault:${path}`,
+        mends: {
+          unreachable: "See that Vault runs, is unsealed, and can be reached from here: bao status",
+          damaged: `See what stands there (bao kv get ${path}), and put an older version back (bao kv rollback) or import the token anew.`,
+        },
+        deadToken: "Put the live token there with: presto-sidecar token import",
+      },
+    };
+  },
+  ...overBackend(async ({ address, servers }, holds, { clock, emit = ignore }) => {
+    const access = servers?.vault;
+    const entry = parseVaultEntry(address);
+    if (access === undefined || typeof entry === "string") {
+      throw new Error("vault: is opened without an access or an address");
+    }
+    const [{ createVaultBackend }, { openVaultSession }] = await Promise.all([
+      import("./vault/vault.ts"),
+      import("./vault/session.ts"),
+    ]);
+    const session = await openVaultSession(access, { clock, random, emit });
+    return createVaultBackend({ entry, holds }, { session, random });
+  }),
+  findWriteFault: async () => undefined,
+};
+
 /** What can be written in PRESTO_STORE and PRESTO_CREDENTIALS. A new store is an adapter, a row here, and its contract test. */
-const kinds: Readonly<Record<string, Kind>> = { env, file, kubernetes };
+const kinds: Readonly<Record<string, Kind>> = { env, file, kubernetes, vault };
 
 /** Kinds that later versions have: named, so that nobody looks for a spelling mistake. */
-const laterKinds: readonly string[] = ["vault", "aws", "gcp", "azure"];
+const laterKinds: readonly string[] = ["aws", "gcp", "azure"];
 
 /** Both stores of a place that keeps bytes. */
 function overBackend(
@@ -339,7 +385,7 @@ export type StoredCredentialOptions = Place & Pick<PlaceSecrets, "keys" | "serve
 export async function openCredentials(
   options: StoredCredentialOptions,
   deps: StoreDeps,
-): Promise<Required<CredentialStore>>;
+): Promise<WritableCredentialStore>;
 export async function openCredentials(options: CredentialOptions, deps: StoreDeps): Promise<CredentialStore>;
 export async function openCredentials(options: CredentialOptions, deps: StoreDeps): Promise<CredentialStore> {
   if ("email" in options) {
@@ -350,43 +396,3 @@ export async function openCredentials(options: CredentialOptions, deps: StoreDep
   if (typeof open === "string") throw new Error(`${options.kind}: ${open}`);
   return open(options, deps);
 }
-
-/**
- * The lock of a store, under which its token is renewed, its record is imported, its account's
- * password is changed. Takes nothing yet.
- * @throws CommandError `refused` for a store that can only be read, `configuration` for one without a lock
- */
-export function openRenewalLock({
-  kind,
-  lock,
-  write,
-}: Pick<TokenStore, "kind" | "lock" | "write">): RenewalLock {
-  if (lock !== undefined) return lock();
-  if (write !== undefined) {
-    throw new CommandError(
-      "configuration",
-      `PRESTO_STORE is ${kind}:, which has no lock of its own, and without one this version neither issues tokens nor changes passwords. Tokens are put there with: presto-sidecar token import`,
-    );
-  }
-  throw new CommandError(
-    "refused",
-    `PRESTO_STORE is ${kind}:, which can only be read: its token is looked after by somebody else. Name a store that can be written, such as PRESTO_STORE=file:/var/lib/presto/token.`,
-  );
-}
-
-/**
- * What is done by hand is done under the store's lock, where it has one. Where it has none, the record's
- * version has to do: nothing is written over what somebody else wrote, nor beside a renewal under way.
- */
-export function openImportLock(store: Pick<TokenStore, "kind" | "lock" | "write">): RenewalLock {
-  return store.lock === undefined && store.write !== undefined ? versionLock : openRenewalLock(store);
-}
-
-const versionLock: RenewalLock = {
-  acquire: async () => ({
-    identity: "the record's version",
-    heldUntil: () => Number.POSITIVE_INFINITY,
-    renew: async () => true,
-    release: async () => {},
-  }),
-};

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../clock.ts";
 import { createFileWatches, type Watches } from "../files/watch.ts";
 import { type Codec, type Decoded, decodeObject, encodeObject } from "./codec.ts";
-import type { Backend, CredentialStore, TokenStore, WriteResult } from "./contract.ts";
+import type { Backend, TokenStore, WritableCredentialStore, WriteResult } from "./contract.ts";
 import { credentialCodec } from "./credentials.ts";
 import { recordCodec } from "./record.ts";
 import { parseStoreKeys, type StoreKeys } from "./seal.ts";
@@ -14,7 +14,7 @@ export interface OverBackendOptions {
 }
 
 /** A place that can do all that there is. */
-type FullBackend = Backend & Required<Pick<Backend, "write" | "watch" | "lock">>;
+export type FullBackend = Backend & Required<Pick<Backend, "write" | "watch" | "lock">>;
 
 /** What is over it. */
 export type FullTokenStore = TokenStore & Required<Pick<TokenStore, "write" | "watch" | "lock">>;
@@ -38,6 +38,7 @@ export function createTokenStore(backend: Backend, options: OverBackendOptions):
     ...(backend.watch === undefined ? {} : { watch: watchAll([{ watch: backend.watch }, keys]) }),
     ...(backend.pollMs === undefined ? {} : { pollMs: backend.pollMs }),
     ...(backend.lock === undefined ? {} : { lock: backend.lock }),
+    ...(backend.logOut === undefined ? {} : { logOut: backend.logOut }),
     close() {
       keys.close();
       backend.close();
@@ -55,7 +56,7 @@ export type WritableBackend = Backend & Required<Pick<Backend, "write">>;
 export function createCredentialStore(
   backend: WritableBackend,
   options: OverBackendOptions,
-): Required<CredentialStore> {
+): WritableCredentialStore {
   const object = createObject(backend, credentialCodec, options);
   const keys = keyWatches(options);
   const polls = createPolls(backend, options.clock);
@@ -69,6 +70,7 @@ export function createCredentialStore(
     },
     write: object.write,
     watch: watchAll([backend.watch === undefined ? polls : { watch: backend.watch }, keys]),
+    ...(backend.logOut === undefined ? {} : { logOut: backend.logOut }),
     close() {
       keys.close();
       polls.close();

@@ -1,5 +1,5 @@
 import type { Clock } from "../../src/clock.ts";
-import type { CredentialStore, RenewalLock } from "../../src/store/contract.ts";
+import type { RenewalLock, WritableCredentialStore } from "../../src/store/contract.ts";
 import { createFileBackend } from "../../src/store/file/file.ts";
 import {
   createCredentialStore,
@@ -20,7 +20,7 @@ export function createFileStore({ path, keys, clock }: FileStoreOptions): FullTo
   return createTokenStore(createFileBackend({ path, holds: "token", clock }), { keys, clock });
 }
 
-export function createFileCredentials({ path, keys, clock }: FileStoreOptions): Required<CredentialStore> {
+export function createFileCredentials({ path, keys, clock }: FileStoreOptions): WritableCredentialStore {
   return createCredentialStore(createFileBackend({ path, holds: "credentials", clock }), { keys, clock });
 }
 

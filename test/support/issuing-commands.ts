@@ -6,7 +6,7 @@ import { expect } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
 import { Secret } from "../../src/secret.ts";
-import type { CredentialStore } from "../../src/store/contract.ts";
+import type { WritableCredentialStore } from "../../src/store/contract.ts";
 import type { Ran } from "./command-io.ts";
 import { createFastClock } from "./fast-clock.ts";
 import { createFileCredentials } from "./file-stores.ts";
@@ -60,7 +60,7 @@ export async function createIssuingCommands(): Promise<IssuingCommands> {
     { name: "the password", value: password },
   ];
 
-  async function withCredentials<T>(use: (store: Required<CredentialStore>) => Promise<T>): Promise<T> {
+  async function withCredentials<T>(use: (store: WritableCredentialStore) => Promise<T>): Promise<T> {
     const secret = new Secret(commands.env["PRESTO_STORE_KEY"] ?? "");
     const keys = { kind: "value", secret } as const;
     const store = createFileCredentials({ path: credentialsPath, keys, clock: systemClock });

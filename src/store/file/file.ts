@@ -6,14 +6,8 @@ import type { Clock } from "../../clock.ts";
 import { CommandError, systemCode } from "../../errors.ts";
 import { type BoundedRead, readBounded, removeLeftovers, writeDurably } from "../../files/io.ts";
 import { createFileWatches } from "../../files/watch.ts";
-import {
-  type Backend,
-  type Holding,
-  maxObjectBytes,
-  StoreError,
-  type WriteFault,
-  type WriteResult,
-} from "../contract.ts";
+import { type Holding, maxObjectBytes, StoreError, type WriteFault, type WriteResult } from "../contract.ts";
+import type { FullBackend } from "../over-backend.ts";
 import { formatMode } from "../secret-source.ts";
 import { createSingleHostLock, renewalLockPath, writeLockPath } from "./lock.ts";
 
@@ -35,11 +29,7 @@ const lockWaitMs = 5_000;
  * lock between processes; readers need none.
  * @throws CommandError `configuration` on a system without owners and modes, on which its safety rests
  */
-export function createFileBackend({
-  path,
-  holds,
-  clock,
-}: FileBackendOptions): Required<Omit<Backend, "pollMs">> {
+export function createFileBackend({ path, holds, clock }: FileBackendOptions): FullBackend {
   const where = `The ${nouns[holds]} ${path}`;
   if (process.geteuid === undefined) {
     throw new CommandError(

@@ -34,13 +34,13 @@ describe("where the credentials lie", () => {
 
   it.each([
     ["env:", "PRESTO_EMAIL and PRESTO_PASSWORD"],
-    ["vault:secret/presto", "does not have yet"],
+    ["vault:presto", "vault:MOUNT/PATH"],
     ["file:c", "absolute"],
     ["file:///c", "slashes"],
     ["file:/c/", "folder"],
-    ["/c", "neither file:/path nor kubernetes:"],
-    ["file", "neither file:/path nor kubernetes:"],
-    ["MARKED", "neither file:/path nor kubernetes:"],
+    ["/c", "none of file:/path, kubernetes:"],
+    ["file", "none of file:/path, kubernetes:"],
+    ["MARKED", "none of file:/path, kubernetes:"],
   ])("%j is refused: %s", (text, why) => {
     expect(() => parseCredentialAddress(text)).toThrow(InvalidValue);
     expect(() => parseCredentialAddress(text)).toThrow(why);

@@ -23,12 +23,43 @@ describe("where the token lives", () => {
     });
   });
 
-  it.each(["vault:secret/presto", "aws:presto", "gcp:projects/p/secrets/s", "azure:https://v/secrets/n"])(
+  it.each(["aws:presto", "gcp:projects/p/secrets/s", "azure:https://v/secrets/n"])(
     "%s is told apart from a spelling mistake",
     (text) => {
       expect(() => parseStoreAddress(text)).toThrow("this version does not have yet");
     },
   );
+
+  it("is an entry of a Vault, which is sealed if a key is given", () => {
+    expect(parseStoreAddress("vault:team/kv/presto.prod")).toMatchObject({
+      kind: "vault",
+      address: "team/kv/presto.prod?field=record",
+      canWrite: true,
+      isRemote: true,
+      hasLock: false,
+      sealing: "with-a-key",
+      objects: ["vault:team/kv/presto.prod"],
+    });
+    // Whoever may read the one field may read the other.
+    expect(parseStoreAddress("vault:secret/presto?field=token").objects).toEqual(["vault:secret/presto"]);
+  });
+
+  it.each([
+    "vault:presto",
+    "vault:/secret/presto",
+    "vault:secret/presto/",
+    "vault:secret//presto",
+    "vault:secret/../sys/raw",
+    "vault:secret/./presto",
+    "vault:secret/presto%2f",
+    "vault:secret/pre sto",
+    "vault:secret/presto?",
+    "vault:secret/presto?field=",
+    "vault:secret/presto?key=record",
+    "vault:secret/presto?field=a?field=b",
+  ])("%j is no entry of a Vault", (text) => {
+    expect(() => parseStoreAddress(text)).toThrow(InvalidValue);
+  });
 
   it.each([
     ["env", "env:"],

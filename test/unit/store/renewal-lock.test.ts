@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/clock.ts";
 import { Secret } from "../../../src/secret.ts";
 import { createEnvStore } from "../../../src/store/env.ts";
-import { openRenewalLock } from "../../../src/store/open.ts";
+import { openRenewalLock } from "../../../src/store/renewal-lock.ts";
 import { createFileStore } from "../../support/file-stores.ts";
 import { newKey, recordOf } from "./records.ts";
 
