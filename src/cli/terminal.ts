@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 
+import type { Emit, Warning } from "../lib/events.ts";
 import type { Io, Sink } from "./command.ts";
 
 /** A line on standard output. */
@@ -36,6 +37,11 @@ export function printNote(io: Io, text: string): void {
 /** What is odd about a configuration that is sound all the same. */
 export function printWarnings(io: Io, { warnings }: { readonly warnings: readonly string[] }): void {
   for (const warning of warnings) printNote(io, `Warning: ${warning}`);
+}
+
+/** What a part of the program warns of while a command uses it. */
+export function printWarning(io: Io): Emit<Warning> {
+  return ({ message }) => printNote(io, `Warning: ${message}`);
 }
 
 /** What comes from a socket may hold anything; a terminal obeys control characters. */

@@ -10,14 +10,14 @@ import { type Arguments, type Io, parseExpiryDate, type Run } from "./command.ts
 import { probeToken } from "./presto-client.ts";
 import { readSecret } from "./prompts.ts";
 import { refuseKeyless, withRenewalLock } from "./store-client.ts";
-import { expirySentence, printResult, printWarnings } from "./terminal.ts";
+import { expirySentence, printResult, printWarning, printWarnings } from "./terminal.ts";
 
 /** Puts a token from standard input or a hidden prompt into the store, as the next generation. */
 export const tokenImport: Run = async (args, io) => {
   const described = readDescription(args, io);
   const config = loadConfig(io.env, io.execArgv, "write-store");
   printWarnings(io, config);
-  const store = await openStore(config.store, { clock: io.clock });
+  const store = await openStore(config.store, { clock: io.clock, emit: printWarning(io) });
   const lock = openImportLock(store);
   try {
     // Whoever would be refused is told before typing the token; nobody holds a lock while a person types.

@@ -71,10 +71,24 @@ export async function openSecretBackend(
   /** A quorum read: without a resourceVersion the API server asks etcd, and none of its caches. */
   async function find(): Promise<Found | undefined> {
     const response = await api.request({ method: "GET", path });
-    if (response.status === 200) return readSecret(jsonOf(response), key, where);
+    if (response.status === 200) {
+      const found = readSecret(jsonOf(response), key, where);
+      warnOfApplied(found.object);
+      return found;
+    }
     if (isAbsent(response, asked("get"))) return undefined;
     watch.noteRest(restOf(response));
     throw refusalOf(response, asked("get"));
+  }
+
+  let warned = false;
+  function warnOfApplied(object: JsonObject): void {
+    if (warned || !keepsApplied(object)) return;
+    warned = true;
+    emit({
+      type: "warning",
+      message: `The Secret ${namespace}/${name} keeps in an annotation, in clear and for good, what kubectl apply once wrote to it. Have nothing apply it any more, and take that away: kubectl annotate secret ${name} -n ${namespace} ${appliedAnnotation}-`,
+    });
   }
 
   async function put(found: Found, bytes: Uint8Array): Promise<WriteResult> {
@@ -154,6 +168,15 @@ const ignoredByAnnotation = {
   "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
   "argocd.argoproj.io/sync-options": "Prune=false",
 };
+
+const appliedAnnotation = "kubectl.kubernetes.io/last-applied-configuration";
+
+/** Does an annotation hold data of a Secret? Who may list Secrets' metadata alone can read it, and sealing does not reach it. */
+function keepsApplied({ metadata }: JsonObject): boolean {
+  const annotations = isObject(metadata) ? metadata["annotations"] : undefined;
+  const applied = isObject(annotations) ? annotations[appliedAnnotation] : undefined;
+  return typeof applied === "string" && /"(data|stringData)":\{"/.test(applied);
+}
 
 function readSecret(object: JsonObject | undefined, key: string, where: string): Found {
   const metadata = object?.["metadata"];

@@ -6,7 +6,6 @@ import { inspect } from "node:util";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { systemClock } from "../../../../src/clock.ts";
-import { ignore } from "../../../../src/lib/events.ts";
 import type { Backend } from "../../../../src/store/contract.ts";
 import type { ClusterOptions } from "../../../../src/store/kubernetes/cluster.ts";
 import { openSecretBackend } from "../../../../src/store/kubernetes/secret.ts";
@@ -26,6 +25,7 @@ describe("Secret as a place", () => {
   let name: string;
   let serial = 0;
   const opened: Backend[] = [];
+  const warnings: string[] = [];
   beforeAll(async () => {
     api = await startStandInApi();
     folder = await mkdtemp(join(tmpdir(), "secret-"));
@@ -39,6 +39,7 @@ describe("Secret as a place", () => {
     serial += 1;
     name = `secret-${serial}`;
     api.seen.length = 0;
+    warnings.length = 0;
   });
   afterEach(() => {
     api.override = undefined;
@@ -48,7 +49,7 @@ describe("Secret as a place", () => {
   async function open(cluster: ClusterOptions = api.cluster({ kubeconfig: join(folder, "config") })) {
     const backend = await openSecretBackend(
       { namespace: "presto", name, key: "record", holds: "token", cluster },
-      { clock: systemClock, emit: ignore },
+      { clock: systemClock, emit: ({ message }) => warnings.push(message) },
     );
     opened.push(backend);
     return backend;
@@ -122,6 +123,24 @@ describe("Secret as a place", () => {
       labels: { "velero.io/exclude-from-backup": "true" },
       annotations: { "reloader.stakater.com/ignore": "true" },
     });
+  });
+
+  it("warns once of what kubectl apply has left in clear", async () => {
+    const applied = (object: object) => ({
+      metadata: {
+        annotations: { "kubectl.kubernetes.io/last-applied-configuration": JSON.stringify(object) },
+      },
+    });
+    api.put(name, {}, applied({ kind: "Secret", metadata: { name } }));
+    await (await open()).read();
+    expect(warnings).toEqual([]);
+    api.remove(name);
+    api.put(name, {}, applied({ kind: "Secret", stringData: { token: "MARKED" } }));
+    const backend = await open();
+    await backend.read();
+    await backend.read();
+    expect(warnings).toEqual([expect.stringContaining(`kubectl annotate secret ${name} -n presto`)]);
+    expect(warnings[0]).not.toContain("MARKED");
   });
 
   it("reads while its watch is open", async () => {
