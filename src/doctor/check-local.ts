@@ -98,7 +98,12 @@ function unreadable(error: unknown, { keys, doctor }: StoreOptions): Finding {
   }
   const mend =
     code === undefined ? "Use a store that this system can have." : (doctor.mends[code] ?? storeMends[code]);
-  return fail("store", "configuration", sentenceOf(error), mend);
+  return fail("store", meaningOf(code), sentenceOf(error), mend);
+}
+
+/** A server that is away, or refuses, is no fault of the configuration. */
+function meaningOf(code: StoreErrorCode | undefined): "configuration" | "unreachable" | "refused" {
+  return code === "unreachable" || code === "refused" ? code : "configuration";
 }
 
 /** What a record is checked against. */
@@ -210,7 +215,8 @@ export function checkCredentials(
     const mends = "doctor" in options ? { ...storeMends, ...options.doctor.mends } : storeMends;
     const mend =
       error instanceof StoreError ? mends[error.code] : "Use credentials that this system can have.";
-    return fail("credentials", "configuration", sentenceOf(error), mend);
+    const code = error instanceof StoreError ? error.code : undefined;
+    return fail("credentials", meaningOf(code), sentenceOf(error), mend);
   }
   const stored = attempted.value;
   if (stored === undefined) {
