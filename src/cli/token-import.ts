@@ -21,12 +21,19 @@ export const tokenImport: Run = async (args, io) => {
   const lock = openImportLock(store);
   try {
     // Whoever would be refused is told before typing the token; nobody holds a lock while a person types.
-    refuseWhileRenewed(await store.read().catch(refuseKeyless(config.store)));
+    const found = await store.read().catch(refuseKeyless(config.store));
+    // Beside a renewal only a token that Presto accepts is stored, and without PRESTO_URL nobody can be asked.
+    if (config.upstream === undefined) refuseWhileRenewed(found);
     const token = await readToken(io);
+    let lives: ProbeVerdict | undefined;
+    const isAlive = async (): Promise<boolean> => {
+      lives = await probeToken(config, token, io);
+      return lives === "alive";
+    };
     const record = await withRenewalLock(lock, io, () =>
-      importToken(store, { ...described, token }, io.clock),
+      importToken(store, { ...described, token }, { clock: io.clock, isAlive }),
     );
-    const lives = await probeToken(config, token, io);
+    lives ??= await probeToken(config, token, io);
     report(io, record, lives, args.flag("json"));
     return 0;
   } finally {

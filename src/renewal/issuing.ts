@@ -1,6 +1,13 @@
 import { within } from "../lib/async.ts";
 import type { Account, IssueEnd } from "../presto/auth.ts";
-import { chooseAccount, type NextState, noteIssued, type RenewalRun, type Standing } from "./run.ts";
+import {
+  chooseAccount,
+  type NextState,
+  noteIssued,
+  type RenewalRun,
+  settleTime,
+  type Standing,
+} from "./run.ts";
 import { lockMarginMs, unreachable } from "./types.ts";
 
 type Checking = Extract<NextState, { to: "checking" }>;
@@ -72,6 +79,7 @@ export async function issuing(run: RenewalRun, { standing, account }: Issuing): 
     call: {
       soleCall: intent.soleCall,
       givenUpAt: clock.monotonic(),
+      settleMs: settleTime(run, intent.reason),
       late: { end: answer, account, hangUp },
     },
     underThisIntent: true,
@@ -88,6 +96,7 @@ export async function afterIssue(
   const { clock, accounts } = run.deps;
   switch (end.kind) {
     case "issued":
+      run.memory.unclear = undefined;
       noteIssued(run.memory, end.issued.token.fingerprint());
       return {
         to: "storing",
@@ -96,6 +105,7 @@ export async function afterIssue(
       };
     case "refused": {
       const { detail, retryAfterMs } = end;
+      run.memory.unclear = undefined;
       const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
       if (end.status !== 401)
         return { to: "clearing", end: { kind: "refused", credentials: false, detail, ...wait } };
@@ -117,7 +127,11 @@ export async function afterIssue(
       return {
         to: "settling",
         standing,
-        call: { soleCall: standing.intent.soleCall, givenUpAt: clock.monotonic() },
+        call: {
+          soleCall: standing.intent.soleCall,
+          givenUpAt: clock.monotonic(),
+          settleMs: settleTime(run, standing.intent.reason),
+        },
         underThisIntent: true,
       };
   }

@@ -82,6 +82,8 @@ export interface RenewalMemory {
   toldDeath: string | undefined;
   /** Ids of the tokens that this process had issued last. */
   readonly issued: Set<string>;
+  /** How many calls for this reason have come to no clear end, one after the other. */
+  unclear: { readonly reason: RenewalReason; readonly count: number } | undefined;
 }
 
 /** Old tokens are dead, and spoken of no more. */
@@ -89,7 +91,21 @@ const mostIssued = 8;
 
 /** What a process knows before its first run. */
 export function emptyMemory(): RenewalMemory {
-  return { accountedFor: undefined, toldDeath: undefined, issued: new Set() };
+  return { accountedFor: undefined, toldDeath: undefined, issued: new Set(), unclear: undefined };
+}
+
+/** However often no clear end came of it, a call is repeated after this time (or SETTLE, if that is longer), milliseconds. */
+const longestSettleMs = 30 * 60_000;
+
+/**
+ * A call has come to no clear end. How long to wait before it is settled: SETTLE, and twice as long
+ * each time, since where no answer can be read each call may cost a token that works. Milliseconds.
+ */
+export function settleTime({ deps, memory }: RenewalRun, reason: RenewalReason): number {
+  const { settleMs } = deps.times;
+  const count = memory.unclear?.reason === reason ? memory.unclear.count + 1 : 1;
+  memory.unclear = { reason, count };
+  return Math.min(settleMs * 2 ** Math.min(count - 1, 20), Math.max(longestSettleMs, settleMs));
 }
 
 /** Presto has issued this token to us. */
@@ -165,6 +181,8 @@ export interface CallInQuestion {
   readonly soleCall: boolean;
   /** Monotonic time at which it was given up, or its intent taken over. */
   readonly givenUpAt: number;
+  /** How long it is waited for from then on, where that is more than SETTLE: milliseconds. */
+  readonly settleMs?: number;
   /** Our own call, which may still be answered, and who it was made for. */
   readonly late?: LateAnswer;
 }

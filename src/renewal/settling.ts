@@ -47,7 +47,7 @@ async function conclude(
 ): Promise<NextState | undefined> {
   const { standing, call } = state;
   const { clock, times, random } = run.deps;
-  const settledAt = call.givenUpAt + times.settleMs;
+  const settledAt = call.givenUpAt + (call.settleMs ?? times.settleMs);
   for (let tries = 1; !signal.aborted; tries += 1) {
     const settled = clock.monotonic() >= settledAt;
     if (settled || (call.soleCall && standing.record.token !== null)) {

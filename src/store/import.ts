@@ -6,6 +6,7 @@ import type { Secret } from "../secret.ts";
 import type {
   Credentials,
   CredentialStore,
+  Intent,
   StoredCredentials,
   StoredRecord,
   TokenRecord,
@@ -21,21 +22,29 @@ export interface TokenImport {
   readonly expiresAt: Date | null;
 }
 
+export interface ImportDeps {
+  readonly clock: Pick<Clock, "now">;
+  /** Asks Presto whether the token lives, where an intent stands: then no other token does, and the renewal that left it can't bring one any more. Only a proof counts. */
+  readonly isAlive: () => Promise<boolean>;
+}
+
 /**
- * Stores a token as the next generation. The store compares and sets under its own lock: a
+ * Stores a token as the next generation. An intent that stands is kept, since its call may still
+ * be executed, but proves nothing by the token's death any more. The store compares and sets under its own lock: a
  * record that changed since it was read here is never overwritten.
  * @returns what stands in the store now
- * @throws CommandError `try-again` if a renewal is under way, or somebody else wrote; `refused` if the store is read-only
+ * @throws CommandError `try-again` if a renewal is under way and the token is not proved alive, or somebody else wrote; `refused` if the store is read-only
  * @throws StoreError as the store does
  */
 export async function importToken(
   store: TokenStore,
   wanted: TokenImport,
-  clock: Clock,
+  { clock, isAlive }: ImportDeps,
 ): Promise<TokenRecord> {
   const { write } = store;
   const current = await store.read();
-  refuseWhileRenewed(current);
+  const intent = current?.record.intent ?? null;
+  if (intent !== null && !(await isAlive())) throw notProvedAlive(intent);
   if (write === undefined)
     throw new CommandError("refused", "This store can't be written. Nothing was stored.");
   const record = nextRecord(current?.record, wanted, new Date(clock.now()));
@@ -47,6 +56,13 @@ export async function importToken(
   throw new CommandError(
     "try-again",
     "Somebody else changed the record at the same moment. Nothing was stored. See what stands there now (presto-sidecar token show), and try again if it is still wanted.",
+  );
+}
+
+function notProvedAlive({ at }: Intent): CommandError {
+  return new CommandError(
+    "try-again",
+    `A renewal is under way since ${at.toISOString()}, and its end is not known yet; beside it only a token is stored that Presto accepts, and this one was not proved to live. Nothing was stored. Try again when the renewal has ended; where no sidecar runs that could end it: presto-sidecar token renew`,
   );
 }
 
@@ -69,7 +85,7 @@ function nextRecord(current: TokenRecord | undefined, wanted: TokenImport, now: 
     name: wanted.name,
     issuedAt: now,
     expiresAt: wanted.expiresAt,
-    intent: null,
+    intent: current === undefined || current.intent === null ? null : { ...current.intent, soleCall: false },
     // An import clears neither: they are about the account, not about this token.
     unexplainedDeaths: current?.unexplainedDeaths ?? [],
     stopped: current?.stopped ?? null,

@@ -91,7 +91,7 @@ export const rotatorFaults: readonly DeliberateFault[] = [
     patches: [
       {
         file: "renewal/settling.ts",
-        from: "const settledAt = call.givenUpAt + times.settleMs;",
+        from: "const settledAt = call.givenUpAt + (call.settleMs ?? times.settleMs);",
         to: "const settledAt = call.givenUpAt + 0 * times.settleMs;",
       },
     ],

@@ -206,3 +206,30 @@ describe("the lock", () => {
     expect(bench.trail).toEqual([]);
   });
 });
+
+describe("answers that nobody can read", () => {
+  it("are asked for ever more seldom: the wait doubles, up to half an hour", async () => {
+    const bench = createRenewalBench();
+    bench.presto.says("token-1", "alive");
+    bench.knobs.due = true;
+    bench.presto.will(...Array.from({ length: 12 }, () => ({ kind: "unclear", cause: undefined }) as const));
+    bench.begin();
+    const gaps: number[] = [];
+    let calls = 1;
+    let since = 0;
+    for (let minutes = 0; minutes < 200; minutes += 0.5) {
+      await bench.clock.advance(30_000);
+      since += 30_000;
+      if (bench.presto.calls.length === calls) continue;
+      calls = bench.presto.calls.length;
+      gaps.push(since / 60_000);
+      since = 0;
+    }
+    const settles = [1.5, 3, 6, 12, 24, 30, 30, 30, 30];
+    expect(gaps.length).toBeGreaterThan(6);
+    // A probe and GRACE come on top of each.
+    for (const [index, gap] of gaps.entries()) expect(gap - (settles[index] ?? 30)).toBeLessThanOrEqual(1);
+    for (const [index, gap] of gaps.entries())
+      expect(gap).toBeGreaterThanOrEqual((settles[index] ?? 30) - 0.5);
+  });
+});

@@ -1,10 +1,12 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
+import { emptyRecord } from "../../../src/renewal/run.ts";
 import { Secret } from "../../../src/secret.ts";
 import { type StoredRecord, StoreError, type TokenStore } from "../../../src/store/contract.ts";
-import { importToken, type TokenImport } from "../../../src/store/import.ts";
+import { type ImportDeps, importToken, type TokenImport } from "../../../src/store/import.ts";
 
+const deps: ImportDeps = { clock: systemClock, isAlive: async () => false };
 const wanted: TokenImport = { token: new Secret("new-token"), name: null, expiresAt: null };
 
 /** A store in memory whose write does what the test says. */
@@ -30,7 +32,7 @@ it("takes a write that threw for done where the record stands in the store", asy
     stored.now = next;
     throw new StoreError("unreadable", "The answer was lost.");
   });
-  expect((await importToken(store, wanted, systemClock)).generation).toBe(1);
+  expect((await importToken(store, wanted, deps)).generation).toBe(1);
 });
 
 it("takes it for failed where another record stands there, and passes the reason on", async () => {
@@ -38,14 +40,14 @@ it("takes it for failed where another record stands there, and passes the reason
     stored.now = { version: "3", record: { ...next.record, writtenBy: { holder: "another", lock: "x" } } };
     throw new StoreError("unreadable", "The disk is full.");
   });
-  await expect(importToken(store, wanted, systemClock)).rejects.toThrow("The disk is full.");
+  await expect(importToken(store, wanted, deps)).rejects.toThrow("The disk is full.");
 });
 
 it("takes it for failed where nothing stands there", async () => {
   const store = memory(() => {
     throw new StoreError("unreadable", "The disk is full.");
   });
-  await expect(importToken(store, wanted, systemClock)).rejects.toThrow("The disk is full.");
+  await expect(importToken(store, wanted, deps)).rejects.toThrow("The disk is full.");
 });
 
 it("passes the first reason on where the store can't even be read", async () => {
@@ -63,7 +65,7 @@ it("passes the first reason on where the store can't even be read", async () => 
     },
     close() {},
   };
-  await expect(importToken(store, wanted, systemClock)).rejects.toThrow("first");
+  await expect(importToken(store, wanted, deps)).rejects.toThrow("first");
 });
 
 it("is to be tried again where somebody else wrote at the same moment", async () => {
@@ -71,12 +73,49 @@ it("is to be tried again where somebody else wrote at the same moment", async ()
     importToken(
       memory(() => "refused"),
       wanted,
-      systemClock,
+      deps,
     ),
   ).rejects.toMatchObject({ code: "try-again" });
 });
 
 it("is refused by a store that can't be written", async () => {
   const { write: _, ...readOnly } = memory(() => "written");
-  await expect(importToken(readOnly, wanted, systemClock)).rejects.toMatchObject({ code: "refused" });
+  await expect(importToken(readOnly, wanted, deps)).rejects.toMatchObject({ code: "refused" });
+});
+
+describe("while an intent stands", () => {
+  const left = {
+    id: "an-id",
+    holder: "ghost",
+    soleCall: true,
+    reason: "scheduled",
+    at: new Date(0),
+  } as const;
+
+  function beside(): ReturnType<typeof memory> {
+    const store = memory((stored, next) => {
+      stored.now = next;
+      return "written";
+    });
+    const record = { ...emptyRecord, unexplainedDeaths: [new Date(1)], lastDeath: "dead", intent: left };
+    store.stored.now = { version: "1", record };
+    return store;
+  }
+
+  it("a token that lives is stored beside it: it stays, and proves nothing any more", async () => {
+    const store = beside();
+    await importToken(store, wanted, { ...deps, isAlive: async () => true });
+    expect(store.stored.now?.record).toMatchObject({
+      generation: 1,
+      intent: { ...left, soleCall: false },
+      unexplainedDeaths: [new Date(1)],
+      lastDeath: "dead",
+    });
+  });
+
+  it("one that is not proved alive is not", async () => {
+    const store = beside();
+    await expect(importToken(store, wanted, deps)).rejects.toMatchObject({ code: "try-again" });
+    expect(store.stored.now?.record.token).toBeNull();
+  });
 });
