@@ -7,7 +7,7 @@ import { atEndOfTurn } from "../clock.ts";
 import { type StreamEnd, watchStreamEnd } from "../connect/stream-end.ts";
 import { CodedError, systemCode } from "../errors.ts";
 import type { ExchangeRequest } from "./exchange.ts";
-import { InterimAnswers, InterimError } from "./interim-answers.ts";
+import { ReadSide, type ReadSideOwner } from "./read-side.ts";
 
 /** Whoever keeps connections is told what becomes of each. */
 export interface ConnectionEvents {
@@ -68,7 +68,7 @@ class ConnectionGone extends Error {
  * another. It stands between the client and whoever sends, as the handler of one exchange at a
  * time, so that nothing more is made for each call.
  */
-export class KeptConnection implements Dispatcher.DispatchHandler {
+export class KeptConnection implements Dispatcher.DispatchHandler, ReadSideOwner {
   readonly endsAt: number;
   /** Monotonic time since when it has been idle. */
   idleSince: number;
@@ -88,9 +88,7 @@ export class KeptConnection implements Dispatcher.DispatchHandler {
   #mode: SendMode = {};
   #begun = false;
   #responded = false;
-  readonly #interim = new InterimAnswers();
-  /** A request goes out, and no byte of its final answer has come. */
-  #awaitsAnswer = false;
+  #readSide: ReadSide | undefined;
   /** Of an answer that nothing ends but the connection. */
   #end: StreamEnd | undefined;
 
@@ -136,8 +134,7 @@ export class KeptConnection implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
     this.#begun = true;
-    this.#awaitsAnswer = true;
-    this.#interim.begin();
+    this.#readSide?.awaitAnswer();
     this.#handler?.onRequestStart?.(controller, context);
   }
 
@@ -175,6 +172,8 @@ export class KeptConnection implements Dispatcher.DispatchHandler {
       this.onResponseError(controller, new FramingError("UNMARKED_END", fault));
       return;
     }
+    // What is left of the request would be written before the next one: Presto may not wait for it.
+    if (this.#socket.writableLength > 0) this.retired = true;
     this.#take()?.handler.onResponseEnd?.(controller, trailers);
   }
 
@@ -191,6 +190,14 @@ export class KeptConnection implements Dispatcher.DispatchHandler {
     // Mostly it has gone by itself; whatever was wrong, nothing goes over it again.
     void this.destroy();
     exchange.handler.onResponseError?.(controller, told);
+  }
+
+  isAnswerDue(): boolean {
+    return this.#handler !== undefined;
+  }
+
+  writeFailed(): void {
+    this.retired = true;
   }
 
   #take(): { request: ExchangeRequest; handler: Dispatcher.DispatchHandler } | undefined {
@@ -248,36 +255,8 @@ export class KeptConnection implements Dispatcher.DispatchHandler {
     for (const event of ["error", "end", "close"]) socket.off(event, this.#lost);
     socket.off("readable", this.#readable);
     socket.ref();
-    this.#filter(socket);
+    this.#readSide = new ReadSide(socket, this);
     return socket;
-  }
-
-  /** undici reads by this method, and gets what comes without interim answers. */
-  #filter(socket: TLSSocket): void {
-    const read: (size?: number) => unknown = socket.read.bind(socket);
-    socket.read = (size) => {
-      for (;;) {
-        const chunk = read(size);
-        if (!this.#awaitsAnswer || !Buffer.isBuffer(chunk)) return chunk;
-        const answer = this.#skipInterim(chunk);
-        if (answer !== undefined) return answer;
-      }
-    };
-  }
-
-  /** What is left for undici: undefined while that is nothing, null where the connection is ended for what came. */
-  #skipInterim(chunk: Buffer): Buffer | null | undefined {
-    // Whatever it is, Presto has seen the request.
-    this.#responded = true;
-    try {
-      const answer = this.#interim.skip(chunk);
-      if (answer !== undefined) this.#awaitsAnswer = false;
-      return answer;
-    } catch (error) {
-      if (!(error instanceof InterimError)) throw error;
-      this.#socket.destroy(error);
-      return null;
-    }
   }
 
   readonly #readable = (): void => {
