@@ -6,6 +6,7 @@ import { openParts } from "./app/parts.ts";
 import { composeSidecar, type SidecarOptions } from "./app/sidecar.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config/sections.ts";
+import { watchStalls } from "./files/stalls.ts";
 import { untilStopped } from "./lib/async.ts";
 import { formatListenAddress, type ListenAddress } from "./listen/address.ts";
 import type { Log } from "./observe/log.ts";
@@ -58,6 +59,12 @@ const lastWordsMs = 250;
 export async function createApp(config: Config, { clock, log, onQuit }: AppDeps): Promise<App> {
   const observers = await createObservers(config, { clock, log });
   const { emit, metrics, version } = observers;
+  const unwatchStalls = watchStalls((folder, stalled) => {
+    if (stalled) {
+      const message = `The file system under ${folder} does not answer. What was read from it goes on serving.`;
+      emit({ type: "warning", message });
+    } else log.write("info", "A file system answers again.", { folder });
+  });
   const parts = await openParts(config, { clock, emit });
   const sidecar = composeSidecar(sidecarOptions(config), { ...parts, emit });
   const { readiness, tokens, lifecycle } = sidecar;
@@ -116,6 +123,7 @@ export async function createApp(config: Config, { clock, log, onQuit }: AppDeps)
       await calls.idle(clock.monotonic() + 1_000);
       calls.abandonAll();
       metrics.close();
+      unwatchStalls();
       await log.flush();
     },
   };

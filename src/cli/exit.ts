@@ -1,6 +1,23 @@
 import { CommandError, exitCodes } from "../errors.ts";
+import { isAnyAsked } from "../files/stalls.ts";
 import { StoreError, type StoreErrorCode } from "../store/contract.ts";
 import { StopSignal } from "./signals.ts";
+
+/**
+ * Ends the process. The runtime joins its threads at its end, and one that waits in the kernel for
+ * a file system that does not answer is never joined; putting another program in the place of this
+ * one ends them (execve(2)), and that one ends with the exit code.
+ */
+export function endProcess(process: NodeJS.Process, code: number): void {
+  if (isAnyAsked()) {
+    try {
+      process.execve?.(process.execPath, [process.execPath, "--eval", `process.exit(${code})`], {});
+    } catch {
+      // As below.
+    }
+  }
+  process.exit(code);
+}
 
 /** How a command that failed ends. */
 export interface Exit {

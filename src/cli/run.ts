@@ -3,20 +3,24 @@ import { readEnvironment } from "../config/unsafe-environment.ts";
 import { exitCodes, systemCode } from "../errors.ts";
 import { untilStopped } from "../lib/async.ts";
 import { version } from "../lib/version.ts";
+import { tellUnwaited } from "../observe/standard-output.ts";
 import type { Arguments, Command, Io } from "./command.ts";
 import { commands } from "./commands.ts";
-import { describeDefect, exitOf } from "./exit.ts";
+import { describeDefect, endProcess, exitOf } from "./exit.ts";
 import { describeCommand, describeProgram, parseCommandLine } from "./parse.ts";
 import { watchSignals } from "./signals.ts";
 import { printError, printLine } from "./terminal.ts";
 
 /** Runs this process's command line, and ends the process with the command's exit code. */
 export async function runProcess(process: NodeJS.Process): Promise<void> {
-  const { signal, onHangup, beforeExit, end } = watchSignals(process, systemClock);
+  const { signal, onHangup, beforeExit, end } = watchSignals(
+    { on: (name, run) => process.on(name, run), exit: (code) => endProcess(process, code) },
+    systemClock,
+  );
   const die = (error: unknown): void => {
     // Nothing is printed but the error's kind and place: its message may hold anything.
     const what = describeDefect(error);
-    process.stderr.write(`presto-sidecar: ${what}\n`);
+    tellUnwaited(`presto-sidecar: ${what}\n`);
     end(exitCodes.unexpected, what);
   };
   let outputLost = false;
@@ -51,9 +55,9 @@ export async function runProcess(process: NodeJS.Process): Promise<void> {
     await new Promise<void>((resolve) => {
       process.stdout.write("", () => resolve());
     });
-    if (outputLost) process.exit(exitCodes["system-refused"]);
+    if (outputLost) endProcess(process, exitCodes["system-refused"]);
   }
-  process.exit(code);
+  endProcess(process, code);
 }
 
 /**

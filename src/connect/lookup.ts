@@ -81,7 +81,7 @@ function familiesToQuery(family: Family): readonly (4 | 6)[] {
 
 async function readText(path: string): Promise<string> {
   try {
-    const read = await readBounded(path, { maxBytes: 8 * 1024 * 1024, followLink: true });
+    const read = await readBounded(path, { maxBytes: 8 * 1024 * 1024, followLink: true, ofSystem: true });
     return read.kind === "content" ? read.bytes.toString("latin1") : "";
   } catch {
     // As the system's own look-up does: a file that can't be read says nothing.

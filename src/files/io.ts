@@ -4,6 +4,7 @@ import { type FileHandle, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
 import { systemCode } from "../errors.ts";
+import { ask } from "./stalls.ts";
 
 /** Why this can't be the path of a file: a relative one would hang on the folder that the process runs in, which is nobody's choice. Goes on from a name. */
 export function faultOfPath(text: string): string | undefined {
@@ -26,13 +27,19 @@ export interface ReadBoundedOptions {
   readonly maxBytes: number;
   /** Mounts need links; a file that this program replaces by a rename must not be one. */
   readonly followLink: boolean;
+  /** A file of the system's own, which is read whatever else does not answer. */
+  readonly ofSystem?: boolean;
 }
 
 /**
  * Reads a regular file whole, in one opening: owner and mode are those of the bytes read,
- * even if the path is replaced meanwhile. Throws the system's own error (`EACCES`, `EIO`…).
+ * even if the path is replaced meanwhile. Throws the system's own error (`EACCES`, `EIO`…), or `StalledError`.
  */
-export async function readBounded(path: string, options: ReadBoundedOptions): Promise<BoundedRead> {
+export function readBounded(path: string, options: ReadBoundedOptions): Promise<BoundedRead> {
+  return options.ofSystem === true ? read(path, options) : ask(path, () => read(path, options));
+}
+
+async function read(path: string, options: ReadBoundedOptions): Promise<BoundedRead> {
   // O_NONBLOCK: opening a pipe that nobody writes to would otherwise never return.
   const follow = options.followLink ? 0 : constants.O_NOFOLLOW;
   let file: FileHandle;
@@ -76,9 +83,14 @@ async function readUpTo(file: FileHandle, limit: number): Promise<Buffer> {
  *
  * Throws the system's own error. If the rename had not been reached, nothing was changed
  * and nothing is left behind; if only the folder could not be synced, the new content
- * stands but may not outlive a power cut. The caller has to read again to know.
+ * stands but may not outlive a power cut. The caller has to read again to know. Where the file
+ * system does not answer, it is waited for: given up, it might still be done, after another's.
  */
-export async function writeDurably(path: string, content: string | Uint8Array): Promise<void> {
+export function writeDurably(path: string, content: string | Uint8Array): Promise<void> {
+  return ask(path, () => replace(path, content), { givesUp: false });
+}
+
+async function replace(path: string, content: string | Uint8Array): Promise<void> {
   const folder = dirname(path);
   const temporary = join(folder, `${temporaryPrefix(path)}${randomUUID()}${temporarySuffix}`);
   // Exclusive creation: an existing file is not reused and a link is not followed (open(2), O_EXCL).
@@ -97,7 +109,11 @@ export async function writeDurably(path: string, content: string | Uint8Array): 
  * Removes what writers of `path` that were killed left beside it. Only for a caller that
  * holds the lock under which `path` is written: else it takes the file of a writer at work.
  */
-export async function removeLeftovers(path: string): Promise<void> {
+export function removeLeftovers(path: string): Promise<void> {
+  return ask(path, () => removeTemporary(path), { givesUp: false });
+}
+
+async function removeTemporary(path: string): Promise<void> {
   const folder = dirname(path);
   const prefix = temporaryPrefix(path);
   for (const name of await readdir(folder)) {

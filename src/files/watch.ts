@@ -1,8 +1,9 @@
-import { type BigIntStats, type FSWatcher, statSync, watch } from "node:fs";
-import { stat } from "node:fs/promises";
+import { type BigIntStats, type FSWatcher, watch } from "node:fs";
+import { stat, statfs } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 
-import type { Clock, Timer } from "../clock.ts";
+import { type Clock, systemClock, type Timer } from "../clock.ts";
+import { ask, StalledError } from "./stalls.ts";
 
 export interface WatchedFileOptions {
   /** The file, or a link to it. Neither it nor its folder need be there yet. */
@@ -16,6 +17,8 @@ export interface WatchedFileOptions {
 
 /** A watch that goes on until it is closed. */
 export interface WatchedFile {
+  /** Resolves once it watches and has looked, or the file system does not answer. */
+  readonly ready: Promise<void>;
   close(): void;
 }
 
@@ -27,7 +30,9 @@ const swappedLink = "..data";
  * swaps a link beside the file and a watch on the file itself then goes silent; and it
  * polls, because network mounts give no events and the system may refuse a watch
  * (ENOSPC, EMFILE). Every change after this function returned is told; several close
- * together may be told once. It keeps no process alive, and a watch that breaks is made anew.
+ * together may be told once. It keeps no process alive,
+ * and a watch that breaks is made anew. While the file system does not answer nothing is known,
+ * and nothing told.
  */
 export function createWatchedFile(options: WatchedFileOptions): WatchedFile {
   const { path, clock, onChange, pollMs = 5_000 } = options;
@@ -38,7 +43,10 @@ export function createWatchedFile(options: WatchedFileOptions): WatchedFile {
   let timer: Timer | undefined;
   let watcher: FSWatcher | undefined;
   let watchedFolder: string | undefined;
-  let seen = identityNow(path);
+  const begunAt = systemClock.now();
+  /** A name in the folder came, went or was swapped at about the time at which the watch began. */
+  let folderChanged = false;
+  let seen: Identity = unknown;
   let looking = false;
   let lookAgain = false;
   /** An event named the file: told even where its identity is the same, for two writes can share one tick of the file system's clock. */
@@ -51,9 +59,12 @@ export function createWatchedFile(options: WatchedFileOptions): WatchedFile {
   }
 
   /** A folder that was removed and made again is another one: the watch on the first is silent for ever. */
-  function watchFolder(): void {
-    const current = identityNow(folder, "folder");
-    if (watcher !== undefined && current === watchedFolder) return;
+  async function watchFolder(): Promise<void> {
+    const found = await identifyFolder(folder);
+    if (closed || found === unknown) return;
+    if (seen === unknown) folderChanged = found === undefined || isAsYoung(found, begunAt);
+    const current = found?.slice(0, found.lastIndexOf(":"));
+    if (current !== undefined && watcher !== undefined && current === watchedFolder) return;
     dropWatcher();
     if (current === undefined) return;
     try {
@@ -80,9 +91,10 @@ export function createWatchedFile(options: WatchedFileOptions): WatchedFile {
         const byName = named;
         named = false;
         const identity = await identityOf(path);
-        if (closed || (identity === seen && !byName)) continue;
+        if (closed || identity === unknown) continue;
+        const changed = seen === unknown ? folderChanged || isAsYoung(identity, begunAt) : identity !== seen;
         seen = identity;
-        onChange();
+        if (changed || byName) onChange();
       }
     } finally {
       looking = false;
@@ -91,14 +103,14 @@ export function createWatchedFile(options: WatchedFileOptions): WatchedFile {
 
   function poll(): void {
     timer = clock.after(pollMs, poll);
-    watchFolder();
-    void look();
+    void watchFolder().then(look);
   }
 
-  watchFolder();
   timer = clock.after(pollMs, poll);
 
   return {
+    // The watch first: what changes after the first look is told by it.
+    ready: watchFolder().then(look),
     close() {
       closed = true;
       timer?.cancel();
@@ -133,28 +145,55 @@ export function createFileWatches(paths: readonly string[], clock: Clock): Watch
   };
 }
 
+/** What tells one content of a path from the next; undefined: not there, or any failure. */
+type Identity = string | undefined | typeof unknown;
+
+/** The file system does not answer, or has not been asked yet. */
+const unknown = Symbol("unknown");
+
 /**
  * Tells one content of a path from the next without reading it. The change time is part
- * of it: unlike the modification time it can't be set back. Any failure reads as "not there".
+ * of it: unlike the modification time it can't be set back.
  */
 function formatIdentity(stats: BigIntStats): string {
   return [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(":");
 }
 
-async function identityOf(path: string): Promise<string | undefined> {
+/** The kernel's clock for files goes in ticks, of 10 ms at most. */
+const tickMs = 10;
+
+/** Can the last change have come between the beginning of a watch and its first look? */
+function isAsYoung(identity: string | undefined, begunAt: number): boolean {
+  if (identity === undefined) return true;
+  const changedNs = identity.slice(identity.lastIndexOf(":") + 1);
+  return Number(changedNs) / 1e6 >= begunAt - tickMs;
+}
+
+function identityOf(path: string): Promise<Identity> {
+  return identify(path, async () => formatIdentity(await stat(path, { bigint: true })));
+}
+
+/** Which folder it is, and when it changed, if it may be watched. */
+function identifyFolder(folder: string): Promise<Identity> {
+  return identify(`${folder}/.`, async () => {
+    if (process.platform === "linux" && !localTypes.has((await statfs(folder)).type)) return undefined;
+    const { dev, ino, ctimeNs } = await stat(folder, { bigint: true });
+    return `${dev}:${ino}:${ctimeNs}`;
+  });
+}
+
+async function identify(path: string, work: () => Promise<Identity>): Promise<Identity> {
   try {
-    return formatIdentity(await stat(path, { bigint: true }));
-  } catch {
-    return undefined;
+    return await ask(path, work);
+  } catch (error) {
+    return error instanceof StalledError ? unknown : undefined;
   }
 }
 
-/** The same, at once: what is seen before the caller's next line can't be missed. Of a folder only which one it is. */
-function identityNow(path: string, kind: "file" | "folder" = "file"): string | undefined {
-  try {
-    const stats = statSync(path, { bigint: true });
-    return kind === "file" ? formatIdentity(stats) : `${stats.dev}:${stats.ino}`;
-  } catch {
-    return undefined;
-  }
-}
+/**
+ * File systems of this machine's own (statfs(2)): ext, XFS, Btrfs, tmpfs, ramfs, overlay, ZFS, F2FS. Asking for a
+ * watch is a call on the main thread, and a network mount, which has no events of changes elsewhere, might not answer it.
+ */
+const localTypes: ReadonlySet<number> = new Set([
+  0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x858458f6, 0x794c7630, 0x2fc12fc1, 0xf2f52010,
+]);

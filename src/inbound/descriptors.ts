@@ -23,7 +23,11 @@ export function callerConnections(limit: number | undefined, maxInFlight: number
 /** Node raises the soft limit to the hard one when it starts. */
 export async function readDescriptorLimit(): Promise<number | undefined> {
   try {
-    const read = await readBounded("/proc/self/limits", { maxBytes: 16 * 1024, followLink: false });
+    const read = await readBounded("/proc/self/limits", {
+      maxBytes: 16 * 1024,
+      followLink: false,
+      ofSystem: true,
+    });
     const text = read.kind === "content" ? read.bytes.toString("latin1") : "";
     const [, soft] = /^Max open files +(\d+) /m.exec(text) ?? [];
     return soft === undefined ? undefined : Number(soft);

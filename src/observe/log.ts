@@ -1,7 +1,9 @@
 import { pino } from "pino";
 
 import { type Clock, systemClock } from "../clock.ts";
+import { sleepUnlessAborted } from "../lib/async.ts";
 import { describeError } from "./describe-error.ts";
+import { type LogStream, openStandardStream } from "./standard-output.ts";
 
 /** pino's levels. */
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
@@ -63,7 +65,7 @@ const deepRedaction = {
 export function createLog(options: LogOptions): Log {
   const clock = options.clock ?? systemClock;
   const destination = createLogDestination({
-    stream: options.destination ?? process.stdout,
+    stream: options.destination ?? openStandardStream(1, { clock }),
     clock,
     onLost: (lines) => {
       rare.warn(
@@ -102,14 +104,6 @@ function withError(fields: LogFields, error: unknown): object {
   return error === undefined ? fields : { ...fields, err: describeError(error) };
 }
 
-/** What the log needs of a stream; `process.stdout` has it. */
-export interface LogStream {
-  write(text: string, done: (error?: Error | null) => void): unknown;
-  /** Bytes that were written but not taken by the system yet. */
-  readonly writableLength: number;
-  on(event: "error", listener: (error: Error) => void): unknown;
-}
-
 export interface LogDestinationOptions {
   readonly stream: LogStream;
   readonly clock: Clock;
@@ -141,7 +135,7 @@ const mostPending = 1024 * 1024;
  * program, money calls included. In its other mode the write waits in a thread of libuv's pool,
  * and the process can then not exit: it hung until it was killed. Node's stream of a pipe does
  * neither; it keeps what is not read, without a bound, so the bound is here: above it lines are
- * dropped and counted. A file or a terminal is written synchronously by Node.
+ * dropped and counted. Terminals and files: see `openStandardStream`.
  */
 export function createLogDestination({ stream, clock, onLost }: LogDestinationOptions): LogDestination {
   let batch = "";
@@ -198,15 +192,12 @@ export function createLogDestination({ stream, clock, onLost }: LogDestinationOp
     },
     lost: () => lost,
     push,
-    flush(withinMs) {
+    async flush(withinMs) {
       push();
-      return new Promise((resolve) => {
-        const timer = clock.after(withinMs, resolve);
-        stream.write("", () => {
-          timer.cancel();
-          resolve();
-        });
-      });
+      const taken = new AbortController();
+      stream.write("", () => taken.abort());
+      // It keeps the process alive, for what comes after it: a terminal's stream by itself does not.
+      await sleepUnlessAborted(clock, withinMs, taken.signal);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { systemCode } from "../errors.ts";
 import { type BoundedRead, readBounded } from "../files/io.ts";
+import { StalledError } from "../files/stalls.ts";
 import { Secret, withoutLineEnd } from "../secret.ts";
 import { StoreError } from "./contract.ts";
 
@@ -68,6 +69,12 @@ async function readMounted(path: string, what: string): Promise<BoundedRead> {
   try {
     return await readBounded(path, { maxBytes, followLink: true });
   } catch (error) {
+    if (error instanceof StalledError)
+      throw new StoreError(
+        "unreachable",
+        `The ${what} file ${path} could not be read: its file system does not answer. It is read as soon as it does.`,
+        error,
+      );
     const reason = systemCode(error) ?? "an unknown error";
     throw new StoreError(
       "unreadable",

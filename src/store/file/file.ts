@@ -5,6 +5,7 @@ import { dirname } from "node:path";
 import type { Clock } from "../../clock.ts";
 import { CommandError, systemCode } from "../../errors.ts";
 import { type BoundedRead, readBounded, removeLeftovers, writeDurably } from "../../files/io.ts";
+import { StalledError } from "../../files/stalls.ts";
 import { createFileWatches } from "../../files/watch.ts";
 import { type Holding, maxObjectBytes, StoreError, type WriteFault, type WriteResult } from "../contract.ts";
 import type { FullBackend } from "../over-backend.ts";
@@ -133,6 +134,12 @@ async function readRegular(path: string, where: string): Promise<BoundedRead> {
 
 /** The system would not let the object be read or written: which path, why, and what to look at. */
 function refusedBySystem(path: string, where: string, verb: "read" | "written", error: unknown): StoreError {
+  if (error instanceof StalledError)
+    return new StoreError(
+      "unreachable",
+      `${where} could not be ${verb}: its file system does not answer. It is tried again.`,
+      error,
+    );
   const reason = systemCode(error) ?? "an unknown error";
   return new StoreError(
     "unreadable",

@@ -1,4 +1,4 @@
-import { accessSync, closeSync, constants, lstatSync, openSync, rmSync, writeSync } from "node:fs";
+import { access, constants, lstat, open, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
@@ -6,6 +6,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../../clock.ts";
 import { CommandError, systemCode } from "../../errors.ts";
 import { readBounded } from "../../files/io.ts";
+import { ask, StalledError } from "../../files/stalls.ts";
 import type { HeldLock, RenewalLock } from "../contract.ts";
 
 // What stands beside an object's file, and is made by this program.
@@ -63,7 +64,8 @@ export function createSingleHostLock(options: SingleHostLockOptions): RenewalLoc
       const { DatabaseSync } = await import("node:sqlite");
       signal?.throwIfAborted();
       const begun = clock.monotonic();
-      prepareLockFile(path);
+      // SQLite works on this thread: it is only asked where the file system has answered just now.
+      await ask(path, () => prepareLockFile(path)).catch(unlessStalled(path));
       const database = openDatabase(() => new DatabaseSync(path, { timeout: 0 }), path);
       try {
         while (!tryLock(database, path)) {
@@ -82,7 +84,7 @@ export function createSingleHostLock(options: SingleHostLockOptions): RenewalLoc
         throw error;
       }
       held.add(database);
-      writeHolder(holderPath, new Date(clock.now()));
+      await writeHolder(holderPath, new Date(clock.now()));
       return heldLock(database, path, holderPath);
     },
   };
@@ -96,7 +98,7 @@ function heldLock(database: DatabaseSync, path: string, holderPath: string): Hel
     renew: async () => held.has(database),
     async release() {
       if (!held.delete(database)) return;
-      clearHolder(holderPath);
+      await clearHolder(holderPath);
       database.close();
     },
   };
@@ -142,22 +144,24 @@ function primaryCode(error: unknown): number | undefined {
  * the one there is ours alone. Throws `CommandError` `system-refused`.
  *
  * An existing file must not be opened here, and a new one is opened and closed in one
- * step: closing *any* descriptor of a file drops every POSIX lock that the process has on
- * it (fcntl(2)), those that SQLite took included.
+ * question to the file system: closing *any* descriptor of a file drops every POSIX lock that the
+ * process has on it (fcntl(2)), those that SQLite took included, and until the question is answered
+ * nobody of this process is at the file (`ask` lets one question into a folder).
  */
-function prepareLockFile(path: string): void {
+async function prepareLockFile(path: string): Promise<void> {
   try {
-    closeSync(openSync(path, "wx", 0o600));
+    const made = await open(path, "wx", 0o600);
+    await made.close();
   } catch (error) {
     const code = systemCode(error);
     if (code !== "EEXIST") throw notMade(path, code, error);
-    refuseForeignFile(path);
-    refuseReadOnly(path);
+    await refuseForeignFile(path);
+    await refuseReadOnly(path);
   }
 }
 
-function refuseForeignFile(path: string): void {
-  const stats = lstatSync(path);
+async function refuseForeignFile(path: string): Promise<void> {
+  const stats = await lstat(path);
   const ours = stats.isFile() && stats.uid === process.geteuid?.() && (stats.mode & 0o077) === 0;
   if (ours) return;
   throw new CommandError(
@@ -167,9 +171,9 @@ function refuseForeignFile(path: string): void {
 }
 
 /** SQLite would open it for reading only, and then its exclusive lock excludes nobody. */
-function refuseReadOnly(path: string): void {
+async function refuseReadOnly(path: string): Promise<void> {
   try {
-    accessSync(path, constants.W_OK);
+    await access(path, constants.W_OK);
   } catch (error) {
     const code = systemCode(error) ?? "unknown";
     throw new CommandError(
@@ -178,6 +182,17 @@ function refuseReadOnly(path: string): void {
       error,
     );
   }
+}
+
+function unlessStalled(path: string): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof StalledError)) throw error;
+    throw new CommandError(
+      "system-refused",
+      `The lock file ${path} could not be looked at: its file system does not answer. See that its disk is there.`,
+      error,
+    );
+  };
 }
 
 function notMade(path: string, code: string | undefined, error: unknown): CommandError {
@@ -199,24 +214,22 @@ function notMade(path: string, code: string | undefined, error: unknown): Comman
 const holderLine = /^process (\d{1,10}) on ([A-Za-z0-9._-]{1,253}) since (\d{4}-\d\d-\d\dT[\d:.]{8,12}Z)\n$/;
 
 /** Writes this process as the holder. A failure is kept quiet: the lock holds without it. */
-function writeHolder(path: string, since: Date): void {
+async function writeHolder(path: string, since: Date): Promise<void> {
+  const line = `process ${process.pid} on ${hostname()} since ${since.toISOString()}\n`;
   try {
-    rmSync(path, { force: true });
-    const file = openSync(path, "wx", 0o600);
-    try {
-      writeSync(file, `process ${process.pid} on ${hostname()} since ${since.toISOString()}\n`);
-    } finally {
-      closeSync(file);
-    }
+    await ask(path, async () => {
+      await rm(path, { force: true });
+      await writeFile(path, line, { flag: "wx", mode: 0o600 });
+    });
   } catch {
     // A full disk, say: whoever waits is then told of "another process".
   }
 }
 
 /** Removes the file again. */
-function clearHolder(path: string): void {
+async function clearHolder(path: string): Promise<void> {
   try {
-    rmSync(path, { force: true });
+    await ask(path, () => rm(path, { force: true }));
   } catch {
     // What is left behind is replaced by the next holder.
   }

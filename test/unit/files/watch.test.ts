@@ -39,11 +39,23 @@ describe("watched file", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  function watchFile(path: string): ReturnType<typeof createStillClock> & { told: ReturnType<typeof vi.fn> } {
+  function watchFile(path: string): ReturnType<typeof createStillClock> & {
+    told: ReturnType<typeof vi.fn>;
+    /** Whatever may have been told of the time before is forgotten. */
+    quiet: () => Promise<void>;
+  } {
     const still = createStillClock();
     const told = vi.fn<() => void>();
-    watches.push(createWatchedFile({ path, clock: still.clock, onChange: told }));
-    return { ...still, told };
+    const watch = createWatchedFile({ path, clock: still.clock, onChange: told });
+    watches.push(watch);
+    return {
+      ...still,
+      told,
+      async quiet() {
+        await watch.ready;
+        told.mockClear();
+      },
+    };
   }
 
   it.each<[string, (path: string) => Promise<void>]>([
@@ -92,8 +104,10 @@ describe("watched file", () => {
   it("is quiet about other files of the folder", async () => {
     const path = join(folder, "token");
     await writeFile(path, "old");
-    const { told } = watchFile(path);
+    const { told, quiet } = watchFile(path);
     const witness = watchFile(join(folder, "other"));
+    await quiet();
+    await witness.quiet();
     await writeFile(join(folder, "other"), "x");
     await vi.waitFor(() => expect(witness.told).toHaveBeenCalled());
     expect(told).not.toHaveBeenCalled();
@@ -101,7 +115,8 @@ describe("watched file", () => {
 
   it("tells of a file whose folder was made later, by polling and then by events", async () => {
     const path = join(folder, "mount", "token");
-    const { told, poll } = watchFile(path);
+    const { told, poll, quiet } = watchFile(path);
+    await quiet();
     await mkdir(join(folder, "mount"));
     await writeFile(path, "first");
     expect(told).not.toHaveBeenCalled();

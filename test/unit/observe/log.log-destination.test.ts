@@ -6,7 +6,8 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
-import { createLogDestination, type LogStream } from "../../../src/observe/log.ts";
+import { createLogDestination } from "../../../src/observe/log.ts";
+import type { LogStream } from "../../../src/observe/standard-output.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 
 /** A stream whose reader reads when the test says so. */
