@@ -10,6 +10,7 @@ import {
 import type { WritableBackend } from "../over-backend.ts";
 import { jsonOf, type RemoteResponse } from "../remote.ts";
 import type { VaultEntry } from "./access.ts";
+import { errorsOf } from "./answers.ts";
 import type { VaultSession } from "./session.ts";
 
 export interface VaultBackendOptions {
@@ -127,7 +128,9 @@ export function createVaultBackend(
       return { outcome: "written", version: versionOf(stored) };
     }
     if (response.status !== 400) throw notVersioned(subject, entry.path);
-    // A version that is not the current one is answered like any other bad request: what stands there tells.
+    // A version that is not the current one is answered like any other bad request: only the text tells, or
+    // what stands there, but a standby that lags may not have it yet.
+    if (errorsOf(response).includes("check-and-set parameter did not match")) return { outcome: "refused" };
     const after = await fetchEntry(subject);
     if (versionOf(after) !== versionOf(current)) return { outcome: "refused" };
     throw new StoreError(

@@ -175,6 +175,16 @@ describe("answers of a Vault", () => {
     backend.close();
   });
 
+  it("to a write that refuse its version are believed, though a standby that lags still shows that version", async () => {
+    const backend = await open();
+    const read = { body: entry(5, "2026-11-29T10:00:05Z") };
+    const stale = JSON.stringify({ errors: ["check-and-set parameter did not match the current version"] });
+    answers = [read, read, { status: 400, body: stale }];
+    const version = (await backend.read())?.version;
+    expect(await backend.write(Buffer.from("x"), version)).toEqual({ outcome: "refused" });
+    backend.close();
+  });
+
   it("to a write that refuse it for another reason than its version are told as that", async () => {
     const backend = await open();
     const absent = { status: 404, body: '{"errors":[]}' };
