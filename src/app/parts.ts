@@ -49,6 +49,7 @@ export async function openParts(options: PartsOptions, { clock, emit }: PartsDep
     connections: limits.maxInFlight,
     timeoutMs,
     clock,
+    emit,
   });
   const openPool = createPoolOpener({ origin, connector, timeoutMs, clock });
   const account = options.issuing?.credentials;

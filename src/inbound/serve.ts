@@ -1,7 +1,6 @@
 import { atEndOfTurn, type Clock } from "../clock.ts";
 import { Problem } from "../errors.ts";
 import type { Upstream } from "../policy/target.ts";
-import { isAboutAnother } from "../upstream/answered-for.ts";
 import { type CallEnd, CallerGone, discard, type Response } from "../upstream/call.ts";
 import type { Reconcile, TransactionView } from "../upstream/reconcile.ts";
 import type { Perform } from "../upstream/with-token.ts";
@@ -55,8 +54,7 @@ class ServedCall implements CallEnd {
   }
 
   answered(response: Response): void {
-    if (isAboutAnother(this.#call, response)) this.failed(aboutAnother());
-    else this.#replies.response(this.#call, response);
+    this.#replies.response(this.#call, response);
   }
 
   failed(error: unknown): void {
@@ -68,14 +66,6 @@ class ServedCall implements CallEnd {
     const call = this.#call;
     this.#replies.problem(call, problem, await this.#reconcile(call, call.lastAt));
   }
-}
-
-function aboutAnother(): Problem {
-  return new Problem("upstream-broken", {
-    detail:
-      "Presto's answer names another transaction than the call; nothing of it was passed on, and Presto may have acted on this one",
-    proxyStatus: "http_protocol_error",
-  });
 }
 
 /** Writes replies: Presto's as they came, the sidecar's own as problem documents. */

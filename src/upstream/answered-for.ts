@@ -1,5 +1,7 @@
-import { isObject, parseObject } from "../lib/json.ts";
+import { Problem } from "../errors.ts";
+import { isObject } from "../lib/json.ts";
 import type { Call, Response } from "./call.ts";
+import { contentOf, parseJson } from "./content.ts";
 
 /**
  * Is this success about another transaction than the call's? Then nobody knows what became of
@@ -10,19 +12,31 @@ import type { Call, Response } from "./call.ts";
  */
 export function isAboutAnother(call: Pick<Call, "operation" | "body">, response: Response): boolean {
   const member = call.operation.reconcile?.member;
-  const { status, body } = response;
+  const { status, headers, body } = response;
   if (member === undefined || status < 200 || status > 299 || !Buffer.isBuffer(body)) return false;
   const asked = referenceIn(call.body, (request) => request[member]);
   if (asked === undefined) return false;
-  const told = referenceIn(body, ({ data, ...rest }) => (isObject(data) ? data : rest)[member]);
+  const told = referenceIn(
+    contentOf(headers, body),
+    ({ data, ...rest }) => (isObject(data) ? data : rest)[member],
+  );
   return told !== undefined && told !== asked;
+}
+
+/** What such a call ends with. */
+export function aboutAnother(): Problem {
+  return new Problem("upstream-broken", {
+    detail:
+      "Presto's answer names another transaction than the call; nothing of it was passed on, and Presto may have acted on this one",
+    proxyStatus: "http_protocol_error",
+  });
 }
 
 type Read = (object: Readonly<Record<string, unknown>>) => unknown;
 
 /** Case, Unicode form and outer white space are a server's to change. */
 function referenceIn(bytes: Buffer | undefined, read: Read): string | undefined {
-  const object = parseObject(bytes?.toString("utf8") ?? "");
-  const value = object === undefined ? undefined : read(object);
+  const object = parseJson(bytes);
+  const value = isObject(object) ? read(object) : undefined;
   return typeof value === "string" ? value.normalize("NFKC").trim().toLowerCase() : undefined;
 }

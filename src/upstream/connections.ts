@@ -6,8 +6,9 @@ import { type Client, type Dispatcher, errors } from "undici";
 import { atEndOfTurn, type Clock } from "../clock.ts";
 import type { Connector } from "../connect/connector.ts";
 import { random } from "../lib/async.ts";
+import type { Emit, Warning } from "../lib/events.ts";
 import type { Origin } from "../lib/host.ts";
-import type { ExchangeRequest, Sender } from "./exchange.ts";
+import type { ExchangeHandler, ExchangeRequest, Sender } from "./exchange.ts";
 import {
   type ConnectionEvents,
   createIdleTimes,
@@ -25,6 +26,8 @@ export interface ConnectionsOptions {
   readonly timeoutMs: number;
   readonly connector: Connector;
   readonly clock: Clock;
+  /** Nobody is told unless given. */
+  readonly emit?: Emit<Warning> | undefined;
 }
 
 /** The connections to the one origin. */
@@ -42,7 +45,7 @@ export interface Connections extends Sender {
 
 interface WaitingRequest {
   readonly request: ExchangeRequest;
-  readonly handler: Dispatcher.DispatchHandler;
+  readonly handler: ExchangeHandler;
   /** Monotonic time. */
   readonly since: number;
 }
@@ -107,7 +110,7 @@ class ConnectionList implements Connections, ConnectionEvents {
     };
   }
 
-  dispatch(request: ExchangeRequest, handler: Dispatcher.DispatchHandler): boolean {
+  dispatch(request: ExchangeRequest, handler: ExchangeHandler): boolean {
     if (this.#destroyed) {
       handler.onResponseError?.(noController, new errors.ClientDestroyedError());
       return false;
@@ -120,7 +123,7 @@ class ConnectionList implements Connections, ConnectionEvents {
     return true;
   }
 
-  withdraw(handler: Dispatcher.DispatchHandler): void {
+  withdraw(handler: ExchangeHandler): void {
     const index = this.#waiting.findIndex((waiting) => waiting.handler === handler);
     if (index === -1) return;
     this.#waiting.splice(index, 1);
@@ -184,7 +187,7 @@ class ConnectionList implements Connections, ConnectionEvents {
     this.#openMore();
   }
 
-  unsent(request: ExchangeRequest, handler: Dispatcher.DispatchHandler): void {
+  unsent(request: ExchangeRequest, handler: ExchangeHandler): void {
     if (this.#destroyed) {
       handler.onResponseError?.(noController, new errors.ClientDestroyedError());
       return;
@@ -195,13 +198,21 @@ class ConnectionList implements Connections, ConnectionEvents {
     this.#openMore();
   }
 
+  unasked(): void {
+    this.#options.emit?.({
+      type: "warning",
+      message:
+        "Bytes came on a connection to Presto on which nothing was asked. It is not used again: the next answer on it could be another call's.",
+    });
+  }
+
   named(timeoutMs: number): void {
     this.#idleTimes.named(timeoutMs);
   }
 
   // Idle connections.
 
-  #sendOverIdle(request: ExchangeRequest, handler: Dispatcher.DispatchHandler, now: number): boolean {
+  #sendOverIdle(request: ExchangeRequest, handler: ExchangeHandler, now: number): boolean {
     const isGet = request.method === "GET";
     for (let index = this.#idle.length - 1; index >= 0; index -= 1) {
       const connection = this.#idle[index];

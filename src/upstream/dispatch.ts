@@ -7,6 +7,7 @@ import { ConnectError } from "../connect/errors.ts";
 import { Problem, systemCode } from "../errors.ts";
 import type { CancelReason, Waiting } from "../lib/async.ts";
 import { type Token, withAuthorization } from "../token/token.ts";
+import { aboutAnother, isAboutAnother } from "./answered-for.ts";
 import { type Call, type CallEnd, CallerGone, type Response } from "./call.ts";
 import { Exchange, type Sender } from "./exchange.ts";
 import { IdleConnectionEnded } from "./kept-connection.ts";
@@ -248,6 +249,12 @@ class CallSend extends Exchange implements Waiting {
     if (this.#state !== "sent") return;
     this.#over();
     const response = { status: this.status, headers: this.headers, body };
+    if (isAboutAnother(this.#call, response)) {
+      this.isOutOfStep = true;
+      this.#deps.egress?.gate.answered(response, this.#call.arrivedAt);
+      this.#end.failed(aboutAnother());
+      return;
+    }
     this.#deps.egress?.gate.answered(response, this.#call.arrivedAt);
     this.#end.answered(response);
   }

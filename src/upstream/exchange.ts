@@ -10,9 +10,15 @@ export interface ExchangeRequest extends Pick<
   readonly fresh?: boolean;
 }
 
+/** Who is told of an exchange. */
+export interface ExchangeHandler extends Dispatcher.DispatchHandler {
+  /** Its response, which is whole, was not to its request: nothing more may be asked over that connection. */
+  readonly isOutOfStep?: boolean;
+}
+
 /** Whatever sends: in production, `connections.ts`. */
 export interface Sender {
-  dispatch(request: ExchangeRequest, handler: Dispatcher.DispatchHandler): boolean;
+  dispatch(request: ExchangeRequest, handler: ExchangeHandler): boolean;
   /** Takes back a request that waits for a connection. Its handler hears no more. */
   withdraw?(handler: Dispatcher.DispatchHandler): void;
 }
@@ -24,7 +30,8 @@ export interface Sender {
  *
  * A class, since one is made for each send: this is the hottest path.
  */
-export abstract class Exchange implements Dispatcher.DispatchHandler {
+export abstract class Exchange implements ExchangeHandler {
+  isOutOfStep = false;
   protected status = 0;
   /** Name, value, name, value…, as they came. */
   protected readonly headers: string[] = [];

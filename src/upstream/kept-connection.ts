@@ -6,7 +6,7 @@ import { Client, type Dispatcher } from "undici";
 import { atEndOfTurn } from "../clock.ts";
 import { type StreamEnd, watchStreamEnd } from "../connect/stream-end.ts";
 import { CodedError, systemCode } from "../errors.ts";
-import type { ExchangeRequest } from "./exchange.ts";
+import type { ExchangeHandler, ExchangeRequest } from "./exchange.ts";
 import { ReadSide, type ReadSideOwner } from "./read-side.ts";
 
 /** Whoever keeps connections is told what becomes of each. */
@@ -16,7 +16,9 @@ export interface ConnectionEvents {
   /** It has come to its end, and not by our wish where `ended` says how: while it was idle, or when it had been sent a request and before a byte of the response. */
   gone(connection: KeptConnection, ended: "idle" | "unanswered" | undefined): void;
   /** It came to its end before a byte of this request was written. */
-  unsent(request: ExchangeRequest, handler: Dispatcher.DispatchHandler): void;
+  unsent(request: ExchangeRequest, handler: ExchangeHandler): void;
+  /** Bytes have come that nothing had asked for. It comes to its end for that. */
+  unasked(): void;
   /** The server has named how long it keeps an idle connection, milliseconds. */
   named(timeoutMs: number): void;
 }
@@ -84,7 +86,7 @@ export class KeptConnection implements Dispatcher.DispatchHandler, ReadSideOwner
   readonly #events: ConnectionEvents;
   #client: Client | undefined;
   #request: ExchangeRequest | undefined;
-  #handler: Dispatcher.DispatchHandler | undefined;
+  #handler: ExchangeHandler | undefined;
   #mode: SendMode = {};
   #begun = false;
   #responded = false;
@@ -104,7 +106,7 @@ export class KeptConnection implements Dispatcher.DispatchHandler, ReadSideOwner
     socket.unref();
   }
 
-  send(request: ExchangeRequest, handler: Dispatcher.DispatchHandler, mode: SendMode): void {
+  send(request: ExchangeRequest, handler: ExchangeHandler, mode: SendMode): void {
     this.#request = request;
     this.#handler = handler;
     this.#mode = mode;
@@ -174,7 +176,9 @@ export class KeptConnection implements Dispatcher.DispatchHandler, ReadSideOwner
     }
     // What is left of the request would be written before the next one: Presto may not wait for it.
     if (this.#socket.writableLength > 0) this.retired = true;
-    this.#take()?.handler.onResponseEnd?.(controller, trailers);
+    const handler = this.#take()?.handler;
+    handler?.onResponseEnd?.(controller, trailers);
+    if (handler?.isOutOfStep === true) this.retired = true;
   }
 
   onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
@@ -200,7 +204,7 @@ export class KeptConnection implements Dispatcher.DispatchHandler, ReadSideOwner
     this.retired = true;
   }
 
-  #take(): { request: ExchangeRequest; handler: Dispatcher.DispatchHandler } | undefined {
+  #take(): { request: ExchangeRequest; handler: ExchangeHandler } | undefined {
     const [request, handler] = [this.#request, this.#handler];
     this.#request = undefined;
     this.#handler = undefined;
@@ -244,6 +248,7 @@ export class KeptConnection implements Dispatcher.DispatchHandler, ReadSideOwner
       else this.#events.freed(this);
     });
     client.on("disconnect", (_origin, _clients, error) => {
+      if (isUnasked(error)) this.#unasked();
       this.#finish(this.#handler === undefined && endsConnection(error) ? "idle" : undefined);
     });
     return client;
@@ -260,8 +265,16 @@ export class KeptConnection implements Dispatcher.DispatchHandler, ReadSideOwner
   }
 
   readonly #readable = (): void => {
-    if (this.#socket.read() !== null) this.#lost();
+    if (this.#socket.read() === null) return;
+    this.#socket.destroy();
+    this.#unasked();
   };
+
+  /** Nothing about how long the server lets one stand idle. */
+  #unasked(): void {
+    if (!this.#gone) this.#events.unasked();
+    this.#finish(undefined);
+  }
 
   readonly #lost = (): void => {
     this.#socket.destroy();
@@ -288,6 +301,11 @@ const hasContent = (status: number): boolean => status !== 204 && status !== 304
 /** The one transfer coding that undici decodes. Two fields, or two codings, are not it. */
 function isChunked(coding: string | readonly string[]): boolean {
   return typeof coding === "string" && coding.trim().toLowerCase() === "chunked";
+}
+
+/** Has undici ended the connection for bytes that came while nothing was asked? */
+function isUnasked(error: Error): boolean {
+  return systemCode(error) === "UND_ERR_SOCKET" && error.message === "bad response";
 }
 
 /** Has the peer ended the connection, or the network? Not so for what was malformed, late, or ended by us. */

@@ -119,7 +119,6 @@ describe("an answer that is lost or broken leaves the call unknown, and sent onc
     ],
     ["after a 503 cut short", "HTTP/1.1 503 X\r\nRetry-After: 0\r\nContent-Length: 9\r\n\r\n{", "end"],
     ["after a 401 cut short", "HTTP/1.1 401 X\r\nContent-Length: 9\r\n\r\n{", "reset"],
-    ["after 100 and an answer", `HTTP/1.1 100 Continue\r\n\r\n${httpAnswer(200)}`, "keep"],
     [
       "after 101",
       "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
