@@ -5,11 +5,12 @@ import type { LatchChanged } from "../observe/events.ts";
 export type LatchName = "started" | "token" | "draining" | "alarm" | "egress" | AdvisoryName;
 
 /** What an operator should look at, though calls go on. */
-type AdvisoryName = "token-refused" | "credentials-refused" | "last-good-addresses";
+type AdvisoryName = "token-refused" | "credentials-refused" | "clock" | "last-good-addresses";
 
 const advisoryNames: ReadonlySet<LatchName> = new Set<AdvisoryName>([
   "token-refused",
   "credentials-refused",
+  "clock",
   "last-good-addresses",
 ]);
 

@@ -161,6 +161,8 @@ export interface RenewalStatus {
   readonly unexplained_deaths_24h: number;
   /** Why no password that is known works; null while that is not so. */
   readonly credentials_refused: string | null;
+  /** Why no token is issued by plan, since this machine's clock makes each new one due at once; null while that is not so. */
+  readonly clock_wrong: string | null;
 }
 
 export function renewalStatus(report: RenewalReport): RenewalStatus {
@@ -175,5 +177,6 @@ export function renewalStatus(report: RenewalReport): RenewalStatus {
     alarm: stopped === null ? null : { reason: stopped.reason, at: stopped.at.toISOString() },
     unexplained_deaths_24h: report.unexplainedDeaths,
     credentials_refused: report.credentialsRefused,
+    clock_wrong: report.clockWrong,
   };
 }

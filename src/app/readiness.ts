@@ -112,6 +112,15 @@ export function keepCredentialsLatch(latch: KeptLatch): Subscriber {
   };
 }
 
+/** Keeps the latch that is shown while the clock makes each new token due at once. */
+export function keepClockLatch(latch: KeptLatch): Subscriber {
+  return (event) => {
+    if (event.type !== "clock-alarm-changed") return;
+    if (event.reason === undefined) latch.open();
+    else latch.close(event.reason);
+  };
+}
+
 /** Keeps the latch that is shown while no resolver answers, and names are served from memory. */
 export function keepNamesLatch(latch: KeptLatch): Subscriber {
   const hosts = new Set<string>();

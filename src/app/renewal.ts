@@ -4,10 +4,11 @@ import type { Issuer } from "../presto/auth.ts";
 import { createAsk, createProbe, type ProbeOptions, type ProbeVerdict } from "../presto/probe.ts";
 import { createServerTime } from "../presto/server-time.ts";
 import { createAccounts } from "../renewal/accounts.ts";
+import { createClockAlarm } from "../renewal/clock-alarm.ts";
 import type { RenewalDeps, TokenConsumer, WritableStore } from "../renewal/run.ts";
 import { isDueAt, type Schedule } from "../renewal/schedule.ts";
 import type { RenewalEvent, RenewalTimes } from "../renewal/types.ts";
-import type { CredentialStore, RenewalLock } from "../store/contract.ts";
+import type { CredentialStore, RenewalLock, TokenRecord } from "../store/contract.ts";
 import type { TokenHealth } from "../token/health.ts";
 import type { TokenSource } from "../token/source.ts";
 import type { OpenPool, OwnResponse } from "../upstream/request-once.ts";
@@ -78,6 +79,9 @@ export function composeRenewal(
     time.heard(response, begunAt);
     witness.ownCallAnswered(response, begunAt);
   };
+  const isDue = (record: TokenRecord | undefined, now: number): boolean =>
+    automatic && isDueAt(now, record, schedule);
+  const clockAlarm = createClockAlarm({ clock, isDue, prestoAheadMs: time.aheadMs, emit });
   return {
     store: deps.store,
     lock: deps.lock,
@@ -107,7 +111,10 @@ export function composeRenewal(
     random,
     tokenName: options.tokenName,
     tokenDays: options.tokenDays,
-    isDue: (record, now) => automatic && isDueAt(now, record, schedule),
+    clockAlarm,
+    // Without a token there is none to be due too early.
+    isDue: (record, now) =>
+      isDue(record, now) && (clockAlarm.reason() === undefined || (record?.token ?? null) === null),
     automatic,
   };
 }

@@ -24,6 +24,7 @@ import { type Perform, withToken } from "../upstream/with-token.ts";
 import {
   composeReadiness,
   createAlarmFollower,
+  keepClockLatch,
   keepCredentialsLatch,
   keepNamesLatch,
   keepRefusedTokenLatch,
@@ -103,12 +104,14 @@ export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Side
   const latchFirst = keepTokenLatch(tokenLatch);
   const noteRefusedToken = keepRefusedTokenLatch(readiness.latch("token-refused"));
   const noteCredentials = keepCredentialsLatch(readiness.latch("credentials-refused"));
+  const noteClock = keepClockLatch(readiness.latch("clock"));
   const noteNames = keepNamesLatch(readiness.latch("last-good-addresses"));
   // The log tells of the latch before it tells what has moved it.
   const emit: Emit<Event> = (event) => {
     latchFirst(event);
     noteRefusedToken(event);
     noteCredentials(event);
+    noteClock(event);
     deps.emit(event);
   };
   const check = composeEgressCheck(options, deps, readiness);

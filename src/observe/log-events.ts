@@ -229,6 +229,16 @@ function writeRenewal(log: Log, event: RenewalEvent): void {
         { generation: event.generation, token_id: event.id, deaths_24h: event.count, audit: true },
       );
       break;
+    case "clock-alarm-changed":
+      if (event.reason === undefined) {
+        log.write("info", "The clock is right again: tokens are issued by plan.", { audit: true });
+        break;
+      }
+      log.write("error", "The clock makes each new token due at once: none is issued by plan.", {
+        reason: event.reason,
+        audit: true,
+      });
+      break;
     case "alarm-changed":
       if (event.alarm === undefined) {
         log.write("info", "A person cleared the alarm; tokens may be issued again.", { audit: true });

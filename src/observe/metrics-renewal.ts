@@ -113,6 +113,11 @@ function addRenewalReadings({ registry, clock, report }: RenewalMetricsOptions):
     ({ credentialsRefused }) => Number(credentialsRefused !== null),
   );
   gauge(
+    "clock_wrong",
+    "1 while this machine's clock makes each new token due at once; none is issued by plan until it is set right.",
+    ({ clockWrong }) => Number(clockWrong !== null),
+  );
+  gauge(
     "stopped",
     "1 while the alarm is latched: nothing is issued until a person clears it.",
     ({ stopped }) => Number(stopped !== null),

@@ -69,6 +69,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
 
   function look(): void {
     if (!started || draining.signal.aborted) return;
+    deps.clockAlarm.look(current());
     const moment = { now: deps.clock.now(), monotonic: deps.clock.monotonic() };
     probes.look(moment.monotonic, runs.isUnderWay());
     const waits = [probes.leftMs(moment.monotonic, runs.isUnderWay())];
@@ -185,7 +186,8 @@ function createRuns({ deps, renewal, current, retry, requests, triggers, stop, o
     const end = await endOf(trigger);
     lastEnd = { kind: end.kind, detail: "detail" in end ? end.detail : null, at: new Date(clock.now()) };
     settle(end);
-    retry.ended(end, end.kind === "renewed" && isStillDue(end.tokenId));
+    if (end.kind === "renewed") judgeClock(end.tokenId);
+    retry.ended(end);
     requests.ended(end, current());
     emit({ type: "renewal-ended", end, nextTryAt: retry.nextTryAt() ?? undefined });
   }
@@ -199,9 +201,11 @@ function createRuns({ deps, renewal, current, retry, requests, triggers, stop, o
     }
   }
 
-  function isStillDue(tokenId: string): boolean {
+  /** That is the clock's fault, not the token's: a second one would be due as well. */
+  function judgeClock(tokenId: string): void {
     const record = current();
-    return tokenId === record?.token?.fingerprint() && deps.isDue(record, clock.now());
+    const isStillDue = tokenId === record?.token?.fingerprint() && deps.isDue(record, clock.now());
+    if (record !== undefined && isStillDue) deps.clockAlarm.latch(record);
   }
 
   return {
@@ -250,5 +254,6 @@ function reportOf(
     stopped: record?.stopped ?? null,
     unexplainedDeaths: recentDeaths(record?.unexplainedDeaths ?? [], deps.clock.now()).length,
     credentialsRefused: triggers.credentialsRefused() ?? null,
+    clockWrong: deps.clockAlarm.reason() ?? null,
   };
 }

@@ -4,8 +4,7 @@ import type { RenewalEnd } from "./types.ts";
 
 /** When a run that did not bring a token may be followed by another, unless a person wants it. */
 export interface Retry {
-  /** @param stillDue a token was issued, and by the clock it is due for renewal already */
-  ended(end: RenewalEnd, stillDue: boolean): void;
+  ended(end: RenewalEnd): void;
   /** Milliseconds from that moment (monotonic) until then; 0 if nothing is put off. */
   leftMs(monotonic: number): number;
   /** Wall clock, for people; null if nothing is put off for a failure's sake. */
@@ -52,13 +51,10 @@ export function createRetry({
   }
 
   return {
-    ended(end, stillDue) {
+    ended(end) {
       switch (end.kind) {
         case "renewed":
-          if (!stillDue) return succeeded(leastGapMs);
-          // One of the two clocks is wrong, or the life is far too short: each token would be followed by the next.
-          failures += 1;
-          return failed(backOffMs(refused, failures, random()));
+          return succeeded(leastGapMs);
         case "nothing-to-do":
         case "stopped":
           return succeeded(afterNothingMs);

@@ -13,6 +13,7 @@ import type {
   TokenStore,
 } from "../store/contract.ts";
 import type { Accounts } from "./accounts.ts";
+import type { ClockAlarm } from "./clock-alarm.ts";
 import type { PendingRequest } from "./requests.ts";
 import { type RenewalEnd, type RenewalEvent, type RenewalTimes, unreachable } from "./types.ts";
 
@@ -59,6 +60,8 @@ export interface RenewalDeps {
   readonly tokenDays: number;
   /** Is a renewal of this record due by the clock (no token, or old enough)? `now` is wall clock, milliseconds since 1970. */
   readonly isDue: (record: TokenRecord | undefined, now: number) => boolean;
+  /** Latched while the clock makes each new token due at once: `isDue` heeds it. */
+  readonly clockAlarm: ClockAlarm;
   /** Answers false where only a person may have tokens issued (`PRESTO_RENEW=manual`). */
   readonly automatic: boolean;
 }
@@ -160,7 +163,7 @@ const dayMs = 24 * 60 * 60 * 1000;
 /** Has the stored token ended, or will it within 24 h? Then it is replaced even where nothing tells whether it lives. */
 export function isAboutToEnd({ deps }: RenewalRun, found: Found): boolean {
   const expiresAt = found?.record.expiresAt ?? null;
-  return expiresAt !== null && expiresAt.getTime() - deps.clock.now() <= dayMs;
+  return expiresAt !== null && expiresAt.getTime() - deps.prestoNow() <= dayMs;
 }
 
 /** Who wrote a version: for diagnosis. */

@@ -117,6 +117,8 @@ export interface RenewalReport {
   readonly unexplainedDeaths: number;
   /** No password that is known works; null while that is not so. */
   readonly credentialsRefused: string | null;
+  /** Why no token is issued by plan, since the clock makes each new one due at once; null while that is not so. */
+  readonly clockWrong: string | null;
 }
 
 /** What became of a person's request for a new token, for `POST /renew`. */
@@ -145,7 +147,8 @@ export type RenewalEvent =
   | IssueEnded
   | RenewalEnded
   | UnexplainedDeath
-  | AlarmChanged;
+  | AlarmChanged
+  | ClockAlarmChanged;
 
 /** The renewal went from one state to another. */
 interface RenewalMoved {
@@ -195,6 +198,12 @@ interface UnexplainedDeath {
   readonly id: string;
   /** Such deaths in the last 24 h. */
   readonly count: number;
+}
+
+/** The clock makes each new token due at once, or (undefined) it was set right. */
+export interface ClockAlarmChanged {
+  readonly type: "clock-alarm-changed";
+  readonly reason: string | undefined;
 }
 
 /** The alarm was latched, or (undefined) cleared by a person. */

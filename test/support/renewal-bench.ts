@@ -1,5 +1,6 @@
 import type { Emit, Warning } from "../../src/lib/events.ts";
 import { createAccounts } from "../../src/renewal/accounts.ts";
+import { createClockAlarm } from "../../src/renewal/clock-alarm.ts";
 import { createRenewal, type Renewal } from "../../src/renewal/machine.ts";
 import { emptyMemory, type RenewalDeps, type RenewalRun, type Trigger } from "../../src/renewal/run.ts";
 import {
@@ -119,6 +120,10 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
       trail.push("unlock");
     },
   };
+  const isDue = (record: TokenRecord | undefined): boolean =>
+    (options.automatic ?? true) && (record === undefined || record.token === null || knobs.due);
+  const emit = recordEvents(moves, told);
+  const clockAlarm = createClockAlarm({ clock, isDue, prestoAheadMs: () => undefined, emit });
   const deps: RenewalDeps = {
     store,
     lock: {
@@ -133,6 +138,7 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
     accounts: createAccounts(credentials, { clock, settleMs: defaultTimes.settleMs }),
     probe: presto.probe,
     prestoNow: clock.now,
+    clockAlarm,
     mayLeave: () => knobs.mayLeave,
     consumer: {
       async noticeRecord() {
@@ -147,7 +153,7 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
       probed: (token, verdict) => void told.push(`probed ${token.reveal()} ${verdict}`),
     },
     clock,
-    emit: recordEvents(moves, told),
+    emit,
     times: defaultTimes,
     holder: "this-process",
     newId: () => `id-${(ids += 1)}`,
@@ -155,7 +161,7 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
     tokenName: "tests",
     tokenDays: 90,
     isDue: (record) =>
-      (options.automatic ?? true) && (record === undefined || record.token === null || knobs.due),
+      isDue(record) && (clockAlarm.reason() === undefined || (record?.token ?? null) === null),
     automatic: options.automatic ?? true,
   };
   const renewal = createRenewal(deps);
@@ -227,6 +233,9 @@ function recordEvents(moves: RenewalState[], told: string[]): Emit<RenewalEvent 
         break;
       case "unexplained-death":
         told.push(`death ${event.count}`);
+        break;
+      case "clock-alarm-changed":
+        told.push(event.reason === undefined ? "clock mended" : "clock wrong");
         break;
       case "alarm-changed":
         told.push(event.alarm === undefined ? "alarm cleared" : "alarm latched");

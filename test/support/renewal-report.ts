@@ -11,6 +11,7 @@ export function renewalReport(differences: Partial<RenewalReport> = {}): Renewal
     stopped: null,
     unexplainedDeaths: 0,
     credentialsRefused: null,
+    clockWrong: null,
     ...differences,
   };
 }

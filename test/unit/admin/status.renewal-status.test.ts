@@ -14,6 +14,7 @@ describe("the renewal's part of the status", () => {
       alarm: null,
       unexplained_deaths_24h: 0,
       credentials_refused: null,
+      clock_wrong: null,
     });
   });
 
@@ -37,6 +38,7 @@ describe("the renewal's part of the status", () => {
       alarm: { reason: "Two issue.", at: "1970-01-01T00:00:04.000Z" },
       unexplained_deaths_24h: 4,
       credentials_refused: "Presto refused them.",
+      clock_wrong: null,
     });
     expect(
       renewalStatus(renewalReport({ lastEnd: { kind: "shut-down", detail: null, at: new Date(0) } })),

@@ -87,6 +87,7 @@ describe("the report", () => {
       stopped: null,
       unexplainedDeaths: 0,
       credentialsRefused: null,
+      clockWrong: null,
     });
   });
 
