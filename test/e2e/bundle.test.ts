@@ -76,7 +76,7 @@ describe("the built program", () => {
         encoding: "utf8",
       },
     );
-    expect(where).toMatch(/src\/cli\/run\.ts:\d+:\d+\n$/);
+    expect(where).toMatch(/src\/cli\/exit\.ts:\d+:\d+\n$/);
   });
 
   it.each([[[]], [["--max-semi-space-size=4"]]])(
