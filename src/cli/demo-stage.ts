@@ -6,6 +6,7 @@ import { join } from "node:path";
 
 import { createApp } from "../app.ts";
 import { loadConfig } from "../config/load.ts";
+import { isVariableName } from "../config/variables.ts";
 import { createLog } from "../observe/log.ts";
 import { createSandbox, type Sandbox } from "../sandbox/server.ts";
 import type { Io } from "./command.ts";
@@ -34,8 +35,10 @@ export async function openDemoStage(io: Io): Promise<DemoStage> {
     await sandbox.start();
     const caFile = join(folder, "ca.pem");
     writeFileSync(caFile, sandbox.caPem, { mode: 0o600 });
-    // The rest of the environment stays, so that a dangerous one is refused here too.
-    const others = Object.entries(io.env).filter(([name]) => !name.startsWith("PRESTO_"));
+    // The rest of the environment stays, so that a dangerous one is refused here too; what is for a store is for another.
+    const others = Object.entries(io.env).filter(
+      ([name]) => !name.startsWith("PRESTO_") && !isVariableName(name),
+    );
     const config = loadConfig(
       {
         ...Object.fromEntries(others),
