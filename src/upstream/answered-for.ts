@@ -7,20 +7,15 @@ import { contentOf, parseJson } from "./content.ts";
  * Is this success about another transaction than the call's? Then nobody knows what became of
  * the call: two answers were swapped on their way, and the caller would book the wrong one.
  *
- * Only where both can be read, and tell two transactions whatever their spelling. Asked of calls
- * that name a transaction, which are those that move money; all others cost one comparison.
+ * Asked of calls that name a transaction, which are those that move money; all others cost one
+ * comparison.
  */
 export function isAboutAnother(call: Pick<Call, "operation" | "body">, response: Response): boolean {
   const member = call.operation.reconcile?.member;
-  const { status, headers, body } = response;
-  if (member === undefined || status < 200 || status > 299 || !Buffer.isBuffer(body)) return false;
-  const asked = referenceIn(call.body, (request) => request[member]);
-  if (asked === undefined) return false;
-  const told = referenceIn(
-    contentOf(headers, body),
-    ({ data, ...rest }) => (isObject(data) ? data : rest)[member],
-  );
-  return told !== undefined && told !== asked;
+  const { status } = response;
+  if (member === undefined || status < 200 || status > 299) return false;
+  const request = parseJson(call.body);
+  return isObject(request) && namesAnother(response, member, request[member]);
 }
 
 /** What such a call ends with. */
@@ -32,11 +27,20 @@ export function aboutAnother(): Problem {
   });
 }
 
-type Read = (object: Readonly<Record<string, unknown>>) => unknown;
+/**
+ * Does this answer name another transaction, in its `data` or beside it? Only where both can be
+ * read, and are two whatever their spelling.
+ */
+export function namesAnother({ headers, body }: Response, member: string, reference: unknown): boolean {
+  const asked = plainSpelling(reference);
+  if (asked === undefined || !Buffer.isBuffer(body)) return false;
+  const answer = parseJson(contentOf(headers, body));
+  if (!isObject(answer)) return false;
+  const told = plainSpelling((isObject(answer["data"]) ? answer["data"] : answer)[member]);
+  return told !== undefined && told !== asked;
+}
 
 /** Case, Unicode form and outer white space are a server's to change. */
-function referenceIn(bytes: Buffer | undefined, read: Read): string | undefined {
-  const object = parseJson(bytes);
-  const value = isObject(object) ? read(object) : undefined;
-  return typeof value === "string" ? value.normalize("NFKC").trim().toLowerCase() : undefined;
+function plainSpelling(reference: unknown): string | undefined {
+  return typeof reference === "string" ? reference.normalize("NFKC").trim().toLowerCase() : undefined;
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { cancel } from "../lib/async.ts";
 import type { Operation } from "../policy/operations.ts";
+import { namesAnother } from "./answered-for.ts";
 import { type Response, type Call, discard } from "./call.ts";
 import { contentOf, parseJson } from "./content.ts";
 import { performed, type Perform } from "./with-token.ts";
@@ -33,7 +34,10 @@ export function createReconcile(options: ReconcileOptions): Reconcile {
     const timer = clock.after(lastAt - clock.monotonic(), () => cancel(question, "deadline"));
     const askedAt = new Date(clock.now());
     try {
-      return { reference, status: readStatus(await performed(perform, question)), askedAt };
+      const response = await performed(perform, question);
+      // What is said of another transaction tells nothing of this one.
+      const status = namesAnother(response, reconcile.member, reference) ? "not-known" : readStatus(response);
+      return { reference, status, askedAt };
     } catch {
       return { reference, status: "not-known", askedAt };
     } finally {

@@ -1,3 +1,5 @@
+import { gzipSync } from "node:zlib";
+
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
 import { createSandbox } from "../../src/sandbox/server.ts";
@@ -224,6 +226,29 @@ describe("a success that is about another transaction is not the call's:", () =>
     confirmsWith(status, body);
     const answer = await exchange(await sidecar(), confirmCall("T1"));
     expect(answer).toMatchObject({ status, body, headers: { "presto-outcome": "answered" } });
+  });
+
+  it("behind a content coding, too", async () => {
+    presto.answer(({ requestLine, socket }) => {
+      if (requestLine.startsWith("GET")) {
+        socket.write(httpAnswer(200, '{"data":{"status":"completed"}}'));
+        return;
+      }
+      const packed = gzipSync(success("OTHER-7"));
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: ${packed.length}\r\n\r\n`);
+      socket.write(packed);
+    });
+    expectProblem(await exchange(await sidecar(), confirmCall("T1")), {
+      ...broken("T1", "completed"),
+      proxyStatus: "http_protocol_error",
+    });
+  });
+
+  it("nor does one settle what became of a lost confirm", async () => {
+    cutThen(says(200, '{"data":{"transaction_reference":"OTHER-7","status":"completed"}}'));
+    expectProblem(await exchange(await sidecar(), confirmCall("T1")), broken("T1", "not-known"));
+    cutThen(says(200, '{"data":{"transaction_reference":"T1","status":"completed"}}'));
+    expectProblem(await exchange(await sidecar(), confirmCall("T1")), broken("T1", "completed"));
   });
 
   it("nor is it looked for in the answer to an init", async () => {
