@@ -150,6 +150,8 @@ export interface RenewalStatus {
   readonly state: string;
   /** False: `PRESTO_RENEW=manual`. */
   readonly automatic: boolean;
+  /** Who holds the lock that this process waits for (state `locking`); null while it waits for none. */
+  readonly lock_holder: string | null;
   /** When the stored token is to be renewed; null while unknown. */
   readonly due_at: string | null;
   /** When a renewal that did not work out is tried again; null if none is put off. */
@@ -170,6 +172,7 @@ export function renewalStatus(report: RenewalReport): RenewalStatus {
   return {
     state: report.state,
     automatic: report.automatic,
+    lock_holder: report.lockHolder,
     due_at: report.dueAt?.toISOString() ?? null,
     next_try_at: report.nextTryAt?.toISOString() ?? null,
     last_end:

@@ -248,6 +248,7 @@ function reportOf(
     // A person has cleared the alarm, and no run has begun since.
     state: record?.stopped === null && state === "stopped" ? "idle" : state,
     automatic: deps.automatic,
+    lockHolder: renewal.lockHolder() ?? null,
     dueAt: deps.automatic ? dueAt(record) : null,
     nextTryAt: retry.nextTryAt(),
     lastEnd: runs.lastEnd(),

@@ -27,6 +27,8 @@ export interface Renewal {
    */
   run(options: RunOptions): Promise<RenewalEnd>;
   state(): RenewalState;
+  /** Who holds the lock that is waited for, in words; undefined while none is. */
+  lockHolder(): string | undefined;
   /** Ids of the tokens that were issued here last: the one that is stored next among them. */
   issued(): ReadonlySet<string>;
 }
@@ -34,14 +36,32 @@ export interface Renewal {
 /** Between two readings in a run: whoever refuses our writes needs time, too. */
 const rereadings = { firstMs: 100, mostMs: 5_000 };
 
+/** Whoever holds the lock for longer is told of. */
+const tellAfterMs = 5_000;
+
 export function createRenewal(deps: RenewalDeps): Renewal {
   const memory = emptyMemory();
   let state: RenewalState = "idle";
+  let lockHolder: string | undefined;
+  let toldHolder: string | undefined;
 
   function move(to: RenewalState, intent?: Intent): void {
     if (to === state) return;
     deps.emit({ type: "renewal-moved", from: state, to, reason: intent?.reason, intent: intent?.id });
     state = to;
+  }
+
+  /** One that hangs holds the lock for ever, and nobody else can say why nothing is renewed. */
+  function onHeld(holder: string, waitedMs: number): void {
+    lockHolder = holder;
+    move("locking");
+    if (waitedMs < tellAfterMs || toldHolder === holder) return;
+    toldHolder = holder;
+    deps.emit({
+      type: "warning",
+      message: `${holder} holds the renewal lock, so that this process waits for it and renews nothing. If that process hangs, end it.`,
+      cause: undefined,
+    });
   }
 
   async function walk(run: RenewalRun): Promise<RenewalEnd> {
@@ -61,7 +81,11 @@ export function createRenewal(deps: RenewalDeps): Renewal {
 
   return {
     async run({ trigger, lockWaitMs, draining, closing }) {
-      const held = await deps.lock.acquire({ waitMs: lockWaitMs, signal: draining });
+      const held = await deps.lock.acquire({ waitMs: lockWaitMs, signal: draining, onHeld }).finally(() => {
+        lockHolder = undefined;
+        toldHolder = undefined;
+        if (state === "locking") move("idle");
+      });
       try {
         return await walk({ deps, held, trigger, memory, draining, closing });
       } catch (cause) {
@@ -73,6 +97,7 @@ export function createRenewal(deps: RenewalDeps): Renewal {
       }
     },
     state: () => state,
+    lockHolder: () => lockHolder,
     issued: () => memory.issued,
   };
 }

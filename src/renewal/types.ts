@@ -4,11 +4,12 @@ import type { CredentialOptions } from "../store/open.ts";
 import type { DayWindow } from "./schedule.ts";
 
 /**
- * The states of a renewal, as docs/renewal.md names them. `idle` is R0 and `clearing` R8; a
- * process is in one state at a time.
+ * The states of a renewal, as docs/renewal.md names them. `idle` is R0 and `clearing` R8, and
+ * `locking` the beginning of R1 where another process holds the lock; a process is in one state at a time.
  */
 export const renewalStates = [
   "idle",
+  "locking",
   "reading",
   "probing",
   "intending",
@@ -105,6 +106,8 @@ export interface RenewalReport {
   readonly state: RenewalState;
   /** False: `PRESTO_RENEW=manual`. */
   readonly automatic: boolean;
+  /** Who holds the lock that this process waits for; null while it waits for none. */
+  readonly lockHolder: string | null;
   /** When the stored token is to be renewed; null while unknown. */
   readonly dueAt: Date | null;
   /** When a renewal that did not work out is tried again; null if nothing is put off. */

@@ -250,6 +250,12 @@ export interface AcquireOptions {
   readonly waitMs: number;
   /** Ends the waiting: `acquire` then rejects with its reason. */
   readonly signal?: AbortSignal;
+  /**
+   * Told who holds the lock, as soon as it turns out that somebody does and now and then from then on.
+   * @param holder the subject of a sentence, for people
+   * @param waitedMs for how long it was waited for
+   */
+  readonly onHeld?: (holder: string, waitedMs: number) => void;
 }
 
 /**

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
+import { systemClock } from "../../src/clock.ts";
+import { createSingleHostLock, renewalLockPath } from "../../src/store/file/lock.ts";
 import { holdWrites } from "../support/held-writes.ts";
 import { createIssuingBench, issuePath, type IssuingBench, liveRecord } from "../support/issuing-bench.ts";
 import { eventually } from "../support/sidecar-load.ts";
@@ -88,5 +90,27 @@ describe("a person who asks for a new token", () => {
     });
     expect(bench.issues()).toBe(0);
     expect(await sidecar.renew("?force=1")).toMatchObject({ status: 200, body: { generation: 2 } });
+  });
+});
+
+describe("while another process holds the lock", () => {
+  it("the sidecar says that it waits, and for whom", async () => {
+    await bench.change(liveRecord(bench.sandbox));
+    const lock = createSingleHostLock({
+      path: renewalLockPath(bench.path),
+      what: "the record",
+      clock: systemClock,
+    });
+    const held = await lock.acquire({ waitMs: 0 });
+    const sidecar = await bench.start();
+    const holder = new RegExp(`^Process ${process.pid} on `);
+    expect(await sidecar.renew("?wait=100ms")).toMatchObject({ status: 202, body: { state: "locking" } });
+    await sidecar.renewalSays({ state: "locking", lock_holder: expect.stringMatching(holder) });
+    const warnings = (): unknown[] =>
+      sidecar.lines().filter(({ msg }) => /^Process \d+ on .* holds the renewal lock/.test(String(msg)));
+    await expect.poll(warnings, { timeout: 12_000 }).toHaveLength(1);
+    await held.release();
+    await eventually(async () => (await bench.record()).generation).toBe(2);
+    await sidecar.renewalSays({ state: "idle", lock_holder: null, last_end: { kind: "renewed" } });
   });
 });

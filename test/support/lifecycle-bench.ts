@@ -96,6 +96,7 @@ export function createLifecycleBench(options: BenchOptions = {}): LifecycleBench
           return promise;
         },
         state: () => whole.state,
+        lockHolder: () => undefined,
         issued: () => whole.issued,
       },
       current: () => bench.store.current()?.record,

@@ -12,6 +12,7 @@ export function renewalReport(differences: Partial<RenewalReport> = {}): Renewal
     unexplainedDeaths: 0,
     credentialsRefused: null,
     clockWrong: null,
+    lockHolder: null,
     ...differences,
   };
 }

@@ -40,6 +40,8 @@ const retryMs = 20;
 /** Whoever has waited for so long waits for a process that lives long: it need not ask as often. */
 const patientAfterMs = 5_000;
 const patientRetryMs = 250;
+/** Who waits is told anew who holds it: that may be another by now. */
+const tellEveryMs = 5_000;
 /** SQLite's primary result code for "somebody else holds the lock" (https://sqlite.org/rescode.html#busy). */
 const busy = 5;
 
@@ -60,10 +62,11 @@ export function createSingleHostLock(options: SingleHostLockOptions): RenewalLoc
   const holderPath = `${path}-holder`;
 
   return {
-    async acquire({ waitMs, signal }) {
+    async acquire({ waitMs, signal, onHeld }) {
       const { DatabaseSync } = await import("node:sqlite");
       signal?.throwIfAborted();
       const begun = clock.monotonic();
+      let tellAfter = 0;
       // SQLite works on this thread: it is only asked where the file system has answered just now.
       await ask(path, () => prepareLockFile(path)).catch(unlessStalled(path));
       const database = openDatabase(() => new DatabaseSync(path, { timeout: 0 }), path);
@@ -75,6 +78,10 @@ export function createSingleHostLock(options: SingleHostLockOptions): RenewalLoc
               "try-again",
               `${await describeHolder(holderPath)} holds the lock of ${what}. Nothing was changed. Try again when it is done.`,
             );
+          }
+          if (onHeld !== undefined && waited >= tellAfter) {
+            tellAfter = waited + tellEveryMs;
+            onHeld(await describeHolder(holderPath), waited);
           }
           const pauseMs = waited < patientAfterMs ? retryMs : patientRetryMs;
           await clock.sleep(Math.min(pauseMs, waitMs - waited), signal);

@@ -15,6 +15,7 @@ describe("the renewal's part of the status", () => {
       unexplained_deaths_24h: 0,
       credentials_refused: null,
       clock_wrong: null,
+      lock_holder: null,
     });
   });
 
@@ -39,6 +40,7 @@ describe("the renewal's part of the status", () => {
       unexplained_deaths_24h: 4,
       credentials_refused: "Presto refused them.",
       clock_wrong: null,
+      lock_holder: null,
     });
     expect(
       renewalStatus(renewalReport({ lastEnd: { kind: "shut-down", detail: null, at: new Date(0) } })),

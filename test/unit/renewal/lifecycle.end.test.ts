@@ -88,6 +88,7 @@ describe("the report", () => {
       unexplainedDeaths: 0,
       credentialsRefused: null,
       clockWrong: null,
+      lockHolder: null,
     });
   });
 
