@@ -17,6 +17,7 @@ export function isoTime(date: Date): string | null {
  */
 export function logEvents(log: Log, clock: Pick<Clock, "monotonic"> = systemClock): Subscriber {
   const writeRefused = createRefusedLine(log, clock);
+  const writeStoreFailed = createStoreLine(log, clock);
   return (event) => {
     switch (event.type) {
       case "call-finished":
@@ -37,12 +38,7 @@ export function logEvents(log: Log, clock: Pick<Clock, "monotonic"> = systemCloc
         log.write("info", "Presto accepts again a token that it had answered 401 to.", auditOf(event));
         break;
       case "store-failed":
-        log.write(
-          "warn",
-          "The token store could not be read; if a token is in hand, it goes on serving.",
-          {},
-          event.error,
-        );
+        writeStoreFailed(event);
         break;
       case "peer-certificate":
         log.write("debug", "Presto's certificate was seen.", { certificate_ends_at: isoTime(event.validTo) });
@@ -100,6 +96,28 @@ function createRefusedLine(log: Log, clock: Pick<Clock, "monotonic">): (event: C
     );
     untold = 0;
     toldAt = now;
+  };
+}
+
+/** A store that is away is asked again within seconds: the same failure is told once in so many milliseconds. */
+const storeFailedEveryMs = 60_000;
+
+function createStoreLine(
+  log: Log,
+  clock: Pick<Clock, "monotonic">,
+): (event: { readonly error: unknown }) => void {
+  let told: { readonly message: string; readonly at: number } | undefined;
+  return ({ error }) => {
+    const message = error instanceof Error ? error.message : "";
+    const now = clock.monotonic();
+    if (told?.message === message && now - told.at < storeFailedEveryMs) return;
+    told = { message, at: now };
+    log.write(
+      "warn",
+      "The token store could not be read; if a token is in hand, it goes on serving.",
+      {},
+      error,
+    );
   };
 }
 

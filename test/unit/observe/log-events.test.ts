@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 
+import { type Clock, systemClock } from "../../../src/clock.ts";
 import { ConnectError } from "../../../src/connect/errors.ts";
 import type { Subscriber } from "../../../src/observe/events.ts";
 import { logEvents } from "../../../src/observe/log-events.ts";
 import type { Log } from "../../../src/observe/log.ts";
+import { StoreError } from "../../../src/store/contract.ts";
 import { finishedCall } from "../../support/finished-call.ts";
 
 interface Line {
@@ -13,7 +15,11 @@ interface Line {
   readonly error?: unknown;
 }
 
-function logged(run: (emit: Subscriber) => void, lowest: "info" | "warn" = "info"): Line[] {
+function logged(
+  run: (emit: Subscriber) => void,
+  lowest: "info" | "warn" = "info",
+  clock: Pick<Clock, "monotonic"> = systemClock,
+): Line[] {
   const lines: Line[] = [];
   const log: Log = {
     enabled: (level) => lowest === "info" || level !== "info",
@@ -22,7 +28,7 @@ function logged(run: (emit: Subscriber) => void, lowest: "info" | "warn" = "info
     lost: () => 0,
     flush: () => Promise.resolve(),
   };
-  run(logEvents(log));
+  run(logEvents(log, clock));
   return lines;
 }
 
@@ -155,6 +161,26 @@ describe("refused connections", () => {
     expect(lines).toEqual([
       ["error", { connections: 1, most: 48 }],
       ["error", { connections: 100, most: 48 }],
+    ]);
+  });
+});
+
+describe("a store that can't be read", () => {
+  it("is told once a minute while the failure is the same, and at once where it is another", () => {
+    const error = (code: "unreachable" | "refused") => new StoreError(code, `It is ${code}.`);
+    let now = 0;
+    const lines = logged(
+      (emit) => {
+        for (; now < 120_000; now += 1_000) emit({ type: "store-failed", error: error("unreachable") });
+        emit({ type: "store-failed", error: error("refused") });
+      },
+      "info",
+      { monotonic: () => now },
+    );
+    expect(lines.map(({ error: told }) => told)).toEqual([
+      error("unreachable"),
+      error("unreachable"),
+      error("refused"),
     ]);
   });
 });
