@@ -122,6 +122,7 @@ export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Side
     emit,
     holdMaxMs: options.holdMaxMs,
     pollMs: options.pollMs,
+    random: deps.random,
     health,
     onRecord: () => lifecycle?.recordChanged(),
     onRejected: (id) => lifecycle?.tokenRejected(id),

@@ -87,10 +87,18 @@ export function createActiveToken(options: {
   };
 }
 
-/** A token that Presto answered 401 to is tried again by one request at a time, at most this often: a 401 can lie. */
+/** A token that Presto answered 401 to is tried again by one request at a time, at most this often: a 401 can lie. Milliseconds. */
 export const retryRejectedMs = 5_000;
 
+/** The first tries are that far apart; each one after them twice as far, up to this: many processes may share one registered address. */
+const tightTries = 3;
+const retryRejectedMostMs = 30_000;
+
 interface Mark {
+  /** How often it was tried since it was marked. */
+  tries: number;
+  /** How long after the last 401, or the last try, the next one may begin, milliseconds. */
+  waitMs: number;
   /** Monotonic time of the last 401, or of the last try. */
   lastTriedAt: number;
   /** Whoever tries the token at this moment. */
@@ -102,6 +110,8 @@ export interface Rejections {
   has(id: string): boolean;
   /** Marks the token; true if it was not marked before. */
   add(id: string): boolean;
+  /** The record has changed: tries are as close as at first again. */
+  startAnew(): void;
   /** The token was proved alive: takes the mark away; true if there was one. */
   clear(id: string): boolean;
   /** May `who` try this marked token now? If so, nobody else may until `release`. */
@@ -116,8 +126,15 @@ export interface Rejections {
 /** Old tokens never come back, so only so many marks are worth keeping. */
 const mostMarks = 64;
 
-export function createRejections(clock: Clock): Rejections {
+/** @param random from 0 to 1, so that not all try at once */
+export function createRejections(clock: Clock, random: () => number): Rejections {
   const marks = new Map<string, Mark>();
+
+  function waitAfter(tries: number): number {
+    if (tries < tightTries) return retryRejectedMs;
+    const full = Math.min(retryRejectedMostMs, retryRejectedMs * 2 ** (tries - tightTries + 1));
+    return Math.max(retryRejectedMs, full * (0.75 + random() / 4));
+  }
 
   return {
     has: (id) => marks.has(id),
@@ -129,15 +146,23 @@ export function createRejections(clock: Clock): Rejections {
       }
       const [oldest] = marks.keys();
       if (marks.size >= mostMarks && oldest !== undefined) marks.delete(oldest);
-      marks.set(id, { lastTriedAt: clock.monotonic(), trier: undefined });
+      marks.set(id, { tries: 0, waitMs: retryRejectedMs, lastTriedAt: clock.monotonic(), trier: undefined });
       return true;
+    },
+    startAnew() {
+      for (const mark of marks.values()) {
+        mark.tries = 0;
+        mark.waitMs = retryRejectedMs;
+      }
     },
     clear: (id) => marks.delete(id),
     claim(id, who) {
       const mark = marks.get(id);
       if (mark === undefined || mark.trier !== undefined) return false;
-      if (clock.monotonic() < mark.lastTriedAt + retryRejectedMs) return false;
+      if (clock.monotonic() < mark.lastTriedAt + mark.waitMs) return false;
       mark.trier = who;
+      mark.tries += 1;
+      mark.waitMs = waitAfter(mark.tries);
       return true;
     },
     isClaimedBy: (id, who) => marks.get(id)?.trier === who,
@@ -151,7 +176,7 @@ export function createRejections(clock: Clock): Rejections {
     nextTryAt(id) {
       const mark = marks.get(id);
       if (mark === undefined) return 0;
-      return mark.trier === undefined ? mark.lastTriedAt + retryRejectedMs : Number.POSITIVE_INFINITY;
+      return mark.trier === undefined ? mark.lastTriedAt + mark.waitMs : Number.POSITIVE_INFINITY;
     },
   };
 }

@@ -33,6 +33,8 @@ export interface TokenSourceOptions {
   readonly holdMaxMs: number;
   /** Milliseconds between reads of the store (POLL). */
   readonly pollMs: number;
+  /** From 0 to 1, for jitter. */
+  readonly random: () => number;
   /** Called whenever another record is in hand. */
   readonly onRecord: () => void;
   /** Called each time that a token is refused, by an answer to a call or to a probe. */
@@ -94,7 +96,7 @@ const urgentPollMs = 1_000;
 export function createTokenSource(options: TokenSourceOptions): TokenSource {
   const { clock, store, emit, holdMaxMs } = options;
   const { canChange } = store;
-  const rejections = createRejections(clock);
+  const rejections = createRejections(clock, options.random);
   const active = createActiveToken({ emit, rejections });
   const waits = createTokenWaits(clock, (any) => watch.setUrgent(any));
   const waiting = createWaiting({ clock, holdMaxMs, canChange, active, rejections, waits });
@@ -113,6 +115,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     const next = stored.record;
     waiting.adopted(next);
     record = next;
+    rejections.startAnew();
     active.stored(next);
     options.onRecord();
     waits.wake();

@@ -20,6 +20,7 @@ export async function openTokens(first: string | null = "token-1", canChange = t
   const store = createMemoryStore({ canChange });
   if (first !== null) store.put({ token: first });
   const tokens = createTokenSource({
+    random: () => 1,
     store,
     clock,
     emit: ignore,

@@ -33,6 +33,7 @@ export async function openTokenStep(
   const store = createMemoryStore();
   store.put({ token: "token-1" });
   const tokens = createTokenSource({
+    random: () => 1,
     store,
     clock,
     emit: ignore,

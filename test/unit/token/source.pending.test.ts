@@ -14,6 +14,7 @@ async function open(first: string | null = "token-1") {
   if (first !== null) store.put({ token: first });
   const told: string[] = [];
   const tokens = createTokenSource({
+    random: () => 1,
     store,
     clock,
     holdMaxMs,
