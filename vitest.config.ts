@@ -80,8 +80,9 @@ export default defineConfig({
         test: {
           name: "cluster",
           include: ["test/cluster/**/*.test.ts"],
+          // The built program; and the servers, which the first run builds.
+          globalSetup: ["./tools/vitest/build-once.ts", "./test/cluster/build-once.ts"],
           testTimeout: 60_000,
-          // The first run builds the servers.
           hookTimeout: 40 * 60_000,
         },
       },

@@ -1,0 +1,219 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { openSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { Client } from "undici";
+
+import { createAuthority } from "../../../src/sandbox/certificates.ts";
+import { until } from "../../support/until.ts";
+import { buildServers } from "./build.ts";
+
+/** What is said to the API server as its administrator, and what it answered. */
+export interface AdminAnswer {
+  readonly status: number;
+  readonly json: unknown;
+}
+
+/** A real etcd and kube-apiserver on loopback, with RBAC. */
+export interface KubeServer {
+  readonly url: string;
+  readonly host: string;
+  readonly port: string;
+  /** PEM. */
+  readonly ca: string;
+  readonly adminToken: string;
+  /** A new folder of its own, with a kubeconfig of the administrator in it. */
+  readonly folder: string;
+  readonly kubeconfig: string;
+  /** A certificate that the API server takes for the user of that name. */
+  certificateFor(user: string): Promise<{ readonly certPem: string; readonly keyPem: string }>;
+  admin(
+    method: "GET" | "PUT" | "POST" | "PATCH" | "DELETE",
+    path: string,
+    body?: object,
+  ): Promise<AdminAnswer>;
+  /** A token for a service account, as a projected volume holds one. */
+  tokenFor(namespace: string, account: string): Promise<string>;
+  /** Kills the API server: after a SIGTERM it waits for open watches for up to a minute. */
+  stopApi(): Promise<void>;
+  startApi(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Builds the servers where they are not built yet, and starts them. */
+export async function startKubeServer(): Promise<KubeServer> {
+  const programs = await buildServers((line) => void process.stderr.write(`${line}\n`));
+  const folder = await mkdtemp(join(tmpdir(), "presto-kube-"));
+  const authority = await createAuthority({ name: "test cluster" });
+  const serving = await authority.issue({ names: ["127.0.0.1", "localhost", "kubernetes.default.svc"] });
+  const accounts = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const adminToken = randomBytes(16).toString("hex");
+  const [etcdPort, apiPort] = await freePorts();
+  const url = `https://127.0.0.1:${apiPort}`;
+  const files = {
+    "ca.crt": authority.certPem,
+    "tls.crt": serving.certPem,
+    "tls.key": serving.keyPem,
+    "sa.key": accounts.privateKey.export({ type: "pkcs8", format: "pem" }),
+    "sa.pub": accounts.publicKey.export({ type: "spki", format: "pem" }),
+    "tokens.csv": `${adminToken},admin,admin,system:masters\n`,
+    // JSON is YAML.
+    kubeconfig: JSON.stringify({
+      apiVersion: "v1",
+      kind: "Config",
+      "current-context": "test",
+      clusters: [{ name: "test", cluster: { server: url, "certificate-authority": "ca.crt" } }],
+      users: [{ name: "admin", user: { token: adminToken } }],
+      contexts: [{ name: "test", context: { cluster: "test", user: "admin" } }],
+    }),
+  };
+  for (const [name, text] of Object.entries(files))
+    await writeFile(join(folder, name), text, { mode: 0o600 });
+
+  const running = new Map<string, ChildProcess>();
+  function launch(name: string, args: readonly string[]): void {
+    const log = openSync(join(folder, `${name}.log`), "a");
+    running.set(
+      name,
+      spawn(join(programs, name), args, { cwd: folder, stdio: ["ignore", log, log], env: { PATH: "" } }),
+    );
+  }
+  async function stop(name: string): Promise<void> {
+    const child = running.get(name);
+    running.delete(name);
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  }
+
+  let client = adminClient();
+  function adminClient(): Client {
+    return new Client(url, {
+      connect: { ca: authority.certPem },
+      bodyTimeout: 10_000,
+      headersTimeout: 10_000,
+    });
+  }
+
+  const admin: KubeServer["admin"] = async (method, path, body) => {
+    const response = await client.request({
+      method,
+      path,
+      headers: {
+        authorization: `Bearer ${adminToken}`,
+        "content-type": method === "PATCH" ? "application/merge-patch+json" : "application/json",
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: response.statusCode, json: await response.body.json() };
+  };
+
+  async function startApi(): Promise<void> {
+    launch("kube-apiserver", [
+      `--etcd-servers=http://127.0.0.1:${etcdPort}`,
+      "--bind-address=127.0.0.1",
+      // Without it a machine that has no default route fails.
+      "--advertise-address=127.0.0.1",
+      `--secure-port=${apiPort}`,
+      // It refuses loopback.
+      "--endpoint-reconciler-type=none",
+      "--tls-cert-file=tls.crt",
+      "--tls-private-key-file=tls.key",
+      "--client-ca-file=ca.crt",
+      "--authorization-mode=RBAC",
+      "--token-auth-file=tokens.csv",
+      "--service-account-issuer=https://kubernetes.default.svc",
+      "--service-account-key-file=sa.pub",
+      "--service-account-signing-key-file=sa.key",
+      "--service-cluster-ip-range=10.0.0.0/24",
+    ]);
+    await until(
+      async () => {
+        const response = await client.request({ method: "GET", path: "/readyz" }).catch(() => undefined);
+        await response?.body.dump();
+        if (running.get("kube-apiserver")?.exitCode !== null) throw new Error(await logOf("kube-apiserver"));
+        return response?.statusCode === 200 ? true : undefined;
+      },
+      { withinMs: 60_000, everyMs: 100, what: "the API server gets ready" },
+    );
+  }
+  async function logOf(name: string): Promise<string> {
+    return (await readFile(join(folder, `${name}.log`), "utf8")).slice(-2_000);
+  }
+
+  launch("etcd", [
+    "--data-dir=etcd",
+    "--unsafe-no-fsync",
+    "--log-level=error",
+    "--listen-peer-urls=http://127.0.0.1:0",
+    `--listen-client-urls=http://127.0.0.1:${etcdPort}`,
+    `--advertise-client-urls=http://127.0.0.1:${etcdPort}`,
+  ]);
+  const close = async (): Promise<void> => {
+    for (const name of running.keys()) await stop(name);
+    await client.destroy();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    await startApi();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+
+  return {
+    url,
+    host: "127.0.0.1",
+    port: `${apiPort}`,
+    ca: authority.certPem,
+    adminToken,
+    folder,
+    kubeconfig: join(folder, "kubeconfig"),
+    certificateFor: (user) => authority.issue({ commonName: user, names: [user], usage: "client" }),
+    admin,
+    async tokenFor(namespace, account) {
+      const { json } = await admin(
+        "POST",
+        `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`,
+        {
+          apiVersion: "authentication.k8s.io/v1",
+          kind: "TokenRequest",
+          spec: { expirationSeconds: 3600 },
+        },
+      );
+      const token: unknown = Object(Object(json).status).token;
+      if (typeof token !== "string") throw new Error(`no token for ${account}`);
+      return token;
+    },
+    async stopApi() {
+      await stop("kube-apiserver");
+      await client.destroy();
+      client = adminClient();
+    },
+    startApi,
+    close,
+  };
+}
+
+async function freePorts(): Promise<[number, number]> {
+  const servers = [createServer(), createServer()];
+  const ports: number[] = [];
+  for (const server of servers) {
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    ports.push(portOf(server.address()));
+  }
+  for (const server of servers) server.close();
+  const [first = 0, second = 0] = ports;
+  return [first, second];
+}
+
+function portOf(address: AddressInfo | string | null): number {
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
