@@ -48,15 +48,17 @@ describe("credentials that Presto refuses", () => {
     expect((await scrape(sidecar)).value("presto_sidecar_renewal_credentials_refused")).toBe(1);
     expect((await bench.record()).intent).toBeNull();
     expect(await sidecar.renew()).toMatchObject({ status: 502, body: { code: "refused" } });
-    expect(await sidecar.renew("?force=1")).toMatchObject({ status: 502 });
     expect(bench.issues()).toBe(1);
+    // Once more: it may have been put right at Presto's end.
+    expect(await sidecar.renew("?force=1")).toMatchObject({ status: 502 });
+    expect(bench.issues()).toBe(2);
     expect((await sidecar.readyz(true)).body).toContain("[!]credentials-refused: ");
 
     put(bench.sandbox.account.password);
     await eventually(async () => (await sidecar.readyz()).status).toBe(200);
     expect((await sidecar.readyz(true)).body).toContain("[+]credentials-refused ok");
     expect((await sidecar.call()).status).toBe(200);
-    expect(bench.issues()).toBe(2);
+    expect(bench.issues()).toBe(3);
     await sidecar.renewalSays({ credentials_refused: null, last_end: { kind: "renewed" } });
   });
 
