@@ -52,6 +52,8 @@ export interface AccountOptions {
   readonly token: string | undefined;
   /** Wall clock, milliseconds since 1970. */
   readonly now: () => number;
+  /** How old a token says that it is when it is made, milliseconds. */
+  readonly issuedAgoMs: number;
 }
 
 /** First 16 hex digits of the SHA-256: names a secret without telling it. */
@@ -61,14 +63,14 @@ function fingerprint(secret: string): string {
 
 /** Creates the account with its first token issued. */
 export function createAccount(options: AccountOptions): Account {
-  const { email, now } = options;
+  const { email, now, issuedAgoMs } = options;
   let password = options.password;
   let tokens: IssuedToken[] = [];
   const isLive = (token: IssuedToken): boolean => !token.revoked && now() < token.expiresAt;
 
   const issue = (name: string, expiresAt: number, text: string): IssuedToken => {
     for (const token of tokens) token.revoked = true;
-    const issued = { token: text, name, expiresAt, createdAt: now(), revoked: false };
+    const issued = { token: text, name, expiresAt, createdAt: now() - issuedAgoMs, revoked: false };
     tokens.push(issued);
     return issued;
   };

@@ -33,6 +33,8 @@ export interface SandboxOptions extends Partial<LiveOptions> {
   readonly certificate?: Certificate;
   /** Wall clock, milliseconds since 1970; default the system's. */
   readonly now?: () => number;
+  /** How old a token says that it is when it is made, in milliseconds: callers may not believe the death of a young one. Default 0. */
+  readonly issuedAgoMs?: number;
   /** How long a transaction may wait for its confirm, in milliseconds. Default 15 minutes. */
   readonly voidAfterMs?: number;
   /** How long an idle connection is kept, in milliseconds. Default 5000. */
@@ -65,7 +67,7 @@ export interface Sandbox extends Controlled {
 
 /** Creates a sandbox, not yet started. Throws a RangeError where an option is bad. */
 export function createSandbox(options: SandboxOptions = {}): Sandbox {
-  const { host = "localhost", port = 0, controlPort = 0, keepAliveMs = 5000 } = options;
+  const { host = "localhost", port = 0, controlPort = 0, keepAliveMs = 5000, issuedAgoMs = 0 } = options;
   if (!isLoopbackHost(host))
     throw new RangeError(
       `${host} is not a loopback host: the sandbox guards nothing, so it listens on localhost, 127.x.x.x or ::1 only.`,
@@ -75,7 +77,7 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     email: options.email ?? "fi@sandbox.example",
     password: options.password ?? "Sandbox-Passw0rd!",
   };
-  const account = createAccount({ ...credentials, token: options.token, now });
+  const account = createAccount({ ...credentials, token: options.token, now, issuedAgoMs });
   const { controlled, deps } = createInside(options, account, now);
   let starting: Promise<void> | undefined;
   let started: Started | undefined;

@@ -55,7 +55,7 @@ describe("the account is not shown", () => {
     [
       "it stands where an address should",
       { PRESTO_CREDENTIALS: password },
-      "PRESTO_CREDENTIALS: is neither file:",
+      "PRESTO_CREDENTIALS: is none of file:",
     ],
     ["half of it is missing", { PRESTO_PASSWORD: "" }, "PRESTO_PASSWORD_FILE: the role all"],
     ["its variable is misspelt", { PRESTO_PASWORD: password }, "PRESTO_PASWORD: there is no such variable"],
