@@ -144,7 +144,9 @@ describe.skipIf(!hasKubeTools)("the chart", () => {
     const issuing = variableNames.filter((name) =>
       /^PRESTO_(EMAIL|PASSWORD|CREDENTIALS|RENEW|TOKEN_NAME|TOKEN_DAYS|SETTLE|PROBE_EVERY)/.test(name),
     );
+    const servers = variableNames.filter((name) => /^(KUBECONFIG$|VAULT_|PRESTO_VAULT_)/.test(name));
     const refused = [
+      ...servers, // stores of a server's: the token comes from the Secret
       "PRESTO_UNSAFE_LISTEN_ANYWHERE", // the app is in the same pod: nobody else has to reach it
       "PRESTO_ROLE", // the chart's pods are proxies
       "PRESTO_STORE", // the token comes from the Secret

@@ -25,7 +25,8 @@ let env: Readonly<Record<string, string>>;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "cli-issuing-"));
-  sandbox = createSandbox({ email, password });
+  // No token is young: the death of one that is would not be believed.
+  sandbox = createSandbox({ email, password, issuedAgoMs: 60 * 60_000 });
   await sandbox.start();
   writeFileSync(join(folder, "ca.pem"), sandbox.caPem);
   env = {

@@ -27,8 +27,7 @@ export async function playLane(
   plans: readonly RoundPlan[],
   onRound: (story: RoundStory) => void,
 ): Promise<LaneStory> {
-  // Rounds follow each other faster than a token grows old enough to be believed dead (30 s): those of this Presto are old.
-  const host = await createTokenHost({ issuedAgoMs: 60 * 60_000 });
+  const host = await createTokenHost();
   let current: WatchedCli | undefined;
   const callers = startCallers({ proxy: host.proxy, callers: 3, restMs: 15 });
   const lane: Lane = {

@@ -56,7 +56,7 @@ describe("while a sidecar renews", () => {
     const command = await runCli(["token", "issue", "--yes"], { env: rolled.host.env() });
     expect(command.code).toBe(75);
     expect(command.err).toContain(`Process ${first.child.pid} on ${hostname()}`);
-    expect([lastState(second.lines()), second.child.exitCode]).toEqual(["idle", null]);
+    expect([lastState(second.lines()), second.child.exitCode]).toEqual(["locking", null]);
     stage.execute();
     expect(await held).toBe(404);
     await rolled.settled();
