@@ -38,6 +38,8 @@ export interface Triggers {
   begin(trigger: Trigger): (end: RenewalEnd) => void;
 }
 
+const nothing: ReadonlySet<string> = new Set();
+
 /** Old tokens are reported late, if at all. */
 const mostRejected = 16;
 
@@ -54,9 +56,8 @@ export function createTriggers({ deps, current, dueAt, requests, retry }: Trigge
     find({ now, monotonic }) {
       const record = current();
       const request = requests.pending();
-      const begin: Reason = {
-        trigger: { request, rejected: new Set(deps.automatic ? rejected : []) },
-      };
+      const counted = deps.automatic ? rejected : nothing;
+      const begin: Reason = { trigger: { request, rejected: new Set(counted) } };
       const wait = (inMs: number): Reason => ({ trigger: undefined, inMs });
       if (requests.isUntried() && credentialsRefused === undefined) return begin;
       const putOffMs = retry.leftMs(monotonic);
@@ -66,7 +67,7 @@ export function createTriggers({ deps, current, dueAt, requests, retry }: Trigge
       if (record !== undefined && record.intent !== null) return begin;
       if (credentialsRefused !== undefined) return wait(Infinity);
       const id = record?.token?.fingerprint();
-      const isRejected = deps.automatic && id !== undefined && rejected.has(id);
+      const isRejected = id !== undefined && counted.has(id);
       if (isRejected || deps.isDue(record, now)) return begin;
       // The window may have closed again since: then it is looked at now and then.
       const dueInMs = deps.automatic ? (dueAt(record)?.getTime() ?? Infinity) - now : Infinity;

@@ -227,8 +227,8 @@ export const rotatorFaults: readonly DeliberateFault[] = [
     patches: [
       {
         file: "renewal/triggers.ts",
-        from: "rejected: new Set(deps.automatic ? rejected : [])",
-        to: "rejected: new Set(rejected)",
+        from: "const counted = deps.automatic ? rejected : nothing;",
+        to: "const counted = rejected;",
       },
     ],
   },
