@@ -117,8 +117,8 @@ describe.skipIf(lack !== undefined)("the names of a host whose resolver", () => 
     // 250 handshakes take their time where other work is done at the same time.
     const sidecar = await startSidecar({ PRESTO_CONNECT_TIMEOUT: "20s", PRESTO_TIMEOUT: "40s" });
     expect(await callAtOnce(250)).toEqual({ 200: 250 });
-    // One look-up, whoever waits for it; a second one at most, for connections that were begun after it.
-    expect(asked()).toBeLessThanOrEqual(2 * questions);
+    // One look-up at a time, whoever waits for it: a few, for as long as the handshakes take, and not 250.
+    expect(asked()).toBeLessThanOrEqual(8 * questions);
     expect(sidecar.output()).not.toContain("not resolved");
   });
 
