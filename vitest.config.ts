@@ -1,5 +1,11 @@
 import { defineConfig } from "vitest/config";
 
+/**
+ * Real sockets, processes and clocks, on whatever machine a CI has: there a test may fail once, and
+ * is told as retried. Elsewhere each failure counts.
+ */
+const retry = process.env["CI"] === undefined ? 0 : 1;
+
 // Forks, not threads: tests of files and sockets need umask, chdir and signals, which Node refuses in a worker.
 // `isolate: false` (one process for many files, a tenth of the time) where a file leaves nothing behind in its
 // process: not in security, which plays with the environment and signals, nor in e2e.
@@ -40,6 +46,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "flow",
+          retry,
           include: ["test/flow/**/*.test.ts"],
           isolate: false,
           testTimeout: 20_000,
@@ -70,6 +77,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "network",
+          retry,
           include: ["test/network/**/*.test.ts"],
           testTimeout: 20_000,
           hookTimeout: 20_000,
@@ -90,6 +98,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "e2e",
+          retry,
           include: ["test/e2e/**/*.test.ts"],
           globalSetup: ["./tools/vitest/build-once.ts"],
           testTimeout: 60_000,

@@ -34,6 +34,15 @@ export function countModules(modules: readonly TestModule[]): Count {
   return count;
 }
 
+/** Tests that failed first and passed when they were run again, which a CI allows where sockets are real. */
+function listRetried(modules: readonly TestModule[]): string[] {
+  return modules.flatMap((module) =>
+    [...module.children.allTests()]
+      .filter((test) => test.diagnostic()?.flaky === true)
+      .map((test) => `${module.relativeModuleId}: ${test.fullName}`),
+  );
+}
+
 /** Do these arguments choose some of the tests (a file, a name, a change)? Then a project may well have none. */
 function chooses(argv: readonly string[]): boolean {
   return argv.some((word) => (!word.startsWith("-") && word !== "run") || /^--(changed|shard)/.test(word));
@@ -74,6 +83,8 @@ export default class ClosingLine implements Reporter {
       );
       count.failed += 1;
     }
+    for (const name of listRetried(modules))
+      process.stdout.write(`\nFailed once, and passed then: ${name}\n`);
     if (count.failed > 0) process.exitCode = 1;
     this.#count = count;
   }
