@@ -4,6 +4,7 @@ import { Writable } from "node:stream";
 import type { Clock } from "../clock.ts";
 import { onAbort } from "../lib/async.ts";
 import { ConnectError, type ConnectErrorPlace, toConnectError } from "./errors.ts";
+import type { Resolver } from "./resolver.ts";
 
 /** What an attempt waits for, as the end of the sentence of whoever runs out of patience. */
 export interface Stage {
@@ -102,6 +103,45 @@ export function startAttempt(
       timer.cancel();
     },
   };
+}
+
+export interface AttemptOptions {
+  /** Everything until the connection is up, milliseconds. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  /** Told of an address that TCP was up to and that was of no use. */
+  readonly resolver: Pick<Resolver, "note">;
+}
+
+/**
+ * Runs an attempt to its end.
+ * @param done called once, and not at all for an attempt that was given up
+ * @returns a stream that stands for the attempt, which is given up by destroying it while it is not done
+ */
+export function runAttempt<S extends Socket>(
+  { timeoutMs, clock, resolver }: AttemptOptions,
+  open: (attempt: Attempt) => Promise<S>,
+  done: (error: ConnectError | null, socket: S | null) => void,
+  report?: Attempt["report"],
+): Writable {
+  const { attempt, handle, isGivenUp, end } = startAttempt(timeoutMs, clock, report);
+  void open(attempt).then(
+    (socket) => {
+      if (isGivenUp()) {
+        socket.destroy();
+        return;
+      }
+      end();
+      done(null, socket);
+    },
+    (reason: unknown) => {
+      if (isGivenUp()) return;
+      end();
+      if (attempt.connectedTo !== undefined) resolver.note(attempt.connectedTo, "failed");
+      done(toConnectError(reason), null);
+    },
+  );
+  return handle;
 }
 
 /** Reads an answer out of all bytes that came so far: undefined while it is not whole. Throws a `ConnectError` for one that it does not accept. */

@@ -7,8 +7,8 @@ import { systemCode } from "../errors.ts";
 import { dayMs } from "../lib/duration.ts";
 import type { Emit, Warning } from "../lib/events.ts";
 import type { Endpoint, Origin } from "../lib/host.ts";
-import { type Attempt, type ConnectStep, startAttempt } from "./attempt.ts";
-import { ConnectError, onTheWayToProxy, toConnectError } from "./errors.ts";
+import { type Attempt, type ConnectStep, runAttempt } from "./attempt.ts";
+import { ConnectError, onTheWayToProxy } from "./errors.ts";
 import { openHttpTunnel } from "./http-connect.ts";
 import { describeProxy, type EgressProxy } from "./proxy-url.ts";
 import type { LastGoodServes, Resolver } from "./resolver.ts";
@@ -70,7 +70,7 @@ interface RememberedSession {
 }
 
 export function createConnector(options: ConnectOptions): Connector {
-  const { origin, pins, anchors, route, resolver, clock, emit } = options;
+  const { origin, pins, anchors, route, clock, emit } = options;
   const { context } = anchors;
   let session: RememberedSession | undefined;
   let warnedOfAsking = false;
@@ -124,27 +124,14 @@ export function createConnector(options: ConnectOptions): Connector {
   }
 
   function connect(done: Connected, report?: (step: ConnectStep) => void): Writable {
-    const { attempt, handle, isGivenUp, end } = startAttempt(options.timeoutMs, clock, report);
-    void open(attempt).then(
-      (socket) => {
-        if (isGivenUp()) {
-          socket.destroy();
-          return;
-        }
-        end();
-        done(null, socket);
-      },
-      (reason: unknown) => {
-        if (isGivenUp()) return;
-        end();
+    const told: Connected = (error, socket) => {
+      if (error !== null) {
         session = undefined;
-        if (attempt.connectedTo !== undefined) resolver.note(attempt.connectedTo, "failed");
-        const error = toConnectError(reason);
         emit({ type: "connect-failed", error });
-        done(error, null);
-      },
-    );
-    return handle;
+      }
+      done(error, socket);
+    };
+    return runAttempt(options, open, told, report);
   }
 
   return { connect };

@@ -5,8 +5,8 @@ import { checkServerIdentity, type SecureContext } from "node:tls";
 import type { Clock } from "../clock.ts";
 import { ignore } from "../lib/events.ts";
 import type { Endpoint } from "../lib/host.ts";
-import { type Attempt, startAttempt } from "./attempt.ts";
-import { type ConnectError, toConnectError } from "./errors.ts";
+import { type Attempt, runAttempt } from "./attempt.ts";
+import type { ConnectError } from "./errors.ts";
 import { createLookup } from "./lookup.ts";
 import { createResolver } from "./resolver.ts";
 import { openTcp } from "./tcp.ts";
@@ -66,26 +66,7 @@ export function createDirectConnector(options: DirectOptions): DirectConnector {
   }
 
   return {
-    connect(done) {
-      const { attempt, handle, isGivenUp, end } = startAttempt(timeoutMs, clock);
-      void open(attempt).then(
-        (socket) => {
-          if (isGivenUp()) {
-            socket.destroy();
-            return;
-          }
-          end();
-          done(null, socket);
-        },
-        (reason: unknown) => {
-          if (isGivenUp()) return;
-          end();
-          if (attempt.connectedTo !== undefined) resolver.note(attempt.connectedTo, "failed");
-          done(toConnectError(reason), null);
-        },
-      );
-      return handle;
-    },
+    connect: (done) => runAttempt({ timeoutMs, clock, resolver }, open, done),
     close: resolver.close,
   };
 }
