@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { freePort } from "../support/free-ports.ts";
 import { type Bench, tell } from "./bench.ts";
 import { allowedCores, busyPart } from "./child.ts";
 import { createFigures } from "./figures.ts";
@@ -16,7 +17,7 @@ import { rehearseBurst } from "./sections/burst.ts";
 import { runRound } from "./sections/round.ts";
 import { measureSilence } from "./sections/silence.ts";
 import { measureSoak } from "./sections/soak.ts";
-import { freePort, type Instance, openStage, type Stage } from "./stage.ts";
+import { type Instance, openStage, type Stage } from "./stage.ts";
 import { tableRows } from "./table.ts";
 import type { Target } from "./target.ts";
 import { envoy } from "./targets/envoy.ts";

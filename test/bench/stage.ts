@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 
+import { freePort } from "../support/free-ports.ts";
 import { createCertificates } from "./certificates.ts";
 import { allowedCores, type Child, pinSelf, startChild } from "./child.ts";
 import { type Cores, findPrograms, type Programs } from "./programs.ts";
@@ -28,16 +28,6 @@ export interface Stage {
 }
 
 const token = "benchmark-token-0123456789abcdef0123456789abcdef";
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
-}
 
 /** @param folder an empty one, for the files of all */
 export async function openStage(folder: string, install: boolean): Promise<Stage> {

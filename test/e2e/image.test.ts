@@ -1,11 +1,11 @@
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
+import { freePort } from "../support/free-ports.ts";
 import { codeReports, reportCode } from "../support/report-code.ts";
 import {
   runImage,
@@ -34,16 +34,6 @@ const locked: [string, Package][] = Object.entries<Package>(
 ).filter(([path, { dev, link }]) => path.startsWith("node_modules/") && dev !== true && link !== true);
 /** What `npm ci --omit=dev` installs. */
 const installed = locked.map(([path]) => path);
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const server = createServer().once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
-}
 
 describe("the Dockerfile", () => {
   const lines = textOf("Dockerfile").split("\n");

@@ -3,13 +3,13 @@ import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { openSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Client } from "undici";
 
 import { createAuthority } from "../../../src/sandbox/certificates.ts";
+import { freePorts } from "../../support/free-ports.ts";
 import { until } from "../../support/until.ts";
 import { buildServers } from "./build.ts";
 
@@ -53,7 +53,7 @@ export async function startKubeServer(): Promise<KubeServer> {
   const serving = await authority.issue({ names: ["127.0.0.1", "localhost", "kubernetes.default.svc"] });
   const accounts = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const adminToken = randomBytes(16).toString("hex");
-  const [etcdPort, apiPort] = await freePorts();
+  const [etcdPort = 0, apiPort = 0] = await freePorts(2);
   const url = `https://127.0.0.1:${apiPort}`;
   const files = {
     "ca.crt": authority.certPem,
@@ -198,22 +198,4 @@ export async function startKubeServer(): Promise<KubeServer> {
     startApi,
     close,
   };
-}
-
-async function freePorts(): Promise<[number, number]> {
-  const servers = [createServer(), createServer()];
-  const ports: number[] = [];
-  for (const server of servers) {
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    ports.push(portOf(server.address()));
-  }
-  for (const server of servers) server.close();
-  const [first = 0, second = 0] = ports;
-  return [first, second];
-}
-
-function portOf(address: AddressInfo | string | null): number {
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }

@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { openSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { freePorts } from "../../support/free-ports.ts";
 import { until } from "../../support/until.ts";
 import { fetchOpenBao } from "./fetch.ts";
 
@@ -144,20 +144,4 @@ export async function startBaoCluster(): Promise<BaoCluster> {
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(async (server) => {
-      server.listen(0, "127.0.0.1");
-      await once(server, "listening");
-      const address = server.address();
-      if (address === null || typeof address === "string") throw new Error("not listening");
-      const { port }: AddressInfo = address;
-      return port;
-    }),
-  );
-  for (const server of servers) server.close();
-  return ports;
 }

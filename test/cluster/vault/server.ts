@@ -2,13 +2,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { openSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Client } from "undici";
 
 import { createAuthority } from "../../../src/sandbox/certificates.ts";
+import { freePorts } from "../../support/free-ports.ts";
 import { until } from "../../support/until.ts";
 import { fetchOpenBao } from "./fetch.ts";
 
@@ -50,7 +50,7 @@ export async function startBaoServer(): Promise<BaoServer> {
   const folder = await mkdtemp(join(tmpdir(), "presto-bao-"));
   const authority = await createAuthority({ name: "test vault" });
   const serving = await authority.issue({ names: ["127.0.0.1", "localhost"] });
-  const [port, plainPort] = await freePorts();
+  const [port = 0, plainPort = 0] = await freePorts(2);
   const caFile = join(folder, "ca.pem");
   const plainUrl = `http://127.0.0.1:${plainPort}`;
   const config = {
@@ -158,21 +158,4 @@ function readInit(json: unknown): { readonly keys: string; readonly rootToken: s
 /** The token that an answer to a login, or to the making of one, holds. */
 export function clientToken(json: unknown): string {
   return String(Object(json).auth.client_token);
-}
-
-async function freePorts(): Promise<readonly [number, number]> {
-  const servers = [createServer(), createServer()];
-  const ports = await Promise.all(
-    servers.map(async (server) => {
-      server.listen(0, "127.0.0.1");
-      await once(server, "listening");
-      const address = server.address();
-      if (address === null || typeof address === "string") throw new Error("not listening");
-      const { port }: AddressInfo = address;
-      return port;
-    }),
-  );
-  for (const server of servers) server.close();
-  const [first = 0, second = 0] = ports;
-  return [first, second];
 }
