@@ -55,6 +55,19 @@ describe("Secret as a place", () => {
     return backend;
   }
 
+  /** As in a Pod: by what is mounted there. */
+  async function openInPod(token: string): Promise<Backend> {
+    await writeFile(join(folder, "ca.crt"), api.authority.certPem);
+    await writeFile(join(folder, "token"), token);
+    return open({
+      kubeconfig: [],
+      host: "127.0.0.1",
+      port: `${api.port}`,
+      environment: {},
+      mount: folder,
+    });
+  }
+
   async function versionOf(backend: Backend): Promise<string | undefined> {
     return (await backend.read())?.version;
   }
@@ -262,31 +275,13 @@ describe("Secret as a place", () => {
   });
 
   it("sends nothing where there are no credentials", async () => {
-    const cluster = {
-      kubeconfig: [],
-      host: "127.0.0.1",
-      port: `${api.port}`,
-      environment: {},
-      mount: folder,
-    };
-    await writeFile(join(folder, "ca.crt"), api.authority.certPem);
-    await writeFile(join(folder, "token"), "");
-    const backend = await open(cluster);
+    const backend = await openInPod("");
     expect(await refusalOf(backend.read())).toMatch(/^not-yet: .*token/);
     expect(api.seen).toEqual([]);
   });
 
   it("asks once more with the token before, where the one in the mount is refused", async () => {
-    const cluster = {
-      kubeconfig: [],
-      host: "127.0.0.1",
-      port: `${api.port}`,
-      environment: {},
-      mount: folder,
-    };
-    await writeFile(join(folder, "ca.crt"), api.authority.certPem);
-    await writeFile(join(folder, "token"), "first");
-    const backend = await open(cluster);
+    const backend = await openInPod("first");
     api.override = (request, response) => {
       if (request.authorization === "Bearer first") return false;
       refuse(response, 401, "Unauthorized");
