@@ -142,10 +142,13 @@ const slowAfterMs = 1_000;
 
 export function createSlowBodies(clock: Pick<Clock, "monotonic">): SlowBodies {
   /** In the order of their coming. */
-  const calls = new Set<ReceivedCall>();
+  const calls: ReceivedCall[] = [];
   return {
-    begun: (call) => void calls.add(call),
-    ended: (call) => void calls.delete(call),
+    begun: (call) => void calls.push(call),
+    ended(call) {
+      const index = calls.indexOf(call);
+      if (index !== -1) calls.splice(index, 1);
+    },
     giveWay() {
       const [oldest] = calls;
       if (oldest === undefined || clock.monotonic() - oldest.arrivedAt < slowAfterMs) return false;
@@ -181,7 +184,8 @@ export interface CallsUnderWay {
 }
 
 export function createCallsUnderWay({ limiter, slowBodies, clock }: CallsUnderWayDeps): CallsUnderWay {
-  const calls = new Set<CallOnConnection>();
+  // No Set: what every call enters and leaves would keep calls alive (docs/decisions/memory.md).
+  const calls: CallOnConnection[] = [];
   let draining = false;
   let whenIdle: (() => void) | undefined;
 
@@ -192,17 +196,20 @@ export function createCallsUnderWay({ limiter, slowBodies, clock }: CallsUnderWa
           detail: "this sidecar is shutting down; send to another, or again soon",
           retryAfter: 1,
         });
-      if (!limiter.isFull(calls.size)) return undefined;
+      if (!limiter.isFull(calls.length)) return undefined;
       slowBodies.giveWay();
-      return limiter.isFull(calls.size) ? overloaded() : undefined;
+      return limiter.isFull(calls.length) ? overloaded() : undefined;
     },
-    begun: (call) => void calls.add(call),
+    begun: (call) => void calls.push(call),
     over(call) {
-      calls.delete(call);
-      if (calls.size === 0) whenIdle?.();
+      const index = calls.indexOf(call);
+      if (index === -1) return;
+      const last = calls.pop();
+      if (last !== undefined && last !== call) calls[index] = last;
+      if (calls.length === 0) whenIdle?.();
     },
     all: () => [...calls],
-    count: () => calls.size,
+    count: () => calls.length,
     drain() {
       draining = true;
     },
@@ -214,7 +221,7 @@ export function createCallsUnderWay({ limiter, slowBodies, clock }: CallsUnderWa
           timer.cancel();
           resolve("clean");
         };
-        if (calls.size === 0) whenIdle();
+        if (calls.length === 0) whenIdle();
       });
     },
   };

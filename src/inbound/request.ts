@@ -314,7 +314,7 @@ class IncomingBody implements Waiting {
   }
 
   cancelled(): void {
-    this.fail(new CallerGone());
+    if (!this.#over) this.fail(new CallerGone());
   }
 
   #end(): boolean {

@@ -174,8 +174,6 @@ export class KeptConnection implements Dispatcher.DispatchHandler, ReadSideOwner
       this.onResponseError(controller, new FramingError("UNMARKED_END", fault));
       return;
     }
-    // What is left of the request would be written before the next one: Presto may not wait for it.
-    if (this.#socket.writableLength > 0) this.retired = true;
     const handler = this.#take()?.handler;
     handler?.onResponseEnd?.(controller, trailers);
     if (handler?.isOutOfStep === true) this.retired = true;
@@ -242,10 +240,9 @@ export class KeptConnection implements Dispatcher.DispatchHandler, ReadSideOwner
       },
     });
     client.on("drain", () => {
-      if (this.#gone || this.#handler !== undefined) return;
-      this.used = true;
-      if (this.retired) void this.destroy();
-      else this.#events.freed(this);
+      // TLS tells of the end of a write at the end of the turn only, though it went out at once: an answer may be faster.
+      if (this.#socket.writableLength === 0) this.#over();
+      else atEndOfTurn(this.#over);
     });
     client.on("disconnect", (_origin, _clients, error) => {
       if (isUnasked(error)) this.#unasked();
@@ -253,6 +250,16 @@ export class KeptConnection implements Dispatcher.DispatchHandler, ReadSideOwner
     });
     return client;
   }
+
+  /** Its exchange is over. */
+  readonly #over = (): void => {
+    if (this.#gone || this.#handler !== undefined) return;
+    this.used = true;
+    // What is left of the request would be written before the next one: Presto may not wait for it.
+    if (this.#socket.writableLength > 0) this.retired = true;
+    if (this.retired) void this.destroy();
+    else this.#events.freed(this);
+  };
 
   /** The client sees to the socket from now on. */
   #release(): TLSSocket {

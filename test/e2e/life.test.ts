@@ -107,6 +107,16 @@ describe("a running sidecar", () => {
     expect(await call()).toBe(404);
   });
 
+  // TLS tells of the end of a write a turn later than the answer of a quick Presto comes.
+  it("keeps its connections to a Presto that answers at once, however many call", async () => {
+    await start();
+    const before = sandbox.state().connections;
+    for (let wave = 0; wave < 10; wave += 1)
+      expect(await Promise.all(Array.from({ length: 16 }, call))).toEqual(Array(16).fill(404));
+    // One for each that calls at the same time, and spares.
+    expect(sandbox.state().connections - before).toBeLessThanOrEqual(20);
+  });
+
   it.each(["SIGTERM", "SIGINT"] as const)(
     "drains at %s: finishes what is in flight, then ends with 0",
     async (signal) => {
