@@ -1,3 +1,5 @@
+import { uptime } from "node:os";
+
 /** A timer that was set and can be called off; calling it off twice does nothing. */
 export interface Timer {
   cancel(): void;
@@ -12,6 +14,11 @@ export interface Clock {
   now(): number;
   /** Milliseconds since some moment of this process; never jumps, and is compared with nothing from outside. */
   monotonic(): number;
+  /**
+   * Milliseconds since this machine was started, those that it slept included, which `monotonic` does not
+   * count on Linux. Coarse: only for seeing that it slept.
+   */
+  sinceBoot(): number;
   /** Calls `run` once, no earlier than `ms` from now. A pending timer does not keep the process alive. */
   after(ms: number, run: () => void): Timer;
   /**
@@ -46,6 +53,7 @@ class SystemTimer implements Timer {
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
+  sinceBoot: () => uptime() * 1000,
   after: (ms, run) => new SystemTimer(ms, run),
   sleep(ms, signal) {
     return new Promise((resolve, reject) => {

@@ -244,6 +244,12 @@ export interface CredentialStore {
 /** A place for credentials that can be written. */
 export type WritableCredentialStore = CredentialStore & Required<Pick<CredentialStore, "write">>;
 
+/** A Pod of Kubernetes. */
+export interface PodName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
 /** What to wait for, and how long. */
 export interface AcquireOptions {
   /** Milliseconds to wait while another holds the lock; 0 asks once, `Infinity` waits for as long as it takes. */
@@ -254,8 +260,9 @@ export interface AcquireOptions {
    * Told who holds the lock, as soon as it turns out that somebody does and now and then from then on.
    * @param holder the subject of a sentence, for people
    * @param waitedMs for how long it was waited for
+   * @param pod the Pod that the holder runs in, of a lock that several hosts share, and if it is another than this process's
    */
-  readonly onHeld?: (holder: string, waitedMs: number) => void;
+  readonly onHeld?: (holder: string, waitedMs: number, pod?: PodName) => void;
 }
 
 /**
@@ -264,11 +271,11 @@ export interface AcquireOptions {
  * paused may have lost it.
  */
 export interface HeldLock {
-  /** What kind of lock and which, for `writtenBy` in the record: people read it. */
+  /** What kind of lock and which, and of one between hosts who has it, for `writtenBy` in the record: people read it. */
   readonly identity: string;
-  /** Monotonic time until which nobody else can have it; `Infinity` for a lock that ends only with its process. */
+  /** Monotonic time until which nobody else can have it, in the past once it is lost; `Infinity` for a lock that ends only with its process. */
   heldUntil(): number;
-  /** Takes a full term from now; false if the lock is not ours any more. Rejects if that can't be learnt. */
+  /** Takes a full term from now; false if the lock is not ours any more, and then it stays so. Rejects if that can't be learnt. */
   renew(): Promise<boolean>;
   /** Gives it back if it is still ours; calling it twice does nothing. Never rejects: a lock that can't be given back runs out. */
   release(): Promise<void>;
@@ -279,6 +286,16 @@ export interface HeldLock {
  * it can still send. Not re-entrant: whoever holds it and asks again waits for itself.
  */
 export interface RenewalLock {
-  /** Throws `CommandError` `try-again`, which says who holds it, when the time is up. */
+  /** What kind of lock and which: `Lease presto/token`. */
+  readonly name: string;
+  /**
+   * @throws CommandError `try-again`, which says who holds it, when the time is up
+   * @throws StoreError where a server keeps it, as that server refuses or does not answer
+   */
   acquire(options: AcquireOptions): Promise<HeldLock>;
+}
+
+/** One with connections of its own. */
+export interface OpenLock extends RenewalLock {
+  close(): void;
 }

@@ -33,6 +33,7 @@ export function openImportLock(store: Pick<TokenStore, "kind" | "lock" | "write"
 }
 
 const versionLock: RenewalLock = {
+  name: "the record's version",
   acquire: async () => ({
     identity: "the record's version",
     heldUntil: () => Number.POSITIVE_INFINITY,

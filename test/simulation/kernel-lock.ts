@@ -45,6 +45,7 @@ export function createKernelLock({ operate, story, onTaken }: KernelLockOptions)
 
   return {
     forProcess: (process) => ({
+      name: "simulated kernel lock",
       async acquire({ waitMs, signal }) {
         const deadline = process.clock.monotonic() + waitMs;
         const lost = (): Error =>

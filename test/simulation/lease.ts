@@ -1,5 +1,6 @@
 import { CommandError } from "../../src/errors.ts";
 import type { HeldLock } from "../../src/store/contract.ts";
+import { beginTerm, type Term } from "../../src/store/term.ts";
 import type { Operate } from "./operate.ts";
 import type { Random } from "./random.ts";
 import type { OnTaken, SimLocks } from "./sim-locks.ts";
@@ -50,20 +51,19 @@ export function createLease(options: LeaseOptions): SimLocks {
     return true;
   }
 
-  function hold(process: SimProcess, heldUntil: number): HeldLock {
+  function hold(process: SimProcess, term: Term): HeldLock {
     const { clock } = process;
-    let mine = heldUntil;
     let released = false;
 
     async function renewOnce(): Promise<boolean> {
       const askedAt = clock.monotonic();
       const ours = await operate({ process, kind: "renew the lock", effect: () => renew(process), lost });
-      mine = ours ? askedAt + leaseMs : askedAt;
-      return ours;
+      if (!ours) term.lose();
+      return term.renewed(askedAt);
     }
 
     async function keep(): Promise<void> {
-      while (options.isKept && !released && clock.monotonic() < mine) {
+      while (options.isKept && !released && clock.monotonic() < term.heldUntil()) {
         await clock.sleep(leaseMs / 3);
         if (!released) await renewOnce().catch(() => {});
       }
@@ -72,11 +72,12 @@ export function createLease(options: LeaseOptions): SimLocks {
     void keep();
     return {
       identity: "simulated lease",
-      heldUntil: () => mine,
+      heldUntil: term.heldUntil,
       renew: renewOnce,
       async release() {
         if (released) return;
         released = true;
+        term.lose();
         await operate({ process, kind: "release the lock", effect: () => free(process), lost }).catch(
           () => {},
         );
@@ -97,9 +98,10 @@ export function createLease(options: LeaseOptions): SimLocks {
     try {
       for (;;) {
         signal?.throwIfAborted();
-        const askedAt = clock.monotonic();
+        const term = beginTerm(clock, leaseMs);
         const taken = await operate({ process, kind: "take the lock", effect: () => take(process), lost });
-        if (taken) return hold(process, askedAt + leaseMs);
+        // An answer that comes when the term is over is none: it is asked for anew.
+        if (taken && term.heldUntil() > clock.monotonic()) return hold(process, term);
         const left = deadline - clock.monotonic();
         if (left <= 0) throw new CommandError("try-again", "Another simulated process holds the lease.");
         await clock.sleep(Math.min(random.between(1_000, 3_000), left), signal);
@@ -110,7 +112,10 @@ export function createLease(options: LeaseOptions): SimLocks {
   }
 
   return {
-    forProcess: (process) => ({ acquire: ({ waitMs, signal }) => acquire(process, waitMs, signal) }),
+    forProcess: (process) => ({
+      name: "simulated lease",
+      acquire: ({ waitMs, signal }) => acquire(process, waitMs, signal),
+    }),
     termLeft(process) {
       if (asking.has(process)) return holder === process ? until - timeline.now() : leaseMs / 2;
       return holder === process ? until - timeline.now() : Number.POSITIVE_INFINITY;

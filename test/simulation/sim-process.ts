@@ -81,6 +81,7 @@ export function createSimProcess(options: SimProcessOptions): SimProcess {
     clock: createClock({
       deliver,
       monotonic,
+      sinceBoot: () => timeline.now() - bornAt,
       cancel: (coming) => timeline.cancel(coming),
       lateness: () => (random.chance(0.1) ? random.between(0, 30) : 0),
       wall: () => options.epoch + timeline.now() + wallOffset,
@@ -120,12 +121,14 @@ interface ClockParts {
   readonly deliver: (delayMs: number, run: () => void) => Coming;
   readonly cancel: (coming: Coming) => void;
   readonly monotonic: () => number;
+  /** Counts on while the machine sleeps. */
+  readonly sinceBoot: () => number;
   readonly wall: () => number;
   /** By how much a timer comes late this time, milliseconds. */
   readonly lateness: () => number;
 }
 
-function createClock({ deliver, cancel, monotonic, wall, lateness }: ClockParts): Clock {
+function createClock({ deliver, cancel, monotonic, sinceBoot, wall, lateness }: ClockParts): Clock {
   function after(ms: number, run: () => void): Timer {
     // As Node has it: fractions are cut off, no timer is shorter than 1 ms, and a busy loop is late.
     const wait = Math.max(1, Math.trunc(ms)) + lateness();
@@ -153,6 +156,7 @@ function createClock({ deliver, cancel, monotonic, wall, lateness }: ClockParts)
   return {
     now: wall,
     monotonic,
+    sinceBoot,
     after,
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {

@@ -11,6 +11,7 @@ export function createFastClock(factor: number): Clock {
     // For what is a matter of dates, such as a token's age, the wall clock goes as fast.
     now: () => begunAt.now + (systemClock.monotonic() - begunAt.monotonic) * factor,
     monotonic: () => Math.floor((systemClock.monotonic() * factor) / 10) * 10,
+    sinceBoot: () => systemClock.monotonic() * factor,
     after: (ms, run) => systemClock.after(ms / factor, run),
     sleep: (ms, signal) => systemClock.sleep(ms / factor, signal),
   };

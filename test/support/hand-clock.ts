@@ -4,11 +4,17 @@ import type { Clock } from "../../src/clock.ts";
 export interface HandClock extends Clock {
   /** Moves on by `ms`, running what falls due in order, and lets promises settle after each. */
   advance(ms: number): Promise<void>;
+  /** The machine sleeps: the monotonic clock stands still, and its timers with it. */
+  suspend(ms: number): void;
+  /** Somebody sets the wall clock, by so much. */
+  setWall(byMs: number): void;
 }
 
 export function createHandClock(start = Date.UTC(2026, 10, 24)): HandClock {
   let elapsed = 0;
   let serial = 0;
+  let sleptMs = 0;
+  let setByMs = 0;
   const due = new Map<number, { at: number; run: () => void }>();
 
   function set(ms: number, run: () => void): () => void {
@@ -29,8 +35,15 @@ export function createHandClock(start = Date.UTC(2026, 10, 24)): HandClock {
   }
 
   return {
-    now: () => start + elapsed,
+    now: () => start + elapsed + sleptMs + setByMs,
     monotonic: () => elapsed,
+    sinceBoot: () => elapsed + sleptMs,
+    suspend(ms) {
+      sleptMs += ms;
+    },
+    setWall(byMs) {
+      setByMs += byMs;
+    },
     after: (ms, run) => ({ cancel: set(ms, run) }),
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {

@@ -12,6 +12,7 @@ export function createJumpingClock(): JumpingClock {
     ...systemClock,
     now: () => systemClock.now() + ahead,
     monotonic: () => systemClock.monotonic() + ahead,
+    sinceBoot: () => systemClock.sinceBoot() + ahead,
     jump(ms) {
       ahead += ms;
     },

@@ -29,6 +29,7 @@ export function createMemoryPlace({ tells }: MemoryPlaceOptions): MemoryPlace {
   }
 
   const lock: NonNullable<Backend["lock"]> = () => ({
+    name: "memory lock",
     async acquire() {
       if (held !== undefined) throw new CommandError("try-again", "Another holds the lock of the memory.");
       const mine = {};

@@ -127,6 +127,7 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
   const deps: RenewalDeps = {
     store,
     lock: {
+      name: "scripted lock",
       async acquire({ signal }) {
         if (signal === undefined) await knobs.lockFree;
         else await Promise.race([knobs.lockFree, aborted(signal)]);

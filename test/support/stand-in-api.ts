@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from "node:net";
 
 import { type Authority, createAuthority } from "../../src/sandbox/certificates.ts";
 import type { ClusterOptions } from "../../src/store/kubernetes/cluster.ts";
+import { createStandInLeases, type StandInLeases } from "./stand-in-leases.ts";
 
 /** A Secret, as far as anything is done with it. */
 export interface StandInSecret {
@@ -29,8 +30,8 @@ export interface SeenRequest {
 export type Override = (request: SeenRequest, response: ServerResponse) => boolean;
 
 /**
- * Stands in for a Kubernetes API server: as much of Secrets and their watch as was seen of the real
- * one. It can do what a real one does seldom.
+ * Stands in for a Kubernetes API server: as much of Leases, of Secrets and their watch as was seen of the
+ * real one. It can do what a real one does seldom.
  */
 export interface StandInApi {
   readonly url: string;
@@ -46,6 +47,7 @@ export interface StandInApi {
   put(name: string, data: Record<string, string>, more?: Partial<StandInSecret>): void;
   remove(name: string): void;
   secret(name: string): StandInSecret | undefined;
+  readonly leases: StandInLeases;
   /** Watches that are open. */
   watches(): number;
   /** Ends all watches: by themselves, by a cut, or by an error within the stream. */
@@ -70,6 +72,7 @@ export async function startStandInApi(): Promise<StandInApi> {
   const authority = await createAuthority({ name: "stand-in cluster" });
   const serving = await authority.issue();
   const secrets = new Map<string, StandInSecret>();
+  const leases = createStandInLeases();
   const watches = new Set<Watch>();
   const sockets = new Set<Socket>();
   const seen: SeenRequest[] = [];
@@ -121,7 +124,13 @@ export async function startStandInApi(): Promise<StandInApi> {
     };
     seen.push(said);
     if (api.override?.(said, response) === true) return;
-    const [, , , , namespace, kind, name] = said.url.pathname.split("/");
+    const [, , group, , ...rest] = said.url.pathname.split("/");
+    if (group === "coordination.k8s.io") {
+      const { status, json } = leases.answer(said.method, rest[3] ?? "", body);
+      reply(response, status, json);
+      return;
+    }
+    const [namespace, kind, name] = rest;
     if (kind !== "secrets" || namespace === undefined) {
       refuse(response, 404, "NotFound");
     } else if (said.url.searchParams.has("watch")) watch(said, response);
@@ -208,6 +217,7 @@ export async function startStandInApi(): Promise<StandInApi> {
     },
     remove: (name) => void store("DELETED", name, undefined),
     secret: (name) => secrets.get(name),
+    leases,
     watches: () => watches.size,
     endWatches(how) {
       for (const { response } of watches) {

@@ -62,6 +62,7 @@ export function createSingleHostLock(options: SingleHostLockOptions): RenewalLoc
   const holderPath = `${path}-holder`;
 
   return {
+    name: `file lock ${path}`,
     async acquire({ waitMs, signal, onHeld }) {
       const { DatabaseSync } = await import("node:sqlite");
       signal?.throwIfAborted();

@@ -76,7 +76,7 @@ function accessOfPod({ host, port, mount = usualMount }: ClusterOptions): Cluste
   if (host === undefined) {
     throw new CommandError(
       "configuration",
-      "A kubernetes: store needs KUBECONFIG (outside of a cluster: export KUBECONFIG=$HOME/.kube/config), or KUBERNETES_SERVICE_HOST, which every Pod has; neither is set.",
+      "A Secret or a Lease of Kubernetes needs KUBECONFIG (outside of a cluster: export KUBECONFIG=$HOME/.kube/config), or KUBERNETES_SERVICE_HOST, which every Pod has; neither is set.",
     );
   }
   const authority = `${host.includes(":") ? `[${host}]` : host}:${port ?? "443"}`;

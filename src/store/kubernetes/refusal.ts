@@ -2,10 +2,13 @@ import { isObject, type JsonObject } from "../../lib/json.ts";
 import { StoreError } from "../contract.ts";
 import { jsonOf, type RemoteResponse } from "../remote.ts";
 
+type Verb = "get" | "watch" | "update" | "create";
+
 /** What was asked of the API server. */
 export interface Asked {
   /** In the words of RBAC. */
-  readonly verb: "get" | "watch" | "update" | "create";
+  readonly verb: Verb;
+  readonly resource: "secrets" | "leases";
   readonly namespace: string;
   readonly name: string;
   /** Names the object at the start of a message. */
@@ -14,7 +17,7 @@ export interface Asked {
 
 /** A name that came from the API server and may be shown: nothing else of an answer is, for it can quote what was sent. */
 const shown = "([A-Za-z0-9][A-Za-z0-9._:@/-]{0,252})";
-const rbac = new RegExp(`User "${shown}" cannot`);
+const rbac = new RegExp(`User "${shown}" cannot (?:(get|watch|update|create) )?`);
 const webhook = new RegExp(`admission webhook "${shown}" denied`);
 const failingWebhook = new RegExp(`failed calling webhook "${shown}"`);
 const policy = new RegExp(`Policy '${shown}'`);
@@ -69,10 +72,13 @@ export function statusOf(response: Pick<RemoteResponse, "body">): JsonObject | u
   return json?.["kind"] === "Status" ? json : undefined;
 }
 
-/** Is it this Secret, and nothing else, that is not there? */
-export function isAbsent(response: Pick<RemoteResponse, "status" | "body">, { name }: Asked): boolean {
+/** Is it this object, and nothing else, that is not there? */
+export function isAbsent(
+  response: Pick<RemoteResponse, "status" | "body">,
+  { resource, name }: Asked,
+): boolean {
   const status = response.status === 404 ? statusOf(response) : undefined;
-  return status !== undefined && isAbout(status, "secrets", name);
+  return status !== undefined && isAbout(status, resource, name);
 }
 
 function isAbout({ details }: JsonObject, kind: string, name: string): boolean {
@@ -110,29 +116,34 @@ function forbidden(asked: Asked, message: string, status: JsonObject): StoreErro
       `Make room, or raise it: kubectl describe resourcequota ${overQuota} -n ${asked.namespace}`,
     );
   }
-  const [, user] = rbac.exec(message) ?? [];
+  const [, user, said] = rbac.exec(message) ?? [];
   if (user !== undefined) {
+    // One that is made by PUT takes two rights, and which of them is missing only the API server knows.
+    const verb = verbNames.find((each) => each === said) ?? asked.verb;
     return refused(
       asked,
-      `${user} lacks the right to ${asked.verb} it`,
-      `Grant it: ${grantOf(asked, user)} (if that was done within the last minute, it passes by itself)`,
+      `${user} lacks the right to ${verb} it`,
+      `Grant it: ${grantOf({ ...asked, verb }, user)} (if that was done within the last minute, it passes by itself)`,
     );
   }
   return byAdmission(asked, message) ?? refused(asked, "the API server forbids it (403)", lookAt(asked));
 }
 
+const verbNames: readonly Verb[] = ["get", "watch", "update", "create"];
+
 /** `kubectl` lines that give exactly the right that is missing. */
-function grantOf({ verb, namespace, name }: Asked, user: string): string {
-  const role = `${name}-${verb}`;
+function grantOf({ verb, resource, namespace, name }: Asked, user: string): string {
+  const { kubectl, role: of } = words[resource];
+  const role = `${name}${of}-${verb}`;
   const [, ofNamespace, account] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(user) ?? [];
   const subject = account === undefined ? `--user=${user}` : `--serviceaccount=${ofNamespace}:${account}`;
-  // RBAC can't tie the right to create to a name: the name of a new object is not in the path.
-  const only = verb === "create" ? "" : ` --resource-name=${name}`;
-  return `kubectl create role ${role} -n ${namespace} --verb=${verb} --resource=secrets${only} && kubectl create rolebinding ${role} -n ${namespace} --role=${role} ${subject}`;
+  // RBAC ties the right to create to a name where that stands in the path: of a PUT, as a Lease is made, not of a POST.
+  const only = verb === "create" && resource === "secrets" ? "" : ` --resource-name=${name}`;
+  return `kubectl create role ${role} -n ${namespace} --verb=${verb} --resource=${kubectl}${only} && kubectl create rolebinding ${role} -n ${namespace} --role=${role} ${subject}`;
 }
 
 function invalid(asked: Asked, message: string): StoreError {
-  if (message.includes("immutable")) return immutable(asked);
+  if (asked.resource === "secrets" && message.includes("immutable")) return immutable(asked);
   return (
     byAdmission(asked, message) ??
     refused(asked, "the API server does not take what is written (422)", lookAt(asked))
@@ -153,7 +164,7 @@ export function altered(asked: Asked): StoreError {
   return refused(
     asked,
     "something in the cluster altered what was written to it",
-    "Take this Secret out of the webhook or policy that does it: kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies",
+    `Take this ${words[asked.resource].noun} out of the webhook or policy that does it: kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies`,
   );
 }
 
@@ -163,7 +174,7 @@ function byAdmission(asked: Asked, message: string): StoreError | undefined {
     return refused(
       asked,
       `the admission webhook ${hook} denies it`,
-      "Have it let this Secret pass: kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations",
+      `Have it let this ${words[asked.resource].noun} pass: kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`,
     );
   }
   const [, by] = policy.exec(message) ?? [];
@@ -171,7 +182,7 @@ function byAdmission(asked: Asked, message: string): StoreError | undefined {
   return refused(
     asked,
     `the admission policy ${by} denies it`,
-    `Have it let this Secret pass: kubectl get validatingadmissionpolicy ${by} -o yaml`,
+    `Have it let this ${words[asked.resource].noun} pass: kubectl get validatingadmissionpolicy ${by} -o yaml`,
   );
 }
 
@@ -181,7 +192,7 @@ function failing(asked: Asked, message: string, status: number): StoreError {
     return unreachable(
       asked,
       `the admission webhook ${hook} does not answer`,
-      "See that it runs, or take this Secret out of it: kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations",
+      `See that it runs, or take this ${words[asked.resource].noun} out of it: kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`,
     );
   }
   if (/unable to transform|decrypt/.test(message)) {
@@ -203,9 +214,17 @@ function hasCause({ details }: JsonObject, reason: string): boolean {
   return details["causes"].some((cause: unknown) => isObject(cause) && cause["reason"] === reason);
 }
 
-function lookAt({ namespace, name }: Asked): string {
-  return `See what it says: kubectl get secret ${name} -n ${namespace}`;
+function lookAt({ resource, namespace, name }: Asked): string {
+  return `See what it says: kubectl get ${words[resource].one} ${name} -n ${namespace}`;
 }
+
+/** How each resource is called, and what is added to the name of a role for it: a Lease has its Secret's name. */
+const words: Readonly<
+  Record<Asked["resource"], Readonly<Record<"noun" | "one" | "kubectl" | "role", string>>>
+> = {
+  secrets: { noun: "Secret", one: "secret", kubectl: "secrets", role: "" },
+  leases: { noun: "Lease", one: "lease", kubectl: "leases.coordination.k8s.io", role: "-lease" },
+};
 
 const verbs: Readonly<Record<Asked["verb"], string>> = {
   get: "read",
@@ -225,4 +244,12 @@ function refused(asked: Asked, why: string, mend: string): StoreError {
 
 function unreachable(asked: Asked, why: string, mend: string): StoreError {
   return new StoreError("unreachable", sentence(asked, why, mend));
+}
+
+/** What answered is no such object, with status 200 or 201. */
+export function notAnApiServer(where: string): StoreError {
+  return new StoreError(
+    "unreachable",
+    `${where} could not be read: something answered that is no Kubernetes API server. See that the address leads straight to it.`,
+  );
 }

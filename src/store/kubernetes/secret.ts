@@ -13,7 +13,7 @@ import {
 import { jsonOf } from "../remote.ts";
 import { type Api, createApi } from "./api.ts";
 import { type ClusterOptions, openCluster } from "./cluster.ts";
-import { altered, type Asked, immutable, isAbsent, refusalOf, restOf } from "./refusal.ts";
+import { altered, type Asked, immutable, isAbsent, notAnApiServer, refusalOf, restOf } from "./refusal.ts";
 import { createSecretWatch, type SecretWatch } from "./watch.ts";
 
 /** One key of a Secret. */
@@ -33,7 +33,7 @@ export interface SecretBackendDeps {
   readonly emit: Emit<Warning>;
 }
 
-/** What it can do: no lock yet. */
+/** What it can do. The lock of its renewals is a Lease (lease.ts). */
 type SecretBackend = Backend & Required<Pick<Backend, "write" | "watch" | "pollMs">>;
 
 const nouns: Readonly<Record<Holding, string>> = { token: "record", credentials: "credentials" };
@@ -65,7 +65,7 @@ export async function openSecretBackend(
   const api: Api = createApi(await openCluster(options.cluster, clock), clock);
 
   function asked(verb: Asked["verb"]): Asked {
-    return { verb, namespace, name, where };
+    return { verb, resource: "secrets", namespace, name, where };
   }
 
   /** A quorum read: without a resourceVersion the API server asks etcd, and none of its caches. */
@@ -180,10 +180,10 @@ function keepsApplied({ metadata }: JsonObject): boolean {
 
 function readSecret(object: JsonObject | undefined, key: string, where: string): Found {
   const metadata = object?.["metadata"];
-  if (object === undefined || object["kind"] !== "Secret" || !isObject(metadata)) throw notASecret(where);
+  if (object === undefined || object["kind"] !== "Secret" || !isObject(metadata)) throw notAnApiServer(where);
   const { uid, resourceVersion } = metadata;
   if (typeof uid !== "string" || typeof resourceVersion !== "string" || resourceVersion === "") {
-    throw notASecret(where);
+    throw notAnApiServer(where);
   }
   const { data } = object;
   const text = isObject(data) && Object.hasOwn(data, key) ? data[key] : undefined;
@@ -195,13 +195,6 @@ function readSecret(object: JsonObject | undefined, key: string, where: string):
     );
   }
   return { object, uid, resourceVersion, bytes };
-}
-
-function notASecret(where: string): StoreError {
-  return new StoreError(
-    "unreachable",
-    `${where} could not be read: something answered that is no Kubernetes API server. See that the address leads straight to it.`,
-  );
 }
 
 function versionOf({ uid, resourceVersion }: Found): string {

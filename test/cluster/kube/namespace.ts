@@ -1,11 +1,12 @@
 import type { KubeServer } from "./server.ts";
 
-/** A namespace with a service account that may do to one Secret what is named, and nothing else. */
+/** A namespace with a service account that may do to one Secret, or one Lease, what is named, and nothing else. */
 export interface Grant {
   readonly namespace: string;
   readonly account: string;
-  readonly secret: string;
-  readonly verbs: readonly ("get" | "watch" | "update")[];
+  readonly secret?: string;
+  readonly lease?: string;
+  readonly verbs: readonly ("get" | "watch" | "update" | "create")[];
 }
 
 /** Makes a namespace. */
@@ -34,7 +35,10 @@ export async function makeSecret(
 }
 
 /** Makes a service account with these rights. @returns a token of it */
-export async function grant(kube: KubeServer, { namespace, account, secret, verbs }: Grant): Promise<string> {
+export async function grant(
+  kube: KubeServer,
+  { namespace, account, secret, lease, verbs }: Grant,
+): Promise<string> {
   const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
   const metadata = { name: account, namespace };
   await done(kube, `/api/v1/namespaces/${namespace}/serviceaccounts`, {
@@ -46,7 +50,14 @@ export async function grant(kube: KubeServer, { namespace, account, secret, verb
     apiVersion: "rbac.authorization.k8s.io/v1",
     kind: "Role",
     metadata,
-    rules: [{ apiGroups: [""], resources: ["secrets"], resourceNames: [secret], verbs }],
+    rules: [
+      ...(secret === undefined
+        ? []
+        : [{ apiGroups: [""], resources: ["secrets"], resourceNames: [secret], verbs }]),
+      ...(lease === undefined
+        ? []
+        : [{ apiGroups: ["coordination.k8s.io"], resources: ["leases"], resourceNames: [lease], verbs }]),
+    ],
   });
   await done(kube, `${rbac}/rolebindings`, {
     apiVersion: "rbac.authorization.k8s.io/v1",
