@@ -19,6 +19,7 @@ export const layers: readonly Row[] = [
     doctor: "what must hold, one finding at a time",
   },
   { observe: "what listens to events: log, metrics, what was seen last" },
+  { audit: "the record of money and credentials: its lines, their chain, the files that they stand in" },
   {
     renewal: "how a token is replaced, a file for each state of the protocol, and when",
     "egress-ip": "which address we leave from, and whether Presto lets it in",

@@ -1,0 +1,280 @@
+import { randomUUID } from "node:crypto";
+import { basename, dirname, join } from "node:path";
+
+import { CommandError, systemCode } from "../errors.ts";
+import type { HeldLock, RenewalLock } from "../store/contract.ts";
+import type { AppendedFile, Disk, FileIdentity, FileLook } from "./disk.ts";
+import { type FileReason, fileBegunEntry, type OpenCall, type OpenCalls, type Writer } from "./entries.ts";
+import { encodeLine, type Head } from "./line.ts";
+import type { BeginState, Medium } from "./medium.ts";
+import { asidePath, type Found, findNewest, isPassing, refusedPath, refuseStranger } from "./recover.ts";
+
+export interface FileMediumOptions {
+  readonly path: string;
+  /** Of the files that are made. */
+  readonly mode: number;
+  /** Bytes; a file that has as many is followed by another. */
+  readonly mostBytes: number;
+  readonly writer: Writer;
+  /** Milliseconds to wait for another process that writes the same record. */
+  readonly lockWaitMs: number;
+}
+
+export interface FileMediumDeps {
+  readonly disk: Disk;
+  /** Held by whoever writes the record. */
+  readonly lock: Pick<RenewalLock, "acquire">;
+  /** Told once of the calls that are open by the record, if there are any. */
+  readonly onFound: (open: readonly OpenCall[]) => void;
+}
+
+export interface FileMedium extends Medium {
+  /**
+   * Takes the record's lock and reads its newest file; what was done already is not done again.
+   * @throws CommandError as `openAudit`; or the system's own error, where the disk is full, fails or does not answer
+   */
+  prepare(): Promise<void>;
+  /** What is wrong with what stands at the path; undefined where it is as it was left, or nobody can tell now. */
+  findInterference(): Promise<string | undefined>;
+}
+
+/** A rotation that did not work out is tried again after so many more bytes. */
+const retryBytes = 1024 * 1024;
+
+/** The record in files: the newest at the path itself, those before it with their numbers behind it. */
+export function createFileMedium(options: FileMediumOptions, deps: FileMediumDeps): FileMedium {
+  const { path, mode, writer } = options;
+  const { disk } = deps;
+  let lock: HeldLock | undefined;
+  /** Undefined until the record was read. */
+  let chain: string | undefined;
+  /** The newest file, until it is gone on with, or followed by another. */
+  let found: Found | undefined;
+  let current: AppendedFile | undefined;
+  let identity: FileIdentity | undefined;
+  /** Bytes of the present file; while something is being appended, those before it. */
+  let bytes = 0;
+  let number = 0;
+  let rotateAt = options.mostBytes;
+  /** The new name of a file is durable only once its folder is. */
+  let folderDue = false;
+  let appending = false;
+  /** What was told of is not told again before another file is begun. */
+  let isInterferenceTold = false;
+
+  function drop(): void {
+    const dropped = current;
+    current = undefined;
+    // What a close of a failed file says tells nothing new, and it may hang with its disk.
+    dropped?.close().catch(() => undefined);
+  }
+
+  /** Frees the path for the next file. Whatever stands there is kept under another name. */
+  async function setAside(): Promise<void> {
+    const there = await disk.look(path);
+    if (there === undefined || (there.size === 0 && there.kind === "file")) return;
+    const isOurs = identity === undefined || isSameFile(there, identity);
+    const wanted = isOurs ? asidePath(path, number) : `${path}.foreign`;
+    for (let tries = 0; ; tries += 1) {
+      const second = tries === 0 ? wanted : `${wanted}-${tries}`;
+      try {
+        await disk.link(path, second);
+        return;
+      } catch (error) {
+        const code = systemCode(error);
+        if (code === "EEXIST") {
+          const standing = await disk.look(second);
+          // A crash between link and rename has left it.
+          if (standing !== undefined && isSameFile(standing, there)) return;
+        } else if (noLinks.has(code ?? "")) {
+          await disk.rename(path, second);
+          return;
+        } else throw error;
+      }
+    }
+  }
+
+  function tellFound(open: OpenCalls): void {
+    if (found === undefined) return;
+    found = undefined;
+    if (open.size > 0) deps.onFound(open.all());
+  }
+
+  async function writeFirst(next: AppendedFile, text: string): Promise<FileIdentity> {
+    await next.append(Buffer.from(text));
+    await next.sync();
+    return next.identity();
+  }
+
+  async function prepare(): Promise<void> {
+    if (chain !== undefined) return;
+    await refuseStranger(disk, path, mode);
+    lock ??= await takeLock(path, deps.lock, options.lockWaitMs);
+    found = await findNewest(disk, path, mode);
+    number = found?.segment.begun.file ?? 0;
+    bytes = found?.segment.bytes ?? 0;
+    chain = found?.segment.begun.chain ?? randomUUID();
+    await removeTemporary();
+  }
+
+  /** What a process that was killed in the middle of a rotation left. */
+  async function removeTemporary(): Promise<void> {
+    const prefix = `.${basename(path)}.`;
+    for (const name of await disk.namesBeside(path)) {
+      const middle = name.slice(prefix.length, -temporarySuffix.length);
+      if (name === `${prefix}${middle}${temporarySuffix}` && uuid.test(middle))
+        await disk.remove(join(dirname(path), name));
+    }
+  }
+
+  /** Goes on with the file that was found. */
+  async function goOn({ segment }: Found): Promise<Head> {
+    const opened = await disk.openAtEnd(path);
+    const opensAs = await opened.identity();
+    if (opensAs.size !== segment.bytes) {
+      // What was read is not what is open: it is read again.
+      chain = undefined;
+      await opened.close();
+      throw new Error("the record was changed while it was opened");
+    }
+    identity = opensAs;
+    current = opened;
+    return segment.last;
+  }
+
+  return {
+    prepare,
+    isOpen: () => current !== undefined,
+    due: () => (current !== undefined && bytes >= rotateAt ? "size" : undefined),
+    async begin(reason: FileReason, last: Head, { at, open, givenUp }: BeginState) {
+      await prepare();
+      if (chain === undefined) throw new TypeError("the record was not read");
+      let why = reason;
+      let before = last;
+      if (found !== undefined) {
+        const { segment, begin } = found;
+        for (const call of segment.open.all()) open.add(call);
+        if (begin === undefined) {
+          const head = await goOn(found);
+          tellFound(open);
+          return head;
+        }
+        why = begin;
+        before = segment.last;
+      }
+      const begun = { chain, writer, file: number + 1, reason: why, givenUp, open: open.all() };
+      const line = encodeLine(before, at, fileBegunEntry(begun, before));
+      const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}${temporarySuffix}`);
+      let next: AppendedFile | undefined;
+      try {
+        next = await disk.create(temporary, mode);
+        const begunAs = await writeFirst(next, line.text);
+        await setAside();
+        await disk.rename(temporary, path);
+        drop();
+        current = next;
+        identity = begunAs;
+        isInterferenceTold = false;
+        tellFound(open);
+      } catch (error) {
+        rotateAt = bytes + retryBytes;
+        // Nothing of it counts: the next try begins another.
+        await next?.close().catch(() => undefined);
+        await disk.remove(temporary).catch(() => undefined);
+        throw error;
+      }
+      bytes = Buffer.byteLength(line.text);
+      number += 1;
+      rotateAt = options.mostBytes + bytes;
+      folderDue = true;
+      await disk.syncFolder(path).then(
+        () => {
+          folderDue = false;
+        },
+        // Told by the first sync, before which nothing counts.
+        () => undefined,
+      );
+      return line.head;
+    },
+    async append(text) {
+      if (current === undefined) throw new TypeError("no file of the record is open");
+      const added = Buffer.from(text);
+      appending = true;
+      try {
+        await current.append(added);
+        bytes += added.length;
+      } finally {
+        appending = false;
+      }
+    },
+    async sync() {
+      if (current === undefined) throw new TypeError("no file of the record is open");
+      await current.sync();
+      if (!folderDue) return;
+      await disk.syncFolder(path);
+      folderDue = false;
+    },
+    drop,
+    file: () => number,
+    async findInterference() {
+      if (current === undefined || identity === undefined || isInterferenceTold) return undefined;
+      const before = identity;
+      const known = bytes;
+      let there: FileLook | undefined;
+      try {
+        there = await disk.look(path);
+      } catch {
+        return undefined;
+      }
+      // A file was begun meanwhile.
+      if (current === undefined || identity !== before) return undefined;
+      const grown = !appending && bytes === known && (there?.size ?? 0) > known;
+      const what = interference(there, before, known, grown);
+      isInterferenceTold = what !== undefined;
+      return what;
+    },
+    async close() {
+      const last = current;
+      current = undefined;
+      await last?.close();
+      const held = lock;
+      lock = undefined;
+      await held?.release();
+    },
+  };
+}
+
+function interference(
+  there: FileLook | undefined,
+  ours: FileIdentity,
+  bytes: number,
+  grown: boolean,
+): string | undefined {
+  if (there === undefined) return "it was removed or renamed";
+  if (!isSameFile(there, ours)) return "something else stands in its place";
+  if (there.size < bytes) return "it was cut";
+  return grown ? "something was added to it" : undefined;
+}
+
+const temporarySuffix = ".tmp";
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** A disk that is full, fails or does not answer is told as such, and not as a lock that can't be had. */
+async function takeLock(path: string, lock: Pick<RenewalLock, "acquire">, waitMs: number): Promise<HeldLock> {
+  try {
+    return await lock.acquire({ waitMs });
+  } catch (error) {
+    if (!(error instanceof CommandError) || error.code !== "system-refused") throw error;
+    const { cause, message } = error;
+    if (isPassing(cause)) throw cause;
+    if (systemCode(cause) !== undefined) throw refusedPath(path, cause);
+    throw new CommandError("configuration", `PRESTO_AUDIT: ${message}`, error);
+  }
+}
+
+function isSameFile(one: FileIdentity, other: FileIdentity): boolean {
+  return one.device === other.device && one.inode === other.inode;
+}
+
+/** What file systems without hard links say. */
+const noLinks: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
