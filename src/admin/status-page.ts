@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-import type { EgressStatus, FullReport, RenewalStatus } from "./status.ts";
+import type { EgressStatus, FullReport, RenewalStatus, StoreState } from "./status.ts";
 
 const style = `body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:46rem;padding:0 1rem;color-scheme:light dark}
 table{border-collapse:collapse;width:100%;margin:0 0 1.5rem}
@@ -13,7 +13,7 @@ export const statusPagePolicy = `default-src 'none'; style-src 'sha256-${createH
 
 /** The status report as a page for people: read-only, without scripts, everything in it escaped. */
 export function statusPage(report: FullReport): string {
-  const { ready, latches, renewal, egress, versions, ...facts } = report;
+  const { ready, latches, renewal, egress, versions, store_state: store, ...facts } = report;
   return `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>presto-sidecar</title><style>${style}</style></head>
@@ -22,7 +22,7 @@ export function statusPage(report: FullReport): string {
 <p class="${ready ? "good" : "bad"}">${ready ? "Ready" : "Not ready"}</p>
 ${table(Object.entries(latches).map(([name, latch]) => [name, latchText(latch)]))}
 ${table(Object.entries(facts).map(([name, value]) => [name.replaceAll("_", " "), show(value)]))}
-${renewal === null ? "" : `<h2>Renewal</h2>\n${table(renewalRows(renewal))}\n`}${egress === null ? "" : `<h2>Way out</h2>\n${table(egressRows(egress))}\n`}${table(Object.entries(versions).map(([name, value]) => [name, value]))}
+${store === null ? "" : `<h2>Store</h2>\n${table(storeRows(store))}\n`}${renewal === null ? "" : `<h2>Renewal</h2>\n${table(renewalRows(renewal))}\n`}${egress === null ? "" : `<h2>Way out</h2>\n${table(egressRows(egress))}\n`}${table(Object.entries(versions).map(([name, value]) => [name, value]))}
 <p>For machines: <a href="status">/status</a>, <a href="metrics">/metrics</a>, <a href="readyz?verbose">/readyz?verbose</a></p>
 </body>
 </html>
@@ -39,6 +39,14 @@ function table(rows: readonly (readonly [name: string, value: string])[]): strin
 function latchText({ closed, reason, advisory }: FullReport["latches"][string]): string {
   if (!closed) return "ok";
   return `${advisory ? "warning" : "closed"}: ${reason ?? ""}`;
+}
+
+function storeRows({ watch, last_read_at: readAt, failure }: StoreState): (readonly [string, string])[] {
+  return [
+    ["watch", watch ?? "none: it is read now and then, or tells of a change by itself"],
+    ["last read at", show(readAt)],
+    ["failure", failure ?? "none"],
+  ];
 }
 
 function renewalRows(renewal: RenewalStatus): (readonly [name: string, value: string])[] {

@@ -1,6 +1,7 @@
 import type { EgressReport } from "../egress-ip/observed.ts";
 import type { LastSeen } from "../observe/last-seen.ts";
 import type { RenewalReport } from "../renewal/types.ts";
+import type { StoreReport, TokenStore } from "../store/contract.ts";
 import { isReady, type Latch } from "./readiness.ts";
 
 /** What `/status` says, in the names that it has there. Holds no secret. Null: not known (yet). */
@@ -8,6 +9,8 @@ export interface StatusReport {
   readonly role: string;
   /** Kind of the token store. */
   readonly store: string;
+  /** How following it goes; null for a token that was given by value or by a file. */
+  readonly store_state: StoreState | null;
   /** Origin that calls go to. */
   readonly upstream: string;
   readonly generation: number | null;
@@ -27,6 +30,16 @@ export interface StatusReport {
   /** ISO 8601. */
   readonly started_at: string;
   readonly versions: Readonly<Record<string, string>>;
+}
+
+/** How following the store goes, as `/status` says it. Holds no secret. */
+export interface StoreState {
+  /** `down`: it is only polled for now. Null where it has no watch that can fail. */
+  readonly watch: "live" | "down" | null;
+  /** ISO 8601, of the last read that went well; null before the first. */
+  readonly last_read_at: string | null;
+  /** Why the last read went wrong; null where it did not. The token in hand goes on serving. */
+  readonly failure: string | null;
 }
 
 /** A latch, as `/status` says it. */
@@ -73,7 +86,7 @@ export function fullReport(
 
 export interface StatusDeps {
   readonly role: string;
-  readonly store: string;
+  readonly store: Pick<TokenStore, "kind" | "report">;
   readonly upstream: string;
   readonly lastSeen: LastSeen;
   readonly load: () => { readonly inFlight: number; readonly queued: number };
@@ -90,7 +103,8 @@ export function statusOf(deps: StatusDeps): StatusReport {
   const { inFlight, queued } = deps.load();
   return {
     role: deps.role,
-    store: deps.store,
+    store: deps.store.kind,
+    store_state: storeState(deps.store.report?.()),
     upstream: deps.upstream,
     generation: token?.generation ?? null,
     token_id: token?.id ?? null,
@@ -104,6 +118,12 @@ export function statusOf(deps: StatusDeps): StatusReport {
     started_at: new Date(deps.startedAt).toISOString(),
     versions: { presto_sidecar: deps.version, node: process.versions.node },
   };
+}
+
+function storeState(report: StoreReport | undefined): StoreState | null {
+  if (report === undefined) return null;
+  const { readAt, failure, watch } = report;
+  return { watch, last_read_at: readAt?.toISOString() ?? null, failure };
 }
 
 function wholeOrNull(value: number | undefined): number | null {

@@ -28,7 +28,7 @@ export interface Observers {
   /** The sidecar that is watched, once there is one. It hears what happens around it after everybody else. */
   watch(
     sidecar: Sidecar,
-    store: Pick<TokenStore, "kind">,
+    store: Pick<TokenStore, "kind" | "report">,
     calls: Pick<ProxyListener, "underWay">,
   ): { readonly status: () => StatusReport };
 }
@@ -61,7 +61,7 @@ export async function createObservers(
       metrics.measure({ load, logLinesLost: log.lost, egress: check.report, ...renewal });
       const deps = {
         role,
-        store: store.kind,
+        store,
         upstream: origin.url,
         lastSeen,
         load,

@@ -51,14 +51,14 @@ export function keepTokenLatch(latch: KeptLatch): Subscriber {
 /**
  * First read of the store. Where nothing is there yet, or the store is away, the sidecar starts,
  * and is not ready; what can't be read by a mistake on this side only a person here can mend.
- * @param hint how one gets there, in a sentence
+ * @param hint how one gets there, in sentences; asked for when nothing was found
  * @param isRemote is the store kept by a server?
  * @throws CommandError `configuration`
  */
 export async function startTokens(
   tokens: Pick<TokenSource, "start" | "record">,
   latch: KeptLatch,
-  hint: string,
+  hint: () => string,
   isRemote: boolean,
 ): Promise<void> {
   try {
@@ -68,7 +68,7 @@ export async function startTokens(
     if (isOwnFault(error, isRemote)) throw new CommandError("configuration", error.message, error);
     return;
   }
-  if ((tokens.record()?.token ?? null) === null) latch.close(`The store holds no token yet. ${hint}`);
+  if ((tokens.record()?.token ?? null) === null) latch.close(`The store holds no token yet. ${hint()}`);
 }
 
 /** Keeps the latch that is shown while Presto's last word on the token in hand is 401. */

@@ -151,7 +151,7 @@ export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Side
     },
     async prepare() {
       await Promise.all([
-        startTokens(tokens, tokenLatch, firstTokenHint(options), options.storeIsRemote),
+        startTokens(tokens, tokenLatch, () => firstTokenHint(options, store), options.storeIsRemote),
         check.start(),
       ]);
     },
@@ -262,7 +262,15 @@ function composeLifecycle(
   };
 }
 
-function firstTokenHint({ renewal }: SidecarOptions): string {
+function firstTokenHint(options: SidecarOptions, { report }: Pick<TokenStore, "report">): string {
+  const absence = report?.().absence ?? null;
+  const next = firstTokenStep(options);
+  if (absence === null) return next;
+  // One that ends with a command says all that is to be done.
+  return absence.endsWith(".") ? `${absence} ${next}` : absence;
+}
+
+function firstTokenStep({ renewal }: SidecarOptions): string {
   if (renewal === undefined) return "Put one in with: presto-sidecar token import";
   return renewal.automatic
     ? "The first one is being issued."

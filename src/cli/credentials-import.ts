@@ -10,13 +10,13 @@ import { openImportLock } from "../store/renewal-lock.ts";
 import type { Io, Run } from "./command.ts";
 import { createPrompts, decodeUtf8, readToEnd } from "./prompts.ts";
 import { refuseKeyless, withRenewalLock } from "./store-client.ts";
-import { printResult, printWarnings } from "./terminal.ts";
+import { printResult, printWarning, printWarnings } from "./terminal.ts";
 
 /** Puts the account's e-mail and password, from prompts or standard input, into PRESTO_CREDENTIALS. */
 export const credentialsImport: Run = async (args, io) => {
   const config = loadConfig(io.env, io.execArgv, "write-credentials");
   printWarnings(io, config);
-  const credentials = await openCredentials(config.credentials, { clock: io.clock });
+  const credentials = await openCredentials(config.credentials, { clock: io.clock, emit: printWarning(io) });
   try {
     // Whoever would be refused is told before typing anything.
     refuseWhilePending(await credentials.read().catch(refuseKeyless(config.credentials)));

@@ -1,3 +1,4 @@
+import { loadListeners } from "../config/load-listeners.ts";
 import { examineConfig, loadConfig } from "../config/load.ts";
 import type { ConfigProblem } from "../config/parse.ts";
 import type { Config } from "../config/sections.ts";
@@ -6,13 +7,18 @@ import { type DoctorOptions, exitCodeOf, type Finding } from "../doctor/finding.
 import { examine } from "../doctor/run.ts";
 import { CommandError } from "../errors.ts";
 import { type Arguments, type Io, readDurationOption, type Run } from "./command.ts";
+import { readStatus } from "./sidecar-client.ts";
 import { printJson, printLine } from "./terminal.ts";
 
 /** Looks at everything that must hold, and says how each thing that does not is mended. Changes nothing. */
 export const doctor: Run = async (args, io) => {
   const contact = readContact(args);
   const options = { ...readOptions(io), contact };
-  const findings = await examine(options, { clock: io.clock, limitMs: limitOf(args, options) });
+  const findings = await examine(options, {
+    clock: io.clock,
+    limitMs: limitOf(args, options),
+    readStatus: async () => readStatus(io, loadListeners(io.env).adminListen),
+  });
   if (args.flag("json")) printJson(io, findings.map(toRow));
   else printFindings(io, findings);
   return exitCodeOf(findings);

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { durationText } from "../lib/duration.ts";
 import {
   type StoredCredentials,
   type StoredRecord,
@@ -25,7 +26,6 @@ import {
   ok,
   sentenceOf,
   skip,
-  durationText,
   type Attempted,
   warn,
 } from "./finding.ts";

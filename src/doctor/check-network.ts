@@ -2,19 +2,9 @@ import type { SeenCertificate } from "../connect/attempt.ts";
 import { ConnectError } from "../connect/errors.ts";
 import { describeProxy } from "../connect/proxy-url.ts";
 import { systemCode } from "../errors.ts";
+import { durationText } from "../lib/duration.ts";
 import type { RouteResult, TlsResult } from "./dial.ts";
-import {
-  daysLeft,
-  fail,
-  type Finding,
-  lateDetail,
-  lateMend,
-  ok,
-  sentenceOf,
-  skip,
-  durationText,
-  warn,
-} from "./finding.ts";
+import { daysLeft, fail, type Finding, lateDetail, lateMend, ok, sentenceOf, skip, warn } from "./finding.ts";
 
 /** The name, the address left from, the egress proxy, and whether Presto is reached. */
 export function checkRoute(route: RouteResult): Finding[] {

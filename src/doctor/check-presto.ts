@@ -2,12 +2,14 @@ import { ConnectError } from "../connect/errors.ts";
 import { kindOfOwnResponse, type OutcomeKind } from "../egress-ip/outcomes.ts";
 import { requestTransaction, type TokenVerdict, type TransactionRequestOptions } from "../presto/probe.ts";
 import type { TokenRecord } from "../store/contract.ts";
+import type { DatedAnswer } from "../store/inspection.ts";
 import { youngLeftMs, youngMs } from "../token/health.ts";
 import { fieldOf } from "../upstream/call.ts";
 import { OwnRequestError } from "../upstream/request-once.ts";
 import type { TokenOptions } from "./check-local.ts";
 import {
   type Attempted,
+  type Check,
   fail,
   type Finding,
   lateDetail,
@@ -103,15 +105,28 @@ export function checkClock(reached: ReachedResult): Finding {
   if (reached?.kind !== "done" || reached.value.kind !== "answered") {
     return skip("clock", "There was no answer of Presto's whose Date could be read.");
   }
-  const { date, sentAt, receivedAt } = reached.value;
+  return clockFinding("clock", "Presto's", reached.value, failAboveS);
+}
+
+/**
+ * How far this machine's clock is from a server's.
+ * @param whose names the server, as in `Presto's`
+ * @param failsAboveS seconds from which it is more than odd
+ */
+export function clockFinding(
+  check: Check,
+  whose: string,
+  { date, sentAt, receivedAt }: DatedAnswer,
+  failsAboveS: number,
+): Finding {
   const at = Date.parse(date ?? "");
-  if (Number.isNaN(at)) return skip("clock", "Presto's answer has no Date that could be read.");
+  if (Number.isNaN(at)) return skip(check, `There is no Date of ${whose} that could be read.`);
   const ms = skewOf(at, sentAt, receivedAt);
   const seconds = Math.abs(ms) / 1000;
-  if (seconds <= warnAboveS) return ok("clock", "It agrees with Presto's to within some seconds.");
-  const detail = `This machine's clock is ${Math.round(seconds)} s ${ms > 0 ? "behind" : "ahead of"} Presto's.`;
+  if (seconds <= warnAboveS) return ok(check, `It agrees with ${whose} to within some seconds.`);
+  const detail = `This machine's clock is ${Math.round(seconds)} s ${ms > 0 ? "behind" : "ahead of"} ${whose}.`;
   const mend = "Have this machine's clock set by NTP, and see that it stays set.";
-  return seconds > failAboveS ? fail("clock", "configuration", detail, mend) : warn("clock", detail, mend);
+  return seconds > failsAboveS ? fail(check, "configuration", detail, mend) : warn(check, detail, mend);
 }
 
 /** Milliseconds that the server is ahead by at least: it read its clock, to the second, between the two times. */

@@ -59,6 +59,11 @@ export const needsConfiguration = "The configuration has to be mended first.";
 export const checks = [
   "configuration",
   "store",
+  "store-login",
+  "store-rights",
+  "store-object",
+  "store-clock",
+  "store-watch",
   "token",
   "token-life",
   "renewal",
@@ -154,7 +159,13 @@ export async function attempt<T>(stop: AbortSignal, ask: () => Promise<T> | T): 
 /** What an error says, as one sentence; of one that is not this program's own, only its code. */
 export function sentenceOf(error: unknown): string {
   const { message, name, code } = describeError(error);
-  const text = message ?? `it failed in a way that was not foreseen (${code ?? systemCode(error) ?? name})`;
+  return asSentence(
+    message ?? `it failed in a way that was not foreseen (${code ?? systemCode(error) ?? name})`,
+  );
+}
+
+/** A text on one line, with a capital letter and an end. */
+export function asSentence(text: string): string {
   // A message may have been made for several lines of a terminal.
   const line = text
     .replaceAll(/\s+/g, " ")
@@ -168,22 +179,7 @@ export function sentenceOf(error: unknown): string {
 export const lateDetail = "It was not done when the time of --timeout was over.";
 export const lateMend = "Give more time with --timeout, and see what the lines above say of what is slow.";
 
-const minuteMs = 60_000;
-const hourMs = 60 * minuteMs;
-
 /** Milliseconds as days, with their fraction. */
 export function daysLeft(ms: number): number {
   return ms / dayMs;
-}
-
-/** A span as people say it, rounded down: `61 days`, `5 hours`, `1 minute`. @param ms not negative */
-export function durationText(ms: number): string {
-  if (ms >= 2 * dayMs) return counted(ms / dayMs, "day");
-  if (ms >= 2 * hourMs) return counted(ms / hourMs, "hour");
-  return counted(ms / minuteMs, "minute");
-}
-
-function counted(amount: number, unit: string): string {
-  const whole = Math.floor(amount);
-  return `${whole} ${unit}${whole === 1 ? "" : "s"}`;
 }

@@ -2,10 +2,18 @@ import type { Clock } from "../clock.ts";
 import type { Egress } from "../connect/open.ts";
 import type { CheckAnswer } from "../egress-ip/check-url.ts";
 import { askedUrls, type RegistrationOptions } from "../egress-ip/open.ts";
+import type { JsonObject } from "../lib/json.ts";
 import { createAsk, createProbe } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
 import type { StoredCredentials } from "../store/contract.ts";
-import { type CredentialOptions, openCredentials } from "../store/open.ts";
+import { inspectPlace } from "../store/inspect.ts";
+import type { Inspection } from "../store/inspection.ts";
+import {
+  type CredentialOptions,
+  openCredentials,
+  type StoredCredentialOptions,
+  type StoreOptions,
+} from "../store/open.ts";
 import { createPoolOpener } from "../upstream/connections.ts";
 import type { OwnPool } from "../upstream/request-once.ts";
 import {
@@ -17,6 +25,7 @@ import {
   type TokenOptions,
 } from "./check-local.ts";
 import { checkRoute, checkTls } from "./check-network.ts";
+import { checkFollowing, checkServer } from "./check-place.ts";
 import {
   checkAccepted,
   checkClock,
@@ -43,6 +52,7 @@ import {
   checks,
   type DoctorOptions,
   type Finding,
+  type IssuingOptions,
   needsConfiguration,
   skip,
 } from "./finding.ts";
@@ -52,6 +62,8 @@ export interface DoctorDeps {
   readonly clock: Clock;
   /** Milliseconds for all of it. */
   readonly limitMs: number;
+  /** Asks the sidecar that runs here what it says of itself (`/status`). */
+  readonly readStatus: () => Promise<JsonObject>;
 }
 
 /**
@@ -62,12 +74,12 @@ export interface DoctorDeps {
  */
 export async function examine(
   options: DoctorOptions,
-  { clock, limitMs }: DoctorDeps,
+  { clock, limitMs, readStatus }: DoctorDeps,
 ): Promise<readonly Finding[]> {
   const stop = new AbortController();
   const timer = clock.after(limitMs, () => stop.abort());
   try {
-    const found = await lookAtAll(options, clock, stop.signal);
+    const found = await lookAtAll(options, { clock, readStatus, stop: stop.signal });
     return checks.map(
       (check) => found.find((finding) => finding.check === check) ?? skip(check, needsConfiguration),
     );
@@ -76,29 +88,40 @@ export async function examine(
   }
 }
 
-async function lookAtAll(options: DoctorOptions, clock: Clock, stop: AbortSignal): Promise<Finding[]> {
+interface LookDeps extends Pick<DoctorDeps, "clock" | "readStatus"> {
+  /** Aborted when time is over. */
+  readonly stop: AbortSignal;
+}
+
+async function lookAtAll(options: DoctorOptions, { clock, readStatus, stop }: LookDeps): Promise<Finding[]> {
   const { store, issuing, upstream, egressCheck, contact } = options;
   const read = store === undefined ? undefined : attempt(stop, () => readRecord(store, clock));
   const token = Promise.resolve(read).then((attempted) =>
     attempted?.kind === "done" ? (attempted.value.stored?.record.token ?? undefined) : undefined,
   );
   const urls = egressCheck?.urls ?? [];
-  const [attempted, credentials, answers] = await Promise.all([
+  const roleThatIssues = issuing === "not-issuing" ? undefined : issuing;
+  const [attempted, inspected, status, credentials, answers] = await Promise.all([
     read,
-    issuing === undefined || issuing === "not-issuing"
+    store === undefined ? undefined : attempt(stop, () => inspectAll(store, roleThatIssues, clock)),
+    store?.isRemote === true ? attempt(stop, readStatus) : undefined,
+    roleThatIssues === undefined
       ? undefined
-      : attempt(stop, () => readCredentials(issuing.credentials, clock)),
+      : attempt(stop, () => readCredentials(roleThatIssues.credentials, clock)),
     upstream === undefined ? undefined : probeUpstream({ upstream, urls, token, clock, stop }),
   ]);
 
   const findings: Finding[] = [checkConfiguration(options.configuration)];
-  const roleThatIssues = issuing === "not-issuing" ? undefined : issuing;
   const recorded: TokenOptions | undefined =
     store === undefined || attempted?.kind !== "done"
       ? undefined
       : { record: attempted.value.stored?.record, store, issuing: roleThatIssues, now: clock.now() };
   if (store !== undefined && attempted !== undefined) {
-    findings.push(checkStore(attempted, store, roleThatIssues !== undefined));
+    findings.push(
+      checkStore(attempted, store, roleThatIssues !== undefined),
+      ...checkServer(store, inspected),
+      checkFollowing(store, status, clock.now()),
+    );
     findings.push(
       ...(recorded === undefined ? unread(["token", "token-life", "renewal"]) : checkToken(recorded)),
     );
@@ -134,6 +157,19 @@ async function lookAtAll(options: DoctorOptions, clock: Clock, stop: AbortSignal
 
 function unread(names: readonly Check[]): Finding[] {
   return names.map((check) => skip(check, "The store could not be read; see store."));
+}
+
+/** Asks the servers of the token's place and of the account's, where there are any. */
+async function inspectAll(
+  store: StoreOptions,
+  issuing: IssuingOptions | undefined,
+  clock: Clock,
+): Promise<readonly Inspection[]> {
+  const places: StoredCredentialOptions[] = [store];
+  if (issuing !== undefined && "address" in issuing.credentials) places.push(issuing.credentials);
+  const use = issuing === undefined ? "follow" : "renew";
+  const inspected = await Promise.all(places.map((place) => inspectPlace(place, use, clock)));
+  return inspected.filter((each) => each !== undefined);
 }
 
 /** Reads them as a renewal does. They are looked at, and shown to nobody. */

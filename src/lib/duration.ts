@@ -33,3 +33,18 @@ export function readQuantity(text: string, units: ReadonlyMap<string, number>): 
 export function readDuration(text: string): number | undefined {
   return readQuantity(text, durationUnits)?.value;
 }
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+
+/** A span as people say it, rounded down: `61 days`, `5 hours`, `1 minute`. @param ms not negative */
+export function durationText(ms: number): string {
+  if (ms >= 2 * dayMs) return counted(ms / dayMs, "day");
+  if (ms >= 2 * hourMs) return counted(ms / hourMs, "hour");
+  return counted(ms / minuteMs, "minute");
+}
+
+function counted(amount: number, unit: string): string {
+  const whole = Math.floor(amount);
+  return `${whole} ${unit}${whole === 1 ? "" : "s"}`;
+}

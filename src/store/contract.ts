@@ -121,6 +121,10 @@ export interface Backend {
   watch?(onChange: () => void): () => void;
   /** Milliseconds until it should be read again without being told of a change, where it has a mind of its own about that. */
   pollMs?(): number;
+  /** Would its watch tell of a change at this moment, as far as this side can know? Only of a watch that can fail. */
+  isWatching?(): boolean;
+  /** What the last read found in the place of an object, a sentence; undefined where it found one, or has no more to say. */
+  absence?(): string | undefined;
   lock?(): RenewalLock;
   /** Gives back what it holds at its server, if that is soon done: asked for at a clean end, before `close`. */
   logOut?(): Promise<void>;
@@ -155,11 +159,25 @@ export interface TokenStore {
   watch?(onChange: () => void): () => void;
   /** As the place has it; where it has none, whoever reads decides. */
   pollMs?(): number;
+  /** How following it goes, for people. */
+  report?(): StoreReport;
   /** The lock under which the token is renewed, the record is imported, the account's password is changed. */
   lock?(): RenewalLock;
   /** As the place has it. */
   logOut?(): Promise<void>;
   close(): void;
+}
+
+/** How following a store goes. */
+export interface StoreReport {
+  /** Of the last read that went well; null before the first. */
+  readonly readAt: Date | null;
+  /** Why the last read went wrong, a sentence; null where it did not. */
+  readonly failure: string | null;
+  /** `down`: it is only polled for now. Null where it has no watch that can fail. */
+  readonly watch: "live" | "down" | null;
+  /** What the last read found in the place of a record, a sentence; null where that is not known. */
+  readonly absence: string | null;
 }
 
 /**

@@ -181,7 +181,7 @@ const file: Kind = {
 const secretAddress =
   /^kubernetes:([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)\/([a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)(?:\?key=([-._a-zA-Z0-9]{1,253}))?$/;
 
-function parseSecretAddress(text: string): SecretAddress | undefined {
+export function parseSecretAddress(text: string): SecretAddress | undefined {
   const [, namespace, , name, key = "record"] = secretAddress.exec(text) ?? [];
   return namespace === undefined || name === undefined ? undefined : { namespace, name, key };
 }

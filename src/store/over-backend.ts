@@ -1,7 +1,14 @@
 import type { Clock, Timer } from "../clock.ts";
 import { createFileWatches, type Watches } from "../files/watch.ts";
 import { type Codec, type Decoded, decodeObject, encodeObject } from "./codec.ts";
-import type { Backend, TokenStore, WritableCredentialStore, WriteResult } from "./contract.ts";
+import {
+  type Backend,
+  type StoredRecord,
+  StoreError,
+  type TokenStore,
+  type WritableCredentialStore,
+  type WriteResult,
+} from "./contract.ts";
 import { credentialCodec } from "./credentials.ts";
 import { recordCodec } from "./record.ts";
 import { parseStoreKeys, type StoreKeys } from "./seal.ts";
@@ -25,15 +32,33 @@ export function createTokenStore(backend: Backend, options: OverBackendOptions):
 export function createTokenStore(backend: Backend, options: OverBackendOptions): TokenStore {
   const object = createObject(backend, recordCodec, options);
   const keys = keyWatches(options);
-  return {
-    kind: backend.kind,
-    canChange: true,
-    async read() {
+  const { isWatching } = backend;
+  let readAt: Date | null = null;
+  let failure: string | null = null;
+
+  async function read(): Promise<StoredRecord | undefined> {
+    try {
       const stored = await object.read();
+      [readAt, failure] = [new Date(options.clock.now()), null];
       if (stored === undefined) return undefined;
       const { value: record, ...rest } = stored;
       return { record, ...rest };
-    },
+    } catch (error) {
+      failure = error instanceof StoreError ? error.message : "It failed in a way that was not foreseen.";
+      throw error;
+    }
+  }
+
+  return {
+    kind: backend.kind,
+    canChange: true,
+    read,
+    report: () => ({
+      readAt,
+      failure,
+      watch: isWatching === undefined ? null : isWatching() ? "live" : "down",
+      absence: backend.absence?.() ?? null,
+    }),
     ...(backend.write === undefined ? {} : { write: object.write }),
     ...(backend.watch === undefined ? {} : { watch: watchAll([{ watch: backend.watch }, keys]) }),
     ...(backend.pollMs === undefined ? {} : { pollMs: backend.pollMs }),

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { Secret } from "../../src/secret.ts";
 import { runCli } from "../support/built-cli.ts";
+import { startStandInApi } from "../support/stand-in-api.ts";
 import { hasTerminal, runOnTerminal, type Typed } from "../support/terminal.ts";
 
 describe.skipIf(!hasTerminal)("on a terminal", () => {
@@ -67,5 +68,36 @@ describe.skipIf(!hasTerminal)("on a terminal", () => {
   it("takes Ctrl-C where what is typed may be seen too", async () => {
     const { code } = await importAccount([{ after: "E-mail address of the account: ", keys: "me\u0003" }]);
     expect(code).toBe(130);
+  });
+
+  it("gives no terminal to the program of a kubeconfig, runs it once, and has what is typed for itself", async () => {
+    const api = await startStandInApi();
+    try {
+      const plugin = join(folder, "plugin");
+      const seen = join(folder, "seen");
+      const credential = JSON.stringify({ kind: "ExecCredential", status: { token: "MARKED-credential" } });
+      // It asks as a login would, wherever it may find a person.
+      const asks = `if (: < /dev/tty) 2> /dev/null; then echo "terminal: $(head -n 1 < /dev/tty)"; else echo "no terminal"; fi; cat`;
+      writeFileSync(plugin, `#!/bin/sh\necho run >> ${seen}\n(${asks}) >> ${seen}\necho '${credential}'\n`);
+      chmodSync(plugin, 0o755);
+      const exec = {
+        apiVersion: "client.authentication.k8s.io/v1",
+        command: plugin,
+        interactiveMode: "IfAvailable",
+      };
+      writeFileSync(join(folder, "kubeconfig"), api.kubeconfig({ exec }));
+      api.put("token", {});
+      const { code, shown } = await runOnTerminal(
+        ["token", "import"],
+        { ...env, PRESTO_STORE: "kubernetes:presto/token", KUBECONFIG: join(folder, "kubeconfig") },
+        [{ after: "Token (not shown): ", keys: "MARKED-token\r" }],
+      );
+      expect(code).toBe(0);
+      expect(shown).toContain(`fingerprint ${new Secret("MARKED-token").fingerprint()}`);
+      expect(shown).not.toContain("MARKED");
+      expect(readFileSync(seen, "utf8")).toBe("run\nno terminal\n");
+    } finally {
+      await api.close();
+    }
   });
 });

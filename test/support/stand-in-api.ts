@@ -21,6 +21,7 @@ export interface SeenRequest {
   readonly method: string;
   readonly url: URL;
   readonly authorization: string | undefined;
+  readonly body: string;
   readonly socket: Socket;
   /** Monotonic milliseconds. */
   readonly at: number;
@@ -119,6 +120,7 @@ export async function startStandInApi(): Promise<StandInApi> {
       method: request.method ?? "",
       url: new URL(request.url ?? "/", url),
       authorization: request.headers.authorization,
+      body,
       socket: request.socket,
       at: performance.now(),
     };

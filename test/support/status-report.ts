@@ -5,6 +5,7 @@ export function statusReport(differences: Partial<StatusReport> = {}): StatusRep
   return {
     role: "proxy",
     store: "env",
+    store_state: null,
     upstream: "https://presto.example",
     generation: 3,
     token_id: "0123456789abcdef",

@@ -1,6 +1,7 @@
 import { isObject, type JsonObject } from "../../lib/json.ts";
 import { StoreError } from "../contract.ts";
 import { jsonOf, type RemoteResponse } from "../remote.ts";
+import { grantLine, words } from "./rights.ts";
 
 type Verb = "get" | "watch" | "update" | "create";
 
@@ -123,7 +124,7 @@ function forbidden(asked: Asked, message: string, status: JsonObject): StoreErro
     return refused(
       asked,
       `${user} lacks the right to ${verb} it`,
-      `Grant it: ${grantOf({ ...asked, verb }, user)} (if that was done within the last minute, it passes by itself)`,
+      `${makeOrGrant({ ...asked, verb }, user)} (if that was done within the last minute, it passes by itself)`,
     );
   }
   return byAdmission(asked, message) ?? refused(asked, "the API server forbids it (403)", lookAt(asked));
@@ -131,15 +132,12 @@ function forbidden(asked: Asked, message: string, status: JsonObject): StoreErro
 
 const verbNames: readonly Verb[] = ["get", "watch", "update", "create"];
 
-/** `kubectl` lines that give exactly the right that is missing. */
-function grantOf({ verb, resource, namespace, name }: Asked, user: string): string {
-  const { kubectl, role: of } = words[resource];
-  const role = `${name}${of}-${verb}`;
-  const [, ofNamespace, account] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(user) ?? [];
-  const subject = account === undefined ? `--user=${user}` : `--serviceaccount=${ofNamespace}:${account}`;
-  // RBAC ties the right to create to a name where that stands in the path: of a PUT, as a Lease is made, not of a POST.
-  const only = verb === "create" && resource === "secrets" ? "" : ` --resource-name=${name}`;
-  return `kubectl create role ${role} -n ${namespace} --verb=${verb} --resource=${kubectl}${only} && kubectl create rolebinding ${role} -n ${namespace} --role=${role} ${subject}`;
+/** Whoever may not create a Secret needs no such right where it is there. */
+function makeOrGrant({ verb, resource, namespace, name }: Asked, user: string): string {
+  const grant = grantLine([verb], { resource, namespace, name }, user);
+  return verb === "create" && resource === "secrets"
+    ? `Make the Secret, empty: kubectl create secret generic ${name} -n ${namespace}; or grant the right to make it: ${grant}`
+    : `Grant it: ${grant}`;
 }
 
 function invalid(asked: Asked, message: string): StoreError {
@@ -217,14 +215,6 @@ function hasCause({ details }: JsonObject, reason: string): boolean {
 function lookAt({ resource, namespace, name }: Asked): string {
   return `See what it says: kubectl get ${words[resource].one} ${name} -n ${namespace}`;
 }
-
-/** How each resource is called, and what is added to the name of a role for it: a Lease has its Secret's name. */
-const words: Readonly<
-  Record<Asked["resource"], Readonly<Record<"noun" | "one" | "kubectl" | "role", string>>>
-> = {
-  secrets: { noun: "Secret", one: "secret", kubectl: "secrets", role: "" },
-  leases: { noun: "Lease", one: "lease", kubectl: "leases.coordination.k8s.io", role: "-lease" },
-};
 
 const verbs: Readonly<Record<Asked["verb"], string>> = {
   get: "read",

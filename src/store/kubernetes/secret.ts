@@ -34,7 +34,8 @@ export interface SecretBackendDeps {
 }
 
 /** What it can do. The lock of its renewals is a Lease (lease.ts). */
-type SecretBackend = Backend & Required<Pick<Backend, "write" | "watch" | "pollMs">>;
+type SecretBackend = Backend &
+  Required<Pick<Backend, "write" | "watch" | "pollMs" | "isWatching" | "absence">>;
 
 const nouns: Readonly<Record<Holding, string>> = { token: "record", credentials: "credentials" };
 
@@ -74,11 +75,24 @@ export async function openSecretBackend(
     if (response.status === 200) {
       const found = readSecret(jsonOf(response), key, where);
       warnOfApplied(found.object);
+      absence = found.bytes === undefined ? lacksKey(found.object) : undefined;
       return found;
     }
-    if (isAbsent(response, asked("get"))) return undefined;
+    if (isAbsent(response, asked("get"))) {
+      absence = `There is no Secret ${namespace}/${name}. Make it, empty: kubectl create secret generic ${name} -n ${namespace}`;
+      return undefined;
+    }
     watch.noteRest(restOf(response));
     throw refusalOf(response, asked("get"));
+  }
+
+  let absence: string | undefined;
+  /** An empty one is as it should be; one with other keys may be another, or fed by hand. */
+  function lacksKey({ data }: JsonObject): string | undefined {
+    const keys = isObject(data) ? Object.keys(data) : [];
+    return keys.length === 0
+      ? undefined
+      : `The Secret ${namespace}/${name} has no key ${key}; it has ${new Intl.ListFormat("en-GB").format(keys)}.`;
   }
 
   let warned = false;
@@ -154,6 +168,8 @@ export async function openSecretBackend(
     },
     watch: watch.watch,
     pollMs: watch.pollMs,
+    isWatching: watch.isLive,
+    absence: () => absence,
     close() {
       watch.close();
       api.close();
@@ -169,10 +185,10 @@ const ignoredByAnnotation = {
   "argocd.argoproj.io/sync-options": "Prune=false",
 };
 
-const appliedAnnotation = "kubectl.kubernetes.io/last-applied-configuration";
+export const appliedAnnotation = "kubectl.kubernetes.io/last-applied-configuration";
 
 /** Does an annotation hold data of a Secret? Who may list Secrets' metadata alone can read it, and sealing does not reach it. */
-function keepsApplied({ metadata }: JsonObject): boolean {
+export function keepsApplied({ metadata }: JsonObject): boolean {
   const annotations = isObject(metadata) ? metadata["annotations"] : undefined;
   const applied = isObject(annotations) ? annotations[appliedAnnotation] : undefined;
   return typeof applied === "string" && /"(data|stringData)":\{"/.test(applied);

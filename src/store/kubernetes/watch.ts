@@ -27,6 +27,8 @@ export interface SecretWatch {
   noteRest(seconds: number): void;
   /** Until it should be read again without being told: seldom while the watch lives. */
   pollMs(): number;
+  /** Is one open that was heard of lately? */
+  isLive(): boolean;
   close(): void;
 }
 
@@ -193,6 +195,10 @@ export function createSecretWatch(options: SecretWatchOptions): SecretWatch {
     running = undefined;
   }
 
+  function isLive(): boolean {
+    return stream !== undefined && clock.monotonic() - heardAt < silenceMs;
+  }
+
   return {
     watch(onChange) {
       const listener = (): void => onChange();
@@ -214,9 +220,9 @@ export function createSecretWatch(options: SecretWatchOptions): SecretWatch {
       restUntil = clock.monotonic() + seconds * 1_000;
     },
     pollMs() {
-      const alive = stream !== undefined && clock.monotonic() - heardAt < silenceMs;
-      return Math.max((alive ? calmPollMs : pollMs) * (0.8 + random() * 0.4), restMs());
+      return Math.max((isLive() ? calmPollMs : pollMs) * (0.8 + random() * 0.4), restMs());
     },
+    isLive,
     close() {
       listeners.clear();
       end();

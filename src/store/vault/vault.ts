@@ -167,28 +167,40 @@ function versionOf({ cas, createdAt }: ReadEntry): string {
 function createLocator(path: string, session: VaultSession): (subject: string) => Promise<string> {
   let located: string | undefined;
   return async (subject) => {
-    if (located !== undefined) return located;
-    const request = { method: "GET", path: `sys/internal/ui/mounts/${encodePath(path)}` } as const;
-    const response = await session.request(subject, request, path.replace("/", "/data/"));
-    const data = jsonOf(response)?.["data"];
-    const mount = isObject(data) ? data["path"] : undefined;
-    if (!isObject(data) || typeof mount !== "string" || !`${path}/`.startsWith(mount)) {
-      throw noEngine(subject, path);
-    }
-    const options = data["options"];
-    if (data["type"] !== "kv" || !isObject(options) || options["version"] !== "2") {
-      throw notVersioned(subject, path);
-    }
-    const rest = path.slice(mount.length);
-    if (rest === "") {
-      throw new StoreError(
-        "refused",
-        `${subject}: that is the secrets engine itself. Name an entry below it.`,
-      );
-    }
-    located = `${encodePath(mount)}data/${encodePath(rest)}`;
+    located ??= (await locateEntry(subject, path, session)).data;
     return located;
   };
+}
+
+/** Paths of an entry, as requests have them. */
+export interface LocatedEntry {
+  readonly data: string;
+  readonly metadata: string;
+}
+
+/** @throws StoreError `refused` where there is no engine, or none that keeps versions */
+export async function locateEntry(
+  subject: string,
+  path: string,
+  session: Pick<VaultSession, "request">,
+): Promise<LocatedEntry> {
+  const request = { method: "GET", path: `sys/internal/ui/mounts/${encodePath(path)}` } as const;
+  const response = await session.request(subject, request, path.replace("/", "/data/"));
+  const data = jsonOf(response)?.["data"];
+  const mount = isObject(data) ? data["path"] : undefined;
+  if (!isObject(data) || typeof mount !== "string" || !`${path}/`.startsWith(mount)) {
+    throw noEngine(subject, path);
+  }
+  const options = data["options"];
+  if (data["type"] !== "kv" || !isObject(options) || options["version"] !== "2") {
+    throw notVersioned(subject, path);
+  }
+  const rest = path.slice(mount.length);
+  if (rest === "") {
+    throw new StoreError("refused", `${subject}: that is the secrets engine itself. Name an entry below it.`);
+  }
+  const [above, below] = [encodePath(mount), encodePath(rest)];
+  return { data: `${above}data/${below}`, metadata: `${above}metadata/${below}` };
 }
 
 /** Mostly the mount, for messages. */

@@ -67,6 +67,18 @@ describe("the status page", () => {
     expect(statusPage(fullReport(statusReport(), [], undefined))).not.toContain("Renewal");
   });
 
+  it("says how following the store goes, where it is followed", () => {
+    const state = {
+      watch: "down",
+      last_read_at: "2026-11-24T12:00:00.000Z",
+      failure: "It is away.",
+    } as const;
+    const page = statusPage(fullReport(statusReport({ store_state: state }), [], undefined));
+    for (const text of ["<h2>Store</h2>", "down", "2026-11-24T12:00:00.000Z", "It is away."])
+      expect(page).toContain(text);
+    expect(statusPage(fullReport(statusReport(), [], undefined))).not.toContain("<h2>Store</h2>");
+  });
+
   it("escapes whatever is in it", () => {
     const hostile = `"><script>alert('1')</script>&`;
     const page = statusPage(

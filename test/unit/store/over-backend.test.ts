@@ -44,6 +44,36 @@ describe("a record in the clear", () => {
     expect(store().canChange).toBe(true);
   });
 
+  it("tells how following it goes: the last read, why it failed, and whether the watch lives", async () => {
+    const hand = createHandClock();
+    let live = true;
+    const backend = { ...place.view("token"), isWatching: () => live, absence: () => "There is none." };
+    const followed = createTokenStore(backend, { keys: undefined, clock: hand });
+    const at = (): string | undefined => followed.report?.().readAt?.toISOString();
+    expect(followed.report?.()).toEqual({
+      readAt: null,
+      failure: null,
+      watch: "live",
+      absence: "There is none.",
+    });
+    await followed.read();
+    const first = new Date(hand.now()).toISOString();
+    expect(at()).toBe(first);
+    await hand.advance(60_000);
+    put("nonsense");
+    await expect(followed.read()).rejects.toMatchObject({ code: "damaged" });
+    live = false;
+    expect(followed.report?.()).toMatchObject({
+      failure: expect.stringContaining("is damaged"),
+      watch: "down",
+    });
+    expect(at()).toBe(first);
+    place.put(undefined);
+    await followed.read();
+    expect(followed.report?.()).toMatchObject({ failure: null, readAt: new Date(hand.now()) });
+    expect(store().report?.().watch).toBeNull();
+  });
+
   it.each<[string, string, string, RegExp]>([
     ["nothing", "", "damaged", /it is empty/],
     ["no JSON", '{"token": "MARKED', "damaged", /the record is not JSON/],

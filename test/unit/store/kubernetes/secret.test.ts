@@ -84,6 +84,23 @@ describe("Secret as a place", () => {
     expect(await (await open()).read()).toBeUndefined();
   });
 
+  it("says what it found in the place of a record, where that is not simply an empty Secret", async () => {
+    const backend = await open();
+    await backend.read();
+    expect(backend.absence?.()).toBe(
+      `There is no Secret presto/${name}. Make it, empty: kubectl create secret generic ${name} -n presto`,
+    );
+    api.put(name, {});
+    await backend.read();
+    expect(backend.absence?.()).toBeUndefined();
+    api.put(name, { token: "TUFSS0VE", more: "eA==" });
+    await backend.read();
+    expect(backend.absence?.()).toBe(`The Secret presto/${name} has no key record; it has token and more.`);
+    api.put(name, { record: "eA==" });
+    await backend.read();
+    expect(backend.absence?.()).toBeUndefined();
+  });
+
   it("leaves other keys, labels, annotations and type as they are", async () => {
     const more = {
       metadata: { labels: { team: "money" }, annotations: { note: "kept" } },
@@ -154,6 +171,18 @@ describe("Secret as a place", () => {
     await backend.read();
     expect(warnings).toEqual([expect.stringContaining(`kubectl annotate secret ${name} -n presto`)]);
     expect(warnings[0]).not.toContain("MARKED");
+  });
+
+  it("says whether its watch lives", async () => {
+    api.put(name, {});
+    const backend = await open();
+    await backend.read();
+    expect(backend.isWatching?.()).toBe(false);
+    const end = backend.watch?.(() => {});
+    await vi.waitUntil(() => backend.isWatching?.());
+    api.endWatches("cut");
+    await vi.waitUntil(() => !(backend.isWatching?.() ?? true));
+    end?.();
   });
 
   it("reads while its watch is open", async () => {

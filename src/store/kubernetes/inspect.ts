@@ -1,0 +1,254 @@
+import type { Clock } from "../../clock.ts";
+import { isObject, type JsonObject } from "../../lib/json.ts";
+import { type DatedAnswer, type Inspection, joinRemarks, type Remark, type Use } from "../inspection.ts";
+import { jsonOf } from "../remote.ts";
+import { type Api, createApi } from "./api.ts";
+import { type ClusterOptions, openCluster } from "./cluster.ts";
+import { refusalOf } from "./refusal.ts";
+import { mayDo, nameOf, reviewRights, type Subject, userOf } from "./rights.ts";
+import { appliedAnnotation, keepsApplied, type SecretAddress } from "./secret.ts";
+
+export interface SecretInspectionOptions extends SecretAddress {
+  readonly cluster: ClusterOptions;
+  readonly use: Use;
+}
+
+/**
+ * Asks an API server what it makes of this process and of a Secret. Rights are asked for by
+ * SelfSubjectAccessReviews, which everybody may make who is somebody; nothing is tried.
+ * @throws StoreError where the API server can't be asked, or lets nobody in; CommandError `configuration` as `openCluster`
+ */
+export async function inspectSecret(
+  options: SecretInspectionOptions,
+  { clock }: { readonly clock: Clock },
+): Promise<Inspection> {
+  const cluster = await openCluster(options.cluster, clock);
+  const api = createApi(cluster, clock);
+  try {
+    const { user, dated } = await identify(api, options, clock);
+    const me = { inPod: cluster.inPod, user };
+    const [rights, object] = await Promise.all([reviewAll(api, options, me), lookAt(api, options, me)]);
+    return { login: loginOf(user, cluster.url), rights, object, dated };
+  } finally {
+    api.close();
+  }
+}
+
+/** Who this process is to the API server. */
+interface Caller {
+  readonly user: string | undefined;
+  readonly inPod: boolean;
+}
+
+async function identify(
+  api: Api,
+  { namespace, name }: SecretInspectionOptions,
+  clock: Clock,
+): Promise<{ readonly user: string | undefined; readonly dated: DatedAnswer }> {
+  const sentAt = clock.now();
+  const response = await api.request({
+    method: "POST",
+    path: "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+    body: JSON.stringify({ apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" }),
+  });
+  const receivedAt = clock.now();
+  if (response.status === 401) {
+    const where = `The Secret ${namespace}/${name}`;
+    throw refusalOf(response, { verb: "get", resource: "secrets", namespace, name, where });
+  }
+  const { date } = response.headers;
+  const dated = { date: typeof date === "string" ? date : undefined, sentAt, receivedAt };
+  return { user: response.status === 201 ? userOf(response) : undefined, dated };
+}
+
+function loginOf(user: string | undefined, url: string): Remark {
+  return user === undefined
+    ? { result: "SKIP", detail: `The API server ${url} does not say whom it takes this process for.` }
+    : { result: "OK", detail: `The API server ${url} takes this process for ${user}.` };
+}
+
+/** A process has to have these, and nothing more. */
+const needed: Readonly<Record<Use, readonly string[]>> = {
+  follow: ["get", "watch"],
+  renew: ["get", "watch", "update"],
+};
+
+async function reviewAll(api: Api, options: SecretInspectionOptions, caller: Caller): Promise<Remark> {
+  const { namespace, name, use } = options;
+  const remarks = await Promise.all([
+    reviewRights(api, needed[use], { resource: "secrets", namespace, name }, caller.user),
+    ...excessOf(options, caller).map((excess) => reviewExcess(api, excess, caller)),
+  ]);
+  return joinRemarks(remarks.filter((remark) => remark !== undefined));
+}
+
+/** A right that nobody needs here, and why it is better not there. */
+interface Excess {
+  readonly verb: string;
+  readonly about: Subject;
+  readonly why: string;
+}
+
+/** Only of a Pod's service account: a person at a laptop may do more than a sidecar. */
+function excessOf({ namespace, name, use }: SecretInspectionOptions, { inPod }: Caller): readonly Excess[] {
+  if (!inPod) return [];
+  const all: Excess = {
+    verb: "list",
+    about: { resource: "secrets", namespace, name: undefined },
+    why: "and with it read each of them, the account's too",
+  };
+  const update: Excess = {
+    verb: "update",
+    about: { resource: "secrets", namespace, name },
+    why: "which the role proxy never does",
+  };
+  return use === "follow" ? [all, update] : [all];
+}
+
+async function reviewExcess(
+  api: Api,
+  { verb, about, why }: Excess,
+  { user = "This process" }: Caller,
+): Promise<Remark | undefined> {
+  if ((await mayDo(api, verb, about)) !== true) return undefined;
+  return {
+    result: "WARN",
+    detail: `${user} may ${verb} ${nameOf(about)}, ${why}.`,
+    mend: `Take that right away; who gives it: kubectl get rolebindings,clusterrolebindings -A -o wide | grep ${accountOf(user)}`,
+  };
+}
+
+function accountOf(user: string): string {
+  return user.split(":").at(-1) ?? user;
+}
+
+/** Reads the Secret as it is, for what others do with it. */
+async function lookAt(api: Api, options: SecretInspectionOptions, { user }: Caller): Promise<Remark> {
+  const { namespace, name, key, use } = options;
+  const about = { resource: "secrets", namespace, name } as const;
+  const response = await api.request({
+    method: "GET",
+    path: `/api/v1/namespaces/${namespace}/secrets/${name}`,
+  });
+  const object = response.status === 200 ? jsonOf(response) : undefined;
+  if (object !== undefined) return joinRemarks(remarksOn(object, options));
+  if (response.status !== 404)
+    return { result: "SKIP", detail: `The Secret ${namespace}/${name} could not be read; see store.` };
+  const space = await api.request({ method: "GET", path: `/api/v1/namespaces/${namespace}` });
+  if (space.status === 404) {
+    const mend = `Make it, or mend the address: kubectl create namespace ${namespace}`;
+    return { result: "FAIL", detail: `There is no namespace ${namespace}.`, mend };
+  }
+  const detail = `There is no Secret ${namespace}/${name}`;
+  const mend = `Make it, empty: kubectl create secret generic ${name} -n ${namespace}`;
+  if (use === "follow") return { result: "WARN", detail: `${detail}, so no record in its key ${key}.`, mend };
+  const mayCreate = await mayDo(api, "create", { ...about, name: undefined });
+  return mayCreate === true
+    ? { result: "OK", detail: `${detail} yet; the first write makes it.` }
+    : { result: "FAIL", detail: `${detail}, and ${user ?? "this process"} may not create one.`, mend };
+}
+
+function remarksOn(object: JsonObject, options: SecretInspectionOptions): Remark[] {
+  const { namespace, name, key, use } = options;
+  const secret = `The Secret ${namespace}/${name}`;
+  const found: Remark[] = [];
+  if (object["immutable"] === true) {
+    found.push({
+      result: use === "renew" ? "FAIL" : "WARN",
+      detail: `${secret} is marked immutable, and nobody can write it.`,
+      mend: `Make it anew without that: kubectl get secret ${name} -n ${namespace} -o yaml`,
+    });
+  }
+  if (keepsApplied(object)) {
+    found.push({
+      result: "WARN",
+      detail: `${secret} keeps in an annotation, in clear and for good, what kubectl apply once wrote to it.`,
+      mend: `Have nothing apply it any more, revoke what was in it (token renew), and take the annotation away: kubectl annotate secret ${name} -n ${namespace} ${appliedAnnotation}-`,
+    });
+  }
+  const metadata = isObject(object["metadata"]) ? object["metadata"] : {};
+  const marks = { ...textsOf(metadata["labels"]), ...textsOf(metadata["annotations"]) };
+  for (const { mark, does, mend } of neighbours) {
+    if (mark in marks) found.push({ result: "WARN", detail: `${secret} ${does} (${mark}).`, mend });
+  }
+  const owner = ownerOf(metadata);
+  if (owner !== undefined) {
+    found.push({
+      result: "WARN",
+      detail: `${secret} belongs to ${owner}, which may write it anew or take it with it.`,
+      mend: "Name a Secret that nothing else makes or owns.",
+    });
+  }
+  const writer = writerOf(metadata, key);
+  if (writer !== undefined && !ownManagers.has(writer)) {
+    found.push({
+      result: "WARN",
+      detail: `Its key ${key} was written last by ${writer}, and not by this program.`,
+      mend: `See who that is, and that it was meant: kubectl get secret ${name} -n ${namespace} -o yaml --show-managed-fields`,
+    });
+  }
+  if (found.length > 0) return found;
+  return [
+    {
+      result: "OK",
+      detail: `${secret} is there, and nothing is known of it that would disturb (key ${key}).`,
+    },
+  ];
+}
+
+/** What marks a Secret that a neighbour in the cluster copies or writes anew, and what that does to ours. */
+const neighbours = [
+  {
+    mark: "reflector.v1.k8s.emberstack.com/reflection-allowed",
+    does: "is copied into other namespaces by Reflector",
+    mend: "Take its annotations away, and the copies: whoever reads one has the token.",
+  },
+  {
+    mark: "replicator.v1.mittwald.de/replicate-to",
+    does: "is copied into other namespaces by kubernetes-replicator",
+    mend: "Take its annotations away, and the copies: whoever reads one has the token.",
+  },
+  {
+    mark: "replicator.v1.mittwald.de/replicate-from",
+    does: "is written anew by kubernetes-replicator",
+    mend: "Name a Secret that nothing else writes: a token that is put back is dead.",
+  },
+  {
+    mark: "kustomize.toolkit.fluxcd.io/name",
+    does: "is written anew by Flux",
+    mend: "Take it out of what Flux applies, and make it by: kubectl create",
+  },
+  {
+    mark: "argocd.argoproj.io/tracking-id",
+    does: "is written anew by Argo CD",
+    mend: "Take it out of what Argo CD applies, and make it by: kubectl create",
+  },
+] as const;
+
+/** This program, by its User-Agent; and whoever made the Secret with nothing in it has not written the key. */
+const ownManagers: ReadonlySet<string> = new Set(["presto-sidecar"]);
+
+function textsOf(value: unknown): JsonObject {
+  return isObject(value) ? value : {};
+}
+
+const shownName = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
+
+function ownerOf({ ownerReferences }: JsonObject): string | undefined {
+  const owners: readonly unknown[] = Array.isArray(ownerReferences) ? ownerReferences : [];
+  const owner = owners.find(isObject);
+  if (owner === undefined) return undefined;
+  const { kind, name } = owner;
+  const named = [kind, name].filter((part) => typeof part === "string" && shownName.test(part));
+  return named.length === 2 ? named.join(" ") : "something else";
+}
+
+/** Who wrote the key last, by the API server's own books (managedFields). */
+function writerOf({ managedFields }: JsonObject, key: string): string | undefined {
+  const entries: readonly unknown[] = Array.isArray(managedFields) ? managedFields : [];
+  const writer = entries.filter(isObject).findLast(({ fieldsV1 }) => {
+    const data = isObject(fieldsV1) ? fieldsV1["f:data"] : undefined;
+    return isObject(data) && `f:${key}` in data;
+  })?.["manager"];
+  return typeof writer === "string" && shownName.test(writer) ? writer : undefined;
+}

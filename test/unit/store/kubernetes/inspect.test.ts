@@ -1,0 +1,218 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+
+import { systemClock } from "../../../../src/clock.ts";
+import type { Inspection, Use } from "../../../../src/store/inspection.ts";
+import type { ClusterOptions } from "../../../../src/store/kubernetes/cluster.ts";
+import { inspectSecret } from "../../../../src/store/kubernetes/inspect.ts";
+import {
+  refuse,
+  reply,
+  type StandInApi,
+  type StandInSecret,
+  startStandInApi,
+} from "../../../support/stand-in-api.ts";
+
+const account = "system:serviceaccount:payments:wallet";
+
+describe("what an API server says of a Secret and of this process", () => {
+  let api: StandInApi;
+  let folder: string;
+  /** `verb resource/name`, or `verb resource` of all of them. */
+  let granted: Set<string>;
+  let user: string | undefined;
+  /** What a question for the namespace is answered with. */
+  let namespaceStatus: number;
+  beforeAll(async () => {
+    api = await startStandInApi();
+    folder = await mkdtemp(join(tmpdir(), "inspect-"));
+    await writeFile(join(folder, "ca.crt"), api.authority.certPem);
+    await writeFile(join(folder, "token"), "MARKED-token");
+    await writeFile(join(folder, "config"), api.kubeconfig());
+  });
+  afterAll(async () => {
+    await api.close();
+    await rm(folder, { recursive: true });
+  });
+  beforeEach(() => {
+    user = account;
+    namespaceStatus = 403;
+    granted = new Set(["get secrets/token", "watch secrets/token"]);
+    api.seen.length = 0;
+    api.put("token", {}, { metadata: {} });
+    api.override = ({ url, body }, response) => {
+      if (url.pathname.endsWith("/selfsubjectreviews")) {
+        if (user === undefined) refuse(response, 404, "NotFound");
+        else reply(response, 201, { status: { userInfo: { username: user } } });
+        return true;
+      }
+      if (url.pathname.endsWith("/selfsubjectaccessreviews")) {
+        const { verb, resource, name, namespace } = JSON.parse(body).spec.resourceAttributes;
+        const right = `${verb} ${resource}${name === undefined ? "" : `/${name}`}`;
+        const allowed = namespace === "payments" && granted.has(right);
+        reply(response, 201, { status: { allowed } });
+        return true;
+      }
+      if (url.pathname !== "/api/v1/namespaces/payments") return false;
+      refuse(response, namespaceStatus, "Forbidden");
+      return true;
+    };
+  });
+
+  const inPod = (): ClusterOptions => ({
+    kubeconfig: [],
+    host: "127.0.0.1",
+    port: `${api.port}`,
+    environment: {},
+    mount: folder,
+  });
+
+  async function inspect(use: Use = "follow", cluster = inPod()): Promise<Inspection> {
+    const found = await inspectSecret(
+      { namespace: "payments", name: "token", key: "record", cluster, use },
+      { clock: systemClock },
+    );
+    expect(JSON.stringify(found)).not.toContain("MARKED");
+    // Questions alone: a review is a POST that changes nothing.
+    const asked = api.seen.filter(({ method, url }) => method !== "GET" && !url.pathname.endsWith("reviews"));
+    expect(asked).toEqual([]);
+    return found;
+  }
+
+  function standing(metadata: object, more: Partial<StandInSecret> = {}): void {
+    api.remove("token");
+    api.put("token", { record: "eA==" }, { ...more, metadata: { ...metadata } });
+  }
+
+  it("who it is, and that it may do what a proxy has to, and no more", async () => {
+    const { login, rights, object, dated } = await inspect();
+    expect(login).toEqual({
+      result: "OK",
+      detail: `The API server ${api.url} takes this process for ${account}.`,
+    });
+    expect(rights).toEqual({
+      result: "OK",
+      detail: `${account} may get and watch the Secret payments/token.`,
+    });
+    expect(object.result).toBe("OK");
+    expect(Date.parse(dated.date ?? "")).toBeGreaterThan(Date.now() - 60_000);
+  });
+
+  it("each right that is missing, with the line that grants it", async () => {
+    granted = new Set();
+    const line = (verbs: string) =>
+      `Grant it: kubectl create role token-${verbs.replaceAll(",", "-")} -n payments --verb=${verbs} --resource=secrets --resource-name=token && kubectl create rolebinding token-${verbs.replaceAll(",", "-")} -n payments --role=token-${verbs.replaceAll(",", "-")} --serviceaccount=payments:wallet`;
+    expect((await inspect("renew")).rights).toEqual({
+      result: "FAIL",
+      detail: `${account} lacks the right to get, watch and update the Secret payments/token.`,
+      mend: line("get,watch,update"),
+    });
+    granted = new Set(["get secrets/token", "watch secrets/token"]);
+    expect((await inspect("renew")).rights).toMatchObject({ result: "FAIL", mend: line("update") });
+  });
+
+  it("a watch that is not allowed, which costs time and nothing else", async () => {
+    granted.delete("watch secrets/token");
+    expect((await inspect()).rights).toMatchObject({
+      result: "WARN",
+      detail: expect.stringContaining("read every 5 s instead"),
+    });
+  });
+
+  it.each([
+    ["update secrets/token", /may update the Secret payments\/token, which the role proxy never does/],
+    ["list secrets", /may list the Secrets of the namespace payments, and with it read each of them/],
+  ])("a right too many of a Pod: %s", async (right, says) => {
+    granted.add(right);
+    expect((await inspect()).rights).toMatchObject({ result: "WARN", detail: expect.stringMatching(says) });
+    // A person at a laptop may do more.
+    const cluster = api.cluster({ kubeconfig: join(folder, "config") });
+    expect((await inspect("follow", cluster)).rights.result).toBe("OK");
+  });
+
+  it("an API server that does not say who asks, or what it may", async () => {
+    user = undefined;
+    granted = new Set();
+    const { login, rights } = await inspect();
+    expect(login.result).toBe("SKIP");
+    expect(rights).toMatchObject({ mend: expect.stringContaining("--serviceaccount=NAMESPACE:NAME") });
+    api.override = (_request, response) => {
+      refuse(response, 403, "Forbidden");
+      return true;
+    };
+    expect(await inspect()).toMatchObject({ rights: { result: "SKIP" }, object: { result: "SKIP" } });
+  });
+
+  it("that lets nobody in", async () => {
+    api.override = (_request, response) => {
+      refuse(response, 401, "Unauthorized");
+      return true;
+    };
+    await expect(inspect()).rejects.toMatchObject({ code: "refused" });
+  });
+
+  it("a Secret that is not there, with the line that makes it", async () => {
+    api.remove("token");
+    const mend = "Make it, empty: kubectl create secret generic token -n payments";
+    expect((await inspect()).object).toMatchObject({ result: "WARN", mend });
+    expect((await inspect("renew")).object).toMatchObject({ result: "FAIL", mend });
+    granted.add("create secrets");
+    expect((await inspect("renew")).object.result).toBe("OK");
+    namespaceStatus = 404;
+    expect((await inspect()).object).toMatchObject({
+      result: "FAIL",
+      mend: "Make it, or mend the address: kubectl create namespace payments",
+    });
+    api.put("token", {});
+  });
+
+  it.each<[string, object, Partial<StandInSecret>, RegExp]>([
+    [
+      "what kubectl apply has left",
+      {
+        annotations: { "kubectl.kubernetes.io/last-applied-configuration": '{"data":{"record":"TUFSS0VE"}}' },
+      },
+      {},
+      /in clear and for good.* annotate secret token -n payments kubectl\.kubernetes\.io\/last-applied-configuration-$/,
+    ],
+    [
+      "a mirror",
+      { annotations: { "replicator.v1.mittwald.de/replicate-to": "*" } },
+      {},
+      /kubernetes-replicator.*whoever reads one has the token/,
+    ],
+    ["Argo CD", { annotations: { "argocd.argoproj.io/tracking-id": "x" } }, {}, /written anew by Argo CD/],
+    ["Flux", { labels: { "kustomize.toolkit.fluxcd.io/name": "x" } }, {}, /written anew by Flux/],
+    [
+      "an owner",
+      { ownerReferences: [{ kind: "ExternalSecret", name: "presto" }] },
+      {},
+      /belongs to ExternalSecret presto/,
+    ],
+    [
+      "another writer",
+      { managedFields: [{ manager: "velero-server", fieldsV1: { "f:data": { "f:record": {} } } }] },
+      {},
+      /written last by velero-server/,
+    ],
+    ["immutability", {}, { immutable: true }, /immutable/],
+  ])("what a neighbour does to it: %s", async (_what, metadata, more, says) => {
+    standing(metadata, more);
+    const { object } = await inspect();
+    expect(object.result).toBe("WARN");
+    expect(`${object.detail} ${"mend" in object ? object.mend : ""}`).toMatch(says);
+  });
+
+  it("nothing of a Secret that only this program writes", async () => {
+    standing({
+      managedFields: [
+        { manager: "kubectl-create", fieldsV1: { "f:type": {} } },
+        { manager: "presto-sidecar", fieldsV1: { "f:data": { "f:record": {} } } },
+      ],
+    });
+    expect((await inspect()).object.result).toBe("OK");
+  });
+});
