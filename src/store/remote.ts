@@ -62,7 +62,10 @@ export class RemoteError extends CodedError<RemoteErrorCode> {
 
 /** HTTP/1.1 to a store's server. */
 export interface RemoteClient {
-  /** Sends it once; a `GET` whose kept connection had ended before a byte of the answer came, once more. @throws RemoteError */
+  /**
+   * Sends it once; a `GET` once more, over a new connection, where a kept one had ended before a byte of the answer
+   * came, or brings none for a moment. @throws RemoteError
+   */
   request(request: RemoteRequest): Promise<RemoteResponse>;
   /** The same over a connection of its own, until the head has come: no request waits behind an open stream. @throws RemoteError */
   stream(request: RemoteRequest): Promise<RemoteStream>;
@@ -72,6 +75,8 @@ export interface RemoteClient {
 
 /** Milliseconds that a request may take, with its connection and its body; a stream until its head. */
 export const requestMs = 5_000;
+/** Milliseconds that a `GET` waits on a kept connection for the head of its answer: one that a NAT has forgotten tells nobody. */
+const keptMs = 1_500;
 /** An object in base64, within JSON that says more about it. */
 const maxResponseBytes = 2 * maxObjectBytes;
 /** Milliseconds. Longer than the pause between two polls, shorter than any server or load balancer waits. */
@@ -89,7 +94,8 @@ interface IdleConnection {
 /**
  * One exchange at a time on each connection, with a deadline of its own. One that runs out retires its
  * connection, and those that lie idle too: whatever swallowed the one (a NAT that forgot, a host that
- * is gone) has mostly swallowed them all. The next request then looks the name up anew.
+ * is gone) has mostly swallowed them all. The next request then looks the name up anew. A question does not
+ * wait that long on a kept connection: asked twice it does no harm, and a payment may be waiting for the answer.
  */
 export function createRemoteClient(options: RemoteOptions): RemoteClient {
   const { url, server, tls, clock } = options;
@@ -164,26 +170,35 @@ export function createRemoteClient(options: RemoteOptions): RemoteClient {
     return { status: statusCode, headers: answered, body: rest };
   }
 
-  /** @returns undefined where the kept connection had ended, and the request may go once more */
+  /** @returns undefined where the kept connection had ended or is silent, and the request may go once more */
   async function exchange(
     client: Client,
     kept: boolean,
     request: RemoteRequest,
-    signal: AbortSignal,
+    late: AbortSignal,
   ): Promise<RemoteResponse | undefined> {
+    const mayRepeat = kept && request.method === "GET";
+    const over = new AbortController();
+    const giveUp = (): void => over.abort();
+    late.addEventListener("abort", giveUp, { once: true });
+    const stall = mayRepeat ? clock.after(keptMs, giveUp) : undefined;
     let headCame = false;
     try {
-      const { status, headers, body } = await begin(client, request, signal);
+      const { status, headers, body } = await begin(client, request, over.signal);
       headCame = true;
+      stall?.cancel();
       const whole = await readWhole(body);
       keep(client);
       return { status, headers, body: whole };
     } catch (error) {
-      if (signal.aborted) retire(client);
+      const isFrozen = over.signal.aborted;
+      if (isFrozen) retire(client);
       else drop(client);
-      if (kept && !headCame && !signal.aborted && request.method === "GET" && isBroken(error))
-        return undefined;
-      throw closed ? closedError() : toRemoteError(error, signal);
+      if (mayRepeat && !headCame && !late.aborted && (isFrozen || isBroken(error))) return undefined;
+      throw closed ? closedError() : toRemoteError(error, late);
+    } finally {
+      stall?.cancel();
+      late.removeEventListener("abort", giveUp);
     }
   }
 

@@ -94,7 +94,36 @@ describe("requests to the server of a store", () => {
     await expect(remote.request(get)).rejects.toMatchObject({ name: "RemoteError", code: "late" });
     frozen = false;
     await remote.request(get);
-    expect(seen.at(-1)?.socket).toBe(2);
+    // Two that were kept, the new one that had no answer either, and this.
+    expect(seen.at(-1)?.socket).toBe(3);
+  });
+
+  it("asks once more over a new connection where a kept one is silent, and goes on over that", async () => {
+    let frozen = false;
+    const { port, sockets, seen } = await serve((request, response) => {
+      if (!frozen || sockets.indexOf(request.socket) >= 2) response.end("{}");
+    });
+    const clock = createFastClock(5);
+    const remote = client(port, clock);
+    await Promise.all([remote.request(get), remote.request(get)]);
+    frozen = true;
+    const beganAt = clock.monotonic();
+    expect((await remote.request(get)).status).toBe(200);
+    expect(clock.monotonic() - beganAt).toBeLessThan(5_000);
+    expect((await remote.request(post)).status).toBe(200);
+    expect(seen.slice(3).map(({ socket }) => socket)).toEqual([2, 2]);
+  });
+
+  it("sends nothing twice but a question: a write waits to the end of its time", async () => {
+    let frozen = false;
+    const { port, seen } = await serve((_request, response) => {
+      if (!frozen) response.end("{}");
+    });
+    const remote = client(port, createFastClock(5));
+    await remote.request(get);
+    frozen = true;
+    await expect(remote.request(post)).rejects.toMatchObject({ code: "late" });
+    expect(seen.filter(({ method }) => method === "POST")).toHaveLength(1);
   });
 
   it("sends a GET once more whose kept connection had ended, and nothing else", async () => {
