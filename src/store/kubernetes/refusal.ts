@@ -193,7 +193,8 @@ function failing(asked: Asked, message: string, status: number): StoreError {
       `See that it runs, or take this ${words[asked.resource].noun} out of it: kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`,
     );
   }
-  if (/unable to transform|decrypt/.test(message)) {
+  // As 1.37 has it: "StorageError: corrupt object, ...: data from the storage is not transformable".
+  if (/transform|decrypt|corrupt object/.test(message)) {
     return unreachable(
       asked,
       "the API server can't decrypt it",

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { openSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -17,6 +17,13 @@ import { buildServers } from "./build.ts";
 export interface AdminAnswer {
   readonly status: number;
   readonly json: unknown;
+}
+
+export interface ApiOptions {
+  /** Has it encrypt Secrets in etcd, by a key of that name. */
+  readonly encryptedWith?: string;
+  /** Is it enough that it answers? With Secrets that it can't read it never gets ready. */
+  readonly answersOnly?: boolean;
 }
 
 /** A real etcd and kube-apiserver on loopback, with RBAC. */
@@ -37,11 +44,13 @@ export interface KubeServer {
     path: string,
     body?: object,
   ): Promise<AdminAnswer>;
+  /** What it says of itself, for Prometheus. */
+  metrics(): Promise<string>;
   /** A token for a service account, as a projected volume holds one. */
   tokenFor(namespace: string, account: string): Promise<string>;
   /** Kills the API server: after a SIGTERM it waits for open watches for up to a minute. */
   stopApi(): Promise<void>;
-  startApi(): Promise<void>;
+  startApi(options?: ApiOptions): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -113,8 +122,22 @@ export async function startKubeServer(): Promise<KubeServer> {
     return { status: response.statusCode, json: await response.body.json() };
   };
 
-  async function startApi(): Promise<void> {
+  /** @returns the flag that has it encrypt, and what is not encrypted read all the same */
+  async function encryptBy(name: string): Promise<string> {
+    const secret = createHash("sha256").update(name).digest("base64");
+    const providers = [{ aescbc: { keys: [{ name, secret }] } }, { identity: {} }];
+    const config = {
+      apiVersion: "apiserver.config.k8s.io/v1",
+      kind: "EncryptionConfiguration",
+      resources: [{ resources: ["secrets"], providers }],
+    };
+    await writeFile(join(folder, "encryption.json"), JSON.stringify(config), { mode: 0o600 });
+    return "--encryption-provider-config=encryption.json";
+  }
+
+  async function startApi({ encryptedWith, answersOnly = false }: ApiOptions = {}): Promise<void> {
     launch("kube-apiserver", [
+      ...(encryptedWith === undefined ? [] : [await encryptBy(encryptedWith)]),
       `--etcd-servers=http://127.0.0.1:${etcdPort}`,
       "--bind-address=127.0.0.1",
       // Without it a machine that has no default route fails.
@@ -137,7 +160,8 @@ export async function startKubeServer(): Promise<KubeServer> {
         const response = await client.request({ method: "GET", path: "/readyz" }).catch(() => undefined);
         await response?.body.dump();
         if (running.get("kube-apiserver")?.exitCode !== null) throw new Error(await logOf("kube-apiserver"));
-        return response?.statusCode === 200 ? true : undefined;
+        const isUp = answersOnly ? response !== undefined : response?.statusCode === 200;
+        return isUp ? true : undefined;
       },
       { withinMs: 60_000, everyMs: 100, what: "the API server gets ready" },
     );
@@ -176,6 +200,11 @@ export async function startKubeServer(): Promise<KubeServer> {
     kubeconfig: join(folder, "kubeconfig"),
     certificateFor: (user) => authority.issue({ commonName: user, names: [user], usage: "client" }),
     admin,
+    async metrics() {
+      const headers = { authorization: `Bearer ${adminToken}` };
+      const response = await client.request({ method: "GET", path: "/metrics", headers });
+      return response.body.text();
+    },
     async tokenFor(namespace, account) {
       const { json } = await admin(
         "POST",

@@ -232,6 +232,15 @@ describe("Secret as a place", () => {
     ],
     [[404, "NotFound", {}, "MARKED"], /^refused: .*knows no such path/],
     [[500, "InternalError", {}, "unable to transform key MARKED"], /^unreachable: .*can't decrypt it/],
+    [
+      [
+        500,
+        "InternalError",
+        {},
+        "StorageError: corrupt object, Code: 7, Key: /registry/secrets/MARKED, AdditionalErrorMsg: data from the storage is not transformable",
+      ],
+      /^unreachable: .*can't decrypt it/,
+    ],
     [[500, "InternalError", {}, "MARKED"], /^unreachable: .*failed \(500\)/],
     [[429, "TooManyRequests", { retryAfterSeconds: 1 }, ""], /^unreachable: .*too much to do/],
   ])("tells why a read is refused, and by what it is mended: %j", async (refusal, expected) => {
