@@ -129,9 +129,12 @@ export async function createApp(config: Config, { clock, log, onQuit }: AppDeps)
   };
 }
 
+/** Milliseconds for a question of our own, or as long as a call may take, if that is less. */
+const longestQuestionMs = 10_000;
+
 /** What a sidecar is told, by what is configured. */
 function sidecarOptions(config: Config): SidecarOptions {
-  const { role, limits, holdMaxMs, egressCheck, probe, issuing, store } = config;
+  const { role, limits, holdMaxMs, egressCheck, probe, issuing, store, settle, timeoutMs } = config;
   return {
     role,
     limits,
@@ -140,6 +143,7 @@ function sidecarOptions(config: Config): SidecarOptions {
     storeIsRemote: store.isRemote,
     registered: egressCheck.registered,
     probe,
+    settle: { ...settle, questionMs: Math.min(timeoutMs, longestQuestionMs) },
     renewal: issuing === undefined ? undefined : renewalOptions(issuing),
   };
 }

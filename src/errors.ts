@@ -100,6 +100,13 @@ export const problems = {
     proxyStatus: "http_request_denied",
     mayRepeat: false,
   },
+  "duplicate-confirm": {
+    status: 409,
+    title: "The same transaction is under way, unclear or done",
+    outcome: "not-sent",
+    proxyStatus: "http_request_denied",
+    mayRepeat: false,
+  },
   "request-timeout": {
     status: 408,
     title: "The request was not complete in time",
@@ -173,6 +180,13 @@ export const problems = {
   draining: {
     status: 503,
     title: "The sidecar is shutting down",
+    outcome: "not-sent",
+    proxyStatus: "proxy_internal_response",
+    mayRepeat: true,
+  },
+  "audit-unavailable": {
+    status: 503,
+    title: "The record of calls that move money can't be written",
     outcome: "not-sent",
     proxyStatus: "proxy_internal_response",
     mayRepeat: true,

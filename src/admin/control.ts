@@ -2,9 +2,11 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 
 import { readDuration } from "../lib/duration.ts";
 import type { Emit, Warning } from "../lib/events.ts";
+import type { Outcomes } from "../money/outcomes.ts";
 import { describeError } from "../observe/describe-error.ts";
 import { checkCaller } from "../policy/caller.ts";
 import type { Renew, RenewReply, RenewRequest } from "../renewal/types.ts";
+import { addOutcomeRoutes } from "./outcomes.ts";
 import { allowTime, type BoundableServer, createServer, refuse } from "./server.ts";
 
 const defaultWaitMs = 30_000;
@@ -112,6 +114,8 @@ export interface ControlActions {
 
 export interface ControlServerOptions {
   readonly actions: ControlActions;
+  /** Calls that move money whose end is unclear. Not in a process that makes none. */
+  readonly outcomes?: Outcomes;
   readonly emit: Emit<Warning>;
 }
 
@@ -123,10 +127,15 @@ const noNames: ReadonlySet<string> = new Set();
  * form or link can send, and a script only after a preflight that is refused), `Origin` and
  * `Sec-Fetch-Site`, `Host` (which gives away a page that came by DNS rebinding).
  */
-export async function createControlServer({ actions, emit }: ControlServerOptions): Promise<BoundableServer> {
+export async function createControlServer({
+  actions,
+  outcomes,
+  emit,
+}: ControlServerOptions): Promise<BoundableServer> {
   const bound = await createServer({
     emit,
     methods: ["POST"],
+    methodsAt: new Map([["/outcomes", ["GET"]]]),
     // Not judged by the socket's remote address: a TCP socket that was closed has none either.
     objection: (request) => objection(request, typeof bound.server.address() === "string"),
     routes(app) {
@@ -150,6 +159,7 @@ export async function createControlServer({ actions, emit }: ControlServerOption
           return refuse(reply, 500, "reload-failed", detail);
         }
       });
+      if (outcomes !== undefined) addOutcomeRoutes(app, outcomes);
       app.post("/renew", async (request, reply) => {
         if (actions.renew === undefined) return send(reply, roleCannotIssue);
         const reading = readRenewRequest(request.url);

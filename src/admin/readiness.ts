@@ -5,13 +5,19 @@ import type { LatchChanged } from "../observe/events.ts";
 export type LatchName = "started" | "token" | "draining" | "alarm" | "egress" | AdvisoryName;
 
 /** What an operator should look at, though calls go on. */
-type AdvisoryName = "token-refused" | "credentials-refused" | "clock" | "last-good-addresses";
+type AdvisoryName =
+  | "token-refused"
+  | "credentials-refused"
+  | "clock"
+  | "last-good-addresses"
+  | "open-outcomes";
 
 const advisoryNames: ReadonlySet<LatchName> = new Set<AdvisoryName>([
   "token-refused",
   "credentials-refused",
   "clock",
   "last-good-addresses",
+  "open-outcomes",
 ]);
 
 /** One condition; closed while it does not hold. */

@@ -17,9 +17,11 @@ export interface ServerOptions {
   readonly emit: Emit<Warning>;
   /** Judged before anything else, on every path. */
   readonly methods: readonly string[];
+  /** Paths that have others than that. */
+  readonly methodsAt?: ReadonlyMap<string, readonly string[]>;
   /** Why a request may not act, in one sentence; undefined if it may. Judged second, on every path. */
   readonly objection?: (request: FastifyRequest) => string | undefined;
-  /** Adds the routes. Their paths are lower-case letters only; whatever else is asked for is not found. */
+  /** Adds the routes. Their paths are one or two segments of lower-case letters; whatever else is asked for is not found. */
   readonly routes: (app: FastifyInstance) => void;
 }
 
@@ -39,7 +41,7 @@ const mostConnections = 128;
 const requestsPerConnection = 1000;
 
 /** No decoding and no normalising, as routers do: a path is one of ours byte for byte, or none. */
-const plainPath = /^\/[a-z]*(?:\?|$)/;
+const plainPath = /^\/(?:[a-z]+(?:\/[a-z]+)?)?(?:\?|$)/;
 
 /**
  * A Fastify instance for listeners that answer little: explicit limits, no bodies, JSON
@@ -49,10 +51,13 @@ const plainPath = /^\/[a-z]*(?:\?|$)/;
 export async function createServer({
   emit,
   methods,
+  methodsAt,
   objection,
   routes,
 }: ServerOptions): Promise<BoundableServer> {
   const allow = methods.join(", ");
+  const methodsOf = ({ url }: FastifyRequest): readonly string[] =>
+    methodsAt?.get(url.split("?", 1)[0] ?? "") ?? methods;
   const app = createLimitedApp();
   app.addHook("onRequest", (request, reply, next) => {
     reply.headers({
@@ -62,7 +67,7 @@ export async function createServer({
       "referrer-policy": "no-referrer",
       "x-content-type-options": "nosniff",
     });
-    const refusal = refusalOf(request, methods, objection);
+    const refusal = refusalOf(request, methodsOf(request), objection);
     if (refusal === undefined) {
       // Some clients name the type of the body that they don't send; Fastify would judge it.
       delete request.headers["content-type"];
@@ -71,7 +76,7 @@ export async function createServer({
     }
     // Its body, if it has one, is not read.
     reply.header("connection", "close");
-    if (refusal.status === 405) reply.header("allow", allow);
+    if (refusal.status === 405) reply.header("allow", methodsOf(request).join(", "));
     refuse(reply, refusal.status, refusal.code, refusal.detail);
   });
   app.setNotFoundHandler((_request, reply) =>
@@ -128,7 +133,7 @@ function refusalOf(
     return {
       status: 405,
       code: "method-not-allowed",
-      detail: `The methods of this listener are ${methods.join(", ")}; use one of them.`,
+      detail: `The methods of this path are ${methods.join(", ")}; use one of them.`,
     };
   }
   const detail = objection?.(request);

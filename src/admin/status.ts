@@ -27,6 +27,9 @@ export interface StatusReport {
   readonly queued: number;
   /** Calls that were accepted and are not over: these two, and those whose bodies still come, or whose replies are not out. */
   readonly under_way: number;
+  /** Calls that move money whose end is not known, and the age of the oldest; null without one. Which they are, the control listener says. */
+  readonly open_outcomes: number;
+  readonly oldest_open_outcome_seconds: number | null;
   /** ISO 8601. */
   readonly started_at: string;
   readonly versions: Readonly<Record<string, string>>;
@@ -91,6 +94,7 @@ export interface StatusDeps {
   readonly lastSeen: LastSeen;
   readonly load: () => { readonly inFlight: number; readonly queued: number };
   readonly underWay: () => number;
+  readonly outcomes: () => { readonly open: number; readonly oldestMs: number | undefined };
   readonly version: string;
   /** Wall clock of the start, milliseconds since 1970. */
   readonly startedAt: number;
@@ -101,6 +105,7 @@ export function statusOf(deps: StatusDeps): StatusReport {
   const { lastSeen } = deps;
   const token = lastSeen.token();
   const { inFlight, queued } = deps.load();
+  const { open, oldestMs } = deps.outcomes();
   return {
     role: deps.role,
     store: deps.store.kind,
@@ -115,6 +120,8 @@ export function statusOf(deps: StatusDeps): StatusReport {
     in_flight: inFlight,
     queued,
     under_way: deps.underWay(),
+    open_outcomes: open,
+    oldest_open_outcome_seconds: oldestMs === undefined ? null : Math.floor(oldestMs / 1000),
     started_at: new Date(deps.startedAt).toISOString(),
     versions: { presto_sidecar: deps.version, node: process.versions.node },
   };

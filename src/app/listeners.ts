@@ -37,7 +37,6 @@ export async function createCallListener(
     mostConnections: callerConnections(await readDescriptorLimit(), options.limits.maxInFlight),
     limiter: sidecar.limiter,
     perform: sidecar.perform,
-    reconcile: sidecar.reconcile,
     clock,
     emit,
   });
@@ -68,7 +67,7 @@ export async function createOperatorListeners(
   { adminListen, controlListen }: OperatorListenerOptions,
   { sidecar, metrics, status, actions, emit }: OperatorListenerDeps,
 ): Promise<OperatorListeners> {
-  const { readiness, check, lifecycle } = sidecar;
+  const { readiness, check, lifecycle, outcomes } = sidecar;
   const renewal = lifecycle === undefined ? {} : { renewal: lifecycle.report };
   const renew = lifecycle === undefined ? {} : { renew: lifecycle.renew };
   const admin = await createAdminServer({
@@ -79,7 +78,7 @@ export async function createOperatorListeners(
     egress: check.report,
     ...renewal,
   });
-  const control = await createControlServer({ actions: { ...actions, ...renew }, emit });
+  const control = await createControlServer({ actions: { ...actions, ...renew }, outcomes, emit });
   const bound: BoundListener[] = [];
 
   async function bind(server: typeof admin.server, address: ListenAddress): Promise<ListenAddress> {

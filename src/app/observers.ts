@@ -58,7 +58,8 @@ export async function createObservers(
       note = sidecar.note;
       const { load } = limiter;
       const renewal = lifecycle === undefined ? {} : { renewal: lifecycle.report };
-      metrics.measure({ load, logLinesLost: log.lost, egress: check.report, ...renewal });
+      const { summary } = sidecar.outcomes;
+      metrics.measure({ load, logLinesLost: log.lost, egress: check.report, outcomes: summary, ...renewal });
       const deps = {
         role,
         store,
@@ -66,6 +67,7 @@ export async function createObservers(
         lastSeen,
         load,
         underWay,
+        outcomes: summary,
         version,
         startedAt,
       };

@@ -6,9 +6,9 @@ import { random } from "../lib/async.ts";
 import type { Emit, Warning } from "../lib/events.ts";
 import type { IssuingOptions } from "../renewal/types.ts";
 import { openStore, type StoreOptions } from "../store/open.ts";
-import { createConnections, createPoolOpener } from "../upstream/connections.ts";
+import { createConnections, createPoolOpener, type UnaskedBytes } from "../upstream/connections.ts";
 import { openIssuing, readCredentials } from "./issuing.ts";
-import type { SidecarDeps } from "./sidecar.ts";
+import { questionTurns, type SidecarDeps } from "./sidecar.ts";
 
 export interface PartsOptions extends EgressOptions {
   /** The longest exchange with Presto, milliseconds. */
@@ -23,7 +23,7 @@ export interface PartsOptions extends EgressOptions {
 
 export interface PartsDeps {
   readonly clock: Clock;
-  readonly emit: Emit<ConnectEvent | Warning>;
+  readonly emit: Emit<ConnectEvent | UnaskedBytes | Warning>;
 }
 
 /** The parts that a sidecar is composed of, over the real network, files and randomness. */
@@ -46,7 +46,8 @@ export async function openParts(options: PartsOptions, { clock, emit }: PartsDep
   const dispatcher = createConnections({
     origin,
     connector,
-    connections: limits.maxInFlight,
+    // Questions of our own have theirs.
+    connections: limits.maxInFlight + questionTurns(limits.maxInFlight),
     timeoutMs,
     clock,
     emit,

@@ -133,6 +133,18 @@ export function keepNamesLatch(latch: KeptLatch): Subscriber {
   };
 }
 
+/** Keeps the latch that is shown while the end of some call that moves money is not known. */
+export function keepOutcomesLatch(latch: KeptLatch): Subscriber {
+  return (event) => {
+    if (event.type !== "outcomes-changed") return;
+    if (event.open === 0) latch.open();
+    else
+      latch.close(
+        `What became of ${event.open} ${event.open === 1 ? "call that moves" : "calls that move"} money is not known yet; presto-sidecar outcomes lists them.`,
+      );
+  };
+}
+
 /** The alarm stands in the record, whoever latched or cleared it: told once, whichever process did. */
 export function createAlarmFollower(
   emit: Emit<Event>,

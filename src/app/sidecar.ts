@@ -6,6 +6,10 @@ import { Problem } from "../errors.ts";
 import { within } from "../lib/async.ts";
 import type { Emit } from "../lib/events.ts";
 import type { Network } from "../lib/ip.ts";
+import { createMoney, type Money } from "../money/money.ts";
+import type { Outcomes } from "../money/outcomes.ts";
+import { type LeftOpen, type MoneyRecord, noRecord, withRecord } from "../money/record.ts";
+import { mostInBackground, type SettleTimes } from "../money/settle.ts";
 import type { Event, Subscriber } from "../observe/events.ts";
 import type { ProbeOptions } from "../presto/probe.ts";
 import { createLifecycle, type Lifecycle } from "../renewal/lifecycle.ts";
@@ -14,11 +18,11 @@ import { dueAt } from "../renewal/schedule.ts";
 import type { TokenStore } from "../store/contract.ts";
 import { createTokenHealth, type TokenHealth } from "../token/health.ts";
 import { createTokenSource, type TokenSource } from "../token/source.ts";
+import { createCircuit } from "../upstream/circuit.ts";
 import type { Connections } from "../upstream/connections.ts";
-import { createSend } from "../upstream/dispatch.ts";
+import { createSend, type Send } from "../upstream/dispatch.ts";
 import type { Sender } from "../upstream/exchange.ts";
 import { createLimiter, type Limiter, type Limits } from "../upstream/limiter.ts";
-import { createReconcile, type Reconcile } from "../upstream/reconcile.ts";
 import type { OpenPool } from "../upstream/request-once.ts";
 import { type Perform, withToken } from "../upstream/with-token.ts";
 import {
@@ -27,6 +31,7 @@ import {
   keepClockLatch,
   keepCredentialsLatch,
   keepNamesLatch,
+  keepOutcomesLatch,
   keepRefusedTokenLatch,
   keepTokenLatch,
   startTokens,
@@ -46,6 +51,8 @@ export interface SidecarOptions {
   /** Addresses that are registered with Presto. */
   readonly registered: readonly Network[];
   readonly probe: ProbeOptions;
+  /** How long the ends of calls that move money are asked for. */
+  readonly settle: SettleTimes;
   /** Undefined in a role that issues nothing. */
   readonly renewal: RenewalOptions | undefined;
 }
@@ -62,6 +69,8 @@ export interface SidecarDeps {
   readonly checkUrls: readonly AskedUrl[];
   /** Undefined in a role that issues nothing. */
   readonly issuing: IssuingDeps | undefined;
+  /** Where calls that move money are taken down; nowhere unless given. */
+  readonly record?: MoneyRecord;
   readonly clock: Clock;
   /** From 0 to 1, for jitter. */
   readonly random: () => number;
@@ -72,8 +81,10 @@ export interface SidecarDeps {
 export interface Sidecar {
   /** Brings one call to its end. */
   readonly perform: Perform;
-  /** Asks what became of a call whose end is unknown. */
-  readonly reconcile: Reconcile;
+  /** Calls that move money whose end is unclear. */
+  readonly outcomes: Outcomes;
+  /** Begins to settle calls of an earlier process whose end is not known, by the record. */
+  reopen(left: readonly LeftOpen[]): void;
   readonly limiter: Limiter;
   readonly tokens: TokenSource;
   readonly check: EgressCheck;
@@ -106,12 +117,14 @@ export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Side
   const noteCredentials = keepCredentialsLatch(readiness.latch("credentials-refused"));
   const noteClock = keepClockLatch(readiness.latch("clock"));
   const noteNames = keepNamesLatch(readiness.latch("last-good-addresses"));
+  const noteOutcomes = keepOutcomesLatch(readiness.latch("open-outcomes"));
   // The log tells of the latch before it tells what has moved it.
   const emit: Emit<Event> = (event) => {
     latchFirst(event);
     noteRefusedToken(event);
     noteCredentials(event);
     noteClock(event);
+    noteOutcomes(event);
     deps.emit(event);
   };
   const check = composeEgressCheck(options, deps, readiness);
@@ -133,12 +146,13 @@ export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Side
     clock,
     egress: { gate: check, refuse: notRegistered },
   });
-  const perform = withToken(send, { tokens, limiter });
+  const { perform, money } = composeCalls(options, { ...deps, emit }, { send, tokens, limiter });
   const lifecycle = composeLifecycle(options, { ...deps, emit, check, health, tokens, limiter, readiness });
 
   return {
     perform,
-    reconcile: createReconcile({ perform, clock }),
+    outcomes: money.outcomes,
+    reopen: money.reopen,
     limiter,
     tokens,
     check,
@@ -168,10 +182,44 @@ export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Side
       lifecycle?.close();
       // A token that was heard of at the last moment is still written once.
       if (lifecycle !== undefined) await within(clock, lastWriteMs, lifecycle.drain());
+      money.close();
       tokens.close();
       check.close();
     },
   };
+}
+
+interface CallDeps {
+  readonly send: Send;
+  readonly tokens: TokenSource;
+  readonly limiter: Limiter;
+}
+
+/** The steps of a call, from the outermost: the guard of money, or the circuit; the token and a turn; the record; the send. */
+function composeCalls(
+  { limits, settle }: SidecarOptions,
+  { record = noRecord, clock, random, emit }: SidecarDeps,
+  { send, tokens, limiter }: CallDeps,
+): { readonly perform: Perform; readonly money: Money } {
+  const circuit = createCircuit({ clock, emit }, () => inner);
+  const inner = withToken(withRecord(send, { record, clock }), { tokens, limiter, circuit });
+  // As many as there may be callers who wait for an answer, and some for the rest: no question waits for a turn.
+  const turns = questionTurns(limits.maxInFlight);
+  const own = createLimiter({ maxInFlight: turns, maxQueue: turns, maxBuffered: 0 });
+  const ask = withToken(send, { tokens, limiter: own });
+  const money = createMoney(settle, { perform: inner, ask, record, clock, random, emit });
+  return {
+    perform(call, end) {
+      if (call.operation.movesMoney) money.perform(call, end);
+      else circuit.perform(call, end);
+    },
+    money,
+  };
+}
+
+/** How many questions of our own may be under way. */
+export function questionTurns(maxInFlight: number): number {
+  return maxInFlight + mostInBackground;
 }
 
 function composeEgressCheck(

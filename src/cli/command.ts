@@ -38,6 +38,8 @@ export interface Arguments {
   flag(name: string): boolean;
   /** The value of `--name VALUE`, or undefined where it was not given. */
   text(name: string): string | undefined;
+  /** What was given beside the options, in its order; nothing but where the command's row says that it takes some. */
+  readonly operands: readonly string[];
 }
 
 /**
@@ -62,6 +64,11 @@ export interface Command {
   /** For the command's own help: what it does, and which exit codes mean what. */
   readonly description: string;
   readonly options: Readonly<Record<string, CommandOption>>;
+  /** What it takes beside the options. One at least is needed. */
+  readonly operands?: {
+    /** As the help calls them: `FILE...`. */ readonly name: string;
+    readonly most: number;
+  };
   readonly examples: readonly string[];
   /** What to do instead, where somebody gave an argument. */
   readonly insteadOfArguments?: string;

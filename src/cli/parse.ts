@@ -76,8 +76,13 @@ function parseOptions(command: Command, argv: readonly string[]): Request {
     allowPositionals: true,
   });
   const values = new Map<string, string | true>();
+  const operands: string[] = [];
   for (const token of tokens) {
-    if (token.kind === "positional") throw refusal(command, "takes no arguments");
+    if (token.kind === "positional") {
+      if (operands.length === (command.operands?.most ?? 0)) throw refusal(command, tooMany(command));
+      operands.push(token.value);
+      continue;
+    }
     if (token.kind === "option-terminator") continue;
     if (token.name === "help") return { kind: "help", command };
     const option = Object.hasOwn(command.options, token.name) ? command.options[token.name] : undefined;
@@ -97,10 +102,13 @@ function parseOptions(command: Command, argv: readonly string[]): Request {
     }
     values.set(token.name, token.value);
   }
+  if (command.operands !== undefined && operands.length === 0)
+    throw refusal(command, `needs ${command.operands.name}`);
   return {
     kind: "run",
     command,
     args: {
+      operands,
       flag: (name) => values.get(name) === true,
       text: (name) => {
         const value = values.get(name);
@@ -108,6 +116,12 @@ function parseOptions(command: Command, argv: readonly string[]): Request {
       },
     },
   };
+}
+
+function tooMany({ operands }: Command): string {
+  return operands === undefined
+    ? "takes no arguments"
+    : `takes no more than ${operands.most} of ${operands.name}`;
 }
 
 function nearestOption(typed: string, command: Command): string {
@@ -152,7 +166,7 @@ export function describeCommand(command: Command): string {
     option.summary,
   ]);
   return [
-    `Usage: presto-sidecar ${command.name}${rows.length > 0 ? " [OPTIONS]" : ""}`,
+    `Usage: presto-sidecar ${command.name}${rows.length > 0 ? " [OPTIONS]" : ""}${command.operands === undefined ? "" : ` ${command.operands.name}`}`,
     "",
     ...wrap(command.description, lineWidth),
     "",

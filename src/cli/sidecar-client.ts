@@ -40,7 +40,10 @@ export function requestSidecar(listener: ListenAddress, call: SidecarRequest): P
       method: call.method,
       path: call.path,
       agent: false,
-      headers: call.method === "POST" ? { "Presto-Control": "1", "Content-Length": "0" } : {},
+      headers: {
+        ...(call.variable === "PRESTO_CONTROL_LISTEN" ? { "Presto-Control": "1" } : {}),
+        ...(call.method === "POST" ? { "Content-Length": "0" } : {}),
+      },
     });
     const timer = call.clock.after(call.withinMs, () => outgoing.destroy(new Error("no answer in time")));
     outgoing.once("error", fail);
@@ -112,6 +115,25 @@ export function getFromAdmin(
 }
 
 /**
+ * Asks the control listener, whatever it answers.
+ * @throws CommandError `unreachable`
+ */
+export function requestControl(
+  io: Io,
+  control: ListenAddress,
+  method: SidecarRequest["method"],
+  path: string,
+): Promise<SidecarResponse> {
+  return requestSidecar(control, {
+    method,
+    path,
+    withinMs: answerWithinMs,
+    clock: io.clock,
+    variable: "PRESTO_CONTROL_LISTEN",
+  });
+}
+
+/**
  * Asks the control listener to act.
  * @throws CommandError `configuration` if there is none, `unreachable` if nobody answers, `refused` if the sidecar would not
  */
@@ -122,14 +144,7 @@ export async function postToControl(io: Io, control: ListenAddress | undefined, 
       "PRESTO_CONTROL_LISTEN is off, so there is nobody to tell. Send the process SIGTERM instead, or name a control listener.",
     );
   }
-  const call = {
-    method: "POST",
-    path,
-    withinMs: answerWithinMs,
-    clock: io.clock,
-    variable: "PRESTO_CONTROL_LISTEN",
-  } as const;
-  const response = await requestSidecar(control, call);
+  const response = await requestControl(io, control, "POST", path);
   if (response.status >= 200 && response.status < 300) return;
   const where = formatListenAddress(control);
   throw new CommandError(

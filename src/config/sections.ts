@@ -56,6 +56,8 @@ export interface Config extends UpstreamConfig {
   readonly maxBody: number;
   readonly limits: Limits;
   readonly holdMaxMs: number;
+  /** How long what became of calls that move money is asked for. */
+  readonly settle: { readonly settleMs: number; readonly settleOutcomesMs: number };
   readonly drainMinMs: number;
   readonly drainMaxMs: number;
   readonly logLevel: LogLevel;
@@ -86,6 +88,10 @@ export function sidecarOptions(read: ReadVariables): Omit<Config, "warnings"> {
       maxBuffered: required(values.PRESTO_MAX_BUFFERED),
     },
     holdMaxMs: required(values.PRESTO_HOLD_MAX),
+    settle: {
+      settleMs: required(values.PRESTO_SETTLE),
+      settleOutcomesMs: required(values.PRESTO_SETTLE_OUTCOMES),
+    },
     drainMinMs: required(values.PRESTO_DRAIN_MIN),
     drainMaxMs: required(values.PRESTO_DRAIN_MAX),
     logLevel: required(values.PRESTO_LOG_LEVEL),

@@ -125,8 +125,17 @@ const timeVariables = {
     fallback: "90s",
     example: "2m",
     meaning:
-      "Longest time that Presto, or a gateway before it, may still execute a call whose client is gone: so long nothing is issued after a call whose end is not known.",
-    onlyFor: "issuing",
+      "Longest time that Presto, or a gateway before it, may still execute a call whose client is gone: so long nothing is issued after a call whose end is not known, and so long `failed` is not believed of a call that moves money.",
+    chart: "env",
+  }),
+  PRESTO_SETTLE_OUTCOMES: variable({
+    parse: parseDuration,
+    fallback: "24h",
+    example: "24h",
+    meaning:
+      "How long Presto is asked what became of a call that moves money and whose end is unclear, counted from that end. After that it stays listed, and its transaction stays closed, until a person resolves it (`presto-sidecar outcomes`).",
+    onlyFor: "serving",
+    chart: "env",
   }),
   PRESTO_DRAIN_MIN: variable({
     parse: parseDurationOrZero,

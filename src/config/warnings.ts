@@ -15,7 +15,7 @@ export function warnings({ values, given }: ReadVariables): string[] {
 }
 
 function servingWarnings(values: Values): string[] {
-  const warnings: string[] = [];
+  const warnings = moneyWarnings(values);
   const {
     PRESTO_TIMEOUT: timeout,
     PRESTO_DRAIN_MAX: drainMax,
@@ -49,6 +49,13 @@ function egressWarnings(values: Values): string[] {
     ];
   }
   return [];
+}
+
+function moneyWarnings({ PRESTO_SETTLE: settle, PRESTO_SETTLE_OUTCOMES: outcomes }: Values): string[] {
+  if (settle === undefined || outcomes === undefined || outcomes > settle) return [];
+  return [
+    "PRESTO_SETTLE_OUTCOMES is no longer than PRESTO_SETTLE: nobody asks any more when failed could be believed, so no unclear call that moves money is ever free again by itself.",
+  ];
 }
 
 function issuingWarnings(values: Values, given: ReadonlySet<VariableName>): string[] {

@@ -9,7 +9,6 @@ import type { ConnectionRefused } from "../observe/events.ts";
 import type { Operation } from "../policy/operations.ts";
 import type { CallFinished } from "../upstream/call.ts";
 import type { Limiter } from "../upstream/limiter.ts";
-import type { Reconcile } from "../upstream/reconcile.ts";
 import type { Perform } from "../upstream/with-token.ts";
 import { createAccept, createAcceptFirst } from "./accept.ts";
 import { createAuthorize } from "./authorize.ts";
@@ -37,7 +36,6 @@ export interface ProxyListenerOptions {
   readonly mostConnections: number;
   readonly limiter: Limiter;
   readonly perform: Perform;
-  readonly reconcile: Reconcile;
   readonly clock: Clock;
   readonly emit: Emit<CallFinished | ConnectionRefused | Warning>;
 }
@@ -136,7 +134,6 @@ async function createProxy(
   const reject = createRejectRequest({ clock, emit });
   const serve = createServeCall({
     perform: options.perform,
-    reconcile: options.reconcile,
     upstream: origin,
     clock,
     isLastReply: underWay.isDraining,

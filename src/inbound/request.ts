@@ -7,7 +7,7 @@ import { ByteList } from "../lib/buffers.ts";
 import type { Emit } from "../lib/events.ts";
 import { IncomingMessage as NodeRequest } from "../lib/node-http.ts";
 import type { Operation } from "../policy/operations.ts";
-import { type Call, type CallFinished, CallerGone } from "../upstream/call.ts";
+import { type Call, type CallFinished, CallerGone, type MoneyFacts } from "../upstream/call.ts";
 import { type Limiter, overloaded } from "../upstream/limiter.ts";
 import {
   type CallOnConnection,
@@ -67,6 +67,7 @@ export class InboundCall implements Call, CallOnConnection {
   attempts = 0;
   upstreamMs = 0;
   generation: number | undefined;
+  money: MoneyFacts | undefined;
 
   /** The body, while it is still coming. */
   #receiving: { fail(problem: Problem): void } | undefined;

@@ -4,8 +4,7 @@ import { isRetryable, type Problem, problems } from "../errors.ts";
 import { STATUS_CODES } from "../lib/node-http.ts";
 import { selectReplyHeaders } from "../policy/headers.ts";
 import type { Upstream } from "../policy/target.ts";
-import { fieldOf, type Response } from "../upstream/call.ts";
-import type { TransactionView } from "../upstream/reconcile.ts";
+import { fieldOf, type Response, type TransactionStatus, type TransactionView } from "../upstream/call.ts";
 
 /** RFC 9110 sections 15.3.5 and 15.4.5: these have no content, and so no length. */
 const hasNoContent = (status: number): boolean => status === 204 || status === 304;
@@ -13,17 +12,25 @@ const hasNoContent = (status: number): boolean => status === 204 || status === 3
 /** Bytes up to which a body is joined with its head. */
 const largestJoined = 16 * 1024;
 
+/** What goes beside Presto's own words. */
+export interface ResponseContext {
+  readonly requestId: string;
+  /** What Presto says of the transaction, where the response does not settle what became of the money. */
+  readonly transaction: TransactionStatus | undefined;
+  readonly upstream: Upstream;
+}
+
 /** Writes Presto's response: a whole one, head and body, in one go; a larger one as it comes, cutting the connection if it is cut. */
 export function writeResponse(
   reply: ServerResponse,
   response: Response,
-  requestId: string,
-  upstream: Upstream,
+  { requestId, transaction, upstream }: ResponseContext,
   onCut: (error: Error) => void,
 ): void {
   const { status, body } = response;
   const headers = selectReplyHeaders(response.headers, upstream);
   headers.push("Presto-Outcome", "answered", "X-Request-Id", requestId);
+  if (transaction !== undefined) headers.push("Presto-Transaction", transaction);
   if (Buffer.isBuffer(body)) {
     if (!hasNoContent(status)) headers.push("Content-Length", String(body.length));
     reply.writeHead(status, headers);

@@ -1,8 +1,14 @@
 import { atEndOfTurn, type Clock } from "../clock.ts";
 import { Problem } from "../errors.ts";
 import type { Upstream } from "../policy/target.ts";
-import { type CallEnd, CallerGone, discard, type Response } from "../upstream/call.ts";
-import type { Reconcile, TransactionView } from "../upstream/reconcile.ts";
+import {
+  type CallEnd,
+  CallerGone,
+  discard,
+  type Response,
+  type TransactionStatus,
+  type TransactionView,
+} from "../upstream/call.ts";
 import type { Perform } from "../upstream/with-token.ts";
 import { endLingering, stopIfFull } from "./connection.ts";
 import type { InboundCall } from "./request.ts";
@@ -10,7 +16,6 @@ import { renderProblem, renderRawProblem, writeProblem, writeResponse } from "./
 
 export interface ServeOptions {
   readonly perform: Perform;
-  readonly reconcile: Reconcile;
   readonly upstream: Upstream;
   readonly clock: Clock;
   /** True once the sidecar drains: a connection then ends with the reply that is written. */
@@ -30,7 +35,7 @@ export function createServeCall(options: ServeOptions): ServeCall {
     perform(call) {
       call.phase = "performing";
       stopIfFull(call.connection);
-      const end = new ServedCall(call, replies, options.reconcile);
+      const end = new ServedCall(call, replies);
       try {
         options.perform(call, end);
       } catch (error) {
@@ -45,39 +50,32 @@ export function createServeCall(options: ServeOptions): ServeCall {
 class ServedCall implements CallEnd {
   readonly #call: InboundCall;
   readonly #replies: Replies;
-  readonly #reconcile: Reconcile;
 
-  constructor(call: InboundCall, replies: Replies, reconcile: Reconcile) {
+  constructor(call: InboundCall, replies: Replies) {
     this.#call = call;
     this.#replies = replies;
-    this.#reconcile = reconcile;
   }
 
-  answered(response: Response): void {
-    this.#replies.response(this.#call, response);
+  answered(response: Response, transaction?: TransactionStatus): void {
+    this.#replies.response(this.#call, response, transaction);
   }
 
-  failed(error: unknown): void {
-    if (error instanceof Problem && error.outcome === "unknown") void this.#failedUnknown(error);
-    else this.#replies.problem(this.#call, error);
-  }
-
-  async #failedUnknown(problem: Problem): Promise<void> {
-    const call = this.#call;
-    this.#replies.problem(call, problem, await this.#reconcile(call, call.lastAt));
+  failed(error: unknown, transaction?: TransactionView): void {
+    this.#replies.problem(this.#call, error, transaction);
   }
 }
 
 /** Writes replies: Presto's as they came, the sidecar's own as problem documents. */
 interface Replies {
   /** Written at the end of the turn of the event loop, together with all others of that turn. */
-  response(call: InboundCall, response: Response): void;
+  response(call: InboundCall, response: Response, transaction?: TransactionStatus): void;
   problem(call: InboundCall, error: unknown, transaction?: TransactionView): void;
 }
 
 interface Due {
   readonly call: InboundCall;
   readonly response: Response;
+  readonly transaction: TransactionStatus | undefined;
 }
 
 function createReplies({ clock, upstream, isLastReply }: ServeOptions): Replies {
@@ -87,9 +85,9 @@ function createReplies({ clock, upstream, isLastReply }: ServeOptions): Replies 
   function writeDue(): void {
     const now = due;
     due = [];
-    for (const { call, response } of now) {
+    for (const { call, response, transaction } of now) {
       try {
-        write(call, response);
+        write(call, response, transaction);
       } catch (error) {
         // A fault of our own must not leave the caller without an end.
         problem(call, error);
@@ -97,13 +95,15 @@ function createReplies({ clock, upstream, isLastReply }: ServeOptions): Replies 
     }
   }
 
-  function write(call: InboundCall, response: Response): void {
+  function write(call: InboundCall, response: Response, transaction: TransactionStatus | undefined): void {
     if (call.reply.destroyed) {
       discard(response);
       return;
     }
     closeIfLast(call);
-    writeResponse(call.reply, response, call.requestId, upstream, (error) => call.cut(error));
+    writeResponse(call.reply, response, { requestId: call.requestId, transaction, upstream }, (error) =>
+      call.cut(error),
+    );
   }
 
   /** Behind it nothing is due any more: replies to calls that were taken are all written. */
@@ -137,10 +137,10 @@ function createReplies({ clock, upstream, isLastReply }: ServeOptions): Replies 
   }
 
   return {
-    response(call, response) {
+    response(call, response, transaction) {
       call.phase = "replying";
       call.settle("answered", response.status);
-      if (due.push({ call, response }) === 1) atEndOfTurn(writeDue);
+      if (due.push({ call, response, transaction }) === 1) atEndOfTurn(writeDue);
     },
     problem,
   };

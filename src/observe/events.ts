@@ -1,9 +1,12 @@
 import type { ConnectEvent } from "../connect/connector.ts";
 import type { EgressEvent } from "../egress-ip/check.ts";
 import type { Emit, Warning } from "../lib/events.ts";
+import type { MoneyEvent } from "../money/events.ts";
 import type { RenewalEvent } from "../renewal/types.ts";
 import type { TokenEvent } from "../token/source.ts";
 import type { CallFinished } from "../upstream/call.ts";
+import type { CircuitChanged } from "../upstream/circuit.ts";
+import type { UnaskedBytes } from "../upstream/connections.ts";
 
 /**
  * What the program tells of itself: all that its parts emit. One more listener (an audit, traces) is
@@ -15,6 +18,9 @@ export type Event =
   | ConnectEvent
   | RenewalEvent
   | EgressEvent
+  | MoneyEvent
+  | CircuitChanged
+  | UnaskedBytes
   | LatchChanged
   | ConnectionRefused
   | Warning;

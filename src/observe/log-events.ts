@@ -3,6 +3,7 @@ import type { EgressEvent } from "../egress-ip/check.ts";
 import type { IssueCallEnd, RenewalEnd, RenewalEvent } from "../renewal/types.ts";
 import type { CallFinished } from "../upstream/call.ts";
 import type { ConnectionRefused, Subscriber } from "./events.ts";
+import { writeMoney } from "./log-money.ts";
 import type { Log, LogFields } from "./log.ts";
 
 /** ISO 8601, or null for a date that could not be parsed (`toISOString` would throw). */
@@ -66,6 +67,29 @@ export function logEvents(log: Log, clock: Pick<Clock, "monotonic"> = systemCloc
       }
       case "warning":
         log.write("warn", event.message, {}, event.cause);
+        break;
+      case "unasked-bytes":
+        log.write(
+          "warn",
+          "Bytes came on a connection to Presto on which nothing was asked. It is not used again: the next answer on it could be another call's.",
+        );
+        break;
+      case "circuit-changed":
+        if (event.isOpen)
+          log.write(
+            "warn",
+            "Presto has asked for a pause: calls that move no money are kept from it for that time.",
+          );
+        else log.write("info", "Presto answers again: the pause that it had asked for is over.");
+        break;
+      case "money-unguarded":
+      case "outcome-open":
+      case "outcomes-changed":
+      case "outcome-settled":
+      case "outcome-given-up":
+      case "completed-after-failed":
+      case "answer-to-another":
+        writeMoney(log, event);
         break;
       case "egress-checked":
       case "egress-address-seen":

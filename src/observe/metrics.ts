@@ -8,6 +8,7 @@ import type { Subscriber } from "./events.ts";
 import type { LastSeen } from "./last-seen.ts";
 import { createCallMetrics } from "./metrics-calls.ts";
 import { createEgressMetrics } from "./metrics-egress.ts";
+import { createMoneyMetrics } from "./metrics-money.ts";
 import { addReadGauge, createProcessMetrics } from "./metrics-process.ts";
 import { createRenewalMetrics } from "./metrics-renewal.ts";
 
@@ -21,6 +22,8 @@ export interface Readings {
   readonly renewal?: () => RenewalReport;
   /** Only where egress is watched. */
   readonly egress?: () => EgressReport;
+  /** Calls that move money whose end is not known. */
+  readonly outcomes?: () => { readonly open: number; readonly oldestMs: number | undefined };
 }
 
 export interface MetricsOptions {
@@ -68,6 +71,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const countCall = createCallMetrics(registry, operations);
   const close = createProcessMetrics(registry);
   const countEgress = createEgressMetrics({ registry, clock, report: () => readings?.egress?.() });
+  const countMoney = createMoneyMetrics({ registry, summary: () => readings?.outcomes?.() });
   const countRest = createRestMetrics(registry);
   addReadings({ registry, lastSeen, startedAt, readings: () => readings });
   addBuildInfo(registry, options.version);
@@ -80,6 +84,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       }
       countRest(event);
       countEgress(event);
+      countMoney(event);
       countRenewal?.(event);
     },
     measure(given) {

@@ -94,6 +94,7 @@ const ofCallers = [
   "proxy",
   // Ours, and never Presto's.
   "presto-outcome",
+  "presto-transaction",
   "presto-control",
 ];
 
@@ -109,6 +110,7 @@ const ofReplies = [
   "refresh",
   // What the sidecar alone may say of a call.
   "presto-outcome",
+  "presto-transaction",
   "x-request-id",
 ];
 

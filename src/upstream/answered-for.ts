@@ -1,7 +1,6 @@
 import { Problem } from "../errors.ts";
-import { isObject } from "../lib/json.ts";
 import type { Call, Response } from "./call.ts";
-import { contentOf, parseJson } from "./content.ts";
+import { answeredReferences, readReferences, type Reference } from "./references.ts";
 
 /**
  * Is this success about another transaction than the call's? Then nobody knows what became of
@@ -10,37 +9,35 @@ import { contentOf, parseJson } from "./content.ts";
  * Asked of calls that name a transaction, which are those that move money; all others cost one
  * comparison.
  */
-export function isAboutAnother(call: Pick<Call, "operation" | "body">, response: Response): boolean {
+export function isAboutAnother(
+  call: Pick<Call, "operation" | "body" | "headers" | "target" | "money">,
+  response: Response,
+): boolean {
   const member = call.operation.reconcile?.member;
   const { status } = response;
   if (member === undefined || status < 200 || status > 299) return false;
-  const request = parseJson(call.body);
-  return isObject(request) && namesAnother(response, member, request[member]);
+  const { references } = call.money ?? readReferences(call, member);
+  return namesAnother(answeredReferences(response, member), references);
 }
 
-/** What such a call ends with. */
-export function aboutAnother(): Problem {
-  return new Problem("upstream-broken", {
-    detail:
-      "Presto's answer names another transaction than the call; nothing of it was passed on, and Presto may have acted on this one",
-    proxyStatus: "http_protocol_error",
-  });
+/** What a call ends with whose answer was about another. */
+export class AnswerToAnother extends Problem {
+  constructor() {
+    super("upstream-broken", {
+      detail:
+        "Presto's answer names another transaction than the call; nothing of it was passed on, and Presto may have acted on this one",
+      proxyStatus: "http_protocol_error",
+    });
+  }
 }
 
 /**
- * Does this answer name another transaction, in its `data` or beside it? Only where both can be
- * read, and are two whatever their spelling.
+ * Does an answer name another transaction than was asked for? Only where both can be read, are of
+ * one kind (a number beside a text may be anything), and are two whatever their spelling.
  */
-export function namesAnother({ headers, body }: Response, member: string, reference: unknown): boolean {
-  const asked = plainSpelling(reference);
-  if (asked === undefined || !Buffer.isBuffer(body)) return false;
-  const answer = parseJson(contentOf(headers, body));
-  if (!isObject(answer)) return false;
-  const told = plainSpelling((isObject(answer["data"]) ? answer["data"] : answer)[member]);
-  return told !== undefined && told !== asked;
-}
-
-/** Case, Unicode form and outer white space are a server's to change. */
-function plainSpelling(reference: unknown): string | undefined {
-  return typeof reference === "string" ? reference.normalize("NFKC").trim().toLowerCase() : undefined;
+export function namesAnother(told: readonly Reference[], asked: readonly Reference[]): boolean {
+  return told.some(
+    ({ key, isNumber }) =>
+      !asked.some((one) => one.key === key) && asked.some((one) => one.isNumber === isNumber),
+  );
 }

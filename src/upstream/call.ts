@@ -3,6 +3,7 @@ import type { Readable } from "node:stream";
 import type { Outcome } from "../errors.ts";
 import type { Cancellable } from "../lib/async.ts";
 import type { Operation } from "../policy/operations.ts";
+import type { NamedReferences } from "./references.ts";
 
 /**
  * One accepted call on its way to Presto: what is sent, how long it may take, and what
@@ -31,6 +32,31 @@ export interface Call extends Cancellable {
   upstreamMs: number;
   /** Generation of the token last sent. */
   generation: number | undefined;
+
+  /** Monotonic milliseconds by which the reply's last byte must be out: later than the deadline where time is kept back to ask what became of it. */
+  readonly lastAt: number;
+  /** Only of a call that moves money: what it names, once that was read, and what its last answer says. */
+  money?: MoneyFacts | undefined;
+}
+
+/** What is known of a call that moves money. */
+export interface MoneyFacts extends NamedReferences {
+  /** What the answer to the last sending says; undefined while there is none. */
+  verdict: Verdict | undefined;
+}
+
+/**
+ * What the answer to a call that moves money says of the money: it has moved, Presto has refused
+ * and done nothing, or neither is sure.
+ */
+export type Verdict = "completed" | "refused" | "unclear";
+
+/** What Presto says of a transaction at one moment. */
+export interface TransactionView {
+  readonly reference: string;
+  readonly status: "completed" | "failed" | "pending" | "not-known";
+  /** When it was asked. */
+  readonly askedAt: Date;
 }
 
 /** A call was proxied or refused: told once, when its reply has ended or its caller has gone. */
@@ -73,10 +99,16 @@ export class CallerGone extends Error {
 
 /** Whoever is told how a call, or one send of it, came to its end: once. */
 export interface CallEnd {
-  answered(response: Response): void;
-  /** With a `Problem` whose outcome says whether a byte of it can have reached Presto, or with `CallerGone`. */
-  failed(error: unknown): void;
+  /** @param transaction what Presto says of it, where the response does not settle what became of the money */
+  answered(response: Response, transaction?: TransactionStatus): void;
+  /**
+   * With a `Problem` whose outcome says whether a byte of it can have reached Presto, or with `CallerGone`.
+   * @param transaction what Presto says of it, where that was asked
+   */
+  failed(error: unknown, transaction?: TransactionView): void;
 }
+
+export type TransactionStatus = TransactionView["status"];
 
 /** Presto's response to one send. */
 export interface Response {

@@ -6,7 +6,7 @@ import { type Client, type Dispatcher, errors } from "undici";
 import { atEndOfTurn, type Clock } from "../clock.ts";
 import type { Connector } from "../connect/connector.ts";
 import { random } from "../lib/async.ts";
-import type { Emit, Warning } from "../lib/events.ts";
+import type { Emit } from "../lib/events.ts";
 import type { Origin } from "../lib/host.ts";
 import type { ExchangeHandler, ExchangeRequest, Sender } from "./exchange.ts";
 import {
@@ -27,7 +27,12 @@ export interface ConnectionsOptions {
   readonly connector: Connector;
   readonly clock: Clock;
   /** Nobody is told unless given. */
-  readonly emit?: Emit<Warning> | undefined;
+  readonly emit?: Emit<UnaskedBytes> | undefined;
+}
+
+/** Bytes came on a connection on which nothing was asked. It is not used again: the next answer on it could be another call's. */
+export interface UnaskedBytes {
+  readonly type: "unasked-bytes";
 }
 
 /** The connections to the one origin. */
@@ -199,11 +204,7 @@ class ConnectionList implements Connections, ConnectionEvents {
   }
 
   unasked(): void {
-    this.#options.emit?.({
-      type: "warning",
-      message:
-        "Bytes came on a connection to Presto on which nothing was asked. It is not used again: the next answer on it could be another call's.",
-    });
+    this.#options.emit?.({ type: "unasked-bytes" });
   }
 
   named(timeoutMs: number): void {

@@ -5,25 +5,29 @@ export const largestContent = 64 * 1024;
 /** More codings than that on top of each other have no use. */
 const mostCodings = 3;
 
-const bounded = { maxOutputLength: largestContent };
-
 /** RFC 9110 section 8.4.1, and what the runtime has beside it. So little is undone that it does not hold up the thread. */
-const decoders: ReadonlyMap<string, (bytes: Buffer) => Buffer> = new Map([
-  ["identity", (bytes: Buffer) => bytes],
-  ["gzip", (bytes) => gunzipSync(bytes, bounded)],
-  ["x-gzip", (bytes) => gunzipSync(bytes, bounded)],
-  ["br", (bytes) => brotliDecompressSync(bytes, bounded)],
-  ["zstd", (bytes) => zstdDecompressSync(bytes, bounded)],
+const decoders: ReadonlyMap<string, Decode> = new Map<string, Decode>([
+  ["identity", (bytes) => bytes],
+  ["gzip", (bytes, bound) => gunzipSync(bytes, bound)],
+  ["x-gzip", (bytes, bound) => gunzipSync(bytes, bound)],
+  ["br", (bytes, bound) => brotliDecompressSync(bytes, bound)],
+  ["zstd", (bytes, bound) => zstdDecompressSync(bytes, bound)],
   // Some servers leave the zlib format out.
-  ["deflate", (bytes) => ((bytes[0] ?? 0) % 16 === 8 ? inflateSync : inflateRawSync)(bytes, bounded)],
+  ["deflate", (bytes, bound) => ((bytes[0] ?? 0) % 16 === 8 ? inflateSync : inflateRawSync)(bytes, bound)],
 ]);
 
+type Decode = (bytes: Buffer, bound: { readonly maxOutputLength: number }) => Buffer;
+
 /**
- * What an answer to a question of our own says, without the content codings that a server or a
- * gateway has put on it though `identity` was asked for. Undefined where they can't be undone.
- * What is passed on to apps never comes through here.
+ * What a body says, without the content codings that are on it: an answer's, that a server or a
+ * gateway has put there though `identity` was asked for, or a call's. Undefined where they can't be
+ * undone, or come to more than `mostBytes`. What is passed on never comes through here.
  */
-export function contentOf(headers: readonly string[], body: Buffer): Buffer | undefined {
+export function contentOf(
+  headers: readonly string[],
+  body: Buffer,
+  mostBytes = largestContent,
+): Buffer | undefined {
   const codings = codingsOf(headers);
   if (codings.length > mostCodings) return undefined;
   let content = body;
@@ -31,7 +35,7 @@ export function contentOf(headers: readonly string[], body: Buffer): Buffer | un
     for (const coding of codings.toReversed()) {
       const decode = decoders.get(coding);
       if (decode === undefined) return undefined;
-      content = decode(content);
+      content = decode(content, { maxOutputLength: mostBytes });
     }
     return content;
   } catch {
@@ -60,11 +64,16 @@ function codingsOf(headers: readonly string[]): string[] {
 export function parseJson(bytes: Buffer | undefined): unknown {
   if (bytes === undefined) return undefined;
   try {
-    return JSON.parse(new TextDecoder(encodingOf(bytes)).decode(bytes));
+    return JSON.parse(textOf(bytes));
   } catch {
     // The parser's own error quotes the text, which may hold a token: it goes no further.
     return undefined;
   }
+}
+
+/** Bytes as text, without a byte order mark. */
+export function textOf(bytes: Buffer): string {
+  return new TextDecoder(encodingOf(bytes)).decode(bytes);
 }
 
 function encodingOf(bytes: Buffer): string {

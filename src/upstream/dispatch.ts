@@ -7,7 +7,7 @@ import { ConnectError } from "../connect/errors.ts";
 import { Problem, systemCode } from "../errors.ts";
 import type { CancelReason, Waiting } from "../lib/async.ts";
 import { type Token, withAuthorization } from "../token/token.ts";
-import { aboutAnother, isAboutAnother } from "./answered-for.ts";
+import { AnswerToAnother, isAboutAnother } from "./answered-for.ts";
 import { type Call, type CallEnd, CallerGone, type Response } from "./call.ts";
 import { Exchange, type Sender } from "./exchange.ts";
 import { IdleConnectionEnded } from "./kept-connection.ts";
@@ -252,7 +252,7 @@ class CallSend extends Exchange implements Waiting {
     if (isAboutAnother(this.#call, response)) {
       this.isOutOfStep = true;
       this.#deps.egress?.gate.answered(response, this.#call.arrivedAt);
-      this.#end.failed(aboutAnother());
+      this.#end.failed(new AnswerToAnother());
       return;
     }
     this.#deps.egress?.gate.answered(response, this.#call.arrivedAt);

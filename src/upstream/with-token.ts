@@ -23,6 +23,8 @@ export interface SendLimiter {
 export interface WithTokenDeps {
   readonly tokens: TokenSource;
   readonly limiter: SendLimiter;
+  /** Hears of each response. Undefined for questions of our own. */
+  readonly circuit?: { heard(response: Response): void };
 }
 
 /** Brings one call to its end: a response of Presto's, or a `Problem` or `CallerGone`. */
@@ -103,6 +105,7 @@ class TokenCall implements CallEnd {
     const { status, body } = response;
     const token = this.#sent();
     if (status === 401) this.#deps.tokens.reject(token, isJson(response));
+    else if (status === 429 || status === 503) this.#deps.circuit?.heard(response);
     else if (status >= 200 && status < 300 && isJson(response))
       this.#deps.tokens.proveAlive(token, this.#call.arrivedAt);
     // A response that is passed on as it comes keeps its turn until it has.

@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { call } from "./call.ts";
 import { type Child, startChild } from "./child.ts";
 import type { Instance, Stage } from "./stage.ts";
-import { answer, confirmBody, confirmPath, queryPath } from "./upstream.ts";
+import { answer, nextConfirm, queryPath } from "./upstream.ts";
 
 /** A target that runs and can serve. */
 export interface Launched {
@@ -71,9 +71,11 @@ export async function validate(port: number): Promise<void> {
 /** One call that must be answered with 200 and the exact bytes. Resolves with its milliseconds. */
 export async function callRight(port: number, kind: "query" | "confirm"): Promise<number> {
   const base = `http://127.0.0.1:${port}`;
+  const confirm = nextConfirm();
   const startedAt = performance.now();
-  const reply = kind === "query" ? await call(base + queryPath) : await call(base + confirmPath, confirmBody);
+  const reply =
+    kind === "query" ? await call(base + queryPath) : await call(base + confirm.path, confirm.body);
   const elapsed = performance.now() - startedAt;
-  if (reply.status === 200 && reply.body === answer) return elapsed;
+  if (reply.status === 200 && reply.body === (kind === "query" ? answer : confirm.answer)) return elapsed;
   throw new Error(`it answered ${reply.status} ${JSON.stringify(reply.body.slice(0, 300))}`);
 }

@@ -4,21 +4,38 @@ import { join } from "node:path";
 import type { Certificates } from "./certificates.ts";
 import { type Command } from "./child.ts";
 
-/** 134 bytes: what Presto answers to a query of a transaction, in length and form. */
-export const answer = JSON.stringify({
-  data: {
-    transaction_reference: "TRX12345678901",
-    status: "completed",
-    amount: 200,
-    currency: "LYD",
-    timestamp: "2026-11-24T10:00Z",
-  },
-});
+/** 134 bytes: what Presto answers to a query of a transaction, and here to a confirm, in length and form. */
+export function answerAbout(reference: string): string {
+  return JSON.stringify({
+    data: {
+      transaction_reference: reference,
+      status: "completed",
+      amount: 200,
+      currency: "LYD",
+      timestamp: "2026-11-24T10:00Z",
+    },
+  });
+}
+
+export const answer = answerAbout("TRX12345678901");
 
 /** What a caller asks for. */
 export const queryPath = "/api/institutions/v1/wallet/transaction/TRX12345678901";
 export const confirmPath = "/api/institutions/v1/wallet/confirm";
-export const confirmBody = JSON.stringify({ transaction_reference: "TRX12345678901" });
+
+let confirms = 0;
+
+/** A confirm of a transaction of its own: nobody sends a second one of the same. */
+export function nextConfirm(): { readonly path: string; readonly body: string; readonly answer: string } {
+  confirms += 1;
+  const reference = `TRX${String(99_000_000_000 + (process.pid % 1_000) * 1_000_000 + confirms)}`;
+  return {
+    // In the query as well: from there the server takes it into its answer.
+    path: `${confirmPath}?transaction_reference=${reference}`,
+    body: JSON.stringify({ transaction_reference: reference }),
+    answer: answerAbout(reference),
+  };
+}
 
 /** The lines that every nginx here begins with: one process, in the foreground, no files beside its folder. */
 export function nginxHead(folder: string): string {
@@ -49,6 +66,10 @@ export function prepareUpstream(
     ssl_protocols TLSv1.3;
     ssl_certificate ${certificates.certificate}; ssl_certificate_key ${certificates.key};
     default_type application/json;
+    location = ${confirmPath} {
+      if ($http_authorization != "Bearer ${token}") { return 401; }
+      return 200 '${answerAbout("$arg_transaction_reference")}';
+    }
     location / {
       if ($http_authorization != "Bearer ${token}") { return 401; }
       return 200 '${answer}';

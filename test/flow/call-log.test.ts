@@ -6,7 +6,14 @@ import type { RawPresto } from "../support/raw-presto.ts";
 import { startSidecar } from "../support/running-sidecar.ts";
 import type { RunningSidecar } from "../support/running-sidecar.ts";
 import { callLines, eventually, scrape } from "../support/sidecar-load.ts";
-import { confirmCall, getCall, initCall, queryCall, walletPaths } from "../support/wallet-call.ts";
+import {
+  confirmCall,
+  getCall,
+  initCall,
+  nextConfirmCall,
+  queryCall,
+  walletPaths,
+} from "../support/wallet-call.ts";
 
 let presto: RawPresto;
 let sidecar: RunningSidecar;
@@ -70,14 +77,14 @@ describe("each call is one line of the log", () => {
   });
 
   it("that says audit where money moves, whatever came of it, and only there", async () => {
-    expect(await lineOf(confirmCall("T1"))).toMatchObject({ operation: "wallet.confirm", audit: true });
+    expect(await lineOf(nextConfirmCall())).toMatchObject({ operation: "wallet.confirm", audit: true });
     const refund = confirmCall("T1").replace(walletPaths.confirm, "/api/institutions/v1/refunds/7");
     expect(await lineOf(refund)).toMatchObject({
       audit: true,
       operation: "POST /api/institutions/v1/refunds/{id}",
     });
     presto.answer(({ socket }) => void socket.destroy());
-    expect(await lineOf(confirmCall("T1"))).toMatchObject({
+    expect(await lineOf(nextConfirmCall())).toMatchObject({
       audit: true,
       outcome: "unknown",
       code: "upstream-broken",
@@ -101,7 +108,7 @@ describe("each call is one line of the log", () => {
     });
     presto.answer(({ socket }) => void socket.destroy());
     expect(await lineOf(initCall())).toMatchObject({ level: "warn", outcome: "unknown" });
-    expect(await lineOf(confirmCall("T1"))).toMatchObject({ level: "error", outcome: "unknown" });
+    expect(await lineOf(nextConfirmCall())).toMatchObject({ level: "error", outcome: "unknown" });
   });
 
   it("and holds nothing of a body, a query, a header or the token", async () => {

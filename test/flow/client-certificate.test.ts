@@ -7,7 +7,7 @@ import { httpAnswer, startRawPresto } from "../support/raw-presto.ts";
 import type { RawPresto } from "../support/raw-presto.ts";
 import { startSidecar } from "../support/running-sidecar.ts";
 import type { RunningSidecar } from "../support/running-sidecar.ts";
-import { confirmCall } from "../support/wallet-call.ts";
+import { confirmCall, nextConfirmCall } from "../support/wallet-call.ts";
 
 let presto: RawPresto;
 let sidecar: RunningSidecar;
@@ -55,7 +55,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)(
       await startAsking(version, false);
       presto.answer((request) => request.socket.end(httpAnswer(200, "{}", ["Connection: close"])));
       for (let count = 0; count < 2; count += 1) {
-        expect((await exchange(sidecar, confirmCall("TRX-1"))).headers["presto-outcome"]).toBe("answered");
+        expect((await exchange(sidecar, nextConfirmCall())).headers["presto-outcome"]).toBe("answered");
       }
       expect(sidecar.log().match(/asks for a client certificate, and goes on without one/g)).toHaveLength(1);
     });
@@ -65,13 +65,13 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)(
 it("a server that asks, goes on, and gives no ticket is waited for no longer than a second", async () => {
   await startAsking("TLSv1.3", false, constants.SSL_OP_NO_TICKET);
   const from = performance.now();
-  expect((await exchange(sidecar, confirmCall("TRX-1"))).headers["presto-outcome"]).toBe("answered");
+  expect((await exchange(sidecar, nextConfirmCall())).headers["presto-outcome"]).toBe("answered");
   expect(performance.now() - from).toBeLessThan(4_000);
 });
 
 it("a server that does not ask is not waited for", async () => {
   presto = await startRawPresto({ tls: { secureOptions: constants.SSL_OP_NO_TICKET } });
   sidecar = await startSidecar({ url: presto.url, caPem: presto.authority.certPem });
-  expect((await exchange(sidecar, confirmCall("TRX-1"))).headers["presto-outcome"]).toBe("answered");
+  expect((await exchange(sidecar, nextConfirmCall())).headers["presto-outcome"]).toBe("answered");
   expect(sidecar.log()).not.toContain("client certificate");
 });

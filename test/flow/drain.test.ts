@@ -7,7 +7,7 @@ import { exchange, openRawCaller } from "../support/raw-caller.ts";
 import { startSidecar } from "../support/running-sidecar.ts";
 import type { RunningSidecar } from "../support/running-sidecar.ts";
 import { callLines, caughtUp, eventually, loadOf } from "../support/sidecar-load.ts";
-import { confirmCall, queryCall } from "../support/wallet-call.ts";
+import { confirmCall, nextConfirmCall, queryCall } from "../support/wallet-call.ts";
 
 let presto: HeldPresto;
 let sidecar: RunningSidecar | undefined;
@@ -102,7 +102,7 @@ describe("draining", () => {
   it("lets calls that wait for their turn have it", async () => {
     const side = await start({ PRESTO_MAX_IN_FLIGHT: "1" });
     const callers = await Promise.all([openRawCaller(side), openRawCaller(side)]);
-    for (const caller of callers) caller.send(confirmCall("T1"));
+    for (const caller of callers) caller.send(nextConfirmCall());
     await eventually(() => loadOf(side)).toMatchObject({ inFlight: 1, queued: 1 });
     const drained = side.app.drain();
     for (const count of [1, 1]) {

@@ -1,12 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
+import { echo } from "../support/held-presto.ts";
 import { exchange, openRawCaller } from "../support/raw-caller.ts";
 import { httpAnswer, startRawPresto } from "../support/raw-presto.ts";
 import type { RawPresto } from "../support/raw-presto.ts";
 import { startSidecar } from "../support/running-sidecar.ts";
 import type { RunningSidecar } from "../support/running-sidecar.ts";
 import { eventually } from "../support/sidecar-load.ts";
-import { confirmCall, getCall, initCall, queryCall } from "../support/wallet-call.ts";
+import { getCall, initCall, nextConfirmCall, queryCall } from "../support/wallet-call.ts";
 
 let presto: RawPresto;
 let sidecar: RunningSidecar;
@@ -18,7 +19,7 @@ afterAll(() => presto.close());
 afterEach(() => sidecar.close());
 
 async function start(): Promise<void> {
-  presto.answer(({ socket }) => void socket.write(httpAnswer(200)));
+  presto.answer((request) => void request.socket.write(echo(request)));
   sidecar = await startSidecar({ url: presto.url, caPem: presto.authority.certPem });
 }
 
@@ -27,7 +28,7 @@ describe("a caller's connection", () => {
     await start();
     const caller = await openRawCaller(sidecar);
     for (let count = 1; count <= 5; count += 1) {
-      caller.send(count % 2 === 0 ? confirmCall("T1") : queryCall("T1"));
+      caller.send(count % 2 === 0 ? nextConfirmCall() : queryCall("T1"));
       const answer = (await caller.answers(count)).at(-1);
       expect(answer?.headers).toMatchObject({ connection: "keep-alive", "keep-alive": "timeout=75" });
     }
@@ -101,16 +102,18 @@ describe("a connection to Presto", () => {
     ["keeps connections for one second only", "Keep-Alive: timeout=1"],
   ])("is not used again when Presto %s: a confirm must not meet its end", async (_name, line) => {
     await start();
-    presto.answer(({ socket }) => void socket.write(httpAnswer(200, "{}", [line])));
+    presto.answer(
+      ({ socket, body }) => void socket.write(httpAnswer(200, `{"data":${body.toString()}}`, [line])),
+    );
     const before = presto.connections();
-    for (let count = 0; count < 3; count += 1) await exchange(sidecar, confirmCall("T1"));
+    for (let count = 0; count < 3; count += 1) await exchange(sidecar, nextConfirmCall());
     expect(presto.connections() - before).toBe(3);
   });
 
   it("that Presto closed while it was idle costs no call", async () => {
     await start();
     for (let count = 0; count < 10; count += 1) {
-      expect((await exchange(sidecar, confirmCall("T1"))).status).toBe(200);
+      expect((await exchange(sidecar, nextConfirmCall())).status).toBe(200);
       const { socket } = presto.requests.at(-1) ?? {};
       const closed = new Promise<void>((resolve) => {
         socket?.once("close", () => resolve());

@@ -11,7 +11,7 @@ import type { RawPresto } from "../support/raw-presto.ts";
 import { startSidecar } from "../support/running-sidecar.ts";
 import type { RunningSidecar } from "../support/running-sidecar.ts";
 import { callLines, eventually } from "../support/sidecar-load.ts";
-import { confirmCall, getCall, queryCall } from "../support/wallet-call.ts";
+import { getCall, nextConfirmCall, queryCall } from "../support/wallet-call.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "listeners-"));
 const own = join(folder, "own.sock");
@@ -48,7 +48,7 @@ describe("several listeners at once", () => {
 
   it("serve the same, each with its peer in the log", async () => {
     for (const place of [{ port: sidecar.port }, { path: own }, { path: shared }]) {
-      expect((await exchange(place, confirmCall("T1"))).status).toBe(200);
+      expect((await exchange(place, nextConfirmCall())).status).toBe(200);
     }
     await eventually(() => callLines(sidecar).map((line) => line["peer"])).toEqual([
       expect.stringMatching(/^127\.0\.0\.1:\d+$/),

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
+import { echo } from "../support/held-presto.ts";
 import { expectProblem } from "../support/problem-reply.ts";
 import { exchange, openRawCaller } from "../support/raw-caller.ts";
 import { httpAnswer, startRawPresto } from "../support/raw-presto.ts";
@@ -9,7 +10,7 @@ import type { RunningSidecar } from "../support/running-sidecar.ts";
 import { createSealedToken } from "../support/sealed-token.ts";
 import type { SealedToken } from "../support/sealed-token.ts";
 import { callLines, eventually, loadOf } from "../support/sidecar-load.ts";
-import { confirmCall, queryCall } from "../support/wallet-call.ts";
+import { confirmCall, nextConfirmCall, queryCall } from "../support/wallet-call.ts";
 
 let presto: RawPresto;
 let sealed: SealedToken;
@@ -31,7 +32,7 @@ afterEach(async () => {
 
 function judge(request: WireRequest): void {
   const good = request.header("authorization") === `Bearer ${live}`;
-  request.socket.write(httpAnswer(good ? 200 : 401, good ? "{}" : '{"message":"Unauthenticated."}'));
+  request.socket.write(good ? echo(request) : httpAnswer(401, '{"message":"Unauthenticated."}'));
 }
 
 async function start(first: string | null, env: Record<string, string> = {}): Promise<RunningSidecar> {
@@ -84,7 +85,7 @@ describe("P3 and P4: while a renewal is under way", () => {
     await sealed.renewing();
     await side.app.reload();
     const callers = await Promise.all(Array.from({ length: 8 }, () => openRawCaller(side)));
-    for (const caller of callers) caller.send(confirmCall("T1"));
+    for (const caller of callers) caller.send(nextConfirmCall());
     await eventually(() => loadOf(side)).toMatchObject({ inFlight: 0, queued: 8 });
     expect(presto.requests).toHaveLength(0);
     live = "token-2";
@@ -180,8 +181,10 @@ describe("P7: nothing but a 401", () => {
       presto.answer(({ socket }) => void socket.write(httpAnswer(status)));
       await sealed.token(`token-${status}`);
       const before = presto.requests.length;
-      expect((await exchange(side, confirmCall("T1"))).status).toBe(status);
-      expect(presto.requests.length - before).toBe(1);
+      expect((await exchange(side, nextConfirmCall())).status).toBe(status);
+      // What became of it is asked: a GET of its own.
+      const sent = presto.requests.slice(before).filter(({ requestLine }) => requestLine.startsWith("POST"));
+      expect(sent.length).toBe(1);
     }
   });
 });

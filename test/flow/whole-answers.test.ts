@@ -28,9 +28,12 @@ afterAll(async () => {
 });
 
 const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
-const whole = '{"data":{"transaction_reference":"T1","amount":10.500}}';
+const whole = '{"data":{"amount":10.500}}';
 const half = whole.slice(0, 20);
 const unmarked = (body: string): string => `${head}\r\n${body}`;
+
+/** How many were made: each is of a transaction of its own. */
+let confirms = 0;
 
 /** A confirm that is answered so; what is asked about it is answered well. */
 async function confirmed(answer: (request: WireRequest) => void, by = sidecar): Promise<WireAnswer> {
@@ -39,7 +42,8 @@ async function confirmed(answer: (request: WireRequest) => void, by = sidecar): 
     if (request.requestLine.startsWith("POST")) answer(request);
     else request.socket.write(httpAnswer(200, '{"data":{"status":"completed"}}'));
   });
-  const reply = await exchange(by, confirmCall("T1"));
+  confirms += 1;
+  const reply = await exchange(by, confirmCall(`T${confirms}`));
   const after = presto.requests.filter(({ requestLine }) => requestLine.startsWith("POST")).length;
   expect(after - before).toBe(1);
   return reply;
@@ -52,7 +56,7 @@ function expectUnknown(reply: WireAnswer): void {
     outcome: "unknown",
     proxyStatus: "http_response_incomplete",
     retryable: false,
-    transaction: { reference: "T1", status: "completed" },
+    transaction: { reference: `T${confirms}`, status: "completed" },
   });
 }
 
@@ -188,7 +192,7 @@ describe("a transfer coding that nobody decodes makes it unknown, and the connec
       }),
     );
     presto.answer(({ socket }) => void socket.write(httpAnswer(200)));
-    await exchange(sidecar, confirmCall("T2"));
+    await exchange(sidecar, confirmCall("T-next"));
     expect(presto.requests.at(-1)?.connection).not.toBe(used);
   });
 });

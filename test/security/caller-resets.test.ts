@@ -8,7 +8,7 @@ import { exchange, openRawCaller } from "../support/raw-caller.ts";
 import { httpAnswer, startRawPresto } from "../support/raw-presto.ts";
 import type { RawPresto, WireRequest } from "../support/raw-presto.ts";
 import { startServing } from "../support/source-program.ts";
-import { confirmCall, initCall, postCall, queryCall, walletPaths } from "../support/wallet-call.ts";
+import { initCall, nextConfirmCall, postCall, queryCall, walletPaths } from "../support/wallet-call.ts";
 
 // A caller that resets its connection, at whatever moment, ends nothing but its own calls: the
 // process of its own that is tested here would die of an error that nobody listens for, and with
@@ -63,13 +63,13 @@ const moments: readonly (readonly [what: string, bytes: string, payments: number
   ["in a large reply", queryCall("large"), 0],
   ["after a tunnel that is refused", connect, 0],
   ["after bytes that are no HTTP", garbage, 0],
-  ["while a payment is under way", confirmCall("T"), 1],
-  ["while two are", confirmCall("T") + confirmCall("T"), 2],
-  ["behind a payment and half a body", confirmCall("T"), 1, halfBody],
-  ["behind a payment and a refusal", confirmCall("T"), 1, initCall("Origin: null")],
-  ["behind a payment and bytes that are no HTTP", confirmCall("T"), 1, garbage],
-  ["behind a payment and a tunnel", confirmCall("T"), 1, connect],
-  ["behind two payments, a tunnel and bytes", confirmCall("T") + confirmCall("T"), 2, connect + garbage],
+  ["while a payment is under way", nextConfirmCall(), 1],
+  ["while two are", nextConfirmCall() + nextConfirmCall(), 2],
+  ["behind a payment and half a body", nextConfirmCall(), 1, halfBody],
+  ["behind a payment and a refusal", nextConfirmCall(), 1, initCall("Origin: null")],
+  ["behind a payment and bytes that are no HTTP", nextConfirmCall(), 1, garbage],
+  ["behind a payment and a tunnel", nextConfirmCall(), 1, connect],
+  ["behind two payments, a tunnel and bytes", nextConfirmCall() + nextConfirmCall(), 2, connect + garbage],
 ];
 
 describe("a caller that resets its connection", () => {

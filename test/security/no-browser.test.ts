@@ -10,7 +10,7 @@ import { startRawPresto } from "../support/raw-presto.ts";
 import type { RawPresto } from "../support/raw-presto.ts";
 import { startSidecar } from "../support/running-sidecar.ts";
 import type { RunningSidecar } from "../support/running-sidecar.ts";
-import { confirmCall, queryCall, walletPaths } from "../support/wallet-call.ts";
+import { confirmCall, initCall, queryCall, walletPaths } from "../support/wallet-call.ts";
 
 // Invariant 11: a browser can't use the sidecar, on any of the proxy's listeners: a foreign Host (DNS
 // rebinding), any Origin, any cross-site Sec-Fetch-Site is refused, and no preflight is granted.
@@ -82,13 +82,13 @@ describe("a page in a browser", () => {
   it("is not every caller: a program's call is answered on each listener", async () => {
     const answered = "200 answered";
     for (const bytes of [
-      confirmCall("T-1", closing),
+      initCall(closing),
       queryCall("T-1", closing),
       queryCall("T-1", closing, "Sec-Fetch-Site: none"),
     ]) {
       expect(await sendToEach(bytes)).toEqual([answered, answered, answered]);
     }
-    expect(await sendToEach(withHost(confirmCall("T-1", closing), "presto.internal"))).toEqual([
+    expect(await sendToEach(withHost(initCall(closing), "presto.internal"))).toEqual([
       answered,
       answered,
       answered,

@@ -6,8 +6,8 @@ import { createAuthority, createSelfSigned } from "../../src/sandbox/certificate
 import type { Certificate } from "../../src/sandbox/certificates.ts";
 import { createChain } from "../support/certificate-chain.ts";
 import { exchange } from "../support/raw-caller.ts";
-import { startRawPresto } from "../support/raw-presto.ts";
-import type { RawPresto, RawPrestoOptions } from "../support/raw-presto.ts";
+import { httpAnswer, startRawPresto } from "../support/raw-presto.ts";
+import type { RawPresto, RawPrestoOptions, WireRequest } from "../support/raw-presto.ts";
 import { startSidecar } from "../support/running-sidecar.ts";
 import type { RunningSidecar } from "../support/running-sidecar.ts";
 
@@ -18,9 +18,13 @@ const day = 24 * 60 * 60 * 1000;
 const authority = await createAuthority();
 const body = '{"transaction_reference":"T-1"}';
 const confirm = `POST /api/institutions/v1/wallet/confirm HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+/** What names the call's own transaction settles what became of it: nothing is asked. */
+const accepting = (request: WireRequest): void =>
+  void request.socket.write(httpAnswer(200, `{"data":${body}}`));
 
 async function startPresto(options: RawPrestoOptions = {}): Promise<RawPresto> {
   const presto = await startRawPresto({ authority, ...options });
+  presto.answer(accepting);
   onTestFinished(() => presto.close());
   return presto;
 }
@@ -203,9 +207,7 @@ describe("a server", () => {
 describe("the switch that Node has", () => {
   it("turns nothing off, before the first connection and between two", async () => {
     const good = await startPresto();
-    good.answer((request) =>
-      request.socket.end("HTTP/1.1 200 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
-    );
+    good.answer((request) => request.socket.end(httpAnswer(200, `{"data":${body}}`, ["Connection: close"])));
     const sidecar = await startWith(good.url);
     const bad = await startPresto({ certificate: await createSelfSigned() });
     const other = await startWith(bad.url);
@@ -219,7 +221,7 @@ describe("the switch that Node has", () => {
     await expectRefused(bad, other);
     const seen = good.requests.length;
     good.present(await createSelfSigned());
-    const answer = await exchange(sidecar, confirm);
+    const answer = await exchange(sidecar, confirm.replace("T-1", "T-2"));
     expect(JSON.parse(answer.body)).toMatchObject({ code: "upstream-untrusted", outcome: "not-sent" });
     expect(good.requests).toHaveLength(seen);
   });

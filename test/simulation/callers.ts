@@ -184,6 +184,7 @@ function createCall(id: string, operation: Operation, now: number, timeoutMs: nu
     body: undefined,
     arrivedAt: now,
     deadlineAt: now + timeoutMs,
+    lastAt: now + timeoutMs,
     reserve: () => true,
     cancelReason: undefined,
     waiting: undefined,

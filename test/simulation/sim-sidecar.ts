@@ -5,6 +5,7 @@ import {
   type SidecarDeps,
   type SidecarOptions,
 } from "../../src/app/sidecar.ts";
+import { dayMs } from "../../src/lib/duration.ts";
 import type { Emit } from "../../src/lib/events.ts";
 import type { Event } from "../../src/observe/events.ts";
 import { registeredNetworks } from "./addresses.ts";
@@ -55,6 +56,7 @@ export function createSimSidecar(options: SimSidecarOptions): SimSidecar {
       storeIsRemote: false,
       registered: registeredNetworks,
       probe: { reference: "made-up", timeoutMs },
+      settle: { settleMs: times.settleMs, settleOutcomesMs: dayMs, questionMs: Math.min(timeoutMs, 10_000) },
       renewal,
     },
     { ...parts, clock: process.clock, random: () => random.next(), emit: createEmit(options) },

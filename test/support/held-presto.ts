@@ -26,10 +26,10 @@ export async function startHeldPresto(options: RawPrestoOptions = {}): Promise<H
   };
 }
 
-/** An answer that tells which request it is of. */
+/** An answer that tells which request it is of, and names the transaction of a confirm, as a success has to. */
 export function echo(request: WireRequest, status = 200): string {
-  return httpAnswer(
-    status,
-    JSON.stringify({ of: request.requestLine.split(" ")[1], body: request.body.toString() }),
-  );
+  const body = request.body.toString();
+  const [, reference] = /"transaction_reference":"([^"]*)"/.exec(body) ?? [];
+  const named = reference === undefined ? {} : { transaction_reference: reference };
+  return httpAnswer(status, JSON.stringify({ of: request.requestLine.split(" ")[1], body, ...named }));
 }

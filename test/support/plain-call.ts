@@ -20,6 +20,7 @@ export function plainCall(now: number, timeoutMs = 20_000, name = "wallet.transa
     body: undefined,
     arrivedAt: now,
     deadlineAt: now + timeoutMs,
+    lastAt: now + timeoutMs,
     reserve: () => true,
     cancelReason: undefined,
     waiting: undefined,

@@ -16,6 +16,8 @@ export function statusReport(differences: Partial<StatusReport> = {}): StatusRep
     in_flight: 1,
     queued: 0,
     under_way: 1,
+    open_outcomes: 0,
+    oldest_open_outcome_seconds: null,
     started_at: "2026-11-24T12:00:00.000Z",
     versions: { presto_sidecar: "0.1.0", node: "26.10.0" },
     ...differences,

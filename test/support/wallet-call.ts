@@ -40,3 +40,11 @@ export const walletPaths = {
   confirm: `${wallet}/confirm`,
   transaction: `${wallet}/transaction`,
 } as const;
+
+let confirms = 0;
+
+/** A confirm of a transaction of its own: a second one of the same would be kept back. */
+export function nextConfirmCall(...lines: readonly string[]): string {
+  confirms += 1;
+  return confirmCall(`N${confirms}`, ...lines);
+}

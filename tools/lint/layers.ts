@@ -23,6 +23,7 @@ export const layers: readonly Row[] = [
   {
     renewal: "how a token is replaced, a file for each state of the protocol, and when",
     "egress-ip": "which address we leave from, and whether Presto lets it in",
+    money: "what calls that move money go through beside: guard, record, what became of them",
   },
   { presto: "Presto's own endpoints: issue, reset, and the probe that tells whether a token lives" },
   { upstream: "a call on its way to Presto: the token, the limit, each attempt, what became of it" },

@@ -19,6 +19,8 @@ const promised = [
   "token show",
   "credentials import",
   "password reset",
+  "outcomes",
+  "outcomes resolve",
   "keygen",
   "wait",
   "drain",

@@ -97,6 +97,7 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   PRESTO_PROBE_EVERY: ["60", "0s"],
   PRESTO_PROBE_REFERENCE: ["..", "a/b", "a%20b"],
   PRESTO_SETTLE: ["90", "-1s"],
+  PRESTO_SETTLE_OUTCOMES: ["24", "0s"],
   SSLKEYLOGFILE: ["/tmp/MARKED"],
   OPENSSL_CONF: ["/tmp/MARKED"],
   NODE_TLS_REJECT_UNAUTHORIZED: ["0"],

@@ -47,9 +47,11 @@ describe("warnings", () => {
   });
 
   it("tell of what does nothing in a role that issues no tokens", () => {
-    expect(warningsOf({ ...least, PRESTO_SETTLE: "1s" })).toEqual([
-      "PRESTO_SETTLE is set, but the role proxy issues no tokens and does not use it; take it away.",
+    expect(warningsOf({ ...least, PRESTO_PROBE_EVERY: "1s" })).toEqual([
+      "PRESTO_PROBE_EVERY is set, but the role proxy issues no tokens and does not use it; take it away.",
     ]);
+    // It counts for calls that move money, too.
+    expect(warningsOf({ ...least, PRESTO_SETTLE: "1s" })).toEqual([]);
     const all = {
       PRESTO_TOKEN_NAME: "n",
       PRESTO_TOKEN_DAYS: "1",
@@ -57,12 +59,11 @@ describe("warnings", () => {
       PRESTO_RENEW_AT: "1",
       PRESTO_RENEW_WINDOW: "01:00-02:00",
       PRESTO_PROBE_EVERY: "1s",
-      PRESTO_SETTLE: "0s",
     };
     expect(warningsOf({ ...least, ...all })).toEqual([
-      "PRESTO_TOKEN_NAME, PRESTO_TOKEN_DAYS, PRESTO_RENEW, PRESTO_RENEW_AT, PRESTO_RENEW_WINDOW, PRESTO_PROBE_EVERY and PRESTO_SETTLE are set, but the role proxy issues no tokens and does not use them; take them away.",
+      "PRESTO_TOKEN_NAME, PRESTO_TOKEN_DAYS, PRESTO_RENEW, PRESTO_RENEW_AT, PRESTO_RENEW_WINDOW and PRESTO_PROBE_EVERY are set, but the role proxy issues no tokens and does not use them; take them away.",
     ]);
-    expect(warningsOf({ ...issuing, ...all, PRESTO_SETTLE: "1s" })).toEqual([]);
+    expect(warningsOf({ ...issuing, ...all })).toEqual([]);
     // The commands that import a token ask Presto, in any role.
     expect(warningsOf({ ...least, PRESTO_PROBE_REFERENCE: "x" })).toEqual([]);
   });

@@ -1,0 +1,175 @@
+import type { Clock, Timer } from "../clock.ts";
+import { Problem } from "../errors.ts";
+import type { Emit } from "../lib/events.ts";
+import { AnswerToAnother } from "../upstream/answered-for.ts";
+import {
+  type Call,
+  type CallEnd,
+  CallerGone,
+  type MoneyFacts,
+  type Response,
+  type TransactionView,
+} from "../upstream/call.ts";
+import { answeredReferences, readReferences } from "../upstream/references.ts";
+import type { Perform } from "../upstream/with-token.ts";
+import type { MoneyEvent, UnaskableReason } from "./events.ts";
+import type { Attempt, Entry, Guard } from "./guard.ts";
+import type { Settler } from "./settle.ts";
+
+export interface MoneyPathDeps {
+  /** Sends: the token, the turn, the record, Presto. */
+  readonly perform: Perform;
+  readonly guard: Guard;
+  readonly settler: Settler;
+  readonly clock: Clock;
+  readonly emit: Emit<MoneyEvent>;
+}
+
+/**
+ * Where a reply of Presto's is in hand, its caller waits no longer than this to be told what became
+ * of the money, milliseconds.
+ */
+const longestWaitMs = 2_000;
+
+/** The outermost step of a call that moves money: no transaction is sent twice, and an unclear end is asked about. */
+export function createMoneyPath(deps: MoneyPathDeps): Perform {
+  return (call, end) => new MoneyCall(deps, call, end).start();
+}
+
+/** One call that moves money, from the guard to its end. */
+class MoneyCall implements CallEnd {
+  readonly #deps: MoneyPathDeps;
+  readonly #call: Call;
+  readonly #facts: MoneyFacts;
+  readonly #end: CallEnd;
+  #attempt: Attempt | undefined;
+  /** Whoever waits for what Presto says of an unclear end. */
+  #tell: ((view: TransactionView | undefined) => void) | undefined;
+  #timer: Timer | undefined;
+
+  constructor(deps: MoneyPathDeps, call: Call, end: CallEnd) {
+    this.#deps = deps;
+    this.#call = call;
+    this.#end = end;
+    this.#facts = factsOf(call);
+    call.money = this.#facts;
+  }
+
+  start(): void {
+    const { guard, emit, perform } = this.#deps;
+    const { operation, requestId } = this.#call;
+    const taken = guard.take(this.#call);
+    if ("problem" in taken) {
+      this.#end.failed(taken.problem, taken.transaction);
+      return;
+    }
+    this.#attempt = taken;
+    const { unread } = this.#facts;
+    if (unread !== undefined && operation.reconcile !== undefined)
+      emit({ type: "money-unguarded", operation: operation.name, requestId, reason: unread });
+    try {
+      perform(this.#call, this);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  answered(response: Response): void {
+    const attempt = this.#take();
+    if (attempt === undefined) return;
+    const { guard } = this.#deps;
+    switch (this.#facts.verdict) {
+      case "refused":
+        guard.free(attempt);
+        break;
+      case "completed": {
+        const { reconcile } = this.#call.operation;
+        const told = reconcile === undefined ? [] : answeredReferences(response, reconcile.member);
+        for (const entry of guard.complete(attempt, told)) this.#ask(entry, () => {});
+        break;
+      }
+      default:
+        this.#unclear(
+          attempt,
+          Math.min(this.#call.lastAt, this.#deps.clock.monotonic() + longestWaitMs),
+          (view) => this.#end.answered(response, view?.status ?? "not-known"),
+        );
+        return;
+    }
+    this.#end.answered(response);
+  }
+
+  failed(error: unknown): void {
+    const attempt = this.#take();
+    if (attempt === undefined) return;
+    if (wasNotSent(error, this.#call)) {
+      this.#deps.guard.free(attempt);
+      this.#end.failed(error);
+      return;
+    }
+    const { operation, requestId } = this.#call;
+    if (error instanceof AnswerToAnother)
+      this.#deps.emit({ type: "answer-to-another", operation: operation.name, requestId });
+    this.#unclear(attempt, this.#call.lastAt, (view) => this.#end.failed(error, view));
+  }
+
+  /** Its end is told once. */
+  #take(): Attempt | undefined {
+    const attempt = this.#attempt;
+    this.#attempt = undefined;
+    return attempt;
+  }
+
+  /** Asks, and tells what is known by `until` (monotonic). A caller that has gone waits for nothing. */
+  #unclear(attempt: Attempt, until: number, tell: (view: TransactionView | undefined) => void): void {
+    const { guard, clock } = this.#deps;
+    const entries = guard.open(attempt);
+    const waitedFor = entries.at(-1);
+    const askedAt = new Date(clock.now());
+    this.#tell = tell;
+    for (const entry of entries) this.#ask(entry, (view) => entry === waitedFor && this.#tellOnce(view));
+    const reference = waitedFor?.askAt === undefined ? undefined : waitedFor.reference;
+    if (reference === undefined || this.#call.cancelReason === "caller-gone") this.#tellOnce(undefined);
+    else
+      this.#timer = clock.after(until - clock.monotonic(), () =>
+        this.#tellOnce({ reference, status: "not-known", askedAt }),
+      );
+  }
+
+  #tellOnce(view: TransactionView | undefined): void {
+    const tell = this.#tell;
+    this.#tell = undefined;
+    this.#timer?.cancel();
+    tell?.(view);
+  }
+
+  #ask(entry: Entry, told: (view: TransactionView) => void): void {
+    const { operation, requestId } = entry;
+    this.#deps.emit({
+      type: "outcome-open",
+      operation: operation.name,
+      requestId,
+      unaskable: unaskableReason(entry),
+    });
+    this.#deps.settler.begin(entry, told);
+  }
+}
+
+function factsOf(call: Call): MoneyFacts {
+  const { reconcile } = call.operation;
+  if (reconcile === undefined) return { references: [], unread: undefined, verdict: undefined };
+  return { ...readReferences(call, reconcile.member), verdict: undefined };
+}
+
+/** Is it sure that not a byte of it has reached Presto, or that Presto did nothing? */
+function wasNotSent(error: unknown, call: Call): boolean {
+  if (error instanceof Problem) return error.outcome === "not-sent";
+  // A caller that has gone, or a fault of this program's own.
+  return call.attempts === 0 || (error instanceof CallerGone && !call.requestWritten);
+}
+
+export function unaskableReason({ askAt, operation, reference }: Entry): UnaskableReason | undefined {
+  if (askAt !== undefined) return undefined;
+  if (operation.reconcile === undefined) return "no-ask";
+  return reference === undefined ? "no-reference" : "not-plain";
+}

@@ -1,0 +1,182 @@
+import type { Clock } from "../clock.ts";
+import { Problem } from "../errors.ts";
+import type { CancelReason, Waiting } from "../lib/async.ts";
+import type { Operation } from "../policy/operations.ts";
+import type { Token } from "../token/token.ts";
+import {
+  type Call,
+  type CallEnd,
+  CallerGone,
+  discard,
+  type Response,
+  type TransactionStatus,
+  type Verdict,
+} from "../upstream/call.ts";
+import type { Send } from "../upstream/dispatch.ts";
+import { judge } from "./judge.ts";
+
+/** One sending of a call that moves money. A call is sent again after a `401`: each has its own. */
+export interface Sending {
+  readonly call: Call;
+  /** From 1. */
+  readonly number: number;
+}
+
+/** How a sending came to its end. */
+export type SendingEnd =
+  | { readonly kind: "answered"; readonly status: number; readonly verdict: Verdict }
+  /** `not-sent`: not a byte of it was written; `unknown`: Presto may have acted. */
+  | { readonly kind: "not-sent" | "unknown"; readonly error: unknown };
+
+/** A call of an earlier process whose end is not known, and which is settled by this one. */
+export interface LeftOpen {
+  readonly operation: Operation;
+  /** As they came; none where the call named none that could be read. */
+  readonly references: readonly string[];
+  readonly requestId: string;
+  /** When it was begun. */
+  readonly at: Date;
+}
+
+/** The end of an open outcome. */
+export interface SettledOutcome {
+  readonly operation: string;
+  /** As it came; undefined where the call named none that could be read. */
+  readonly reference: string | undefined;
+  /** Of the call whose end was unclear. */
+  readonly requestId: string;
+  readonly status: "completed" | "failed";
+  /** Presto said so when it was asked, or a person did. */
+  readonly by: "presto" | "person";
+}
+
+/**
+ * The record of calls that move money. Every sending goes through it: `begin`, the wait for what it
+ * gives, the send, `end`.
+ */
+export interface MoneyRecord {
+  /**
+   * Takes down that this is about to be sent. Nothing of it is sent before what this gives has
+   * resolved; undefined: there is nothing to wait for.
+   * @throws or rejects with a `Problem` whose outcome is `not-sent`: then it is not sent, and `end` is not told
+   */
+  begin(sending: Sending): Promise<void> | undefined;
+  /** Told once. It may come before `begin` has resolved, where its time was over: then nothing was sent. Never throws. */
+  end(sending: Sending, end: SendingEnd): void;
+  /** What became of a call whose end was unclear is known. Never throws. */
+  settled(outcome: SettledOutcome): void;
+}
+
+/** `PRESTO_AUDIT=off`. */
+export const noRecord: MoneyRecord = { begin: () => undefined, end() {}, settled() {} };
+
+/** The innermost step of a call that moves money; the others go by it at the price of one comparison. */
+export function withRecord(send: Send, deps: RecordDeps): Send {
+  return (call, token, end) => {
+    if (call.operation.movesMoney) new RecordedSend(send, deps, call, token, end).start();
+    else send(call, token, end);
+  };
+}
+
+export interface RecordDeps {
+  readonly record: MoneyRecord;
+  readonly clock: Pick<Clock, "monotonic">;
+}
+
+/** One sending: taken down, sent, judged, and taken down again. */
+class RecordedSend implements CallEnd, Waiting, Sending {
+  readonly call: Call;
+  readonly number: number;
+  readonly #send: Send;
+  readonly #deps: RecordDeps;
+  readonly #token: Token;
+  readonly #end: CallEnd;
+  #isOver = false;
+
+  constructor(send: Send, deps: RecordDeps, call: Call, token: Token, end: CallEnd) {
+    this.#send = send;
+    this.#deps = deps;
+    this.call = call;
+    this.number = call.attempts + 1;
+    this.#token = token;
+    this.#end = end;
+  }
+
+  start(): void {
+    const { call } = this;
+    // What was written before was another sending. What was said to it stands until this one is answered.
+    call.requestWritten = false;
+    let durable: Promise<void> | undefined;
+    try {
+      durable = this.#deps.record.begin(this);
+    } catch (error) {
+      this.#refuse(error);
+      return;
+    }
+    if (durable === undefined) {
+      this.#send(call, this.#token, this);
+      return;
+    }
+    call.waiting = this;
+    durable.then(
+      () => this.#recorded(),
+      (error: unknown) => this.#refuse(error),
+    );
+  }
+
+  /** While its line is being written. */
+  cancelled(why: CancelReason): void {
+    if (this.#isOver) return;
+    this.call.waiting = undefined;
+    this.failed(
+      why === "caller-gone"
+        ? new CallerGone()
+        : new Problem("audit-unavailable", {
+            detail: "the record of this call could not be written in time; nothing was sent",
+            retryAfter: 1,
+          }),
+    );
+  }
+
+  answered(response: Response, transaction?: TransactionStatus): void {
+    if (this.#isOver) {
+      discard(response);
+      return;
+    }
+    this.#isOver = true;
+    const verdict = judge(this.call, response);
+    if (this.call.money !== undefined) this.call.money.verdict = verdict;
+    this.#deps.record.end(this, { kind: "answered", status: response.status, verdict });
+    this.#end.answered(response, transaction);
+  }
+
+  failed(error: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#deps.record.end(this, { kind: this.call.requestWritten ? "unknown" : "not-sent", error });
+    this.#end.failed(error);
+  }
+
+  #recorded(): void {
+    if (this.#isOver) return;
+    const { call } = this;
+    call.waiting = undefined;
+    if (call.cancelReason === undefined && this.#deps.clock.monotonic() >= call.deadlineAt)
+      this.cancelled("deadline");
+    else if (call.cancelReason !== undefined) this.cancelled(call.cancelReason);
+    else {
+      try {
+        this.#send(call, this.#token, this);
+      } catch (error) {
+        this.failed(error);
+      }
+    }
+  }
+
+  #refuse(error: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.call.waiting = undefined;
+    this.#end.failed(error);
+  }
+}

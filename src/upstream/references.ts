@@ -1,0 +1,198 @@
+import { createHash } from "node:crypto";
+
+import { isObject } from "../lib/json.ts";
+import { contentOf, textOf } from "./content.ts";
+
+/** A transaction, as a body names it. */
+export interface Reference {
+  /** As it came; of a number its source text, since 9007199254740993 is not what a parser makes of it. */
+  readonly text: string;
+  readonly isNumber: boolean;
+  /** The same for all spellings. */
+  readonly key: string;
+}
+
+/**
+ * Why no reference was read of a call's body.
+ *
+ * - `no-body`: there is none.
+ * - `too-large`: it is larger than what is looked into.
+ * - `coding`: its content codings can't be undone, or come to too much.
+ * - `format`: it is neither an object of JSON nor a form.
+ * - `no-reference`: it can be read, and names none.
+ */
+export const unreadReasons = ["no-body", "too-large", "coding", "format", "no-reference"] as const;
+
+export type UnreadReason = (typeof unreadReasons)[number];
+
+/** What a call names: each value, where it names several. Where `references` is empty, `unread` says why. */
+export interface NamedReferences {
+  readonly references: readonly Reference[];
+  readonly unread: UnreadReason | undefined;
+}
+
+/** More is not looked into: a confirm has 50 bytes, and PRESTO_MAX_BODY is 1 MiB unless given. */
+const largestRead = 16 * 1024 * 1024;
+/** What codings may come to. */
+const largestDecoded = 1024 * 1024;
+
+/** More values of one member than that are no mistake any more. */
+const mostReferences = 16;
+
+/**
+ * The references in a call's body, which is never changed. Whatever some server could take for the
+ * reference counts: each of several members of that name, a form's field, and a parameter of the query.
+ */
+export function readReferences(
+  call: { readonly body: Buffer | undefined; readonly headers: readonly string[]; readonly target: string },
+  member: string,
+): NamedReferences {
+  const query = call.target.indexOf("?");
+  const inQuery = query === -1 ? [] : formValues(call.target.slice(query + 1), member);
+  const inBody = readBody(call.body, call.headers, member);
+  const values = typeof inBody === "string" ? inQuery : [...inQuery, ...inBody];
+  const references = new Map<string, Reference>();
+  for (const { text, isNumber } of values) {
+    const key = keyOf(text);
+    if (key !== "" && references.size < mostReferences) references.set(key, { text, isNumber, key });
+  }
+  if (references.size > 0) return { references: [...references.values()], unread: undefined };
+  return { references: [], unread: typeof inBody === "string" ? inBody : "no-reference" };
+}
+
+interface Value {
+  readonly text: string;
+  readonly isNumber: boolean;
+}
+
+function readBody(
+  body: Buffer | undefined,
+  headers: readonly string[],
+  member: string,
+): readonly Value[] | UnreadReason {
+  if (body === undefined || body.length === 0) return "no-body";
+  if (body.length > largestRead) return "too-large";
+  const content = contentOf(headers, body, largestDecoded);
+  if (content === undefined) return "coding";
+  const text = textOf(content);
+  const json = membersOf(text, member);
+  if (json !== undefined) return json.outermost;
+  const form = formValues(text, member);
+  return form.length > 0 ? form : "format";
+}
+
+function formValues(text: string, member: string): Value[] {
+  return new URLSearchParams(text).getAll(member).map((value) => ({ text: value, isNumber: false }));
+}
+
+/** The references that an answer of Presto's names, in its `data` or, without, beside it. */
+export function answeredReferences(
+  { headers, body }: { readonly headers: readonly string[]; readonly body: unknown },
+  member: string,
+): readonly Reference[] {
+  if (!Buffer.isBuffer(body)) return [];
+  const content = contentOf(headers, body);
+  if (content === undefined) return [];
+  const found = membersOf(textOf(content), member);
+  if (found === undefined) return [];
+  return (found.data ?? found.outermost).flatMap((value) => {
+    const key = keyOf(value.text);
+    return key === "" ? [] : [{ ...value, key }];
+  });
+}
+
+/** White space and what can't be seen, at either end: servers drop it, each by its own list. */
+const outer = /^[\s\p{Z}\p{Cc}\p{Cf}]+|[\s\p{Z}\p{Cc}\p{Cf}]+$/gu;
+
+/** Keys of references are kept by the hundred thousand. */
+const longestKey = 128;
+
+/**
+ * One key for all spellings that a server might take for one: letter case, Unicode form (NFKC, which
+ * takes full-width and other look-alikes for the plain letter), outer white space. Folding more than
+ * Presto does costs a 409 that says where to ask; folding less may move money twice. Empty for no reference at all.
+ */
+export function keyOf(text: string): string {
+  const key = text.normalize("NFKC").toLowerCase().normalize("NFKC").replace(outer, "");
+  return key.length <= longestKey ? key : `sha256:${createHash("sha256").update(key).digest("hex")}`;
+}
+
+/** Characters of a reference that can stand in a path as they are: what a `{param}` takes (policy/operations.ts). */
+const plainReference = /^(?!\.{1,2}$)[A-Za-z0-9._~-]{1,128}$/;
+
+/** May it stand in a path? One that may not is never asked for. */
+export function isPlainReference(text: string): boolean {
+  return plainReference.test(text) && !/^auth\.*$/i.test(text);
+}
+
+/** A string, a bracket or another sign, or a number or word: what JSON is made of. */
+const token = /\s*(?:("[^"\\]*(?:\\.[^"\\]*)*")|([{}[\],:])|([^\s"{}[\],:]+))/gy;
+
+/** The values of a member. */
+interface Members {
+  readonly outermost: readonly Value[];
+  /** Those within the outermost `data`; undefined where that is no object. */
+  readonly data: readonly Value[] | undefined;
+}
+
+/**
+ * Every value of that name in the outermost object, and in its `data`, as the text has it: a parser
+ * would keep the last of several, and round numbers. Undefined for what is no object of JSON.
+ */
+function membersOf(text: string, member: string): Members | undefined {
+  if (!isJsonObject(text)) return undefined;
+  const outermost: Value[] = [];
+  let data: Value[] | undefined;
+  let depth = 0;
+  let isName = false;
+  let name: string | undefined;
+  let insideData = false;
+  token.lastIndex = 0;
+  for (let found = token.exec(text); found !== null; found = token.exec(text)) {
+    const [, string, sign, plain] = found;
+    if (string !== undefined && isName) {
+      name = unquoted(string);
+      isName = false;
+    } else if (sign === "{" || sign === "[") {
+      depth += 1;
+      isName = sign === "{";
+      if (depth === 2) {
+        insideData = isName && name === "data";
+        if (insideData) data ??= [];
+      }
+    } else if (sign === "}" || sign === "]") {
+      depth -= 1;
+      isName = false;
+    } else if (sign === ",") {
+      // Names stand in objects alone; of lists nothing is looked at, so what begins there may pass for one.
+      isName = true;
+    } else if (sign === undefined && name === member && (depth === 1 || (depth === 2 && insideData))) {
+      const value = valueOf(string, plain);
+      if (value !== undefined) (depth === 1 ? outermost : data)?.push(value);
+      name = undefined;
+    } else if (sign === undefined && depth === 1) {
+      name = undefined;
+    }
+  }
+  return { outermost, data };
+}
+
+function isJsonObject(text: string): boolean {
+  try {
+    return isObject(JSON.parse(text));
+  } catch {
+    // The parser's own error quotes the text: it goes no further.
+    return false;
+  }
+}
+
+function unquoted(string: string): string {
+  const value: unknown = JSON.parse(string);
+  return typeof value === "string" ? value : "";
+}
+
+/** `true`, `false` and `null` name nothing. */
+function valueOf(string: string | undefined, plain: string | undefined): Value | undefined {
+  if (string !== undefined) return { text: unquoted(string), isNumber: false };
+  return plain !== undefined && /^[-\d]/.test(plain) ? { text: plain, isNumber: true } : undefined;
+}
