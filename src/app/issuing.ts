@@ -19,7 +19,7 @@ import {
   type TokenStore,
 } from "../store/contract.ts";
 import { type CredentialOptions, openCredentials, openStore, type StoreOptions } from "../store/open.ts";
-import { openRenewalLock } from "../store/renewal-lock.ts";
+import { newLockHolder, openRenewalLock } from "../store/renewal-lock.ts";
 import { createTokenHealth } from "../token/health.ts";
 import { createPoolOpener } from "../upstream/connections.ts";
 import type { OpenPool } from "../upstream/request-once.ts";
@@ -52,7 +52,8 @@ export async function openIssuing(
   deps: { readonly store: TokenStore; readonly openPool: OpenPool; readonly clock: Clock },
 ): Promise<IssuingDeps> {
   const { store, openPool, clock } = deps;
-  const lock = openRenewalLock(store);
+  const holder = newLockHolder();
+  const lock = openRenewalLock(store, { holder, leaseMs: defaultTimes.leaseMs, clock });
   const { write } = store;
   if (write === undefined)
     throw new CommandError("refused", "This store can't be written, so no token can be issued.");
@@ -61,7 +62,7 @@ export async function openIssuing(
     lock,
     credentials: await openCredentials(credentials, { clock }),
     createIssuer: (onAnswer) => createIssuer({ openPool, clock, onAnswer }),
-    holder: randomUUID(),
+    holder: holder.id,
     newId: randomUUID,
   };
 }

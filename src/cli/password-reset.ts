@@ -11,12 +11,13 @@ import {
   settleReset,
 } from "../presto/password-reset.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
+import { defaultTimes } from "../renewal/types.ts";
 import { Secret, withoutLineEnd } from "../secret.ts";
 import type { Credentials, TokenStore } from "../store/contract.ts";
 import { faultOfPassword, noCredentials } from "../store/credentials.ts";
 import { refuseWhileRenewed } from "../store/import.ts";
 import { openCredentials, openStore } from "../store/open.ts";
-import { openRenewalLock } from "../store/renewal-lock.ts";
+import { newLockHolder, openWorkLock } from "../store/renewal-lock.ts";
 import type { Io, Run } from "./command.ts";
 import { probeToken, reasonOf, withUpstream } from "./presto-client.ts";
 import { createPrompts, decodeUtf8, readToEnd } from "./prompts.ts";
@@ -29,7 +30,7 @@ export const passwordReset: Run = async (args, io) => {
   printWarnings(io, config);
   const { clock, signal } = io;
   const store = await openStore(config.store, { clock });
-  const lock = openRenewalLock(store);
+  const lock = openWorkLock(store, { holder: newLockHolder(), leaseMs: defaultTimes.leaseMs, clock });
   const credentials = await openCredentials(config.credentials, { clock });
   try {
     // Whoever would be refused is told before typing anything; nobody holds a lock while a person types.
@@ -39,7 +40,8 @@ export const passwordReset: Run = async (args, io) => {
     const asked = newPassword(io, stored.credentials, args.flag("generate"));
     const { wanted, unused } = await untilStopped(signal, asked);
     const outcome = await withRenewalLock(lock, io, async (held) => {
-      refuseWhileRenewed(await store.read());
+      // Where the intent is the lock, the one that stands there now is ours.
+      if (held.intent === undefined) refuseWhileRenewed(await store.read());
       const mayBegin = (): boolean => !signal.aborted && clock.monotonic() + callTimeoutMs < held.heldUntil();
       return withUpstream(config.upstream, io, (openPool) => {
         const issuer = createIssuer({ openPool, clock });

@@ -1,7 +1,7 @@
 import { retryForever } from "../lib/async.ts";
 import type { Intent, TokenRecord } from "../store/contract.ts";
+import { emptyRecord } from "../store/record.ts";
 import {
-  emptyRecord,
   type NextState,
   type RenewalRun,
   type Standing,
@@ -38,9 +38,11 @@ export async function intending(run: RenewalRun, state: Intending): Promise<Next
       : { unexplainedDeaths: state.deaths, lastDeath: storedId(state.found) ?? null }),
     writtenBy: writtenBy(run),
   };
+  const sentAt = clock.monotonic();
   const end = await writeRecord(store, record, state.found?.version);
   if (end.kind === "refused") return { to: "reading" };
   if (end.kind === "written") {
+    run.held.intent?.stands(sentAt);
     countDeath(run, state);
     await deps.consumer.noticeRecord();
     const standing = { intent, record, version: end.version };
@@ -56,12 +58,14 @@ export async function intending(run: RenewalRun, state: Intending): Promise<Next
     const to = base.intent?.holder === deps.holder ? "clearing" : "idle";
     return { to, end: unreachable("The token store could not be written, so nothing was begun.", end.cause) };
   }
+  run.held.intent?.stands(sentAt);
   countDeath(run, state);
   await deps.consumer.noticeRecord();
   const standing: Standing = { intent, record: found.record, version: found.version };
-  // When it was applied is not known, so nothing is concluded from a dead token.
+  // When it was applied is not known, so nothing is concluded from a dead token; and no call is made under it,
+  // for a store that could not answer this write might not take the token either.
   const call = { soleCall: false, givenUpAt: clock.monotonic() };
-  return { to: "settling", standing, call, underThisIntent: false };
+  return { to: "settling", standing, call, underThisIntent: true };
 }
 
 function countDeath(run: RenewalRun, { deaths, found }: Intending): void {

@@ -1,9 +1,9 @@
 import { untilAborted } from "../lib/async.ts";
 import { plainVerdict, type TokenVerdict } from "../presto/probe.ts";
+import { emptyRecord } from "../store/record.ts";
 import { youngLeftMs, youngMs } from "../token/health.ts";
 import {
   chooseAccount,
-  emptyRecord,
   type Found,
   isAboutToEnd,
   type NextState,

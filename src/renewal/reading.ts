@@ -1,3 +1,4 @@
+import { describeHolder } from "../store/intent-lock.ts";
 import {
   type Found,
   isRequested,
@@ -20,6 +21,10 @@ export async function reading(run: RenewalRun): Promise<NextState> {
     found = await deps.store.read();
   } catch (cause) {
     return { to: "idle", end: unreachable("The token store could not be read.", cause) };
+  }
+  if (run.held.intent?.mayTouch(found) === false) {
+    await deps.consumer.noticeRecord();
+    return { to: "idle", end: { kind: "nothing-to-do", detail: whoseWork(found) } };
   }
   if (found?.sealedWithFirstKey === false) {
     const sealed = await writeRecord(deps.store, found.record, found.version);
@@ -44,6 +49,12 @@ export async function reading(run: RenewalRun): Promise<NextState> {
   // Whoever thought that there was something to do has not seen this record yet.
   await deps.consumer.noticeRecord();
   return { to: "idle", end: { kind: "nothing-to-do", detail: "The stored token is not due for renewal." } };
+}
+
+/** Somebody was quicker: there is no lock but the intent itself. */
+function whoseWork(found: Found): string {
+  const holder = found === undefined ? "Another process" : describeHolder(found.record);
+  return `${holder} works on the record: its intent stands there, and is left alone until it has stood still for long.`;
 }
 
 /** Only a person does this; the list of deaths begins anew with it. Whatever the write's answer, the record is read again. */

@@ -223,7 +223,7 @@ export type NextState =
       readonly to: "settling";
       readonly standing: Standing;
       readonly call: CallInQuestion;
-      /** Was the call made under the intent that stands? Every call has an intent of its own. */
+      /** May no call be made under the intent that stands, since one was, or its write did not go well? Every call has an intent of its own. */
       readonly underThisIntent: boolean;
     }
   | { readonly to: "checking"; readonly standing: Standing }
@@ -253,20 +253,6 @@ export async function writeRecord(
     return { kind: "unclear", cause };
   }
 }
-
-/** What a record is before there is one. */
-export const emptyRecord: TokenRecord = {
-  schema: 1,
-  generation: 0,
-  token: null,
-  name: null,
-  issuedAt: null,
-  expiresAt: null,
-  intent: null,
-  unexplainedDeaths: [],
-  stopped: null,
-  writtenBy: null,
-};
 
 /** The account that a call would be made with, or, without one that Presto may accept, the run's end: nothing is begun then. */
 export async function chooseAccount({ deps }: Pick<RenewalRun, "deps">): Promise<Account | RenewalEnd> {

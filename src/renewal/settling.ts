@@ -2,7 +2,16 @@ import { backOffMs, sleepUnlessAborted, untilAborted } from "../lib/async.ts";
 import type { IssueEnd } from "../presto/auth.ts";
 import { plainVerdict, type TokenVerdict } from "../presto/probe.ts";
 import { afterIssue } from "./issuing.ts";
-import { isAboutToEnd, isDue, isRequested, mayIssue, type NextState, type RenewalRun } from "./run.ts";
+import { keepIntent } from "./keeping.ts";
+import {
+  isAboutToEnd,
+  isDue,
+  isRequested,
+  mayIssue,
+  type NextState,
+  type RenewalRun,
+  type Standing,
+} from "./run.ts";
 
 type Settling = Extract<NextState, { to: "settling" }>;
 
@@ -16,7 +25,11 @@ const probes = { firstMs: 1_000, mostMs: 10_000 };
  */
 export async function settling(run: RenewalRun, state: Settling): Promise<NextState> {
   const { late } = state.call;
-  if (late === undefined) return (await conclude(run, state, run.draining)) ?? shutDown;
+  const kept = keepIntent(run, state.standing);
+  if (late === undefined) {
+    const concluded = await conclude(run, state, run.draining);
+    return follow(run, state, concluded, await kept.end());
+  }
   const heard = new AbortController();
   let answer: IssueEnd | undefined;
   void late.end.then((end) => {
@@ -26,11 +39,12 @@ export async function settling(run: RenewalRun, state: Settling): Promise<NextSt
   });
   try {
     const concluded = await conclude(run, state, AbortSignal.any([heard.signal, run.draining]));
+    const standing = await kept.end();
     // An answer tells more than any probe, also one that came with the probe's.
-    if (concluded !== undefined && answer === undefined) return concluded;
+    if (concluded !== undefined && answer === undefined) return follow(run, state, concluded, standing);
     // The process ends, but a call that was sent may still be answered: its token would be lost.
     const end = answer ?? (await late.end);
-    return end.kind === "unclear" ? shutDown : await afterIssue(run, state.standing, late.account, end);
+    return end.kind === "unclear" ? shutDown : await afterIssue(run, standing, late.account, end);
   } finally {
     late.hangUp();
   }
@@ -44,7 +58,7 @@ async function conclude(
   run: RenewalRun,
   state: Settling,
   signal: AbortSignal,
-): Promise<NextState | undefined> {
+): Promise<"renew" | "not-due" | undefined> {
   const { standing, call } = state;
   const { clock, times, random } = run.deps;
   const settledAt = call.givenUpAt + (call.settleMs ?? times.settleMs);
@@ -57,15 +71,15 @@ async function conclude(
       if (token !== null) run.deps.consumer.probed(token, plainVerdict(verdict));
       if (verdict === "dead") {
         run.memory.accountedFor = token?.fingerprint();
-        return renew(run, state);
+        return "renew";
       }
       const lives = verdict === "alive" || verdict === "alive-lately";
-      if (lives && settled) return isDue(run, standing) ? renew(run, state) : notDue;
+      if (lives && settled) return isDue(run, standing) ? "renew" : "not-due";
       // As in R2: what is about to end is replaced, also where no probe tells anything.
       const tells = lives || verdict === "young";
-      if (!tells && settled && isAboutToEnd(run, standing)) return renew(run, state);
+      if (!tells && settled && isAboutToEnd(run, standing)) return "renew";
       // No probe will ever tell more, and a person wants another token.
-      if (verdict === "blind" && settled && isRequested(run, standing)) return renew(run, state);
+      if (verdict === "blind" && settled && isRequested(run, standing)) return "renew";
     }
     const again = backOffMs(probes, tries, random());
     const left = Math.max(0, settledAt - clock.monotonic());
@@ -74,6 +88,17 @@ async function conclude(
     await sleepUnlessAborted(clock, settled ? again : untilSettled, signal);
   }
   return undefined;
+}
+
+/** @param standing the intent as it stands by now */
+function follow(
+  run: RenewalRun,
+  { underThisIntent }: Settling,
+  concluded: "renew" | "not-due" | undefined,
+  standing: Standing,
+): NextState {
+  if (concluded === undefined) return shutDown;
+  return concluded === "renew" ? renew(run, standing, underThisIntent) : notDue;
 }
 
 const notDue: NextState = {
@@ -93,8 +118,11 @@ async function probeStored(
   return deps.mayLeave() ? deps.probe(token, { issuedAt, acceptedFrom: () => settledAt }) : "unclear";
 }
 
-/** Every call has an intent of its own: under one that stands for a call already, another is written first. */
-function renew(run: RenewalRun, { standing, underThisIntent }: Settling): NextState {
+/**
+ * Every call has an intent of its own: under one that stands for a call already, another is written first. So it
+ * is under one that was settled for long and is the lock, whose term begins with its write.
+ */
+function renew(run: RenewalRun, standing: Standing, underThisIntent: boolean): NextState {
   if (!mayIssue(run, standing)) {
     return {
       to: "clearing",
@@ -105,7 +133,7 @@ function renew(run: RenewalRun, { standing, underThisIntent }: Settling): NextSt
       },
     };
   }
-  if (!underThisIntent) return { to: "checking", standing };
+  if (!underThisIntent && run.held.intent === undefined) return { to: "checking", standing };
   // The intent explains the dead token to the next process.
   if (run.draining.aborted) return shutDown;
   return { to: "intending", found: standing, reason: standing.intent.reason, soleCall: false };

@@ -1,10 +1,10 @@
 import { retryUnlessAborted } from "../lib/async.ts";
 import { plainVerdict } from "../presto/probe.ts";
 import type { TokenRecord } from "../store/contract.ts";
+import { emptyRecord } from "../store/record.ts";
 import { youngMs } from "../token/health.ts";
 import {
   type Candidate,
-  emptyRecord,
   type Found,
   type NextState,
   type RenewalRun,

@@ -297,6 +297,18 @@ export interface HeldLock {
   renew(): Promise<boolean>;
   /** Gives it back if it is still ours; calling it twice does nothing. Never rejects: a lock that can't be given back runs out. */
   release(): Promise<void>;
+  /** Only of a lock that is the record's own intent: what its holder must heed, and tell it. */
+  readonly intent?: IntentTerm;
+}
+
+/** The term of an intent that is the lock. It begins with the write of the intent, so the lock can't renew it by itself. */
+export interface IntentTerm {
+  /** False where another's intent stands in this record that may still be somebody's work: nothing is written then. */
+  mayTouch(found: StoredRecord | undefined): boolean;
+  /** An intent of ours stands, by a write that was sent at that monotonic time: the term is counted from then. */
+  stands(sentAt: number): void;
+  /** Monotonic time from which on an intent that still stands is to be written anew, lest others take it for left behind. */
+  dueAt(): number;
 }
 
 /**

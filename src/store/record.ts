@@ -37,6 +37,20 @@ export const recordCodec: Codec<TokenRecord> = {
   decode: decodeRecord,
 };
 
+/** What a record is before there is one. */
+export const emptyRecord: TokenRecord = {
+  schema: 1,
+  generation: 0,
+  token: null,
+  name: null,
+  issuedAt: null,
+  expiresAt: null,
+  intent: null,
+  unexplainedDeaths: [],
+  stopped: null,
+  writtenBy: null,
+};
+
 /**
  * A record as JSON text, with times in ISO 8601 (UTC, milliseconds). It holds the token:
  * the text goes nowhere but to where the record is kept. Throws `RangeError` for an invalid date.

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { type Clock, systemClock } from "../../src/clock.ts";
-import { emptyRecord } from "../../src/renewal/run.ts";
 import { createSandbox, type Sandbox, type SandboxOptions } from "../../src/sandbox/server.ts";
 import { Secret } from "../../src/secret.ts";
 import type { StoredRecord, TokenRecord } from "../../src/store/contract.ts";
+import { emptyRecord } from "../../src/store/record.ts";
 import { createFileStore } from "./file-stores.ts";
 import { type IssuingProgram, openIssuingProgram, type StartedProgram } from "./issuing-program.ts";
 import { type IssuingSidecar, openIssuingSidecar } from "./issuing-sidecar.ts";

@@ -10,7 +10,8 @@ import {
   type RenewalState,
 } from "../../src/renewal/types.ts";
 import { Secret } from "../../src/secret.ts";
-import type { HeldLock, TokenRecord } from "../../src/store/contract.ts";
+import type { HeldLock, RenewalLock, TokenRecord } from "../../src/store/contract.ts";
+import { createIntentLock } from "../../src/store/intent-lock.ts";
 import { createHandClock, type HandClock } from "./hand-clock.ts";
 import { createMemoryCredentials, type MemoryCredentials } from "./memory-credentials.ts";
 import { createScriptedPresto, type ScriptedPresto } from "./scripted-presto.ts";
@@ -23,6 +24,12 @@ export interface BenchOptions {
   readonly stored?: Partial<TokenRecord> | null;
   /** False: `PRESTO_RENEW=manual`. */
   readonly automatic?: boolean;
+  /** UUID of this process. */
+  readonly holder?: string;
+  /** The lock is the record's own intent, and not one that a test takes away. */
+  readonly lockIsIntent?: true;
+  /** Another process, over the same store and Presto. */
+  readonly beside?: Pick<RenewalBench, "clock" | "store" | "presto">;
 }
 
 /** What a test may turn at any time. */
@@ -91,12 +98,14 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
   const trail: string[] = [];
   const moves: RenewalState[] = [];
   const told: string[] = [];
-  const clock = createHandClock();
-  const store = createScriptedStore(trail);
-  const presto = createScriptedPresto(trail);
+  const { holder = "this-process", beside } = options;
+  const clock = beside?.clock ?? createHandClock();
+  const store = beside?.store ?? createScriptedStore(trail);
+  const presto = beside?.presto ?? createScriptedPresto(trail);
   const credentials = createMemoryCredentials();
   credentials.put({ password: "current" });
-  if (options.stored !== null) store.put({ ...storedAt(clock.now()), ...options.stored });
+  if (options.stored !== null && beside === undefined)
+    store.put({ ...storedAt(clock.now()), ...options.stored });
   const knobs: BenchKnobs = {
     due: false,
     mayLeave: true,
@@ -120,21 +129,32 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
       trail.push("unlock");
     },
   };
+  const scriptedLock: RenewalLock = {
+    name: "scripted lock",
+    async acquire({ signal }) {
+      if (signal === undefined) await knobs.lockFree;
+      else await Promise.race([knobs.lockFree, aborted(signal)]);
+      trail.push("lock");
+      return held;
+    },
+  };
+  const lock =
+    options.lockIsIntent === true
+      ? createIntentLock({
+          store,
+          holder: { id: holder, identity: `host of ${holder}` },
+          leaseMs: defaultTimes.leaseMs,
+          clock,
+          random: () => knobs.random,
+        })
+      : scriptedLock;
   const isDue = (record: TokenRecord | undefined): boolean =>
     (options.automatic ?? true) && (record === undefined || record.token === null || knobs.due);
   const emit = recordEvents(moves, told);
   const clockAlarm = createClockAlarm({ clock, isDue, prestoAheadMs: () => undefined, emit });
   const deps: RenewalDeps = {
     store,
-    lock: {
-      name: "scripted lock",
-      async acquire({ signal }) {
-        if (signal === undefined) await knobs.lockFree;
-        else await Promise.race([knobs.lockFree, aborted(signal)]);
-        trail.push("lock");
-        return held;
-      },
-    },
+    lock,
     issuer: presto.issuer,
     accounts: createAccounts(credentials, { clock, settleMs: defaultTimes.settleMs }),
     probe: presto.probe,
@@ -156,8 +176,8 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
     clock,
     emit,
     times: defaultTimes,
-    holder: "this-process",
-    newId: () => `id-${(ids += 1)}`,
+    holder,
+    newId: () => `${beside === undefined ? "" : `${holder}-`}id-${(ids += 1)}`,
     random: () => knobs.random,
     tokenName: "tests",
     tokenDays: 90,
@@ -191,7 +211,7 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
     async at(trigger) {
       return {
         deps,
-        held,
+        held: lock === scriptedLock ? held : await lock.acquire({ waitMs: 0 }),
         trigger: occasionOf(trigger),
         memory,
         draining: draining.signal,
@@ -202,7 +222,7 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
       follow(
         renewal.run({
           trigger: occasionOf(trigger),
-          lockWaitMs: 0,
+          lockWaitMs: options.lockIsIntent === true ? Number.POSITIVE_INFINITY : 0,
           draining: draining.signal,
           closing: closing.signal,
         }),

@@ -1,5 +1,6 @@
-import { emptyRecord, type WritableStore } from "../../src/renewal/run.ts";
+import { type WritableStore } from "../../src/renewal/run.ts";
 import { type StoredRecord, StoreError, type TokenRecord } from "../../src/store/contract.ts";
+import { emptyRecord } from "../../src/store/record.ts";
 
 /**
  * How a write ends: refused although the version is right; without an answer, and not applied

@@ -106,7 +106,7 @@ describe("R3: the intent is written by compare-and-set before anything is revoke
 });
 
 describe("R3: a write without an answer is read again, never assumed", () => {
-  it("and was applied: R4, and nothing is concluded from a dead token", async () => {
+  it("and was applied: R4, nothing is concluded from a dead token, and no call is made under it", async () => {
     const bench = createRenewalBench();
     bench.store.script("lost-but-applied");
     const next = await intending(await bench.at(), scheduled(bench));
@@ -114,7 +114,7 @@ describe("R3: a write without an answer is read again, never assumed", () => {
       to: "settling",
       standing: { intent: { id: "id-1" }, version: bench.store.current()?.version },
       call: { soleCall: false },
-      underThisIntent: false,
+      underThisIntent: true,
     });
   });
 

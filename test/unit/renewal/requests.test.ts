@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 
 import { createRenewRequests, type TokensInHand } from "../../../src/renewal/requests.ts";
-import { emptyRecord } from "../../../src/renewal/run.ts";
 import type { RenewReply, RenewalEnd } from "../../../src/renewal/types.ts";
 import { Secret } from "../../../src/secret.ts";
 import type { TokenRecord } from "../../../src/store/contract.ts";
+import { emptyRecord } from "../../../src/store/record.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 import { follow } from "../../support/renewal-bench.ts";
 import { idOf } from "../../support/renewal-cases.ts";

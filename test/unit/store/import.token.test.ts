@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
-import { emptyRecord } from "../../../src/renewal/run.ts";
 import { Secret } from "../../../src/secret.ts";
 import { type StoredRecord, StoreError, type TokenStore } from "../../../src/store/contract.ts";
 import { type ImportDeps, importToken, type TokenImport } from "../../../src/store/import.ts";
+import { emptyRecord } from "../../../src/store/record.ts";
 
 const deps: ImportDeps = { clock: systemClock, isAlive: async () => false };
 const wanted: TokenImport = { token: new Secret("new-token"), name: null, expiresAt: null };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { emptyRecord } from "../../../src/renewal/run.ts";
 import { Secret } from "../../../src/secret.ts";
+import { emptyRecord } from "../../../src/store/record.ts";
 import { createActiveToken } from "../../../src/token/active.ts";
 
 function open() {
