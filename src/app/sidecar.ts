@@ -135,6 +135,7 @@ export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Side
     emit,
     holdMaxMs: options.holdMaxMs,
     pollMs: options.pollMs,
+    sendsCalls: options.role !== "rotator",
     random: deps.random,
     health,
     onRecord: () => lifecycle?.recordChanged(),

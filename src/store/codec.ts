@@ -22,6 +22,8 @@ export interface Codec<T> {
   encode(value: T): string;
   /** @throws RecordFormatError, which shows nothing of it */
   decode(json: unknown): T;
+  /** What using it needs of one that a later version wrote, as far as that can be told. @throws RecordFormatError */
+  decodeLater?(json: unknown): T;
 }
 
 /** What an object's bytes held. */
@@ -29,7 +31,12 @@ export interface Decoded<T> {
   readonly value: T;
   /** Only of a sealed one: false where another than the first key opened it. */
   readonly sealedWithFirstKey?: boolean;
+  /** True for one of a later version: not all of it was read. */
+  readonly isLater?: true;
 }
+
+/** Which versions are read: those up to this program's own, all of them; or, to be used and never written, later ones too. */
+export type Reading = "own" | "later-too";
 
 /**
  * The bytes that a place keeps: a sealed line where there are keys, or else JSON in the clear.
@@ -53,38 +60,47 @@ export function encodeObject<T>(codec: Codec<T>, value: T, keys: StoreKeys | und
  * What `encodeObject` made the bytes of. With keys, only what one of them has sealed is taken:
  * whoever can write there, and has no key, can put nothing in its place.
  * @param where names it at the start of a message
- * @throws StoreError `wrong-key`, `damaged`, `newer-schema`
+ * @throws StoreError `wrong-key`, `damaged`, `newer-schema`: with `later-too` only where a later version's can't be used
  */
 export function decodeObject<T>(
   codec: Codec<T>,
   bytes: Uint8Array,
   keys: StoreKeys | undefined,
   where: string,
+  reading: Reading = "own",
 ): Decoded<T> {
   const subject = { holds: codec.holds, where };
   // Byte by byte: whatever is no sealed line stays what it is.
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
   if (keys === undefined) {
     if (looksSealed(text)) throw keyless(subject);
-    return { value: decodeText(codec, bytes, subject) };
+    return decodeText(codec, bytes, subject, reading);
   }
-  const opened = open(text, keys, subject);
+  const { schema, plaintext, sealedWithFirstKey } = open(text, keys, subject);
   // The schema is known to be the writer's only now that the seal has held.
-  if (opened.schema > codec.schema) throw newerSchema(subject);
-  return {
-    value: decodeText(codec, opened.plaintext, subject),
-    sealedWithFirstKey: opened.sealedWithFirstKey,
-  };
+  if (schema > codec.schema) return decodeLater(codec, plaintext, subject, reading);
+  return { ...decodeText(codec, plaintext, subject, reading), sealedWithFirstKey };
 }
 
-function decodeText<T>(codec: Codec<T>, bytes: Uint8Array, subject: Subject): T {
+function decodeText<T>(codec: Codec<T>, bytes: Uint8Array, subject: Subject, reading: Reading): Decoded<T> {
   if (bytes.length === 0) throw damaged(subject, "it is empty");
   try {
     const json = parseJson(decodeUtf8(bytes), "the record");
-    if (schemaOf(json) > codec.schema) throw newerSchema(subject);
-    return codec.decode(json);
+    if (schemaOf(json) > codec.schema) return decodeLater(codec, bytes, subject, reading);
+    return { value: codec.decode(json) };
   } catch (error) {
     if (error instanceof RecordFormatError) throw damaged(subject, error.message);
+    throw error;
+  }
+}
+
+function decodeLater<T>(codec: Codec<T>, bytes: Uint8Array, subject: Subject, reading: Reading): Decoded<T> {
+  if (reading === "own" || codec.decodeLater === undefined) throw newerSchema(subject);
+  try {
+    return { value: codec.decodeLater(parseJson(decodeUtf8(bytes), "the record")), isLater: true };
+  } catch (error) {
+    // Whatever it is by now, it is not damaged: who wrote it can read it.
+    if (error instanceof RecordFormatError) throw newerSchema(subject);
     throw error;
   }
 }

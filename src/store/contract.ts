@@ -64,6 +64,8 @@ export interface StoredRecord {
    * that whoever may write should write it anew.
    */
   readonly sealedWithFirstKey?: boolean;
+  /** True for a record of a later version, of which this one reads what serving needs: never to be written. */
+  readonly isLater?: true;
 }
 
 /**
@@ -105,7 +107,7 @@ export const maxObjectBytes = 1024 * 1024;
  *   Where it throws, the write is unclear, but for a `CommandError`: `try-again` where another
  *   process writes for too long, `system-refused` where its lock can't be made. Then nothing was written.
  * - `watch` calls back soon after a change; it may do so without one. It returns what ends it.
- * - `pollMs` is asked after each read. It spreads the reads of many processes, and rests a server that asks for it.
+ * - `pollMs` is asked after each read, and now and then until the next. It spreads the reads of many processes, and rests a server that asks for it.
  * - `lock` makes the place's own lock, and takes nothing. Whoever holds it does not keep anybody
  *   from a `write`: that is the compare-and-set's work.
  * - After `close` nobody is called back.
@@ -154,6 +156,11 @@ export interface TokenStore {
   /** False if no later read can give another record (a token given by value). */
   readonly canChange: boolean;
   read(): Promise<StoredRecord | undefined>;
+  /**
+   * As `read`, for those who only send calls with the token: of a record that a later version wrote
+   * it reads what they need, where that can be read. In a rollback a fleet's records are such ones.
+   */
+  readToServe?(): Promise<StoredRecord | undefined>;
   write?(record: TokenRecord, expected: string | undefined): Promise<WriteResult>;
   /** Calls back soon after a change; may call back without one. Returns what ends the watch. */
   watch?(onChange: () => void): () => void;
@@ -209,17 +216,18 @@ export class StoreError extends CodedError<StoreErrorCode> {
 }
 
 /**
- * Is it wrong on this side, so that a start had better end? What is away or refuses comes back; and what stands
- * in a remote place may be anybody's, and would put every process that is started anew into a crash loop.
+ * Is it wrong on this side, so that a start had better end? What is away or refuses comes back; what stands
+ * in a remote place may be anybody's, and what a later version wrote stands there during a rollback: either would
+ * put every process that is started anew into a crash loop.
  */
 export function isOwnFault({ code }: StoreError, isRemote: boolean): boolean {
   switch (code) {
     case "not-yet":
     case "unreachable":
     case "refused":
+    case "newer-schema":
       return false;
     case "damaged":
-    case "newer-schema":
       return !isRemote;
     default:
       return true;

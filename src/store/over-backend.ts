@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../clock.ts";
 import { createFileWatches, type Watches } from "../files/watch.ts";
-import { type Codec, type Decoded, decodeObject, encodeObject } from "./codec.ts";
+import { type Codec, type Decoded, decodeObject, encodeObject, type Reading } from "./codec.ts";
 import {
   type Backend,
   type StoredRecord,
@@ -36,9 +36,9 @@ export function createTokenStore(backend: Backend, options: OverBackendOptions):
   let readAt: Date | null = null;
   let failure: string | null = null;
 
-  async function read(): Promise<StoredRecord | undefined> {
+  async function read(reading: Reading): Promise<StoredRecord | undefined> {
     try {
-      const stored = await object.read();
+      const stored = await object.read(reading);
       [readAt, failure] = [new Date(options.clock.now()), null];
       if (stored === undefined) return undefined;
       const { value: record, ...rest } = stored;
@@ -52,7 +52,8 @@ export function createTokenStore(backend: Backend, options: OverBackendOptions):
   return {
     kind: backend.kind,
     canChange: true,
-    read,
+    read: () => read("own"),
+    readToServe: () => read("later-too"),
     report: () => ({
       readAt,
       failure,
@@ -88,7 +89,7 @@ export function createCredentialStore(
   return {
     kind: backend.kind,
     async read() {
-      const stored = await object.read();
+      const stored = await object.read("own");
       if (stored === undefined) return undefined;
       const { value: credentials, ...rest } = stored;
       return { credentials, ...rest };
@@ -105,7 +106,7 @@ export function createCredentialStore(
 }
 
 interface StoredObject<T> {
-  read(): Promise<(Decoded<T> & { readonly version: string }) | undefined>;
+  read(reading: Reading): Promise<(Decoded<T> & { readonly version: string }) | undefined>;
   write(value: T, expected: string | undefined): Promise<WriteResult>;
 }
 
@@ -119,20 +120,23 @@ function createObject<T>(
     return source && parseStoreKeys(await readSecret(source, "store key"));
   }
 
-  async function readWith(keys: StoreKeys | undefined): ReturnType<StoredObject<T>["read"]> {
+  async function readWith(
+    keys: StoreKeys | undefined,
+    reading: Reading,
+  ): ReturnType<StoredObject<T>["read"]> {
     const stored = await backend.read();
     if (stored === undefined) return undefined;
     const { bytes, version } = stored;
-    return { ...decodeObject(codec, bytes, keys, backend.where), version };
+    return { ...decodeObject(codec, bytes, keys, backend.where, reading), version };
   }
 
   return {
     // The keys first: without them nothing is said of what stands there.
-    read: async () => readWith(await readKeys()),
+    read: async (reading) => readWith(await readKeys(), reading),
     async write(value, expected) {
       const keys = await readKeys();
       // Opened, not just compared: what this process can't read it does not overwrite.
-      const current = await readWith(keys);
+      const current = await readWith(keys, "own");
       if (current?.version !== expected) return { outcome: "refused" };
       const bytes = encodeObject(codec, value, keys);
       if (backend.write === undefined) throw new Error("this place can't be written");

@@ -35,6 +35,7 @@ export const recordCodec: Codec<TokenRecord> = {
     return json;
   },
   decode: decodeRecord,
+  decodeLater: decodeLaterRecord,
 };
 
 /** What a record is before there is one. */
@@ -101,6 +102,47 @@ export function decodeRecord(json: unknown): TokenRecord {
     ...kept(others()),
   }));
 }
+
+/**
+ * What sending calls needs of a record that a later version wrote: its token, and whether a renewal is
+ * under way. Only what still is what it is in this version is taken. Throws `RecordFormatError`
+ * where the token is not.
+ */
+function decodeLaterRecord(json: unknown): TokenRecord {
+  return openObject(json, "the record", "", (field) => {
+    const token = field("token", orNull(aToken));
+    const orElse = <T>(key: string, read: Reader<T>, otherwise: T): T => {
+      try {
+        return field(key, read);
+      } catch (error) {
+        if (error instanceof RecordFormatError) return otherwise;
+        throw error;
+      }
+    };
+    return {
+      schema: 1,
+      generation: orElse("generation", anInteger, 0),
+      token,
+      name: orElse("name", orNull(aText), null),
+      issuedAt: orElse("issuedAt", orNull(aTime), null),
+      expiresAt: orElse("expiresAt", orNull(aTime), null),
+      intent: orElse("intent", orNull(aLaterIntent), null),
+      unexplainedDeaths: [],
+      stopped: orElse("stopped", orNull(anAlarm), null),
+      writtenBy: null,
+    };
+  });
+}
+
+/** New calls are held while one stands, and it is known by its id. */
+const aLaterIntent: Reader<Intent> = (value, name) =>
+  openObject(value, name, `${name}.`, (field) => ({
+    id: field("id", aText),
+    holder: "",
+    soleCall: false,
+    reason: "scheduled",
+    at: new Date(0),
+  }));
 
 /** A field that older records lack. */
 function optional<K extends string, T>(json: unknown, key: K, read: () => T): { readonly [P in K]?: T } {

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Cancellable } from "../lib/async.ts";
-import type { Emit } from "../lib/events.ts";
+import type { Emit, Warning } from "../lib/events.ts";
 import type { Secret } from "../secret.ts";
 import type { StoredRecord, TokenRecord, TokenStore } from "../store/contract.ts";
 import { createRejections, createActiveToken, type PendingToken, type TokenChanged } from "./active.ts";
@@ -9,7 +9,7 @@ import { createTokenWaits, createWaiting, type TokenOrNone } from "./waiting.ts"
 import { createRecordWatch, type StoreFailed } from "./watch.ts";
 
 /** What is told of the token's use. */
-export type TokenEvent = TokenChanged | TokenRejected | TokenAccepted | StoreFailed;
+export type TokenEvent = TokenChanged | TokenRejected | TokenAccepted | StoreFailed | Warning;
 
 /** Presto answered 401 to this token. */
 interface TokenRejected {
@@ -33,6 +33,8 @@ export interface TokenSourceOptions {
   readonly holdMaxMs: number;
   /** Milliseconds between reads of the store (POLL). */
   readonly pollMs: number;
+  /** False where the process replaces the token and sends no call: a record of a later version, which it may not write, is then none. True unless given. */
+  readonly sendsCalls?: boolean;
   /** From 0 to 1, for jitter. */
   readonly random: () => number;
   /** Called whenever another record is in hand. */
@@ -106,6 +108,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     emit,
     pollMs: options.pollMs,
     urgentPollMs,
+    sendsCalls: options.sendsCalls !== false,
     onRecord: adopt,
   });
   let record: TokenRecord | undefined;

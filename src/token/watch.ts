@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "../clock.ts";
-import type { Emit } from "../lib/events.ts";
+import type { Emit, Warning } from "../lib/events.ts";
 import type { StoredRecord, TokenStore } from "../store/contract.ts";
 
 /** A read of the store failed; the token in hand, if any, goes on serving. */
@@ -11,7 +11,9 @@ export interface StoreFailed {
 export interface RecordWatchOptions {
   readonly store: TokenStore;
   readonly clock: Clock;
-  readonly emit: Emit<StoreFailed>;
+  readonly emit: Emit<StoreFailed | Warning>;
+  /** Are calls sent with the token? A record of a later version is of use for that, and for nothing else. */
+  readonly sendsCalls?: boolean;
   /** Milliseconds between reads. */
   readonly pollMs: number;
   /** Milliseconds between reads while somebody waits for a change. */
@@ -40,14 +42,35 @@ export function createRecordWatch(options: RecordWatchOptions): RecordWatch {
   let unwatch: (() => void) | undefined;
   let polledAt = clock.monotonic();
   let urgent = false;
+  let wasLater = false;
   let closed = false;
+
+  async function read(): Promise<StoredRecord | undefined> {
+    return options.sendsCalls !== false && store.readToServe !== undefined
+      ? store.readToServe()
+      : store.read();
+  }
+
+  /** Once, and not for each token that the later version puts there. */
+  function tellIfLater(stored: StoredRecord): void {
+    const isLater = stored.isLater === true;
+    if (isLater && !wasLater) {
+      emit({
+        type: "warning",
+        message:
+          "The token's record was written by a later version of presto-sidecar. Its token serves, and this version writes nothing there. Run that version, or a later one.",
+      });
+    }
+    wasLater = isLater;
+  }
 
   async function readOnce(): Promise<void> {
     try {
-      const stored = await store.read();
+      const stored = await read();
       // A record that has gone is no reason to give up the token in hand.
       if (stored === undefined || stored.version === version || closed) return;
       version = stored.version;
+      tellIfLater(stored);
       options.onRecord(stored);
     } catch (error) {
       emit({ type: "store-failed", error });
@@ -74,13 +97,20 @@ export function createRecordWatch(options: RecordWatchOptions): RecordWatch {
     return next;
   }
 
-  /** Counted from the last poll, so that calls which come and go do not put the next one off for ever. */
+  /**
+   * Counted from the last poll, so that calls which come and go do not put the next one off for ever. A store
+   * whose watch lives may rest for longer, and is asked meanwhile whether that still holds: its watch may end.
+   */
   function arm(): void {
     timer?.cancel();
     if (closed || !store.canChange) return;
     const restMs = store.pollMs?.() ?? options.pollMs;
     const dueAt = polledAt + (urgent ? Math.min(options.urgentPollMs, restMs) : restMs);
-    timer = clock.after(dueAt - clock.monotonic(), () => {
+    timer = clock.after(Math.min(dueAt - clock.monotonic(), options.pollMs), () => {
+      if (clock.monotonic() < dueAt) {
+        arm();
+        return;
+      }
       polledAt = clock.monotonic();
       refresh().then(arm, arm);
     });

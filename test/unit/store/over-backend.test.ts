@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { systemClock } from "../../../src/clock.ts";
 import { Secret } from "../../../src/secret.ts";
 import { createCredentialStore, createTokenStore } from "../../../src/store/over-backend.ts";
+import { parseStoreKeys, seal } from "../../../src/store/seal.ts";
 import type { SecretSource } from "../../../src/store/secret-source.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 import { createMemoryPlace, type MemoryPlace } from "../../support/memory-backend.ts";
@@ -117,6 +118,82 @@ describe("a record in the clear", () => {
     const token = "x".repeat(1024 * 1024);
     await expect(store().write?.(recordOf(token), undefined)).rejects.toMatchObject({ code: "bad-token" });
     expect(await store().read()).toBeUndefined();
+  });
+});
+
+describe("a record of a later version", () => {
+  const later = {
+    schema: 2,
+    generation: 7,
+    token: "2222|later",
+    expiresAt: "2027-01-30T00:00:00.000Z",
+    intent: { id: "an-id", phase: "something new" },
+    unexplainedDeaths: { other: "form" },
+    more: {},
+  };
+  const keys = parseStoreKeys(key.secret);
+  let place: MemoryPlace;
+  beforeEach(() => {
+    place = createMemoryPlace({ tells: true });
+  });
+
+  it.each([
+    ["in the clear", undefined, (json: string) => json],
+    ["sealed", key, (json: string) => seal(Buffer.from(json), "token", 2, keys)],
+  ] as const)(
+    "%s gives those who send calls its token, nobody else anything, and is never written over",
+    async (_how, source, written) => {
+      place.put(Buffer.from(written(JSON.stringify(later))));
+      const store = createTokenStore(place.view("token"), { keys: source, clock });
+      const read = await store.readToServe?.();
+      expect(read).toMatchObject({
+        isLater: true,
+        record: {
+          generation: 7,
+          expiresAt: new Date(later.expiresAt),
+          intent: { id: "an-id" },
+          unexplainedDeaths: [],
+        },
+      });
+      expect(read?.record.token?.reveal()).toBe("2222|later");
+      await expect(store.read()).rejects.toMatchObject({ code: "newer-schema" });
+      await expect(store.write?.(recordOf("1111|own"), read?.version)).rejects.toMatchObject({
+        code: "newer-schema",
+      });
+      expect((await place.view("token").read())?.version).toBe(read?.version);
+    },
+  );
+
+  it("gives a token alone, whatever else it has become", async () => {
+    place.put(
+      Buffer.from('{"schema":9,"token":"2222|later","generation":"x","intent":7,"expiresAt":"soon"}'),
+    );
+    const store = createTokenStore(place.view("token"), { keys: undefined, clock });
+    expect((await store.readToServe?.())?.record).toMatchObject({
+      generation: 0,
+      intent: null,
+      expiresAt: null,
+    });
+  });
+
+  it.each([
+    ["has its token elsewhere", '{"schema":2,"tokens":["MARKED"]}'],
+    ["has another kind of token", '{"schema":2,"token":{"value":"MARKED"}}'],
+    ["has a token that can't be sent", '{"schema":2,"token":"MARKED \\n"}'],
+    ["is sealed in another form", "presto-sidecar/2 MARKED\n"],
+  ])("that %s is told as what it is", async (_what, text) => {
+    place.put(Buffer.from(text));
+    const source = text.startsWith("{") ? undefined : key;
+    const store = createTokenStore(place.view("token"), { keys: source, clock });
+    const error: unknown = await store.readToServe?.().catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "newer-schema", message: expect.stringContaining("later version") });
+    expect(inspect(error, { depth: 10, showHidden: true })).not.toContain("MARKED");
+  });
+
+  it("is no reason to take a damaged one for one", async () => {
+    place.put(Buffer.from('{"schema":1,"token":"2222|own"}'));
+    const store = createTokenStore(place.view("token"), { keys: undefined, clock });
+    await expect(store.readToServe?.()).rejects.toMatchObject({ code: "damaged" });
   });
 });
 

@@ -49,3 +49,26 @@ it("polls when the store has it, where the store has a mind of its own", async (
   expect(store.reads).toBe(2);
   watch.close();
 });
+
+it("polls as soon as it should where the store, whose watch has ended, does not want to rest any more", async () => {
+  const clock = createHandClock();
+  const store = createMemoryStore();
+  let pauseMs = 60_000;
+  const watch = createRecordWatch({
+    store: { ...store, read: () => store.read(), pollMs: () => pauseMs },
+    clock,
+    emit: ignore,
+    pollMs: 5_000,
+    urgentPollMs: 1_000,
+    onRecord() {},
+  });
+  watch.start();
+  await clock.advance(22_000);
+  expect(store.reads).toBe(0);
+  pauseMs = 5_000;
+  await clock.advance(5_000);
+  expect(store.reads).toBe(1);
+  await clock.advance(5_000);
+  expect(store.reads).toBe(2);
+  watch.close();
+});
