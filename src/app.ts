@@ -1,4 +1,4 @@
-import { createDrain } from "./app/drain.ts";
+import { createDrain, type DrainEnd } from "./app/drain.ts";
 import { renewalOptions } from "./app/issuing.ts";
 import { createCallListener, createOperatorListeners } from "./app/listeners.ts";
 import { createObservers } from "./app/observers.ts";
@@ -10,6 +10,7 @@ import { watchStalls } from "./files/stalls.ts";
 import { untilStopped } from "./lib/async.ts";
 import { formatListenAddress, type ListenAddress } from "./listen/address.ts";
 import type { Log } from "./observe/log.ts";
+import { notStored } from "./renewal/types.ts";
 
 export interface AppDeps {
   readonly clock: Clock;
@@ -36,7 +37,7 @@ export interface App {
   /** Reads the token and the CA file again. @throws what could not be read; what was in hand stays */
   reload(): Promise<readonly string[]>;
   /** Keeps accepting for `drainMinMs`, then refuses new calls and waits for those under way, until `drainMaxMs`. */
-  drain(): Promise<"clean" | "cut-off">;
+  drain(): Promise<DrainEnd>;
   /**
    * Before an end that waits for nothing: within half a second each call is told what is known of it, if its caller
    * reads, and has its line in the log. @param why for the log, a sentence
@@ -47,6 +48,9 @@ export interface App {
 
 /** Milliseconds between two reads of the store, beside whatever it tells of itself (POLL). */
 const pollMs = 5_000;
+
+const tokenLost =
+  "The only token that works could not be stored, and ends with this process's memory, unless the very last try to write it works. What the record says is settled at the next start, which has another one issued.";
 
 /** Milliseconds for the replies to calls that are cut off, and as many for their lines in the log. */
 const lastWordsMs = 250;
@@ -83,6 +87,10 @@ export async function createApp(config: Config, { clock, log, onQuit }: AppDeps)
     return ["CA certificates", "token", ...(lifecycle === undefined ? [] : ["credentials"])];
   }
 
+  function isTokenUnstored(): boolean {
+    return lifecycle?.report().lastEnd?.kind === notStored.kind;
+  }
+
   return {
     async start(stop) {
       for (const message of config.warnings) emit({ type: "warning", message });
@@ -104,9 +112,21 @@ export async function createApp(config: Config, { clock, log, onQuit }: AppDeps)
       return { proxy, admin, control };
     },
     reload,
-    drain: drain.run,
+    async drain() {
+      if (isTokenUnstored()) {
+        log.write(
+          "warn",
+          "The only token that works is in this process's memory, and is not stored yet. Storing it is tried until PRESTO_DRAIN_MAX.",
+          { audit: true },
+        );
+      }
+      const end = await drain.run();
+      if (isTokenUnstored()) log.write("error", tokenLost, { audit: true });
+      return end;
+    },
     async cutOff(why) {
       log.write("error", why, { issuing: lifecycle?.report().state === "issuing" ? true : undefined });
+      if (isTokenUnstored()) log.write("error", tokenLost, { audit: true });
       calls.refuseNew();
       const endsAt = clock.monotonic() + lastWordsMs;
       calls.expireAll(endsAt - lastWordsMs / 2);

@@ -4,6 +4,9 @@ import type { ProxyListener } from "../inbound/listener.ts";
 import { within } from "../lib/async.ts";
 import type { Lifecycle } from "../renewal/lifecycle.ts";
 
+/** `cut-off`: calls were. `renewal-left`: no call was, but a renewal was not finished. */
+export type DrainEnd = "clean" | "cut-off" | "renewal-left";
+
 export interface DrainOptions {
   /** How long calls are still accepted, and when all must be over, milliseconds from the beginning. */
   readonly drainMinMs: number;
@@ -23,7 +26,7 @@ export interface Drain {
   /** Readiness goes and new calls are refused; nothing else ends. */
   refuseNew(): void;
   /** Keeps accepting for `drainMinMs`, then refuses new calls and waits for what is under way, until `drainMaxMs`. */
-  run(): Promise<"clean" | "cut-off">;
+  run(): Promise<DrainEnd>;
 }
 
 /** Milliseconds that are kept for the replies to calls that are cut off. */
@@ -40,10 +43,10 @@ export function createDrain({ drainMinMs, drainMaxMs }: DrainOptions, deps: Drai
   }
 
   /** An issue call that was sent is finished; what is left at `until` (monotonic) stands in the record for the next process. */
-  async function finishRenewal(until: number): Promise<"clean" | "cut-off"> {
+  async function finishRenewal(until: number): Promise<"clean" | "renewal-left"> {
     if (lifecycle === undefined) return "clean";
     const finished = lifecycle.drain().then(() => "clean" as const);
-    return (await within(clock, until - clock.monotonic(), finished)) ?? "cut-off";
+    return (await within(clock, until - clock.monotonic(), finished)) ?? "renewal-left";
   }
 
   return {

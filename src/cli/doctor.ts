@@ -6,9 +6,12 @@ import { faultOfContact } from "../doctor/check-registration.ts";
 import { type DoctorOptions, exitCodeOf, type Finding } from "../doctor/finding.ts";
 import { examine } from "../doctor/run.ts";
 import { CommandError } from "../errors.ts";
+import { isObject } from "../lib/json.ts";
+import type { ListenAddress } from "../listen/address.ts";
+import { notStored } from "../renewal/types.ts";
 import { type Arguments, type Io, readDurationOption, type Run } from "./command.ts";
 import { readStatus } from "./sidecar-client.ts";
-import { printJson, printLine } from "./terminal.ts";
+import { printable, printJson, printLine } from "./terminal.ts";
 
 /** Looks at everything that must hold, and says how each thing that does not is mended. Changes nothing. */
 export const doctor: Run = async (args, io) => {
@@ -45,18 +48,28 @@ function limitOf(args: Arguments, { upstream }: Pick<DoctorOptions, "upstream">)
 
 function readOptions(io: Io): Omit<DoctorOptions, "contact"> {
   const { config, problems } = examineConfig(io.env, io.execArgv);
-  return config === undefined ? withoutConfig(io, problems) : fromConfig(config);
+  return config === undefined ? withoutConfig(io, problems) : fromConfig(io, config);
 }
 
-function fromConfig(config: Config): Omit<DoctorOptions, "contact"> {
+function fromConfig(io: Io, config: Config): Omit<DoctorOptions, "contact"> {
   const { warnings, store, issuing = "not-issuing", egressCheck } = config;
   return {
     configuration: { problems: [], warnings },
     store,
     issuing,
+    // What only a process that issues has in its memory, nobody reads from the store.
+    unstoredToken: config.issuing === undefined ? undefined : () => askForUnstored(io, config.adminListen),
     upstream: config,
     egressCheck,
   };
+}
+
+/** What `/status` of a sidecar that runs here says of it; undefined where none does, or all is stored. */
+async function askForUnstored(io: Io, admin: ListenAddress): Promise<string | undefined> {
+  const { renewal } = await readStatus(io, admin);
+  const end = isObject(renewal) ? renewal["last_end"] : undefined;
+  if (!isObject(end) || end["kind"] !== notStored.kind) return undefined;
+  return `${notStored.detail} It is so since ${typeof end["at"] === "string" ? printable(end["at"]) : "a while"}.`;
 }
 
 /** A configuration that no sidecar starts with may still tell where the token is, and where Presto. */

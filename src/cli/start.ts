@@ -22,6 +22,13 @@ export const start: Run = async (_args, io) => {
   }
 };
 
+const drainEnds: Readonly<Record<Awaited<ReturnType<App["drain"]>>, string>> = {
+  clean: "Nothing is in flight any more.",
+  "cut-off": "Calls were cut off at PRESTO_DRAIN_MAX.",
+  "renewal-left":
+    "A renewal was not finished by PRESTO_DRAIN_MAX; no call was cut off. The record says what is left of it to the next process.",
+};
+
 async function runSidecar(config: Config, log: Log, io: Io): Promise<number> {
   const quit = new AbortController();
   const stop = AbortSignal.any([io.signal, quit.signal]);
@@ -49,10 +56,7 @@ async function runSidecar(config: Config, log: Log, io: Io): Promise<number> {
     });
     log.write("info", "The sidecar drains.");
     const end = await app.drain();
-    log.write(
-      end === "clean" ? "info" : "warn",
-      end === "clean" ? "Nothing is in flight any more." : "Calls were cut off at PRESTO_DRAIN_MAX.",
-    );
+    log.write(end === "clean" ? "info" : "warn", drainEnds[end]);
     return end === "clean" ? 0 : 1;
   } finally {
     await app.close();

@@ -58,15 +58,30 @@ const storeMends: Readonly<Record<StoreErrorCode, string>> = {
   "bad-credentials": "Put the account's own e-mail address and password there.",
 };
 
+export interface StoreUse {
+  /** Does this role store tokens there? */
+  readonly mustWrite: boolean;
+  /** What a sidecar that runs here says of a token that it could not store yet. */
+  readonly inMemory?: string | undefined;
+}
+
 /** Does the store open, with this key and these modes; and can a role that issues write it? */
 export function checkStore(
   attempted: Attempted<ReadStore>,
   options: StoreOptions,
-  mustWrite: boolean,
+  { mustWrite, inMemory }: StoreUse,
 ): Finding {
   if (attempted.kind === "late") return fail("store", "unreachable", lateDetail, lateMend);
   if (attempted.kind === "failed") return unreadable(attempted.error, options);
   const { stored, writeFault } = attempted.value;
+  if (inMemory !== undefined) {
+    return fail(
+      "store",
+      "unreachable",
+      `A sidecar runs here, and says: ${inMemory}`,
+      `${writeFault === undefined ? "Its log says what keeps it from writing; mend that" : `${writeFault.detail}. ${writeFault.mend} Do that`}, and do not end the process before.`,
+    );
+  }
   if (mustWrite && writeFault !== undefined) {
     const detail = `${writeFault.detail}, and this role has to store tokens there.`;
     return fail("store", "configuration", detail, writeFault.mend);

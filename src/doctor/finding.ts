@@ -46,6 +46,8 @@ export interface DoctorOptions {
   readonly store: StoreOptions | undefined;
   /** `not-issuing` for the role proxy. */
   readonly issuing: IssuingOptions | "not-issuing" | undefined;
+  /** Asks a sidecar that runs here whether a token of its is stored nowhere yet: in a sentence, where one is. Undefined where none would know. */
+  readonly unstoredToken?: (() => Promise<string | undefined>) | undefined;
   readonly upstream: UpstreamOptions | undefined;
   readonly egressCheck: RegistrationOptions | undefined;
   /** How Presto can reach the operator; undefined where it was not given. */

@@ -101,8 +101,9 @@ async function lookAtAll(options: DoctorOptions, { clock, readStatus, stop }: Lo
   );
   const urls = egressCheck?.urls ?? [];
   const roleThatIssues = issuing === "not-issuing" ? undefined : issuing;
-  const [attempted, inspected, status, credentials, answers] = await Promise.all([
+  const [attempted, unstored, inspected, status, credentials, answers] = await Promise.all([
     read,
+    options.unstoredToken === undefined ? undefined : attempt(stop, options.unstoredToken),
     store === undefined ? undefined : attempt(stop, () => inspectAll(store, roleThatIssues, clock)),
     store?.isRemote === true ? attempt(stop, readStatus) : undefined,
     roleThatIssues === undefined
@@ -117,8 +118,9 @@ async function lookAtAll(options: DoctorOptions, { clock, readStatus, stop }: Lo
       ? undefined
       : { record: attempted.value.stored?.record, store, issuing: roleThatIssues, now: clock.now() };
   if (store !== undefined && attempted !== undefined) {
+    const inMemory = unstored?.kind === "done" ? unstored.value : undefined;
     findings.push(
-      checkStore(attempted, store, roleThatIssues !== undefined),
+      checkStore(attempted, store, { mustWrite: roleThatIssues !== undefined, inMemory }),
       ...checkServer(store, inspected),
       checkFollowing(store, status, clock.now()),
     );

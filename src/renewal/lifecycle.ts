@@ -13,6 +13,7 @@ import {
   type RenewalReport,
   type RenewReply,
   type RenewRequest,
+  notStored,
   unreachable,
 } from "./types.ts";
 
@@ -236,6 +237,14 @@ function refusal(
     : undefined;
 }
 
+/**
+ * A token that is nowhere but here goes before whatever was the end of the run before: who reads
+ * "renewed" there ends the process with an easy mind.
+ */
+function unstoredEnd(at: Date | undefined): RenewalReport["lastEnd"] {
+  return at === undefined ? null : { ...notStored, at };
+}
+
 function reportOf(
   { deps, renewal, current, dueAt }: LifecycleOptions,
   retry: Retry,
@@ -251,7 +260,7 @@ function reportOf(
     lockHolder: renewal.lockHolder() ?? null,
     dueAt: deps.automatic ? dueAt(record) : null,
     nextTryAt: retry.nextTryAt(),
-    lastEnd: runs.lastEnd(),
+    lastEnd: unstoredEnd(renewal.unstoredSince()) ?? runs.lastEnd(),
     stopped: record?.stopped ?? null,
     unexplainedDeaths: recentDeaths(record?.unexplainedDeaths ?? [], deps.clock.now()).length,
     credentialsRefused: triggers.credentialsRefused() ?? null,

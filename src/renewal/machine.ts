@@ -29,6 +29,8 @@ export interface Renewal {
   state(): RenewalState;
   /** Who holds the lock that is waited for, in words; undefined while none is. */
   lockHolder(): string | undefined;
+  /** Since when (wall clock) a token that was issued is in this process's memory alone; undefined while none is. */
+  unstoredSince(): Date | undefined;
   /** Ids of the tokens that were issued here last: the one that is stored next among them. */
   issued(): ReadonlySet<string>;
 }
@@ -44,6 +46,7 @@ export function createRenewal(deps: RenewalDeps): Renewal {
   let state: RenewalState = "idle";
   let lockHolder: string | undefined;
   let toldHolder: string | undefined;
+  let unstoredSince: Date | undefined;
 
   function move(to: RenewalState, intent?: Intent): void {
     if (to === state) return;
@@ -68,6 +71,7 @@ export function createRenewal(deps: RenewalDeps): Renewal {
     let next: NextState = { to: "reading" };
     for (let readings = 0; ;) {
       move(next.to, "standing" in next ? next.standing.intent : undefined);
+      unstoredSince = "candidate" in next ? (unstoredSince ?? new Date(deps.clock.now())) : undefined;
       if (next.to === "idle" || next.to === "stopped") return next.end;
       // A token that was just issued is tried to be stored even then: once takes milliseconds.
       if (run.closing.aborted && next.to !== "storing") return { kind: "shut-down" };
@@ -93,11 +97,13 @@ export function createRenewal(deps: RenewalDeps): Renewal {
         throw cause;
       } finally {
         await held.release();
+        unstoredSince = undefined;
         if (state !== "stopped") move("idle");
       }
     },
     state: () => state,
     lockHolder: () => lockHolder,
+    unstoredSince: () => unstoredSince,
     issued: () => memory.issued,
   };
 }

@@ -59,6 +59,13 @@ export function unreachable(what: string, cause?: unknown): RenewalEnd {
   return { kind: "unreachable", detail: `${what}${words}`, cause };
 }
 
+/** What is told in the place of an end while a token is in this process's memory alone (states `storing` and `reconciling`). */
+export const notStored = {
+  kind: "not-stored",
+  detail:
+    "The only token that works is in this process's memory: it was issued, and is not stored yet. It serves, and storing it is tried again; until that works, the end of this process would lose it.",
+} as const;
+
 /** The protocol's times, milliseconds, each measured on this process's own monotonic clock. */
 export interface RenewalTimes {
   /** How long one issue call may take before it is given up (ISSUE_TIMEOUT). */
@@ -112,7 +119,7 @@ export interface RenewalReport {
   readonly dueAt: Date | null;
   /** When a renewal that did not work out is tried again; null if nothing is put off. */
   readonly nextTryAt: Date | null;
-  /** How the last run ended, and why, for people; null before the first. */
+  /** How the last run ended, and why, for people; null before the first. `not-stored`, of no run's end, while a token is in memory alone. */
   readonly lastEnd: { readonly kind: string; readonly detail: string | null; readonly at: Date } | null;
   /** The latched alarm. */
   readonly stopped: { readonly reason: string; readonly at: Date } | null;

@@ -76,10 +76,26 @@ describe.runIf(canMount())("a disk", () => {
     disk.fill();
     renewal.answer();
     await sidecar.renewalSays({ state: "reconciling" });
+    // Whoever looks is told that there is nothing but this process's memory.
+    const inMemory = /The only token that works is in this process's memory/;
+    await sidecar.renewalSays({ last_end: { kind: "not-stored", detail: expect.stringMatching(inMemory) } });
+    const admin = `127.0.0.1:${sidecar.adminPort}`;
+    const doctor = await runCli(["doctor"], { env: bench.env({ PRESTO_ADMIN_LISTEN: admin }) });
+    expect(doctor.out).toMatch(/^FAIL {2}store .*The only token that works is in this process's memory/m);
+    expect([69, 77]).toContain(doctor.code);
     const toldAt = performance.now();
     sidecar.kill("SIGTERM");
     expect(await sidecar.ended).toBe(1);
     expect(performance.now() - toldAt).toBeGreaterThanOrEqual(2_900);
+    const said = sidecar.lines().map(({ level, msg }) => `${String(level)}: ${String(msg)}`);
+    expect(said).toContainEqual(
+      expect.stringMatching(/^warn: The only token that works is in this process's memory/),
+    );
+    expect(said).toContainEqual(
+      expect.stringMatching(/^error: The only token that works could not be stored/),
+    );
+    expect(said.join("\n")).not.toContain("Calls were cut off");
+    expect(said).toContainEqual(expect.stringMatching(/^warn: .*no call was cut off/));
     disk.free();
     const next = await serve({ PRESTO_SETTLE: "60s" });
     // The intent in the record says that this was the only call: no need to wait PRESTO_SETTLE.

@@ -97,6 +97,7 @@ export function createLifecycleBench(options: BenchOptions = {}): LifecycleBench
         },
         state: () => whole.state,
         lockHolder: () => undefined,
+        unstoredSince: () => undefined,
         issued: () => whole.issued,
       },
       current: () => bench.store.current()?.record,

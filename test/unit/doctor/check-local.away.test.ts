@@ -12,6 +12,6 @@ it.each<[StoreErrorCode, string]>([
 ])("a store's %s ends the doctor as %s", (code, meaning) => {
   const place = { ...parsePlace("vault:secret/presto"), token: undefined, keys: undefined };
   const attempted = { kind: "failed", error: new StoreError(code, "It is so.") } as const;
-  expect(checkStore(attempted, place, false)).toMatchObject({ result: "FAIL", meaning });
+  expect(checkStore(attempted, place, { mustWrite: false })).toMatchObject({ result: "FAIL", meaning });
   expect(checkCredentials(attempted, place)).toMatchObject({ result: "FAIL", meaning });
 });
