@@ -181,10 +181,12 @@ export class InboundCall implements Call, CallOnConnection {
     this.#finish();
   }
 
-  /** The reply can't be finished, and the caller is not to blame. */
+  /** The reply can't be finished, and the caller is not to blame. @param cause why the answer itself ended early, where it did */
   cut(cause?: unknown): void {
     this.#cut = true;
-    if (cause !== undefined && this.#settled !== undefined) this.#settled = { ...this.#settled, cause };
+    // An answer that is passed on as it comes, and is cut, is not known to be whole, whatever its head has told the caller.
+    if (cause !== undefined && this.#settled !== undefined)
+      this.#settled = { ...this.#settled, outcome: "unknown", cause };
     cutOff(this.connection);
   }
 

@@ -8,7 +8,7 @@ import { httpAnswer, startRawPresto } from "../support/raw-presto.ts";
 import type { RawPresto, WireRequest } from "../support/raw-presto.ts";
 import { startSidecar } from "../support/running-sidecar.ts";
 import type { RunningSidecar } from "../support/running-sidecar.ts";
-import { callLines, eventually, loadOf, noLoad } from "../support/sidecar-load.ts";
+import { callLines, eventually, loadOf, noLoad, scrape } from "../support/sidecar-load.ts";
 import { confirmCall, queryCall } from "../support/wallet-call.ts";
 
 let presto: RawPresto;
@@ -132,6 +132,28 @@ describe("a reply of Presto's", () => {
       expect(callLines(sidecar)[0]).not.toHaveProperty("caller_gone");
     },
   );
+
+  it("that streams and is cut is not known to be whole: of a payment the log says so as an error, and the metrics count it so", async () => {
+    const waiting: WireRequest[] = [];
+    presto.answer((request) => {
+      waiting.push(request);
+      request.socket.write(
+        `HTTP/1.1 200 OK\r\nContent-Length: ${3 * mebibyte}\r\n\r\n${"x".repeat(2 * mebibyte)}`,
+      );
+    });
+    caller.send(confirmCall("T1"));
+    await eventually(() => caller.received().length).toBeGreaterThan(2 * mebibyte);
+    waiting[0]?.socket.destroy();
+    await caller.ended();
+    await eventually(() => callLines(sidecar)).toMatchObject([
+      { level: "error", outcome: "unknown", status: 200, audit: true, sends: 1 },
+    ]);
+    expect(JSON.stringify(callLines(sidecar)[0])).toMatch(/"err"|"error"/);
+    const metrics = await scrape(sidecar);
+    const labels = { operation: "wallet.confirm", status: "200" };
+    expect(metrics.value("presto_sidecar_calls_total", { ...labels, outcome: "unknown" })).toBe(1);
+    expect(metrics.value("presto_sidecar_calls_total", { ...labels, outcome: "answered" })).toBeUndefined();
+  });
 
   it("that streams in chunks and is cut has no last chunk", async () => {
     presto.answer(({ socket }) => {
