@@ -56,7 +56,7 @@ export function createAuthorize(options: AuthorizeOptions): AuthorizeRequest {
     }
     const caller = checkCaller(rawHeaders, unixSocket ? overUnix : overTcp);
     if (!caller.ok) return refuse(new Problem(caller.code, { detail: caller.detail }));
-    const framing = checkFraming(method, rawHeaders);
+    const framing = checkFraming(method, rawHeaders, request.httpVersion === "1.0" ? "1.0" : "1.1");
     if (!framing.ok) return refuse(new Problem(framing.code, { detail: framing.detail }));
     if (rawHeaders.length > 2 * mostFields) {
       return refuse(

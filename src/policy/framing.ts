@@ -20,6 +20,9 @@ const refusals = {
   encoding: refused(
     "The Transfer-Encoding field says something else than chunked; use chunked, or Content-Length.",
   ),
+  oldEncoding: refused(
+    "The request is HTTP/1.0, which knows no Transfer-Encoding; send Content-Length, or HTTP/1.1.",
+  ),
   both: refused("The request has both Transfer-Encoding and Content-Length; send one of the two."),
   twoLengths: refused("The request has more than one Content-Length field; send one."),
   length: refused("The Content-Length field is not a whole number; send the body's size in bytes."),
@@ -38,8 +41,14 @@ const mostDigits = 15;
  *
  * A body on `GET` is refused: servers disagree on whether it is there at all (RFC 9110 section
  * 9.3.1), and a proxy that drops it in silence changes the call. `Content-Length: 0` is no body.
+ *
+ * Chunks in HTTP/1.0 are faulty framing (RFC 9112 section 6.1): who forwards such a message may not have seen them.
  */
-export function checkFraming(method: string, rawHeaders: RawHeaders): FramingDecision {
+export function checkFraming(
+  method: string,
+  rawHeaders: RawHeaders,
+  version: "1.0" | "1.1" = "1.1",
+): FramingDecision {
   let encoding: string | undefined;
   let length: string | undefined;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
@@ -59,6 +68,7 @@ export function checkFraming(method: string, rawHeaders: RawHeaders): FramingDec
     }
   }
   if (encoding !== undefined && length !== undefined) return refusals.both;
+  if (encoding !== undefined && version === "1.0") return refusals.oldEncoding;
   // Names of codings have no letter case (RFC 9112 section 7).
   if (encoding !== undefined && encoding.toLowerCase() !== "chunked") return refusals.encoding;
   if (length !== undefined && !isLength(length)) return refusals.length;

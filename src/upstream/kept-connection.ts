@@ -160,6 +160,10 @@ export class KeptConnection implements Dispatcher.DispatchHandler, ReadSideOwner
       const fault = "the answer has a transfer coding that is not decoded here";
       controller.abort(new FramingError("UNKNOWN_TRANSFER_CODING", fault));
       return;
+    } else if (this.#readSide?.isHttp10 === true) {
+      // RFC 9112 section 6.1: chunks in HTTP/1.0 are faulty framing. They mark their end, so the answer is whole if it
+      // comes; but whoever sends them may send something else behind it, and no other call may meet that.
+      this.retired = true;
     }
     this.#handler?.onResponseStart?.(controller, status, headers, message);
   }

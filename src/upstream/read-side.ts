@@ -17,6 +17,10 @@ export interface ReadSideOwner {
 /** What has come before a failed write is read within so many turns of the event loop, and each that brings something begins anew. */
 const mostStillTurns = 3;
 
+/** In `HTTP/1.0`. */
+const minorVersionAt = 7;
+const zero = 0x30;
+
 /**
  * What undici gets to read of a connection: what comes, without interim answers, and what came
  * before a write failed. It stands in for two methods of the socket, once for its life.
@@ -27,6 +31,8 @@ export class ReadSide {
   readonly #interim = new InterimAnswers();
   /** A request goes out, and no byte of its final answer has come. */
   #awaitsAnswer = false;
+  /** Is the answer that comes one of HTTP/1.0? undici tells the version of none. */
+  isHttp10 = false;
   /** What has come after a write has failed. */
   #late: unknown[] | undefined;
 
@@ -56,7 +62,10 @@ export class ReadSide {
     this.#owner.onResponseStarted();
     try {
       const answer = this.#interim.skip(chunk);
-      if (answer !== undefined) this.#awaitsAnswer = false;
+      if (answer !== undefined) {
+        this.#awaitsAnswer = false;
+        this.isHttp10 = answer[minorVersionAt] === zero;
+      }
       return answer;
     } catch (error) {
       if (!(error instanceof InterimError)) throw error;

@@ -248,3 +248,39 @@ describe("a long answer that is cut ends with a reset,", () => {
     }
   });
 });
+
+describe("chunks in an answer of HTTP/1.0 (RFC 9112 section 6.1: faulty framing)", () => {
+  const oldHead =
+    "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const chunks = `${whole.length.toString(16)}\r\n${whole}\r\n0\r\n\r\n`;
+
+  it.each([
+    ["in one piece", [oldHead + chunks]],
+    ["byte by byte", [...oldHead, ...chunks]],
+    ["behind an interim answer", [`HTTP/1.1 103 Early Hints\r\n\r\n${oldHead}${chunks}`]],
+  ])("that comes %s is the answer, and no other call goes over its connection", async (_how, pieces) => {
+    const write = async ({ socket }: WireRequest): Promise<void> => {
+      for (const piece of pieces) {
+        socket.write(piece);
+        if (pieces.length > 1) await pause(1);
+      }
+    };
+    const reply = await confirmed((request) => void write(request));
+    expect([reply.status, reply.headers["presto-outcome"], reply.body]).toEqual([200, "answered", whole]);
+    const used = presto.requests.at(-1)?.connection;
+    await exchange(sidecar, queryCall("T2"));
+    expect(presto.requests.at(-1)?.connection).not.toBe(used);
+  });
+
+  it("are unknown where the last one did not come", async () => {
+    expectUnknown(await confirmed(({ socket }) => void socket.end(oldHead + chunks.slice(0, -5))));
+  });
+
+  it("take nothing from one of HTTP/1.0 that has a length: its connection is kept", async () => {
+    const old = `HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: ${whole.length}\r\n\r\n${whole}`;
+    expect((await confirmed(({ socket }) => void socket.write(old))).status).toBe(200);
+    const used = presto.requests.at(-1)?.connection;
+    await exchange(sidecar, queryCall("T2"));
+    expect(presto.requests.at(-1)?.connection).toBe(used);
+  });
+});

@@ -69,4 +69,11 @@ describe("checkFraming", () => {
       expect(refusal("GET", ["upgrade", protocol])).toMatch(/bad-request: .*Upgrade.*HTTP\/1\.1 only/);
     },
   );
+
+  it("refuses chunks in a request of HTTP/1.0, which knows none (RFC 9112 section 6.1)", () => {
+    const chunked = ["Host", "localhost", "Transfer-Encoding", "chunked"];
+    expect(checkFraming("POST", chunked, "1.0")).toMatchObject({ ok: false, code: "bad-request" });
+    expect(checkFraming("POST", ["Content-Length", "5"], "1.0")).toEqual({ ok: true });
+    expect(checkFraming("POST", chunked, "1.1")).toEqual({ ok: true });
+  });
 });
