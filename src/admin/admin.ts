@@ -5,11 +5,11 @@ import type { Emit, Warning } from "../lib/events.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { RenewalReport } from "../renewal/types.ts";
 import { isReady, type Latch, type Readiness } from "./readiness.ts";
-import { type BoundableServer, createServer } from "./server.ts";
+import { type BoundableServer, createServer, type ServerOptions } from "./server.ts";
 import { statusPage, statusPagePolicy } from "./status-page.ts";
 import { fullReport, type FullReport, type StatusReport } from "./status.ts";
 
-export interface AdminServerOptions {
+export interface AdminServerOptions extends Pick<ServerOptions, "mostConnections"> {
   readonly readiness: Pick<Readiness, "all">;
   readonly status: () => StatusReport;
   /** Only in a role that issues. */
@@ -31,6 +31,7 @@ export function createAdminServer({
   egress,
   metrics,
   emit,
+  ...limits
 }: AdminServerOptions): Promise<BoundableServer> {
   const report = (): FullReport => fullReport(status(), readiness.all(), renewal?.(), egress?.());
 
@@ -41,6 +42,7 @@ export function createAdminServer({
     };
 
   return createServer({
+    ...limits,
     emit,
     methods: ["GET", "HEAD"],
     routes(app) {

@@ -7,7 +7,7 @@ import { describeError } from "../observe/describe-error.ts";
 import { checkCaller } from "../policy/caller.ts";
 import type { Renew, RenewReply, RenewRequest } from "../renewal/types.ts";
 import { addOutcomeRoutes } from "./outcomes.ts";
-import { allowTime, type BoundableServer, createServer, refuse } from "./server.ts";
+import { allowTime, type BoundableServer, createServer, refuse, type ServerOptions } from "./server.ts";
 
 const defaultWaitMs = 30_000;
 /** Who wants to know more asks `/status`: a connection should not be kept open for hours. */
@@ -112,7 +112,7 @@ export interface ControlActions {
   readonly renew?: Renew;
 }
 
-export interface ControlServerOptions {
+export interface ControlServerOptions extends Pick<ServerOptions, "mostConnections"> {
   readonly actions: ControlActions;
   /** Calls that move money whose end is unclear. Not in a process that makes none. */
   readonly outcomes?: Outcomes;
@@ -131,8 +131,10 @@ export async function createControlServer({
   actions,
   outcomes,
   emit,
+  ...limits
 }: ControlServerOptions): Promise<BoundableServer> {
   const bound = await createServer({
+    ...limits,
     emit,
     methods: ["POST"],
     methodsAt: new Map([["/outcomes", ["GET"]]]),

@@ -15,6 +15,8 @@ export interface BoundableServer {
 
 export interface ServerOptions {
   readonly emit: Emit<Warning>;
+  /** That may be open at once: what a process has descriptors for. Probes, scrapers and people need a handful; 128 unless given. */
+  readonly mostConnections?: number;
   /** Judged before anything else, on every path. */
   readonly methods: readonly string[];
   /** Paths that have others than that. */
@@ -36,8 +38,6 @@ const headBytes = 8 * 1024;
 const requestMs = 5000;
 const idleMs = 10_000;
 const checkEveryMs = 2000;
-/** Probes, scrapers and people need a handful. */
-const mostConnections = 128;
 const requestsPerConnection = 1000;
 
 /** No decoding and no normalising, as routers do: a path is one of ours byte for byte, or none. */
@@ -50,6 +50,7 @@ const plainPath = /^\/(?:[a-z]+(?:\/[a-z]+)?)?(?:\?|$)/;
  */
 export async function createServer({
   emit,
+  mostConnections = 128,
   methods,
   methodsAt,
   objection,
@@ -91,7 +92,7 @@ export async function createServer({
   await app.ready();
 
   const { server } = app;
-  limitConnections(server);
+  limitConnections(server, mostConnections);
   // Without a listener Node drops the connection unanswered.
   server.on("connect", (_request, socket) => refuseTunnel(socket, allow));
   return {
@@ -167,7 +168,7 @@ function hasBody(request: FastifyRequest): boolean {
  * it): who opens connections and says nothing must not keep a liveness probe out, or the pod
  * is restarted in the middle of its calls.
  */
-function limitConnections(server: Server): void {
+function limitConnections(server: Server, mostConnections: number): void {
   const open = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
     open.add(socket);

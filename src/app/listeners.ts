@@ -2,7 +2,7 @@ import { createAdminServer } from "../admin/admin.ts";
 import { type ControlActions, createControlServer } from "../admin/control.ts";
 import type { StatusReport } from "../admin/status.ts";
 import type { Clock } from "../clock.ts";
-import { callerConnections, readDescriptorLimit } from "../inbound/descriptors.ts";
+import { callerConnections, operatorConnections, readDescriptorLimit } from "../inbound/descriptors.ts";
 import { createProxyListener, type ProxyListener, type ProxyListenerOptions } from "../inbound/listener.ts";
 import type { Emit } from "../lib/events.ts";
 import type { BoundListener, ListenAddress } from "../listen/address.ts";
@@ -70,7 +70,9 @@ export async function createOperatorListeners(
   const { readiness, check, lifecycle, outcomes } = sidecar;
   const renewal = lifecycle === undefined ? {} : { renewal: lifecycle.report };
   const renew = lifecycle === undefined ? {} : { renew: lifecycle.renew };
+  const mostConnections = operatorConnections(await readDescriptorLimit());
   const admin = await createAdminServer({
+    mostConnections,
     readiness,
     status,
     metrics,
@@ -78,7 +80,12 @@ export async function createOperatorListeners(
     egress: check.report,
     ...renewal,
   });
-  const control = await createControlServer({ actions: { ...actions, ...renew }, outcomes, emit });
+  const control = await createControlServer({
+    mostConnections,
+    actions: { ...actions, ...renew },
+    outcomes,
+    emit,
+  });
   const bound: BoundListener[] = [];
 
   async function bind(server: typeof admin.server, address: ListenAddress): Promise<ListenAddress> {

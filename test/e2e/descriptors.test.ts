@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +8,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { runCli, startCli } from "../support/built-cli.ts";
 import type { RunningCli } from "../support/built-cli.ts";
 import { echo } from "../support/held-presto.ts";
+import { expectProblem } from "../support/problem-reply.ts";
 import { exchange, openRawCaller } from "../support/raw-caller.ts";
 import type { RawCaller } from "../support/raw-caller.ts";
 import { startRawPresto } from "../support/raw-presto.ts";
@@ -63,4 +65,48 @@ it("callers that take more connections than there are descriptors are told of, a
   for (const [index, caller] of callers.slice(0, 48).entries()) caller.send(queryCall(`T${index}`));
   for (const caller of callers.slice(1, 48)) expect((await caller.answers(1))[0]?.status).toBe(200);
   expect(sidecar.out()).not.toContain("No connection to Presto");
+});
+
+it("whoever floods the admin listener takes no descriptor from callers, and keeps no probe out", async () => {
+  const [path, admin] = [join(folder, "proxy"), join(folder, "admin")];
+  for (let index = 0; index < 200; index += 1) callers.push(await openRawCaller({ path: admin }));
+  const served: RawCaller[] = [];
+  for (let index = 0; index < 48; index += 1) served.push(await openRawCaller({ path }));
+  callers.push(...served);
+  for (const [index, caller] of served.entries()) caller.send(queryCall(`T${index}`));
+  for (const caller of served) expect((await caller.answers(1))[0]?.status).toBe(200);
+  expect((await exchange({ path: admin }, getCall("/livez", "Connection: close"))).status).toBe(200);
+  expect(sidecar.out()).not.toContain("connections were closed without a reply");
+  expect(sidecar.out()).not.toContain("No connection to Presto");
+});
+
+it("a call for whose connection there is no descriptor gets 503 overloaded, not-sent, and has its line", async () => {
+  const path = join(folder, "proxy");
+  for (let index = 0; index < 24; index += 1) callers.push(await openRawCaller({ path }));
+  // Each is let in before the rest is taken away.
+  for (const caller of callers) caller.send(queryCall("BEFORE"));
+  for (const caller of callers) expect((await caller.answers(1))[0]?.status).toBe(200);
+  presto.answer(({ socket }) => void setTimeout(() => socket.destroy(), 100));
+  for (const caller of callers) caller.send(queryCall("ENDS"));
+  for (const caller of callers) await caller.answers(2);
+  presto.answer((request) => void request.socket.write(echo(request)));
+  const took = spawnSync("prlimit", [`--pid=${sidecar.child.pid}`, "--nofile=8:160"]);
+  expect([took.status, String(took.stderr)]).toEqual([0, ""]);
+  const before = presto.requests.length;
+  for (const caller of callers) caller.send(confirmCall("A"));
+  const answers = await Promise.all(callers.map(async (caller) => (await caller.answers(3))[2]));
+  const refused = answers.filter((answer) => answer?.status !== 200);
+  expect(refused.length).toBeGreaterThan(0);
+  for (const answer of refused)
+    expectProblem(answer, {
+      status: 503,
+      code: "overloaded",
+      outcome: "not-sent",
+      proxyStatus: "connection_limit_reached",
+      retryable: true,
+      retryAfter: true,
+    });
+  expect(presto.requests.length - before).toBe(answers.length - refused.length);
+  const lines = (): number => sidecar.out().match(/"code":"overloaded"/g)?.length ?? 0;
+  await expect.poll(lines).toBe(refused.length);
 });
