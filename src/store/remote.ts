@@ -36,6 +36,8 @@ export interface RemoteResponse {
 /** An answer whose body comes in its own time. */
 export interface RemoteStream {
   readonly status: number;
+  /** Names in lower case. */
+  readonly headers: RemoteResponse["headers"];
   /** Ends with the answer, or throws a `RemoteError` where the connection broke. */
   readonly body: AsyncIterable<Buffer>;
   /** Closes its connection. */
@@ -223,8 +225,8 @@ export function createRemoteClient(options: RemoteOptions): RemoteClient {
       const timer = clock.after(requestMs, () => late.abort());
       const client = openClient();
       try {
-        const { status, body } = await begin(client, request, late.signal);
-        return { status, body: chunksOf(body), destroy: () => drop(client) };
+        const { status, headers, body } = await begin(client, request, late.signal);
+        return { status, headers, body: chunksOf(body), destroy: () => drop(client) };
       } catch (error) {
         if (late.signal.aborted) retire(client);
         else drop(client);

@@ -53,6 +53,8 @@ export interface StandInApi {
   watches(): number;
   /** Ends all watches: by themselves, by a cut, or by an error within the stream. */
   endWatches(how: "end" | "cut" | "expired"): void;
+  /** Tells all watches of a Secret something, whether or not it is so. */
+  say(event: object): void;
   /** Events that are older than this moment are forgotten: whoever would begin before it gets 410. */
   forget(): void;
   close(): Promise<void>;
@@ -226,6 +228,9 @@ export async function startStandInApi(): Promise<StandInApi> {
         if (how === "cut") response.socket?.destroy();
         else response.end(how === "expired" ? expired : "");
       }
+    },
+    say(event) {
+      for (const { response } of watches) response.write(`${JSON.stringify(event)}\n`);
     },
     forget() {
       oldest = version + 1;

@@ -42,7 +42,9 @@ const marginMs = 10_000;
 const maxBytes = 1024 * 1024;
 
 export function createPluginSource(plugin: ExecPlugin, { environment, clock }: PluginDeps): PluginSource {
-  let kept: { readonly credentials: PluginCredentials; readonly until: number } | undefined;
+  let kept:
+    | { readonly credentials: PluginCredentials; readonly until: number; readonly ranAt: number }
+    | undefined;
   let running: Promise<PluginCredentials> | undefined;
   let ranAt = Number.NEGATIVE_INFINITY;
   let failure: StoreError | undefined;
@@ -52,7 +54,7 @@ export function createPluginSource(plugin: ExecPlugin, { environment, clock }: P
     try {
       const { credentials, expiresAt } = readCredential(await runPlugin(plugin, environment, clock), plugin);
       failure = undefined;
-      kept = { credentials, until: expiresAt === undefined ? Infinity : expiresAt - marginMs };
+      kept = { credentials, until: expiresAt === undefined ? Infinity : expiresAt - marginMs, ranAt };
       return credentials;
     } catch (error) {
       if (error instanceof StoreError) failure = error;
@@ -62,9 +64,14 @@ export function createPluginSource(plugin: ExecPlugin, { environment, clock }: P
     }
   }
 
+  /** What was given just now is, even where it seems to have ended: then this machine's clock is wrong, and every request would run the program. */
+  function mayBeGiven({ until, ranAt: at }: NonNullable<typeof kept>): boolean {
+    return clock.now() < until || clock.monotonic() - at < pauseMs;
+  }
+
   return {
     async credentials() {
-      if (kept !== undefined && clock.now() < kept.until) return kept.credentials;
+      if (kept !== undefined && mayBeGiven(kept)) return kept.credentials;
       if (running !== undefined) return running;
       if (failure !== undefined && clock.monotonic() - ranAt < pauseMs) throw failure;
       running = run();

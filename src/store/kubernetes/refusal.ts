@@ -27,6 +27,8 @@ const quota = new RegExp(`exceeded quota: ${shown}`);
 /** Why the API server did not do what was asked, by its cause, and what to do. */
 export function refusalOf(response: Pick<RemoteResponse, "status" | "body">, asked: Asked): StoreError {
   const status = statusOf(response);
+  // Its filters refuse in plain text, before anything makes a Status: too many requests, and a server that ends.
+  if (response.status === 429) return busy(asked);
   if (status === undefined) {
     return unreachable(
       asked,
@@ -58,8 +60,6 @@ export function refusalOf(response: Pick<RemoteResponse, "status" | "body">, ask
           );
     case 422:
       return invalid(asked, message);
-    case 429:
-      return unreachable(asked, "the API server has too much to do (429)", "It is asked again by itself");
     default:
       return response.status >= 500
         ? failing(asked, message, response.status)
@@ -67,7 +67,21 @@ export function refusalOf(response: Pick<RemoteResponse, "status" | "body">, ask
   }
 }
 
-/** The Status object that every refusal of an API server is. */
+function busy(asked: Asked): StoreError {
+  return unreachable(asked, "the API server has too much to do (429)", "It is asked again by itself");
+}
+
+/** The API server has asked for a rest, and has it: nothing was asked of it. */
+export function resting(asked: Asked, restMs: number): StoreError {
+  const seconds = Math.ceil(restMs / 1_000);
+  return unreachable(
+    asked,
+    `the API server asked to be left alone for another ${seconds} s`,
+    "It is asked again by itself",
+  );
+}
+
+/** The Status object that nearly every refusal of an API server is. */
 export function statusOf(response: Pick<RemoteResponse, "body">): JsonObject | undefined {
   const json = jsonOf(response);
   return json?.["kind"] === "Status" ? json : undefined;
@@ -86,12 +100,18 @@ function isAbout({ details }: JsonObject, kind: string, name: string): boolean {
   return isObject(details) && details["kind"] === kind && details["name"] === name;
 }
 
-/** Seconds for which the API server asks to be left alone; 0 where it does not. */
-export function restOf(response: Pick<RemoteResponse, "status" | "body">): number {
+/** Longest rest that is given, seconds. */
+const longestRest = 60;
+
+/** Seconds for which the API server asks to be left alone, in its Status or by the field (RFC 9110 section 10.2.3); 0 where it does not. */
+export function restOf(response: RemoteResponse): number {
   if (response.status < 429) return 0;
   const details = statusOf(response)?.["details"];
-  const seconds = isObject(details) ? details["retryAfterSeconds"] : undefined;
-  return typeof seconds === "number" && seconds > 0 ? Math.min(seconds, 60) : 0;
+  const inStatus = isObject(details) ? details["retryAfterSeconds"] : undefined;
+  const field = response.headers["retry-after"];
+  const inField = typeof field === "string" && /^\d{1,6}$/.test(field) ? Number(field) : 0;
+  const seconds = typeof inStatus === "number" && inStatus > 0 ? inStatus : inField;
+  return Math.min(seconds, longestRest);
 }
 
 function forbidden(asked: Asked, message: string, status: JsonObject): StoreError {

@@ -13,7 +13,16 @@ import {
 import { jsonOf } from "../remote.ts";
 import { type Api, createApi } from "./api.ts";
 import { type ClusterOptions, openCluster } from "./cluster.ts";
-import { altered, type Asked, immutable, isAbsent, notAnApiServer, refusalOf, restOf } from "./refusal.ts";
+import {
+  altered,
+  type Asked,
+  immutable,
+  isAbsent,
+  notAnApiServer,
+  refusalOf,
+  resting,
+  restOf,
+} from "./refusal.ts";
 import { createSecretWatch, type SecretWatch } from "./watch.ts";
 
 /** One key of a Secret. */
@@ -71,6 +80,8 @@ export async function openSecretBackend(
 
   /** A quorum read: without a resourceVersion the API server asks etcd, and none of its caches. */
   async function find(): Promise<Found | undefined> {
+    const restMs = watch.restMs();
+    if (restMs > 0) throw resting(asked("get"), restMs);
     const response = await api.request({ method: "GET", path });
     if (response.status === 200) {
       const found = readSecret(jsonOf(response), key, where);
@@ -113,6 +124,7 @@ export async function openSecretBackend(
     if (response.status === 200) return written(jsonOf(response), bytes, "update");
     // Written by somebody else, or deleted, since it was read here.
     if (response.status === 409 || isAbsent(response, asked("update"))) return { outcome: "refused" };
+    watch.noteRest(restOf(response));
     throw refusalOf(response, asked("update"));
   }
 
@@ -127,6 +139,7 @@ export async function openSecretBackend(
     const response = await api.request({ method: "POST", path: all, body: JSON.stringify(object) });
     if (response.status === 201) return written(jsonOf(response), bytes, "create");
     if (response.status === 409) return { outcome: "refused" };
+    watch.noteRest(restOf(response));
     throw refusalOf(response, asked("create"));
   }
 

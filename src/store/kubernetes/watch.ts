@@ -3,7 +3,7 @@ import { type BackOff, backOffMs, sleepUnlessAborted } from "../../lib/async.ts"
 import type { Emit, Warning } from "../../lib/events.ts";
 import { isObject, parseObject } from "../../lib/json.ts";
 import { maxObjectBytes, StoreError } from "../contract.ts";
-import type { RemoteResponse, RemoteStream } from "../remote.ts";
+import { RemoteError, type RemoteResponse, type RemoteStream } from "../remote.ts";
 
 export interface SecretWatchOptions {
   /** Of the watch request, without version and time. */
@@ -11,7 +11,7 @@ export interface SecretWatchOptions {
   readonly open: (path: string) => Promise<RemoteStream>;
   /** The version that a quorum read finds; undefined where there is no Secret. */
   readonly look: () => Promise<string | undefined>;
-  readonly refusalOf: (response: Pick<RemoteResponse, "status" | "body">) => StoreError;
+  readonly refusalOf: (response: RemoteResponse) => StoreError;
   readonly clock: Clock;
   /** From 0 to 1. */
   readonly random: () => number;
@@ -25,6 +25,8 @@ export interface SecretWatch {
   noteRead(version: string | undefined): void;
   /** The API server asks for a rest of so many seconds. */
   noteRest(seconds: number): void;
+  /** Milliseconds that are left of it. */
+  restMs(): number;
   /** Until it should be read again without being told: seldom while the watch lives. */
   pollMs(): number;
   /** Is one open that was heard of lately? */
@@ -45,6 +47,8 @@ const firstBackOff: BackOff = { firstMs: 250, mostMs: 1_500 };
 const calmPollMs = 60_000;
 const pollMs = 5_000;
 const warnAfterMs = 60_000;
+/** Milliseconds. A watch is asked for for minutes. */
+const shortMs = 10_000;
 
 /** Where the next watch begins: `known` is false where the version has yet to be looked for. */
 interface Start {
@@ -54,9 +58,14 @@ interface Start {
 
 const unknown: Start = { known: false, version: undefined };
 
-/** A watch that can't go on from where it began: what was missed has to be looked for. */
+/** A watch that can't go on from where it began: what was missed has to be looked for. The message goes on from "it". */
 class WatchExpired extends Error {
-  override readonly name = "WatchExpired";
+  override readonly name: string = "WatchExpired";
+}
+
+/** It was open and dead. */
+class WatchSilent extends WatchExpired {
+  override readonly name = "WatchSilent";
 }
 
 /**
@@ -78,9 +87,11 @@ export function createSecretWatch(options: SecretWatchOptions): SecretWatch {
   let warned = false;
   let restUntil = Number.NEGATIVE_INFINITY;
 
-  /** Milliseconds, with jitter on top: all who were told the same would come back together. */
+  /** Of the pause until the next poll: drawn anew by each read, so that whoever asks twice hears the same. */
+  let jitter = jitterOf(random());
+
   function restMs(): number {
-    return Math.max(0, restUntil - clock.monotonic()) * (1 + random() / 5);
+    return Math.max(0, restUntil - clock.monotonic());
   }
 
   function tell(): void {
@@ -125,16 +136,23 @@ export function createSecretWatch(options: SecretWatchOptions): SecretWatch {
     const seconds = Math.round(watchSeconds * (0.8 + random() * 0.4));
     const from = start.version === undefined ? "" : `&resourceVersion=${encodeURIComponent(start.version)}`;
     const opened = await options.open(`${options.path}&timeoutSeconds=${seconds}${from}`);
+    let isSilent = false;
+    let anyHeard = false;
+    const openedAt = clock.monotonic();
     const stop = (): void => opened.destroy();
+    const stopSilent = (): void => {
+      isSilent = true;
+      stop();
+    };
     if (signal.aborted) {
       stop();
       return start;
     }
     signal.addEventListener("abort", stop, { once: true });
-    let silence: Timer = clock.after(silenceMs, stop);
+    let silence: Timer = clock.after(silenceMs, stopSilent);
     try {
-      if (opened.status !== 200)
-        throw options.refusalOf({ status: opened.status, body: await readAll(opened) });
+      const { status, headers } = opened;
+      if (status !== 200) throw options.refusalOf({ status, headers, body: await readAll(opened) });
       onOpen();
       stream = opened;
       heardAt = clock.monotonic();
@@ -142,13 +160,19 @@ export function createSecretWatch(options: SecretWatchOptions): SecretWatch {
       for await (const line of linesOf(opened, () => {
         heardAt = clock.monotonic();
         silence.cancel();
-        silence = clock.after(silenceMs, stop);
+        silence = clock.after(silenceMs, stopSilent);
       })) {
+        current = { known: true, version: heard(line) };
+        anyHeard = true;
         failingSince = undefined;
         warned = false;
-        current = { known: true, version: heard(line) };
       }
+      // One that ends at once, each time, is none.
+      if (!anyHeard && clock.monotonic() - openedAt < shortMs) noteFailure(new WatchExpired("ends at once"));
       return current;
+    } catch (error) {
+      if (isSilent) throw new WatchSilent(`brought no byte for ${silenceMs / 1_000} s`);
+      throw error;
     } finally {
       stream = undefined;
       silence.cancel();
@@ -173,20 +197,22 @@ export function createSecretWatch(options: SecretWatchOptions): SecretWatch {
         break;
       default:
         // ERROR, with 410 mostly; or nothing that an API server says.
-        throw new WatchExpired("the watch can't go on");
+        throw new WatchExpired("can't go on");
     }
-    if (typeof version !== "string" || version === "") throw new WatchExpired("an event without a version");
+    if (typeof version !== "string" || version === "")
+      throw new WatchExpired("brought an event without a version");
     return version;
   }
 
-  /** The record is polled meanwhile, so nothing is lost but time: told once, and only where it lasts. */
+  /** The record is polled meanwhile, so nothing is lost but time: told once, and only where it lasts, as a silence has. */
   function noteFailure(error: unknown): void {
     failingSince ??= clock.monotonic();
-    if (warned || !(error instanceof StoreError) || clock.monotonic() - failingSince < warnAfterMs) return;
+    const lasts = error instanceof WatchSilent || clock.monotonic() - failingSince >= warnAfterMs;
+    if (warned || !lasts) return;
     warned = true;
     emit({
       type: "warning",
-      message: `There is no watch, and the store is read every ${pollMs / 1000} s instead. ${error.message}`,
+      message: `There is no watch, and the store is read every ${pollMs / 1000} s instead. ${reasonOf(error)}`,
     });
   }
 
@@ -215,12 +241,16 @@ export function createSecretWatch(options: SecretWatchOptions): SecretWatch {
     noteRead(version) {
       everRead = true;
       lastRead = { known: true, version };
+      jitter = jitterOf(random());
     },
     noteRest(seconds) {
-      restUntil = clock.monotonic() + seconds * 1_000;
+      // With jitter on top: all who were told the same would come back together.
+      const until = clock.monotonic() + seconds * 1_000 * (1 + random() / 5);
+      restUntil = Math.max(restUntil, until);
     },
+    restMs,
     pollMs() {
-      return Math.max((isLive() ? calmPollMs : pollMs) * (0.8 + random() * 0.4), restMs());
+      return Math.max((isLive() ? calmPollMs : pollMs) * jitter, restMs());
     },
     isLive,
     close() {
@@ -228,6 +258,22 @@ export function createSecretWatch(options: SecretWatchOptions): SecretWatch {
       end();
     },
   };
+}
+
+/** A sentence, which quotes nothing that came. */
+function reasonOf(error: unknown): string {
+  if (error instanceof StoreError) return error.message;
+  const why = error instanceof WatchExpired ? `it ${error.message}` : brokenOff(error);
+  return `Of the last one: ${why}. See whether a proxy or load balancer before the API server cuts long answers, or keeps them back.`;
+}
+
+function brokenOff(error: unknown): string {
+  return error instanceof RemoteError ? error.message : "it ended in a way that was not foreseen";
+}
+
+/** A fifth to either side. */
+function jitterOf(chance: number): number {
+  return 0.8 + chance * 0.4;
 }
 
 /** Bytes. A Secret in base64, with what is said about it. */
@@ -246,7 +292,7 @@ async function* linesOf(
       rest = rest.subarray(at + 1);
       if (line.trim() !== "") yield line;
     }
-    if (rest.length > longestLine) throw new WatchExpired("an event without an end");
+    if (rest.length > longestLine) throw new WatchExpired("brought an event without an end");
   }
 }
 

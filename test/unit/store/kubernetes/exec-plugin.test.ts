@@ -66,9 +66,23 @@ describe("program that gives credentials", () => {
   });
 
   it("is run again shortly before what it gave ends", async () => {
-    const soon = new Date(Date.now() + 5_000).toISOString();
-    const source = await plugin(gives({ token: "abc", expirationTimestamp: soon }));
+    const soon = new Date(Date.now() + 20_000).toISOString();
+    const source = await plugin(gives({ token: "abc", expirationTimestamp: soon }), createFastClock(100));
     await source.credentials();
+    await source.credentials();
+    expect(await runs()).toBe(1);
+    // Ten seconds before that, by that clock.
+    await systemClock.sleep(130);
+    await source.credentials();
+    expect(await runs()).toBe(2);
+  });
+
+  it("is not run for each request where this machine's clock says that all it gives has ended", async () => {
+    const ended = new Date(Date.now() - 3_600_000).toISOString();
+    const source = await plugin(gives({ token: "abc", expirationTimestamp: ended }), createFastClock(100));
+    for (let time = 0; time < 5; time += 1) expect((await source.credentials()).token).toBe("abc");
+    expect(await runs()).toBe(1);
+    await systemClock.sleep(150);
     await source.credentials();
     expect(await runs()).toBe(2);
   });

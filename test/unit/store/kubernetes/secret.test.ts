@@ -252,6 +252,22 @@ describe("Secret as a place", () => {
     expect(await refusalOf(backend.read())).toMatch(expected);
   });
 
+  it("gives an API server that has too much to do the rest that it asks for in plain text, as its filters do", async () => {
+    const backend = await open();
+    api.override = (_, response) => {
+      response.writeHead(429, { "content-type": "text/plain; charset=utf-8", "retry-after": "30" });
+      response.end("Too many requests, please try again later.\n");
+      return true;
+    };
+    expect(await refusalOf(backend.read())).toMatch(/^unreachable: .*too much to do \(429\)/);
+    expect(backend.pollMs()).toBeGreaterThan(29_000);
+    const asked = api.seen.length;
+    // Whoever waits for a token would have it read every second.
+    expect(await refusalOf(backend.read())).toMatch(/^unreachable: .*left alone for another 3\d s/);
+    expect(await refusalOf(backend.write(bytes, undefined))).toMatch(/left alone/);
+    expect(api.seen).toHaveLength(asked);
+  });
+
   it.each<[Refusal, RegExp]>([
     [
       forbidden('admission webhook "policy.example.com" denied the request: MARKED'),

@@ -217,6 +217,43 @@ describe("watch of a Secret", () => {
     ]);
   });
 
+  it("tells of one that was open and dead, once, and again only after one that lived", async () => {
+    const all = bench();
+    all.watch.noteRead("1");
+    all.watch.watch(() => {});
+    await opened(all, 1);
+    await all.clock.advance(92_000);
+    await opened(all, 2);
+    await all.clock.advance(92_000);
+    const third = await opened(all, 3);
+    expect(all.warnings).toEqual([
+      expect.objectContaining({ message: expect.stringContaining("it brought no byte for 90 s") }),
+    ]);
+    third.write(changed("2", "BOOKMARK"));
+    await all.clock.advance(100_000);
+    expect(all.warnings).toHaveLength(2);
+  });
+
+  it.each([
+    ["ends each at once", undefined, "it ends at once"],
+    ["breaks each off at once", new RemoteError("broken", "the connection broke"), "the connection broke"],
+  ])("tells of a server that %s, where that lasts for a minute", async (_what, error, why) => {
+    const all = bench({ open: async (path) => endedStream(path, error) });
+    all.watch.watch(() => {});
+    await all.clock.advance(50_000);
+    expect(all.warnings).toEqual([]);
+    await all.clock.advance(60_000);
+    expect(all.warnings).toEqual([expect.objectContaining({ message: expect.stringContaining(why) })]);
+  });
+
+  it("has the pause until the next read stand still until there was one", async () => {
+    const all = bench();
+    all.watch.noteRead("1");
+    all.watch.watch(() => {});
+    await opened(all, 1);
+    expect(new Set(Array.from({ length: 20 }, () => all.watch.pollMs())).size).toBe(1);
+  });
+
   it("ends with the last who listens, and begins again with the next", async () => {
     const all = bench();
     all.watch.noteRead("1");
@@ -259,6 +296,7 @@ function handStream(path: string): HandStream {
   return {
     path,
     status: 200,
+    headers: {},
     body: body(),
     write: (event) => push(Buffer.from(`${JSON.stringify(event)}\n`)),
     end: push,
