@@ -56,7 +56,8 @@ export const passwordReset: Run = async (args, io) => {
     if (failure !== undefined) throw failure;
     return 0;
   } finally {
-    await credentials.logOut?.();
+    // Both: where they share a login at their server, the last one gives it back.
+    await Promise.all([credentials.logOut?.(), store.logOut?.()]);
     credentials.close();
     store.close();
   }
