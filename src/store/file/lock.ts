@@ -1,13 +1,13 @@
 import { access, constants, lstat, open, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
-import type { DatabaseSync } from "node:sqlite";
 
 import type { Clock } from "../../clock.ts";
 import { CommandError, systemCode } from "../../errors.ts";
 import { readBounded } from "../../files/io.ts";
 import { ask, StalledError } from "../../files/stalls.ts";
 import type { HeldLock, RenewalLock } from "../contract.ts";
+import { type LockConnection, LockThreadError, openLockConnection } from "./lock-thread.ts";
 
 // What stands beside an object's file, and is made by this program.
 
@@ -42,20 +42,14 @@ const patientAfterMs = 5_000;
 const patientRetryMs = 250;
 /** Who waits is told anew who holds it: that may be another by now. */
 const tellEveryMs = 5_000;
-/** SQLite's primary result code for "somebody else holds the lock" (https://sqlite.org/rescode.html#busy). */
-const busy = 5;
-
-/**
- * Connections that hold a lock. The garbage collector would close one that nobody
- * refers to, and the lock would be gone while its holder believes in it.
- */
-const held = new Set<DatabaseSync>();
 
 /**
  * A lock between the processes of one host, as the kernel keeps it: it is free the
  * moment its holder dies, however it dies. Node has no `flock`, but SQLite takes a POSIX
  * record lock for `BEGIN EXCLUSIVE`, and knows the connections of its own process too.
  * Nothing is stored in the database. Not for network file systems, whose locks often lie.
+ * SQLite is asked in a thread of its own (`lock-thread.ts`), and like all that is asked of a file
+ * system it is waited for only for so long.
  */
 export function createSingleHostLock(options: SingleHostLockOptions): RenewalLock {
   const { path, what, clock } = options;
@@ -64,15 +58,13 @@ export function createSingleHostLock(options: SingleHostLockOptions): RenewalLoc
   return {
     name: `file lock ${path}`,
     async acquire({ waitMs, signal, onHeld }) {
-      const { DatabaseSync } = await import("node:sqlite");
       signal?.throwIfAborted();
       const begun = clock.monotonic();
       let tellAfter = 0;
-      // SQLite works on this thread: it is only asked where the file system has answered just now.
       await ask(path, () => prepareLockFile(path)).catch(unlessStalled(path));
-      const database = openDatabase(() => new DatabaseSync(path, { timeout: 0 }), path);
+      const connection = openLockConnection(path);
       try {
-        while (!tryLock(database, path)) {
+        while (!(await tryLock(connection, path))) {
           const waited = clock.monotonic() - begun;
           if (waited >= waitMs) {
             throw new CommandError(
@@ -88,64 +80,58 @@ export function createSingleHostLock(options: SingleHostLockOptions): RenewalLoc
           await clock.sleep(Math.min(pauseMs, waitMs - waited), signal);
         }
       } catch (error) {
-        database.close();
+        await close(connection, path);
         throw error;
       }
-      held.add(database);
       await writeHolder(holderPath, new Date(clock.now()));
-      return heldLock(database, path, holderPath);
+      return heldLock(connection, path, holderPath);
     },
   };
 }
 
 /** The kernel takes it away from nobody who lives: it has no term, and a paused holder still has it. */
-function heldLock(database: DatabaseSync, path: string, holderPath: string): HeldLock {
+function heldLock(connection: LockConnection, path: string, holderPath: string): HeldLock {
+  let released = false;
+  const isOurs = (): boolean => !released && connection.isLocked();
   return {
     identity: `file lock ${path}`,
-    heldUntil: () => (held.has(database) ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY),
-    renew: async () => held.has(database),
+    heldUntil: () => (isOurs() ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY),
+    renew: async () => isOurs(),
     async release() {
-      if (!held.delete(database)) return;
+      if (released) return;
+      released = true;
       await clearHolder(holderPath);
-      database.close();
+      await close(connection, path);
     },
   };
 }
 
-/** False where another holds it. */
-function tryLock(database: DatabaseSync, path: string): boolean {
+/** False where another holds it. One that comes after it was given up is given back at once: `close` follows it in its thread. */
+async function tryLock(connection: LockConnection, path: string): Promise<boolean> {
   try {
-    // No journal on disk: nothing is ever written, and a killed holder would leave it behind.
-    database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
-    return true;
+    return await ask(path, () => connection.tryLock()).catch(unlessStalled(path));
   } catch (error) {
-    if (primaryCode(error) === busy) return false;
-    throw lockRefused(path, error);
+    throw error instanceof LockThreadError ? lockRefused(path, error) : error;
   }
 }
 
-function openDatabase(open: () => DatabaseSync, path: string): DatabaseSync {
-  try {
-    return open();
-  } catch (error) {
-    throw lockRefused(path, error);
-  }
+/** Where the file system does not answer, it is closed as soon as it does; until then nobody gets in, here or elsewhere. */
+async function close(connection: LockConnection, path: string): Promise<void> {
+  const closed = connection.close();
+  await ask(path, () => closed).catch(() => {});
 }
 
-function lockRefused(path: string, error: unknown): CommandError {
-  const code = primaryCode(error);
+function lockRefused(path: string, error: LockThreadError): CommandError {
+  const code = error.errcode === undefined ? "unknown" : error.errcode & primary;
   return new CommandError(
     "system-refused",
-    `The lock file ${path} could not be locked (SQLite's code ${code ?? "unknown"}). See that its folder is on a local disk and can be written; if the file is not empty, this program did not make it: move it away.`,
+    `The lock file ${path} could not be locked (SQLite's code ${code}). See that its folder is on a local disk and can be written; if the file is not empty, this program did not make it: move it away.`,
     error,
   );
 }
 
 /** SQLite puts details into the higher bits of its code. */
-function primaryCode(error: unknown): number | undefined {
-  if (typeof error !== "object" || error === null || !("errcode" in error)) return undefined;
-  return typeof error.errcode === "number" ? error.errcode & 0xff : undefined;
-}
+const primary = 0xff;
 
 /**
  * Makes the lock's file with mode 0600, because SQLite would make it 0644, or sees that

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 /** A script (of this folder, or by its URL) in a process of its own, by the Node that runs the tests. */
 export function startChild(script: string, args: readonly string[]): ChildProcess {
   const path = fileURLToPath(new URL(script, import.meta.url));
-  return spawn(process.execPath, [path, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  return spawn(process.execPath, [path, ...args], { stdio: ["pipe", "pipe", "pipe"] });
 }
 
 export interface ChildEnd {

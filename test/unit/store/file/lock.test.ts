@@ -7,7 +7,10 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../../src/clock.ts";
 import type { RenewalLock } from "../../../../src/store/contract.ts";
 import { createSingleHostLock } from "../../../../src/store/file/lock.ts";
+import { canStick, createStuckMount } from "../../../support/stuck-mount.ts";
 import { endOf, lineOf, startChild } from "../children/run-child.ts";
+
+const sticks = await canStick();
 
 describe("single-host lock", () => {
   let folder: string;
@@ -50,6 +53,41 @@ describe("single-host lock", () => {
     expect(await readFile(`${path}-holder`, "utf8")).toContain(`process ${process.pid} on `);
     await held.release();
   });
+
+  it("of one file is not lost by what happens to another's, nor by a look at its own", async () => {
+    const held = await lock().acquire({ waitMs: 0 });
+    const other = createSingleHostLock({
+      path: join(folder, "other.lock"),
+      what: "another",
+      clock: systemClock,
+    });
+    await (await other.acquire({ waitMs: 0 })).release();
+    await expect(lock().acquire({ waitMs: 0 })).rejects.toMatchObject({ code: "try-again" });
+    const child = startChild("hold-lock.ts", [path]);
+    expect((await endOf(child)).stderr).toContain("holds the lock of the record");
+    expect(held.heldUntil()).toBe(Number.POSITIVE_INFINITY);
+    await held.release();
+  });
+
+  it.runIf(sticks)(
+    "is given back without a wait of the main thread where its mount has stopped answering",
+    async () => {
+      const mount = await createStuckMount();
+      mount.write("record.lock", "");
+      const child = startChild("release-when-told.ts", [mount.path("record.lock")]);
+      try {
+        await lineOf(child, "held");
+        mount.stop();
+        child.stdin?.write("release\n");
+        await lineOf(child, "late by little");
+      } finally {
+        mount.goOn();
+        child.kill("SIGKILL");
+        await mount.remove();
+      }
+    },
+    20_000,
+  );
 
   it("waits for as long as it was told, on the clock that it was given", async () => {
     const held = await lock().acquire({ waitMs: 0 });
