@@ -17,6 +17,7 @@ import {
   type Connection,
   createCallsUnderWay,
   createSlowBodies,
+  createSmallPieces,
   type SlowBodies,
 } from "./connection.ts";
 import { createProtocolErrors, createRejectRequest } from "./reject.ts";
@@ -65,6 +66,7 @@ export async function createProxyListener(options: ProxyListenerOptions): Promis
   const connections = new Set<Connection>();
   const acceptFirst = createAcceptFirst(options.clock);
   const slowBodies = createSlowBodies(options.clock);
+  const smallPieces = createSmallPieces();
   const underWay = createCallsUnderWay({ limiter: options.limiter, slowBodies, clock: options.clock });
   const proxy = await createProxy(options, underWay, slowBodies);
   const servers: Server[] = [];
@@ -81,7 +83,7 @@ export async function createProxyListener(options: ProxyListenerOptions): Promis
             requestTimeoutMs: options.timeoutMs,
             mostConnections: options.mostConnections,
           },
-          { ...proxy.handlers, open: connections, acceptFirst, emit: options.emit },
+          { ...proxy.handlers, open: connections, acceptFirst, smallPieces, emit: options.emit },
         );
         // One after the other: the first address that can't be had is the one that is told.
         try {
@@ -127,7 +129,7 @@ async function createProxy(
   underWay: CallsUnderWay,
   slowBodies: SlowBodies,
 ): Promise<{
-  readonly handlers: Omit<HttpServerDeps, "open" | "acceptFirst" | "emit">;
+  readonly handlers: Omit<HttpServerDeps, "open" | "acceptFirst" | "smallPieces" | "emit">;
   close(): Promise<void>;
 }> {
   const { clock, emit, origin, operations, timeoutMs, maxBody } = options;

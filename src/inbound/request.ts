@@ -15,6 +15,7 @@ import {
   cutOff,
   readOnIfAnswered,
   type SlowBodies,
+  type SmallPieces,
 } from "./connection.ts";
 
 /**
@@ -24,7 +25,19 @@ import {
  */
 export class CallerRequest extends NodeRequest {
   call: InboundCall | undefined;
+  smallPieces: SmallPieces | undefined;
+  #pieces = 0;
+
+  /** What the parser does with each piece of the body, also of one that is thrown away. */
+  override push(chunk: unknown, encoding?: BufferEncoding): boolean {
+    this.#pieces += 1;
+    if (this.#pieces % manyPieces === 0) this.smallPieces?.many(this.socket);
+    return super.push(chunk, encoding);
+  }
 }
+
+/** A body of 1 MiB that comes as it should is some sixteen. */
+const manyPieces = 256;
 
 /** Where a call stands: its body is still coming, it is being performed, its reply is being written, or all is done. */
 type Phase = "receiving" | "performing" | "replying" | "over";

@@ -6,7 +6,7 @@ import type { Emit } from "../lib/events.ts";
 import { createServer } from "../lib/node-http.ts";
 import type { ConnectionRefused } from "../observe/events.ts";
 import type { AcceptFirst, AcceptRequests } from "./accept.ts";
-import { type Connection, createConnection } from "./connection.ts";
+import { type Connection, createConnection, type SmallPieces } from "./connection.ts";
 import type { ProtocolErrors } from "./reject.ts";
 import { CallerRequest } from "./request.ts";
 
@@ -25,6 +25,8 @@ export interface HttpServerDeps extends AcceptRequests, ProtocolErrors {
   readonly open: Set<Connection>;
   /** One for all servers: the same event loop serves them. */
   readonly acceptFirst: AcceptFirst;
+  /** One for all servers, too. */
+  readonly smallPieces: SmallPieces;
   readonly emit: Emit<ConnectionRefused>;
 }
 
@@ -61,6 +63,7 @@ export function createHttpServer(options: HttpServerOptions, deps: HttpServerDep
     (then: (connection: Connection, request: CallerRequest, reply: ServerResponse) => void) =>
     (request: CallerRequest, reply: ServerResponse): void => {
       const connection = connectionOf(request.socket);
+      request.smallPieces = deps.smallPieces;
       if (connection === undefined) request.socket.destroy();
       else if (acceptFirst.isHolding()) acceptFirst.hold(() => then(connection, request, reply));
       else then(connection, request, reply);

@@ -1,0 +1,65 @@
+import { afterEach, beforeEach, expect, it } from "vitest";
+
+import { systemClock } from "../../src/clock.ts";
+import { exchange, openRawCaller, type RawCaller } from "../support/raw-caller.ts";
+import { httpAnswer, type RawPresto, startRawPresto } from "../support/raw-presto.ts";
+import { type RunningSidecar, startSidecar } from "../support/running-sidecar.ts";
+import { queryCall, walletPaths } from "../support/wallet-call.ts";
+
+let presto: RawPresto;
+let sidecar: RunningSidecar;
+const callers: RawCaller[] = [];
+
+beforeEach(async () => {
+  presto = await startRawPresto();
+  sidecar = await startSidecar({ url: presto.url, caPem: presto.authority.certPem });
+});
+afterEach(async () => {
+  for (const caller of callers.splice(0)) caller.close();
+  await sidecar.close();
+  await presto.close();
+});
+
+const head = (path: string): string =>
+  `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
+/** So many bytes of a body, each in a chunk of its own. */
+const pieces = (count: number): string => "1\r\nx\r\n".repeat(count);
+
+it("a body that comes byte by byte arrives as it was, also in pipelined calls", async () => {
+  const caller = await openRawCaller(sidecar);
+  callers.push(caller);
+  const one = `${head(walletPaths.init)}${pieces(50_000)}0\r\n\r\n`;
+  caller.send(one + one + queryCall("T1"));
+  const answers = await caller.answers(3);
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+  expect(presto.requests.map(({ body }) => body.length).toSorted((a, b) => a - b)).toEqual([
+    0, 50_000, 50_000,
+  ]);
+});
+
+it.each([
+  ["calls", walletPaths.init],
+  ["requests that are refused, whose bodies are thrown away", "/api/institutions/v1/auth/token/issue"],
+])(
+  "many %s that come so let others be served in between",
+  async (_what, path) => {
+    presto.answer(({ socket }) => void socket.write(httpAnswer(200)));
+    const rounds = 20;
+    const body = pieces(20_000);
+    for (let index = 0; index < 30; index += 1) {
+      const caller = await openRawCaller(sidecar);
+      callers.push(caller);
+      caller.send(head(path));
+      for (let round = 0; round < rounds; round += 1) caller.socket.write(body);
+    }
+    const waits: number[] = [];
+    for (let round = 0; round < 20; round += 1) {
+      const begun = systemClock.monotonic();
+      expect((await exchange(sidecar, queryCall("T1"))).status).toBe(200);
+      waits.push(systemClock.monotonic() - begun);
+    }
+    // Those that came together are read once before any of them is known for what it is.
+    expect(Math.max(...waits.slice(2))).toBeLessThan(3_000);
+  },
+  60_000,
+);
