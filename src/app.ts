@@ -3,8 +3,10 @@ import { renewalOptions } from "./app/issuing.ts";
 import { createCallListener, createOperatorListeners } from "./app/listeners.ts";
 import { createObservers } from "./app/observers.ts";
 import { openParts } from "./app/parts.ts";
+import { keepRecord } from "./app/record.ts";
 import { composeSidecar, type SidecarOptions } from "./app/sidecar.ts";
 import type { Clock } from "./clock.ts";
+import type { ConfigRow } from "./config/describe.ts";
 import type { Config } from "./config/sections.ts";
 import { watchStalls } from "./files/stalls.ts";
 import { untilStopped } from "./lib/async.ts";
@@ -17,6 +19,8 @@ export interface AppDeps {
   readonly log: Log;
   /** Somebody asked the control listener to end the process. */
   readonly onQuit: () => void;
+  /** The configuration as people may read it, secrets masked: it stands in the record of money calls at each start. */
+  readonly described?: readonly ConfigRow[];
 }
 
 /** Where the program listens, with the ports that the system chose. */
@@ -52,6 +56,9 @@ const pollMs = 5_000;
 const tokenLost =
   "The only token that works could not be stored, and ends with this process's memory, unless the very last try to write it works. What the record says is settled at the next start, which has another one issued.";
 
+/** Milliseconds for the last lines of the record. */
+const recordCloseMs = 2_000;
+
 /** Milliseconds for the replies to calls that are cut off, and as many for their lines in the log. */
 const lastWordsMs = 250;
 
@@ -60,7 +67,10 @@ const lastWordsMs = 250;
  * the other way.
  * @throws CommandError `configuration` if the CA file, the credentials or the like can't be used
  */
-export async function createApp(config: Config, { clock, log, onQuit }: AppDeps): Promise<App> {
+export async function createApp(
+  config: Config,
+  { clock, log, onQuit, described = [] }: AppDeps,
+): Promise<App> {
   const observers = await createObservers(config, { clock, log });
   const { emit, metrics, version } = observers;
   const unwatchStalls = watchStalls((folder, stalled) => {
@@ -69,8 +79,15 @@ export async function createApp(config: Config, { clock, log, onQuit }: AppDeps)
       emit({ type: "warning", message });
     } else log.write("info", "A file system answers again.", { folder });
   });
-  const parts = await openParts(config, { clock, emit });
-  const sidecar = composeSidecar(sidecarOptions(config), { ...parts, emit });
+  const record = await keepRecord(config, { clock, observers, described });
+  const parts = await openParts(config, { clock, emit }).catch(async (error: unknown) => {
+    await record?.close(lastWordsMs);
+    throw error;
+  });
+  const taken = record === undefined ? {} : { record: record.money };
+  const sidecar = composeSidecar(sidecarOptions(config), { ...parts, ...taken, emit });
+  // Before any call is accepted: what an earlier process has left open must not be sent again.
+  record?.leaveTo(sidecar);
   const { readiness, tokens, lifecycle } = sidecar;
 
   const calls = await createCallListener(config, { sidecar, clock, emit });
@@ -132,6 +149,7 @@ export async function createApp(config: Config, { clock, log, onQuit }: AppDeps)
       calls.expireAll(endsAt - lastWordsMs / 2);
       await calls.idle(endsAt);
       calls.abandonAll();
+      await record?.close(lastWordsMs);
       await log.flush(lastWordsMs);
     },
     async close() {
@@ -142,6 +160,8 @@ export async function createApp(config: Config, { clock, log, onQuit }: AppDeps)
       // What was cut off still says what became of it.
       await calls.idle(clock.monotonic() + 1_000);
       calls.abandonAll();
+      record?.stop();
+      await record?.close(recordCloseMs);
       metrics.close();
       unwatchStalls();
       await log.flush();

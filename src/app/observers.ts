@@ -1,4 +1,6 @@
 import { type StatusReport, statusOf } from "../admin/status.ts";
+import { entryOf } from "../audit/credential-lines.ts";
+import type { AuditRecord } from "../audit/types.ts";
 import type { Clock } from "../clock.ts";
 import type { ProxyListener } from "../inbound/listener.ts";
 import { type Emit, ignore } from "../lib/events.ts";
@@ -25,6 +27,8 @@ export interface Observers {
   readonly metrics: Metrics;
   /** This program's. */
   readonly version: string;
+  /** From now on what concerns money and credentials stands in the record, too. */
+  keepRecord(record: AuditRecord): void;
   /** The sidecar that is watched, once there is one. It hears what happens around it after everybody else. */
   watch(
     sidecar: Sidecar,
@@ -48,18 +52,39 @@ export async function createObservers(
     clock,
   });
   let note: Subscriber = ignore;
-  const emit = createEvents(lastSeen.note, logEvents(log, clock), metrics.count, (event) => note(event));
+  let record: AuditRecord | undefined;
+  const emit = createEvents(
+    lastSeen.note,
+    logEvents(log, clock),
+    metrics.count,
+    (event) => {
+      const entry = entryOf(event);
+      if (entry !== undefined) record?.note(entry);
+    },
+    (event) => note(event),
+  );
   return {
     emit,
     metrics,
     version,
+    keepRecord(opened) {
+      record = opened;
+    },
     watch(sidecar, store, { underWay }) {
       const { limiter, check, lifecycle } = sidecar;
       note = sidecar.note;
       const { load } = limiter;
       const renewal = lifecycle === undefined ? {} : { renewal: lifecycle.report };
       const { summary } = sidecar.outcomes;
-      metrics.measure({ load, logLinesLost: log.lost, egress: check.report, outcomes: summary, ...renewal });
+      const audit = record === undefined ? {} : { audit: record.report };
+      metrics.measure({
+        load,
+        logLinesLost: log.lost,
+        egress: check.report,
+        outcomes: summary,
+        ...renewal,
+        ...audit,
+      });
       const deps = {
         role,
         store,

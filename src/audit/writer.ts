@@ -169,7 +169,7 @@ export function createWriter(options: WriterOptions, { medium, clock, emit }: Wr
     }
     try {
       if (text !== "") await medium.append(text);
-      if (waits || syncDue) await syncWritten();
+      if (waits || syncDue || closed) await syncWritten();
       else if (written.length > 0) lazy ??= clock.after(lazySyncMs, syncLazily);
     } catch (cause) {
       fail(cause);

@@ -173,6 +173,22 @@ export const commands: readonly Command[] = [
     load: async () => (await import("./keygen.ts")).keygen,
   },
   {
+    name: "audit verify",
+    summary: "check files of the record of money calls, and their chain",
+    description:
+      "Reads files that PRESTO_AUDIT has written, in any order, those of commands too, and checks every line and how the files go on from one another. Name all files of a chain that are still there. With --head, which the sidecar logs and shows as a metric now and then, it also finds an end that was cut off or written anew; without it nobody can, and it says so. Exit code 0 if nothing is wrong, 65 with the first line that was altered, is missing or was cut, 71 if a file can't be read.",
+    options: {
+      head: { value: "SEQ:HASH", summary: "the chain's head, as it was kept elsewhere" },
+      json,
+    },
+    operands: { name: "FILE...", most: 10_000 },
+    examples: [
+      "presto-sidecar audit verify /var/log/presto/audit.jsonl*",
+      "presto-sidecar audit verify --head 1042:9f86...0a08 audit.jsonl.000001 audit.jsonl",
+    ],
+    load: async () => (await import("./audit-verify.ts")).auditVerify,
+  },
+  {
     name: "wait",
     summary: "wait until a sidecar is ready",
     description:

@@ -7,6 +7,7 @@ import { faultOfEmail, faultOfPassword } from "../store/credentials.ts";
 import { importAccount, refuseWhilePending } from "../store/import.ts";
 import { openCredentials, openStore, type StoreOptions } from "../store/open.ts";
 import { openImportLock } from "../store/renewal-lock.ts";
+import { recorded } from "./command-record.ts";
 import type { Io, Run } from "./command.ts";
 import { createPrompts, decodeUtf8, readToEnd } from "./prompts.ts";
 import { refuseKeyless, withRenewalLock } from "./store-client.ts";
@@ -21,7 +22,11 @@ export const credentialsImport: Run = async (args, io) => {
     // Whoever would be refused is told before typing anything.
     refuseWhilePending(await credentials.read().catch(refuseKeyless(config.credentials)));
     const account = await readAccount(io);
-    const replaced = await beside(config.store, io, () => importAccount(credentials, account));
+    const replaced = await recorded(config, io, "credentials import", async (note) => {
+      const done = await beside(config.store, io, () => importAccount(credentials, account));
+      note({ type: "credentials-imported", replaced: done });
+      return done;
+    });
     printResult(
       io,
       args.flag("json"),

@@ -18,6 +18,7 @@ import { faultOfPassword, noCredentials } from "../store/credentials.ts";
 import { refuseWhileRenewed } from "../store/import.ts";
 import { openCredentials, openStore } from "../store/open.ts";
 import { newLockHolder, openWorkLock } from "../store/renewal-lock.ts";
+import { recorded } from "./command-record.ts";
 import type { Io, Run } from "./command.ts";
 import { probeToken, reasonOf, withUpstream } from "./presto-client.ts";
 import { createPrompts, decodeUtf8, readToEnd } from "./prompts.ts";
@@ -39,14 +40,21 @@ export const passwordReset: Run = async (args, io) => {
     refuseWhileRenewed(await store.read());
     const asked = newPassword(io, stored.credentials, args.flag("generate"));
     const { wanted, unused } = await untilStopped(signal, asked);
-    const outcome = await withRenewalLock(lock, io, async (held) => {
-      // Where the intent is the lock, the one that stands there now is ours.
-      if (held.intent === undefined) refuseWhileRenewed(await store.read());
-      const mayBegin = (): boolean => !signal.aborted && clock.monotonic() + callTimeoutMs < held.heldUntil();
-      return withUpstream(config.upstream, io, (openPool) => {
-        const issuer = createIssuer({ openPool, clock });
-        return settleReset({ store: credentials, issuer, clock, mayBegin, signal }, wanted);
+    const reset = (): Promise<ResetOutcome> =>
+      withRenewalLock(lock, io, async (held) => {
+        // Where the intent is the lock, the one that stands there now is ours.
+        if (held.intent === undefined) refuseWhileRenewed(await store.read());
+        const mayBegin = (): boolean =>
+          !signal.aborted && clock.monotonic() + callTimeoutMs < held.heldUntil();
+        return withUpstream(config.upstream, io, (openPool) => {
+          const issuer = createIssuer({ openPool, clock });
+          return settleReset({ store: credentials, issuer, clock, mayBegin, signal }, wanted);
+        });
       });
+    const outcome = await recorded(config, io, "password reset", async (note) => {
+      const ended = await reset();
+      note({ type: "password-reset", end: ended.kind });
+      return ended;
     });
     if (outcome.kind === "changed") {
       const token = await probeStored(config, store, io);

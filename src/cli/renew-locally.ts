@@ -1,4 +1,6 @@
 import { openRenewal, renewOnce } from "../app/issuing.ts";
+import { entryOf } from "../audit/credential-lines.ts";
+import type { Entry } from "../audit/line.ts";
 import { formatDuration } from "../config/parse.ts";
 import type { Config } from "../config/sections.ts";
 import { CommandError } from "../errors.ts";
@@ -6,6 +8,7 @@ import type { Subscriber } from "../observe/events.ts";
 import type { RenewalDeps } from "../renewal/run.ts";
 import type { IssuingOptions, RenewalEnd } from "../renewal/types.ts";
 import { StoreError, type TokenRecord } from "../store/contract.ts";
+import { recorded } from "./command-record.ts";
 import type { Io } from "./command.ts";
 import { reasonOf } from "./presto-client.ts";
 import { lockWaitMs } from "./store-client.ts";
@@ -17,6 +20,8 @@ export interface IssuingConfig extends Config {
 }
 
 export interface RenewLocallyOptions {
+  /** As the record names it. */
+  readonly command: "token issue" | "token renew";
   /** Clears the alarm first. */
   readonly force: boolean;
   readonly asJson: boolean;
@@ -44,13 +49,22 @@ export async function renewLocally(
   options: RenewLocallyOptions,
   io: Io,
 ): Promise<number> {
+  const tell = renewalNotes(io, config.issuing.settleMs);
+  let note: ((entry: Entry) => void) | undefined;
   const { deps, close } = await openRenewal(config, {
     clock: io.clock,
-    emit: renewalNotes(io, config.issuing.settleMs),
+    emit(event) {
+      tell(event);
+      const entry = entryOf(event);
+      if (entry !== undefined) note?.(entry);
+    },
   });
   try {
     await options.before?.(deps);
-    const end = await renewOnce(deps, { force: options.force, lockWaitMs, signal: io.signal });
+    const end = await recorded(config, io, options.command, (noteEntry) => {
+      note = noteEntry;
+      return renewOnce(deps, { force: options.force, lockWaitMs, signal: io.signal });
+    });
     const now = await deps.store.read().catch(() => undefined);
     return reportRenewal(io, end, now?.record, options.asJson);
   } finally {

@@ -1,4 +1,5 @@
 import { type App, createApp } from "../app.ts";
+import { describeConfig } from "../config/describe.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/sections.ts";
 import { onAbort } from "../lib/async.ts";
@@ -32,7 +33,12 @@ const drainEnds: Readonly<Record<Awaited<ReturnType<App["drain"]>>, string>> = {
 async function runSidecar(config: Config, log: Log, io: Io): Promise<number> {
   const quit = new AbortController();
   const stop = AbortSignal.any([io.signal, quit.signal]);
-  const app = await createApp(config, { clock: io.clock, log, onQuit: () => quit.abort() });
+  const app = await createApp(config, {
+    clock: io.clock,
+    log,
+    onQuit: () => quit.abort(),
+    described: describeConfig(io.env),
+  });
   io.beforeExit(app.cutOff);
   io.onHangup(() => {
     app.reload().then(

@@ -1,3 +1,4 @@
+import type { Entry } from "../audit/line.ts";
 import { loadConfig } from "../config/load.ts";
 import { CommandError } from "../errors.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
@@ -6,6 +7,7 @@ import type { TokenRecord } from "../store/contract.ts";
 import { importToken, refuseWhileRenewed, type TokenImport } from "../store/import.ts";
 import { openStore } from "../store/open.ts";
 import { openImportLock } from "../store/renewal-lock.ts";
+import { recorded } from "./command-record.ts";
 import { type Arguments, type Io, parseExpiryDate, type Run } from "./command.ts";
 import { probeToken } from "./presto-client.ts";
 import { readSecret } from "./prompts.ts";
@@ -30,9 +32,13 @@ export const tokenImport: Run = async (args, io) => {
       lives = await probeToken(config, token, io);
       return lives === "alive";
     };
-    const record = await withRenewalLock(lock, io, () =>
-      importToken(store, { ...described, token }, { clock: io.clock, isAlive }),
-    );
+    const record = await recorded(config, io, "token import", async (note) => {
+      const stored = await withRenewalLock(lock, io, () =>
+        importToken(store, { ...described, token }, { clock: io.clock, isAlive }),
+      );
+      note(importedEntry(stored));
+      return stored;
+    });
     lives ??= await probeToken(config, token, io);
     report(io, record, lives, args.flag("json"));
     return 0;
@@ -41,6 +47,16 @@ export const tokenImport: Run = async (args, io) => {
     store.close();
   }
 };
+
+function importedEntry({ generation, token, name, expiresAt }: TokenRecord): Entry {
+  return {
+    type: "token-imported",
+    generation,
+    token_id: token?.fingerprint() ?? null,
+    name,
+    expires_at: expiresAt?.toISOString() ?? null,
+  };
+}
 
 function readDescription(args: Arguments, io: Io): Omit<TokenImport, "token"> {
   const name = args.text("name") ?? null;

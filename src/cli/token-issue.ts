@@ -23,7 +23,12 @@ export const tokenIssue: Run = async (args, io) => {
   try {
     return await renewLocally(
       config,
-      { force: false, asJson: args.flag("json"), before: (deps) => ask(deps, config, agreed, io) },
+      {
+        command: "token issue",
+        force: false,
+        asJson: args.flag("json"),
+        before: (deps) => ask(deps, config, agreed, io),
+      },
       io,
     );
   } catch (error) {

@@ -30,7 +30,11 @@ export const tokenRenew: Run = async (args, io) => {
   const config = issuingConfig(loadConfig(io.env, io.execArgv));
   printWarnings(io, config);
   printNote(io, "No sidecar answers on the control listener, so this command renews by itself.");
-  return renewLocally(config, { force: options.force, asJson: args.flag("json") }, io);
+  return renewLocally(
+    config,
+    { command: "token renew", force: options.force, asJson: args.flag("json") },
+    io,
+  );
 };
 
 /** A sidecar keeps nobody waiting for longer. */

@@ -1,9 +1,11 @@
+import type { AuditOptions } from "../audit/types.ts";
 import { CommandError } from "../errors.ts";
 import type { StoredCredentialOptions, StoreOptions } from "../store/open.ts";
 import { type ConfigProblem, configError, required } from "./parse.ts";
 import { findUnknownVariables, type ReadVariables, readVariables } from "./read.ts";
 import { checkRules, type Purpose } from "./rules.ts";
 import {
+  auditOptions,
   type Config,
   sidecarOptions,
   storedCredentials,
@@ -18,6 +20,8 @@ import { warnings } from "./warnings.ts";
 interface CommandConfig {
   /** Undefined where PRESTO_URL is not set. */
   readonly upstream: UpstreamConfig | undefined;
+  /** Undefined where no record of money and credentials is kept. */
+  readonly audit: AuditOptions | undefined;
   /** Sentences to tell: what is allowed but odd. */
   readonly warnings: readonly string[];
 }
@@ -135,6 +139,7 @@ function buildCredentialConfig(read: ReadVariables, unsafe: readonly string[]): 
 function commandConfig({ values, given }: ReadVariables, warnings: readonly string[]): CommandConfig {
   return {
     upstream: given.has("PRESTO_URL") ? upstreamOptions(values) : undefined,
+    audit: auditOptions(values),
     warnings,
   };
 }

@@ -1,3 +1,4 @@
+import type { AuditOptions, PodName } from "../audit/types.ts";
 import type { EgressRoute } from "../connect/open.ts";
 import type { ProxySource } from "../connect/proxy-url.ts";
 import type { Trust } from "../connect/trust.ts";
@@ -60,6 +61,10 @@ export interface Config extends UpstreamConfig {
   readonly settle: { readonly settleMs: number; readonly settleOutcomesMs: number };
   readonly drainMinMs: number;
   readonly drainMaxMs: number;
+  /** Undefined where no record of money calls is kept. */
+  readonly audit: AuditOptions | undefined;
+  /** As Kubernetes names the Pod that this process runs in. */
+  readonly pod: PodName;
   readonly logLevel: LogLevel;
   /** Sentences to log at start: what is allowed but odd. */
   readonly warnings: readonly string[];
@@ -67,7 +72,7 @@ export interface Config extends UpstreamConfig {
 
 /** What the sidecar is built from, but for the warnings. */
 export function sidecarOptions(read: ReadVariables): Omit<Config, "warnings"> {
-  const { values } = read;
+  const { values, surroundings } = read;
   const control = required(values.PRESTO_CONTROL_LISTEN);
   const role = required(values.PRESTO_ROLE);
   return {
@@ -94,8 +99,16 @@ export function sidecarOptions(read: ReadVariables): Omit<Config, "warnings"> {
     },
     drainMinMs: required(values.PRESTO_DRAIN_MIN),
     drainMaxMs: required(values.PRESTO_DRAIN_MAX),
+    audit: auditOptions(values),
+    pod: { name: surroundings["POD_NAME"], namespace: surroundings["POD_NAMESPACE"] },
     logLevel: required(values.PRESTO_LOG_LEVEL),
   };
+}
+
+/** Where the record of money calls is kept; undefined where none is. */
+export function auditOptions(values: Values): AuditOptions | undefined {
+  const place = required(values.PRESTO_AUDIT);
+  return place === "off" ? undefined : { place, whenUnavailable: required(values.PRESTO_AUDIT_FULL) };
 }
 
 /** What speaking to Presto needs. */

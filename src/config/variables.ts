@@ -7,6 +7,7 @@ import {
   parseHosts,
   parseOrigin,
 } from "./parse-addresses.ts";
+import { parseAudit, parseAuditFull } from "./parse-audit.ts";
 import { parseListenAddresses } from "./parse-listen.ts";
 import { parseOperations } from "./parse-operations.ts";
 import { parsePath, parsePins } from "./parse-secrets.ts";
@@ -254,6 +255,22 @@ export const variables = {
     chart: "env",
   }),
   ...timeVariables,
+  PRESTO_AUDIT: variable({
+    parse: parseAudit,
+    fallback: "off",
+    example: "file:/var/log/presto/audit.jsonl",
+    meaning:
+      "The record of money and credentials, in hash-chained JSON lines: `off`, `file:/path[?mode=0640]` (0600 unless given; never for others) or `stdout`. The line of a call that moves money is on the disk before its first byte goes out. Commands write beside it, in `PATH.commands`.",
+  }),
+  PRESTO_AUDIT_FULL: variable({
+    parse: parseAuditFull,
+    fallback: "refuse",
+    example: "continue",
+    meaning:
+      "What a record that can't be written does to calls that move money: `refuse` (503 `audit-unavailable`; they were not sent) or `continue` (they are sent, with an alarm in log and metrics).",
+    onlyFor: "serving",
+    chart: "env",
+  }),
   PRESTO_LOG_LEVEL: variable({
     parse: parseLogLevel,
     fallback: "info",

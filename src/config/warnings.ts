@@ -9,6 +9,7 @@ export function warnings({ values, given }: ReadVariables): string[] {
     ...(values.PRESTO_ROLE === "rotator" ? [] : servingWarnings(values)),
     ...(values.PRESTO_ROLE === "proxy" ? [] : issuingWarnings(values, given)),
     ...egressWarnings(values),
+    ...auditWarnings(values),
     ...unusedByRole(values, given),
     ...unusedSecrets(values, given),
   ];
@@ -55,6 +56,22 @@ function moneyWarnings({ PRESTO_SETTLE: settle, PRESTO_SETTLE_OUTCOMES: outcomes
   if (settle === undefined || outcomes === undefined || outcomes > settle) return [];
   return [
     "PRESTO_SETTLE_OUTCOMES is no longer than PRESTO_SETTLE: nobody asks any more when failed could be believed, so no unclear call that moves money is ever free again by itself.",
+  ];
+}
+
+function auditWarnings({ PRESTO_AUDIT: place, PRESTO_AUDIT_FULL: full }: Values): string[] {
+  if (place === undefined || place === "off") return [];
+  return [
+    ...(place.kind === "stdout"
+      ? [
+          "PRESTO_AUDIT is stdout: nothing makes sure that its lines are kept, and a start does not know what was under way at the last end. Use file:/path where that counts.",
+        ]
+      : []),
+    ...(full === "continue"
+      ? [
+          "PRESTO_AUDIT_FULL is continue: calls that move money are sent also while the record can't be written.",
+        ]
+      : []),
   ];
 }
 

@@ -6,6 +6,7 @@ import { cancel, type CancelReason, type Waiting } from "../lib/async.ts";
 import { ByteList } from "../lib/buffers.ts";
 import type { Emit } from "../lib/events.ts";
 import { IncomingMessage as NodeRequest } from "../lib/node-http.ts";
+import { readTraceId } from "../policy/headers.ts";
 import type { Operation } from "../policy/operations.ts";
 import { type Call, type CallFinished, CallerGone, type MoneyFacts } from "../upstream/call.ts";
 import { type Limiter, overloaded } from "../upstream/limiter.ts";
@@ -121,6 +122,14 @@ export class InboundCall implements Call, CallOnConnection {
 
   get method(): string {
     return this.operation.method;
+  }
+
+  get peer(): string {
+    return this.connection.peer;
+  }
+
+  get traceId(): string | undefined {
+    return readTraceId(this.reply.req.headers["traceparent"]);
   }
 
   reserve(bytes: number): boolean {

@@ -20,6 +20,8 @@ export interface Sending {
   readonly call: Call;
   /** From 1. */
   readonly number: number;
+  /** Of the token that it is sent with. */
+  readonly generation: number;
 }
 
 /** How a sending came to its end. */
@@ -87,6 +89,7 @@ export interface RecordDeps {
 class RecordedSend implements CallEnd, Waiting, Sending {
   readonly call: Call;
   readonly number: number;
+  readonly generation: number;
   readonly #send: Send;
   readonly #deps: RecordDeps;
   readonly #token: Token;
@@ -98,6 +101,7 @@ class RecordedSend implements CallEnd, Waiting, Sending {
     this.#deps = deps;
     this.call = call;
     this.number = call.attempts + 1;
+    this.generation = token.generation;
     this.#token = token;
     this.#end = end;
   }

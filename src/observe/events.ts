@@ -1,3 +1,4 @@
+import type { AuditEvent } from "../audit/types.ts";
 import type { ConnectEvent } from "../connect/connector.ts";
 import type { EgressEvent } from "../egress-ip/check.ts";
 import type { Emit, Warning } from "../lib/events.ts";
@@ -21,6 +22,7 @@ export type Event =
   | MoneyEvent
   | CircuitChanged
   | UnaskedBytes
+  | AuditEvent
   | LatchChanged
   | ConnectionRefused
   | Warning;

@@ -3,6 +3,7 @@ import type { EgressEvent } from "../egress-ip/check.ts";
 import type { IssueCallEnd, RenewalEnd, RenewalEvent } from "../renewal/types.ts";
 import type { CallFinished } from "../upstream/call.ts";
 import type { ConnectionRefused, Subscriber } from "./events.ts";
+import { writeAudit } from "./log-audit.ts";
 import { writeMoney } from "./log-money.ts";
 import type { Log, LogFields } from "./log.ts";
 
@@ -90,6 +91,11 @@ export function logEvents(log: Log, clock: Pick<Clock, "monotonic"> = systemCloc
       case "completed-after-failed":
       case "answer-to-another":
         writeMoney(log, event);
+        break;
+      case "audit-availability":
+      case "audit-interfered":
+      case "audit-head":
+        writeAudit(log, event);
         break;
       case "egress-checked":
       case "egress-address-seen":

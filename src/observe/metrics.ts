@@ -1,11 +1,13 @@
 import { Counter, Gauge, Registry } from "prom-client";
 
+import type { AuditReport } from "../audit/types.ts";
 import type { Clock } from "../clock.ts";
 import type { EgressReport } from "../egress-ip/observed.ts";
 import type { RenewalReport } from "../renewal/types.ts";
 import { StoreError, type StoreErrorCode } from "../store/contract.ts";
 import type { Subscriber } from "./events.ts";
 import type { LastSeen } from "./last-seen.ts";
+import { createAuditMetrics } from "./metrics-audit.ts";
 import { createCallMetrics } from "./metrics-calls.ts";
 import { createEgressMetrics } from "./metrics-egress.ts";
 import { createMoneyMetrics } from "./metrics-money.ts";
@@ -24,6 +26,8 @@ export interface Readings {
   readonly egress?: () => EgressReport;
   /** Calls that move money whose end is not known. */
   readonly outcomes?: () => { readonly open: number; readonly oldestMs: number | undefined };
+  /** Only where a record of money calls is kept. */
+  readonly audit?: () => AuditReport;
 }
 
 export interface MetricsOptions {
@@ -67,6 +71,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry();
   let readings: Readings | undefined;
   let countRenewal: Subscriber | undefined;
+  let countAudit: Subscriber | undefined;
 
   const countCall = createCallMetrics(registry, operations);
   const close = createProcessMetrics(registry);
@@ -86,9 +91,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
       countEgress(event);
       countMoney(event);
       countRenewal?.(event);
+      countAudit?.(event);
     },
     measure(given) {
       readings = given;
+      if (given.audit !== undefined) countAudit ??= createAuditMetrics(registry, () => readings?.audit?.());
       // A role that can't issue has no such metric, not even zeros.
       if (given.renewal !== undefined)
         countRenewal ??= createRenewalMetrics({ registry, clock, report: () => readings?.renewal?.() });

@@ -52,6 +52,13 @@ export function selectReplyHeaders(rawHeaders: RawHeaders, upstream: Upstream): 
   return named === undefined ? kept : withoutNamed(kept, named);
 }
 
+const traceParent = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)/;
+
+/** The id of the trace that a `traceparent` names (W3C Trace Context, section 3.2); undefined where it is not well-formed. */
+export function readTraceId(value: string | readonly string[] | undefined): string | undefined {
+  return typeof value === "string" ? traceParent.exec(value)?.[1] : undefined;
+}
+
 const longestRequestId = 128;
 
 /** The caller's request id, if it sent exactly one of 1 to 128 characters of `A-Za-z0-9._-`. */

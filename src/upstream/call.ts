@@ -33,6 +33,11 @@ export interface Call extends Cancellable {
   /** Generation of the token last sent. */
   generation: number | undefined;
 
+  /** Who called: `127.0.0.1:41234` or `unix`; undefined of a call of the sidecar's own. */
+  readonly peer?: string;
+  /** Of the trace that the caller says it belongs to (W3C Trace Context). */
+  readonly traceId?: string | undefined;
+
   /** Monotonic milliseconds by which the reply's last byte must be out: later than the deadline where time is kept back to ask what became of it. */
   readonly lastAt: number;
   /** Only of a call that moves money: what it names, once that was read, and what its last answer says. */

@@ -246,6 +246,18 @@ describe("a disk that does not answer", () => {
   });
 });
 
+describe("the end of the process", () => {
+  it("leaves every line durable, those that nobody waited for too", async () => {
+    const disk = createMemoryDisk();
+    const { record, announce, end } = await openAuditBench({ disk });
+    await announce("1");
+    end("1");
+    await record.close(1_000);
+    expect(types(disk.afterPowerCut())).toEqual(["file", "call-begun", "call-ended"]);
+    expect(record.report().head.seq).toBe(3);
+  });
+});
+
 describe("the head of the chain", () => {
   it("leaves the machine with the first durable line, and then every few minutes", async () => {
     const disk = createMemoryDisk();

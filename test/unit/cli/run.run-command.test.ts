@@ -22,6 +22,7 @@ const promised = [
   "outcomes",
   "outcomes resolve",
   "keygen",
+  "audit verify",
   "wait",
   "drain",
   "quit",

@@ -98,6 +98,8 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   PRESTO_PROBE_REFERENCE: ["..", "a/b", "a%20b"],
   PRESTO_SETTLE: ["90", "-1s"],
   PRESTO_SETTLE_OUTCOMES: ["24", "0s"],
+  PRESTO_AUDIT: ["syslog", "file:x", "file:/x?mode=0644"],
+  PRESTO_AUDIT_FULL: ["stop"],
   SSLKEYLOGFILE: ["/tmp/MARKED"],
   OPENSSL_CONF: ["/tmp/MARKED"],
   NODE_TLS_REJECT_UNAUTHORIZED: ["0"],
