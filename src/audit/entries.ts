@@ -138,7 +138,10 @@ export class OpenCalls {
     switch (entry.type) {
       case "call-begun": {
         const begun = readOpenCall({ ...entry, begun_at: at });
-        if (begun !== undefined) this.add(begun);
+        const before = this.#calls.get(call);
+        // Sent again after a 401: whatever was thought of the sending before, nothing was done.
+        if (before !== undefined) this.#calls.set(call, { ...before, endedAt: null });
+        else if (begun !== undefined) this.add(begun);
         break;
       }
       case "call-ended": {
@@ -163,7 +166,8 @@ export class OpenCalls {
     for (const open of this.#calls.values()) {
       if (open.requestId !== requestId || open.operation !== operation) continue;
       const left = open.references.filter((each) => each !== reference);
-      if (left.length === 0) this.drop(open.call);
+      // A single one may be told in another form than it was taken down in: a very long one is.
+      if (left.length === 0 || open.references.length === 1) this.drop(open.call);
       else this.#calls.set(open.call, { ...open, references: left });
     }
   }

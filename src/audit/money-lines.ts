@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { Problem } from "../errors.ts";
 import type { MoneyRecord, Sending, SendingEnd } from "../money/record.ts";
+import type { Call } from "../upstream/call.ts";
 import type { Entry } from "./line.ts";
 import type { AuditRecord, AwaitedLine, PodName } from "./types.ts";
 
@@ -24,10 +25,13 @@ export function createMoneyRecord(
   { pod, clock }: { readonly pod: PodName; readonly clock: Pick<Clock, "monotonic"> },
 ): MoneyRecord {
   const taken = new Map<Sending, Taken>();
+  /** Of calls that were sent once: all sendings of a call have the same. */
+  const ids = new WeakMap<Call, string>();
 
   return {
     begin(sending) {
-      const id = randomUUID();
+      const id = ids.get(sending.call) ?? randomUUID();
+      ids.set(sending.call, id);
       return new Promise((resolve, reject) => {
         const known: Taken = { id, begunAt: clock.monotonic(), state: "waiting", line: undefined };
         taken.set(sending, known);
