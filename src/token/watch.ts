@@ -42,6 +42,8 @@ export function createRecordWatch(options: RecordWatchOptions): RecordWatch {
   let unwatch: (() => void) | undefined;
   let polledAt = clock.monotonic();
   let urgent = false;
+  /** Did the last read fail? Then what it was to bring is not told of again. */
+  let failed = false;
   let wasLater = false;
   let closed = false;
 
@@ -67,12 +69,14 @@ export function createRecordWatch(options: RecordWatchOptions): RecordWatch {
   async function readOnce(): Promise<void> {
     try {
       const stored = await read();
+      failed = false;
       // A record that has gone is no reason to give up the token in hand.
       if (stored === undefined || stored.version === version || closed) return;
       version = stored.version;
       tellIfLater(stored);
       options.onRecord(stored);
     } catch (error) {
+      failed = true;
       emit({ type: "store-failed", error });
       throw error;
     }
@@ -104,7 +108,9 @@ export function createRecordWatch(options: RecordWatchOptions): RecordWatch {
   function arm(): void {
     timer?.cancel();
     if (closed || !store.canChange) return;
-    const restMs = store.pollMs?.() ?? options.pollMs;
+    const calmMs = store.pollMs?.() ?? options.pollMs;
+    // A store that asks to be left alone fails a read without asking its server.
+    const restMs = failed ? Math.min(calmMs, options.pollMs) : calmMs;
     const dueAt = polledAt + (urgent ? Math.min(options.urgentPollMs, restMs) : restMs);
     timer = clock.after(Math.min(dueAt - clock.monotonic(), options.pollMs), () => {
       if (clock.monotonic() < dueAt) {
@@ -120,7 +126,10 @@ export function createRecordWatch(options: RecordWatchOptions): RecordWatch {
     refresh,
     start() {
       unwatch = store.watch?.(() => {
-        refresh().catch(() => {});
+        refresh().catch(() => {
+          polledAt = clock.monotonic();
+          arm();
+        });
       });
       arm();
     },

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 
 import { ignore } from "../../../src/lib/events.ts";
+import { StoreError } from "../../../src/store/contract.ts";
 import { createRecordWatch } from "../../../src/token/watch.ts";
 import { createHandClock } from "../../support/hand-clock.ts";
 import { createMemoryStore } from "../../support/memory-store.ts";
@@ -70,5 +71,48 @@ it("polls as soon as it should where the store, whose watch has ended, does not 
   expect(store.reads).toBe(1);
   await clock.advance(5_000);
   expect(store.reads).toBe(2);
+  watch.close();
+});
+
+it("reads again soon what a change was told of and a read failed to bring, where it polls seldom", async () => {
+  const clock = createHandClock();
+  const store = createMemoryStore();
+  let reads = 0;
+  let isAway = false;
+  let change = (): void => {};
+  const watch = createRecordWatch({
+    store: {
+      ...store,
+      async read() {
+        reads += 1;
+        if (isAway) throw new StoreError("unreachable", "It is away.");
+        return store.read();
+      },
+      watch(onChange) {
+        change = onChange;
+        return () => {};
+      },
+      pollMs: () => 60_000,
+    },
+    clock,
+    emit: ignore,
+    pollMs: 5_000,
+    urgentPollMs: 1_000,
+    onRecord() {},
+  });
+  watch.start();
+  await clock.advance(30_000);
+  isAway = true;
+  change();
+  await clock.advance(4_000);
+  expect(reads).toBe(1);
+  await clock.advance(2_000);
+  expect(reads).toBe(2);
+  isAway = false;
+  await clock.advance(5_000);
+  expect(reads).toBe(3);
+  // And seldom again, once it was read.
+  await clock.advance(50_000);
+  expect(reads).toBe(3);
   watch.close();
 });
