@@ -267,7 +267,7 @@ describe("chunks in an answer of HTTP/1.0 (RFC 9112 section 6.1: faulty framing)
     };
     const reply = await confirmed((request) => void write(request));
     expect([reply.status, reply.headers["presto-outcome"], reply.body]).toEqual([200, "answered", whole]);
-    const used = presto.requests.at(-1)?.connection;
+    const used = presto.requests.findLast(({ requestLine }) => requestLine.startsWith("POST"))?.connection;
     await exchange(sidecar, queryCall("T2"));
     expect(presto.requests.at(-1)?.connection).not.toBe(used);
   });
@@ -279,7 +279,7 @@ describe("chunks in an answer of HTTP/1.0 (RFC 9112 section 6.1: faulty framing)
   it("take nothing from one of HTTP/1.0 that has a length: its connection is kept", async () => {
     const old = `HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: ${whole.length}\r\n\r\n${whole}`;
     expect((await confirmed(({ socket }) => void socket.write(old))).status).toBe(200);
-    const used = presto.requests.at(-1)?.connection;
+    const used = presto.requests.findLast(({ requestLine }) => requestLine.startsWith("POST"))?.connection;
     await exchange(sidecar, queryCall("T2"));
     expect(presto.requests.at(-1)?.connection).toBe(used);
   });
