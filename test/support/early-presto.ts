@@ -7,6 +7,8 @@ export interface EarlyAnswer {
   readonly bytes: string;
   readonly after?: number;
   readonly end: "destroy" | "reset" | "keep";
+  /** Leaves Nagle's algorithm on (RFC 1122 section 4.2.3.4), as servers do by default. */
+  readonly nagle?: boolean;
 }
 
 export interface EarlyPresto {
@@ -14,7 +16,7 @@ export interface EarlyPresto {
   readonly authority: Authority;
   /** What is done with requests from now on: each connection takes the next of these, the last one for ever. */
   answer(answers: readonly EarlyAnswer[]): void;
-  /** So many requests were begun. */
+  /** So many calls were begun; questions about earlier ones, which come when they like, are not counted. */
   begun(): number;
   close(): Promise<void>;
 }
@@ -32,9 +34,9 @@ const server = createServer({ key: workerData.keyPem, cert: workerData.certPem }
     const isFirst = seen === 0;
     if (isFirst) {
       answer = answers.length > 1 ? answers.shift() : answers[0];
-      parentPort.postMessage("begun");
-      // Else it waits for an acknowledgement, and the reset takes it away before it was sent.
-      socket.setNoDelay(true);
+      if (bytes.toString("latin1", 0, 5) === "POST ") parentPort.postMessage("begun");
+      // Else what is written behind something that was not acknowledged waits, and the reset takes it away before it was sent.
+      socket.setNoDelay(answer.nagle !== true);
     }
     const before = seen;
     seen += bytes.length;
