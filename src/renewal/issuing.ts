@@ -105,13 +105,17 @@ export async function afterIssue(
       };
     case "refused": {
       const { detail, retryAfterMs } = end;
-      run.memory.unclear = undefined;
       const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
-      if (end.status !== 401)
+      if (end.status !== 401) {
+        run.memory.unclear = undefined;
         return { to: "clearing", end: { kind: "refused", credentials: false, detail, ...wait } };
+      }
       accounts.refused(account);
       const other = await chooseAccount(run);
-      if ("kind" in other) return { to: "clearing", end: other };
+      if ("kind" in other) {
+        run.memory.unclear = undefined;
+        return { to: "clearing", end: other };
+      }
       if (run.draining.aborted) return { to: "clearing", end: { kind: "shut-down" } };
       // The other password that a reset has left: a call of its own, with an intent of its own.
       return { to: "intending", found: standing, reason: standing.intent.reason, soleCall: false };
