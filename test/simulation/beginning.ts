@@ -7,12 +7,19 @@ const dayMs = 24 * 3_600_000;
 
 /** Puts into store and Presto what the world begins with. */
 export function makeBeginning({ scenario, presto, store, timeline, random }: World): void {
-  const { beginning, tokenDays, epoch, times } = scenario;
+  const { kind, beginning, tokenDays, epoch, times } = scenario;
   if (beginning === "empty") return;
   const expiresAt = new Date(Math.ceil((epoch + (tokenDays - 1) * dayMs) / dayMs) * dayMs);
+  if (kind === "put-back") {
+    // What is put back may be older than anything that anybody here has seen.
+    const earlier = presto.issue("those who came before", expiresAt);
+    store.put({ ...recordOf(earlier, null), generation: 6 });
+  }
   const first = presto.issue("those who came before", expiresAt);
   if (beginning === "dead") presto.issue("somebody else", new Date(epoch + tokenDays * dayMs));
-  store.put(recordOf(first, beginning === "intent" ? ghostIntent(random.chance(0.5)) : null));
+  const record = recordOf(first, beginning === "intent" ? ghostIntent(random.chance(0.5)) : null);
+  const stopped = beginning === "stopped" ? { reason: "a rival", at: new Date(epoch) } : null;
+  store.put({ ...record, stopped });
   // Its holder died on the way: the call was executed, or will be, or was never made.
   if (beginning === "intent" && random.chance(0.7)) {
     const latestMs = scenario.settleTooShort ? 30_000 : times.settleMs;

@@ -33,6 +33,8 @@ export interface CallRecord {
   readonly arrivedAt: number;
   readonly deadlineAt: number;
   readonly sends: SendRecord[];
+  /** Its last try came to no connection. */
+  connectFailed: boolean;
   /** Nobody waits for its answer any more. */
   callerGone: boolean;
   end: CallEnd | undefined;

@@ -81,6 +81,7 @@ export function createCallers({
       arrivedAt: call.arrivedAt,
       deadlineAt: call.deadlineAt,
       sends: [],
+      connectFailed: false,
       callerGone: false,
       end: undefined,
     };

@@ -10,6 +10,7 @@ export const limit = 4;
 const unannounced = new Set<FaultKind>([
   "backup-restored",
   "store-outage",
+  "standby-lagging",
   "presto-outage",
   "clock-jump",
   "call-broken",
@@ -60,23 +61,67 @@ export function checkCost(world: World): void {
   const foreign = faults.counts().get("foreign-issue") ?? 0;
   // A reset may kill a token that nobody asked to end.
   const own = faults.total() - foreign + began + (scenario.resetKillsToken ? scenario.resets : 0);
-  const allowed = 2 * own + Math.min(foreign, limit - 1) + scenario.wishes;
-  const { issueCalls, unaskedIssues } = witness.counts();
-  if (scenario.kind === "manual" && scenario.wishes === 0 && issueCalls > 0)
+  const allowed = 2 * own + Math.min(foreign, limit - 1) + scenario.wishes.length;
+  const { issueCalls, executedCalls, unaskedIssues, forgottenPutBacks } = witness.counts();
+  // A record that is put back costs nothing where everybody knows the live token.
+  const onlyPutBack = [...faults.counts()].every(
+    ([kind, count]) => count === 0 || kind === "backup-restored" || kind === "record-wiped",
+  );
+  if (
+    scenario.kind === "put-back" &&
+    onlyPutBack &&
+    unaskedIssues > forgottenPutBacks + scenario.wishes.length
+  )
+    throw new Violation("cost", `${unaskedIssues} issues, though the live token was known to all who issue`);
+  if (scenario.kind === "manual" && scenario.wishes.length === 0 && issueCalls > 0)
     throw new Violation("manual", "a token was asked for, and no person wanted one");
+  if (scenario.kind === "deaf") checkDeaf(world, executedCalls);
   if (unaskedIssues > allowed)
     throw new Violation(
       "cost",
       `${unaskedIssues} issues that nothing was due for, and ${own} faults, ${foreign} foreign issues`,
     );
+  // A latched alarm may come back with a record.
+  if (scenario.beginning === "stopped") return;
   if (witness.alarmAt() !== undefined && own < limit - 1 && foreign < limit)
     if (own === 0 || foreign === 0)
       throw new Violation("alarm", `the alarm is set after ${own} faults and ${foreign} foreign issues`);
 }
 
+/** Where no answer can be read each call may cost a token: so each wait for the next is twice as long as the one before. */
+function checkDeaf({ scenario, timeline }: World, executedCalls: number): void {
+  const { deaf, times, imports } = scenario;
+  const lastedMs = Math.min(timeline.now(), deaf.until) - deaf.from;
+  if (lastedMs <= 0) return;
+  // Before and after it as many as are due.
+  const others = (deaf.from + Math.max(0, timeline.now() - deaf.until)) / 10_000 + 2 * imports.length;
+  const most = Math.log2(lastedMs / times.settleMs + 2) + 3 + others;
+  if (executedCalls > most)
+    throw new Violation(
+      "cost",
+      `${executedCalls} issue calls in ${lastedMs} ms in which nobody could read an answer`,
+    );
+}
+
 /** L1 and L3: the store holds the live token, no intent stands, and everybody uses that token. */
-export function findUnsettled({ scenario, store, presto, sidecars }: World): string | undefined {
+export function findUnsettled({
+  scenario,
+  store,
+  presto,
+  sidecars,
+  wishes,
+  witness,
+  isImporting,
+}: World): string | undefined {
+  if (isImporting()) return "a token is being imported";
+  // While the alarm is latched nobody issues, but a live token that is known is put back.
+  if (witness.alarmAt() !== undefined) {
+    const isLost = scenario.kind === "put-back" && !presto.isLive(store.current()?.record.token);
+    return isLost && witness.isRemembered() ? "the live token is known, and not stored" : undefined;
+  }
   const found = store.current()?.record;
+  const wish = wishes.open();
+  if (wish !== undefined) return wish;
   // Where only a person may have a token issued, nothing else can be expected.
   if (scenario.kind === "manual")
     return found === undefined || found.intent === null ? undefined : `the intent ${found.intent.id} stands`;

@@ -1,8 +1,24 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 
-import type { CrewResult, CrewStart, CrewTask } from "./crew-message.ts";
 import type { SeedResult } from "./run-seed.ts";
+
+/** What a worker thread is started with. */
+export interface CrewStart {
+  /** Name of the deliberate fault to put in. */
+  readonly fault: string | undefined;
+}
+
+/** Seeds to play. */
+export interface CrewTask {
+  readonly from: number;
+  readonly count: number;
+  readonly isTold: boolean;
+  /** Stop at the first that fails. */
+  readonly untilFailure: boolean;
+}
+
+export type CrewResult = readonly SeedResult[];
 
 /** Threads that share out the seeds. */
 export interface Crew {

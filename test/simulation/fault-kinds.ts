@@ -1,5 +1,6 @@
 /** What a process asks of the world outside it. */
 export type OperationKind =
+  | "read the lock"
   | "take the lock"
   | "renew the lock"
   | "release the lock"
@@ -27,7 +28,11 @@ export const faultKinds = [
   "slow",
   "store-outage",
   "backup-restored",
+  "record-wiped",
   "watch-silent",
+  "watch-cut",
+  "standby-lagging",
+  "imported",
   // An issue call.
   "answer-lost",
   "executed-late",
@@ -58,6 +63,7 @@ const everywhere = [
 
 /** What may happen to one operation of a process that issues; kinds that stand twice are drawn twice as often. */
 export const faultsOf: Record<OperationKind, readonly FaultKind[]> = {
+  "read the lock": [...everywhere, "failed"],
   "take the lock": [...everywhere, "failed"],
   "renew the lock": [...everywhere, "failed", "applied-unheard"],
   "release the lock": everywhere,

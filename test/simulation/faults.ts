@@ -52,7 +52,7 @@ export interface FaultsOptions {
 }
 
 /** These make callers' calls fail, and are nothing to whoever looks after the token. */
-const harmless = new Set<FaultKind>(["call-broken", "watch-silent", "address-moved"]);
+const harmless = new Set<FaultKind>(["call-broken", "watch-silent", "watch-cut", "address-moved"]);
 
 export function createFaults(options: FaultsOptions): Faults {
   const { scenario, timeline, random, story } = options;

@@ -18,6 +18,8 @@ export interface OwnRequestsOptions {
   readonly addresses: SimAddresses;
   /** Presto looks for the record before it looks at the token. */
   readonly isBlind: boolean;
+  /** The answer to a probe with that token has come. */
+  readonly onProbed: (process: SimProcess, token: Secret, isLetIn: boolean) => void;
 }
 
 /** What a process asks Presto for of its own accord: whether a token lives, and whether it is let in at all. Each over a connection of its own. */
@@ -38,6 +40,7 @@ export function createOwnRequests(options: OwnRequestsOptions, process: SimProce
     handler.onRequestStart?.(controller, {});
     const heard = (response: SimResponse): void => {
       if (response === notFound || response === unauthorized) addresses.letIn(process, begunAt);
+      if (token !== undefined) options.onProbed(process, new Secret(token), response === notFound);
       respond(handler, controller, response, httpDate(presto.wallClock()));
     };
     if (token === undefined) {

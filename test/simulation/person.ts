@@ -1,10 +1,20 @@
 import { CommandError } from "../../src/errors.ts";
 import type { Issuer } from "../../src/presto/auth.ts";
 import { callTimeoutMs, settleReset } from "../../src/presto/password-reset.ts";
+import type { ProbeVerdict } from "../../src/presto/probe.ts";
 import type { WritableStore } from "../../src/renewal/run.ts";
 import { Secret } from "../../src/secret.ts";
-import { type CredentialStore, type RenewalLock, StoreError } from "../../src/store/contract.ts";
+import {
+  type CredentialStore,
+  type RenewalLock,
+  StoreError,
+  type TokenStore,
+} from "../../src/store/contract.ts";
+import { importToken, type TokenImport } from "../../src/store/import.ts";
 import type { SimProcess } from "./sim-process.ts";
+
+/** As commands wait for the lock, milliseconds. */
+const lockWaitMs = 5_000;
 
 /** What a command that resets the password works with. */
 export interface ResetSurroundings {
@@ -15,22 +25,13 @@ export interface ResetSurroundings {
   readonly issuer: Pick<Issuer, "resetPassword">;
 }
 
-/** As the command waits for it, milliseconds. */
-const lockWaitMs = 5_000;
-
 /**
  * One run of `password reset`, in a process of its own: a new password where none is
  * pending, else the earlier one settled.
  * @returns true once there is nothing pending any more
  */
-export async function resetOnce(surroundings: ResetSurroundings, newPassword: string): Promise<boolean> {
-  try {
-    return await reset(surroundings, newPassword);
-  } catch (error) {
-    // What a command ends with that can be run again.
-    if (error instanceof CommandError || error instanceof StoreError) return false;
-    throw error;
-  }
+export function resetOnce(surroundings: ResetSurroundings, newPassword: string): Promise<boolean> {
+  return asCommand(() => reset(surroundings, newPassword));
 }
 
 async function reset(
@@ -44,8 +45,8 @@ async function reset(
   const wanted = stored?.credentials.pending === null ? new Secret(newPassword) : undefined;
   const held = await lock.acquire({ waitMs: lockWaitMs });
   try {
-    const found = await store.read();
-    if (found !== undefined && found.record.intent !== null) return false;
+    // Where the intent is the lock, the one that stands there now is ours.
+    if (held.intent === undefined && (await store.read())?.record.intent) return false;
     const outcome = await settleReset(
       {
         store: { read: () => credentials.read(), write },
@@ -59,5 +60,40 @@ async function reset(
     return outcome.kind === "changed" && outcome.stored;
   } finally {
     await held.release();
+  }
+}
+
+/** What a command that imports a token works with. */
+export interface ImportSurroundings {
+  readonly process: SimProcess;
+  readonly store: TokenStore;
+  readonly lock: RenewalLock;
+  readonly probe: (token: Secret) => Promise<ProbeVerdict>;
+}
+
+/** One run of `token import`. @returns true once it is stored */
+export function importOnce(
+  { process, store, lock, probe }: ImportSurroundings,
+  wanted: TokenImport,
+): Promise<boolean> {
+  return asCommand(async () => {
+    const held = await lock.acquire({ waitMs: lockWaitMs });
+    try {
+      const isAlive = async (): Promise<boolean> => (await probe(wanted.token)) === "alive";
+      await importToken(store, wanted, { clock: process.clock, isAlive });
+      return true;
+    } finally {
+      await held.release();
+    }
+  });
+}
+
+/** False for what a command ends with that can be run again. */
+async function asCommand(run: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof CommandError || error instanceof StoreError) return false;
+    throw error;
   }
 }

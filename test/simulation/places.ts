@@ -1,24 +1,25 @@
-import { isDueAt } from "../../src/renewal/schedule.ts";
+import { isDueAt, type Schedule } from "../../src/renewal/schedule.ts";
 import { Secret } from "../../src/secret.ts";
-import type { TokenRecord } from "../../src/store/contract.ts";
+import type { StoredRecord, TokenRecord } from "../../src/store/contract.ts";
 import { createSimAddresses, type SimAddresses } from "./addresses.ts";
 import { type Callers, type CallersOptions, createCallers } from "./callers.ts";
-import { endInOrder } from "./endings.ts";
 import { createFaults, type Faults } from "./faults.ts";
 import { createKernelLock } from "./kernel-lock.ts";
-import { createLease } from "./lease.ts";
 import { createOperate, type Operate } from "./operate.ts";
 import { createPresto, type Presto } from "./presto.ts";
 import type { Random } from "./random.ts";
 import type { Scenario } from "./scenario.ts";
+import { createSimApiServer } from "./sim-api-server.ts";
 import { createSimCredentials, type SimCredentials } from "./sim-credentials.ts";
-import type { SimLocks } from "./sim-locks.ts";
+import { createIntentLocks, createLeaseLocks, type OnTaken, type SimLocks } from "./sim-locks.ts";
 import type { SimProcess } from "./sim-process.ts";
-import type { SimSidecar } from "./sim-sidecar.ts";
-import { createSimStore, type SimStore } from "./sim-store.ts";
+import { endInOrder, type SimSidecar } from "./sim-sidecar.ts";
+import { createFileStore, createRemoteStore, type SimStore } from "./sim-store.ts";
 import { createSimTokens, type SimTokens } from "./sim-token.ts";
+import { createSimVault } from "./sim-vault.ts";
 import type { Story } from "./story.ts";
 import type { Timeline } from "./timeline.ts";
+import { createWishes, type Wishes } from "./wishes.ts";
 import { createWitness, type Witness } from "./witness.ts";
 
 /** All of a world that is not a process. */
@@ -36,6 +37,7 @@ export interface Places {
   readonly locks: SimLocks;
   readonly credentials: SimCredentials;
   readonly witness: Witness;
+  readonly wishes: Wishes;
   readonly callers: Callers;
 }
 
@@ -50,18 +52,47 @@ export interface PlacesOptions extends Pick<CallersOptions, "onEnd" | "onError">
 
 const dayMs = 24 * 3_600_000;
 
-/** By its own clock. In its last 24 h a token is replaced where no probe tells whether it works. */
+/** By its own clock, and by the window where that is asked for. */
+function isDueBy(
+  { process, renewal }: Pick<SimSidecar, "process" | "renewal">,
+  record: TokenRecord | undefined,
+  window: Schedule["window"],
+): boolean {
+  if (renewal === undefined || !renewal.automatic) return false;
+  return isDueAt(process.clock.now(), record, { ...renewal.schedule, window });
+}
+
+/** In its last 24 h a token is replaced where no probe tells whether it works. Between the look at the window and the call time passes. */
 function isCalledFor(sidecar: SimSidecar | undefined, record: TokenRecord | undefined): boolean {
-  const { process, renewal } = sidecar ?? {};
-  if (process === undefined || renewal === undefined) return false;
-  const now = process.clock.now();
+  if (sidecar === undefined) return false;
   const endsAt = record?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
-  return (renewal.automatic && isDueAt(now, record, renewal.schedule)) || endsAt - now <= dayMs;
+  return isDueBy(sidecar, record, undefined) || endsAt - sidecar.process.clock.now() <= dayMs;
+}
+
+/** Store and lock, which are away together where one server keeps both. */
+function createShared(
+  { topology, times }: Scenario,
+  options: Parameters<typeof createRemoteStore>[0],
+  onTaken: OnTaken,
+): { readonly store: SimStore; readonly locks: SimLocks } {
+  const random = options.random.fork();
+  switch (topology) {
+    case "file":
+      return { store: createFileStore(options), locks: createKernelLock({ ...options, onTaken }) };
+    case "kubernetes": {
+      const { store, place } = createRemoteStore(options, createSimApiServer);
+      return { store, locks: createLeaseLocks({ ...options, random, onTaken }, place) };
+    }
+    case "vault": {
+      const { store } = createRemoteStore(options, createSimVault);
+      const { leaseMs } = times;
+      return { store, locks: createIntentLocks({ ...options, random, onTaken, leaseMs }, store) };
+    }
+  }
 }
 
 export function createPlaces(options: PlacesOptions): Places {
   const { scenario, timeline, random, story, alive } = options;
-  const isFile = scenario.topology === "file";
   const tokens = createSimTokens();
   const passwords = { current: new Secret("current password"), pending: new Secret("pending password") };
   const stateOf = (process: SimProcess): string => alive.get(process)?.lifecycle?.report().state ?? "gone";
@@ -75,6 +106,7 @@ export function createPlaces(options: PlacesOptions): Places {
     isAboutToIssue: (process) => /^(checking|issuing)$/.test(stateOf(process)),
     restart(process) {
       witness.isEnding(process);
+      wishes.isEnding(process);
       const sidecar = alive.get(process);
       if (sidecar === undefined) process.kill("it was asked to end");
       else endInOrder(sidecar);
@@ -91,28 +123,20 @@ export function createPlaces(options: PlacesOptions): Places {
     password: scenario.pendingPassword === "works" ? passwords.pending : passwords.current,
   });
   const addresses = createSimAddresses({ timeline, random: random.fork(), story });
-  const store = createSimStore({
+  const storeOptions = {
     timeline,
     random: random.fork(),
     story,
     operate,
+    epoch: scenario.epoch,
     lostNotices: scenario.lostNotices,
-    isLocal: isFile,
-    onWrite: (process, before, after) => witness.wrote(process, before, after),
-  });
+    onWrite(process: SimProcess, before: StoredRecord | undefined, after: StoredRecord) {
+      witness.wrote(process, before, after);
+      wishes.stored(after.record.token);
+    },
+  };
   const onTaken = (process: SimProcess): void => witness.tookLock(process);
-  const locks: SimLocks = isFile
-    ? createKernelLock({ operate, story, onTaken })
-    : createLease({
-        timeline,
-        random: random.fork(),
-        operate,
-        story,
-        leaseMs: scenario.times.leaseMs,
-        isKept: scenario.keepsLease,
-        isDown: store.isDown,
-        onTaken,
-      });
+  const { store, locks } = createShared(scenario, storeOptions, onTaken);
   const credentials = createSimCredentials({
     operate,
     story,
@@ -134,10 +158,19 @@ export function createPlaces(options: PlacesOptions): Places {
     stored: store.current,
     credentials: credentials.current,
     isCalledFor: (process) => isCalledFor(alive.get(process), store.current()?.record),
+    isDue(process) {
+      const sidecar = alive.get(process);
+      const record = store.current()?.record;
+      return sidecar !== undefined && record?.token !== null && isDueBy(sidecar, record, scenario.window);
+    },
+    inHand: (process) => alive.get(process)?.tokens.record()?.token?.fingerprint(),
     stateOf,
     lockHolder: () => locks.holder(),
+    issuers: () =>
+      [...alive].flatMap(([process, { lifecycle }]) => (lifecycle === undefined ? [] : [process])),
   });
   const { onEnd, onError } = options;
+  const wishes = createWishes({ timeline, story, onError });
   const callers = createCallers({ scenario, timeline, random: random.fork(), story, onEnd, onError });
   return {
     scenario,
@@ -153,6 +186,7 @@ export function createPlaces(options: PlacesOptions): Places {
     locks,
     credentials,
     witness,
+    wishes,
     callers,
   };
 }

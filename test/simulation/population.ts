@@ -1,15 +1,26 @@
 import type { IssuingDeps } from "../../src/app/renewal.ts";
 import type { ConnectError } from "../../src/connect/errors.ts";
+import { createAsk, createProbe, plainVerdict } from "../../src/presto/probe.ts";
+import type { WritableStore } from "../../src/renewal/run.ts";
+import type { Secret } from "../../src/secret.ts";
+import type { TokenImport } from "../../src/store/import.ts";
+import { createKnownRejected, type KnownRejected } from "./known-rejected.ts";
 import { createOwnRequests } from "./own-requests.ts";
-import { resetOnce } from "./person.ts";
+import { importOnce, resetOnce } from "./person.ts";
 import type { Places } from "./places.ts";
+import type { Import } from "./scenario.ts";
 import { createSimIssuer } from "./sim-issuer.ts";
 import { createSimProcess } from "./sim-process.ts";
 import type { SimProcess } from "./sim-process.ts";
 import { createSimReset } from "./sim-reset.ts";
 import { createSimSidecar } from "./sim-sidecar.ts";
 import type { SimSidecar } from "./sim-sidecar.ts";
+import type { SimToken } from "./sim-token.ts";
 import { createTraffic } from "./traffic.ts";
+
+const dayMs = 24 * 3_600_000;
+/** How often a person tries. */
+const mostImports = 4;
 
 /** The processes of a world. Whichever dies comes back after a while. */
 export interface Population {
@@ -17,13 +28,18 @@ export interface Population {
   start(): void;
   /** A person has the password changed, and runs the command again until that is settled. */
   resetPassword(): void;
+  /** A person puts a token into the store, and tries again a few times where that does not work out. */
+  importToken(kind: Import["token"]): void;
+  /** Is a token being imported? */
+  isImporting(): boolean;
   /** Callers' connections break for so long. */
   breakConnections(ms: number): void;
 }
 
 export function createPopulation(places: Places, alive: Map<SimProcess, SimSidecar>): Population {
   const { scenario, timeline, random, story, faults, operate, presto, store, locks, credentials } = places;
-  const { witness, callers, tokens, addresses } = places;
+  const { witness, wishes, callers, tokens, addresses } = places;
+  const known = new Map<SimProcess, KnownRejected>();
   const isFile = scenario.topology === "file";
   const surroundings = { scenario, timeline, random: random.fork(), story, faults, presto };
   const onConnectFailed = (process: SimProcess, error: ConnectError): void =>
@@ -34,7 +50,10 @@ export function createPopulation(places: Places, alive: Map<SimProcess, SimSidec
     heldBack: [],
     onBegin: witness.issueBegins,
     onExecuted: witness.executed,
-    onHeard: witness.heard,
+    onHeard(process: SimProcess, token: SimToken) {
+      witness.heard(process, token);
+      wishes.heard(token.secret);
+    },
     onConnectFailed,
   };
   const resetting = { ...surroundings, onReset: () => witness.checkPassword() };
@@ -45,8 +64,13 @@ export function createPopulation(places: Places, alive: Map<SimProcess, SimSidec
     presto,
     addresses,
     isBlind: scenario.kind === "blind",
+    onProbed(process: SimProcess, token: Secret, isLetIn: boolean) {
+      known.get(process)?.probed(tokens.nameOf(token), isLetIn);
+      if (isLetIn) witness.letIn(process, token);
+    },
   };
   let brokenUntil = 0;
+  let importing = 0;
   const traffic = {
     timeline,
     random: random.fork(),
@@ -54,6 +78,16 @@ export function createPopulation(places: Places, alive: Map<SimProcess, SimSidec
     tokens,
     addresses,
     callOf: callers.callOf,
+    knownOf(process: SimProcess) {
+      const made = createKnownRejected({
+        process,
+        record: () => alive.get(process)?.tokens.record(),
+        isLying: scenario.lagMs > 0,
+      });
+      known.set(process, made);
+      process.onDeath(() => known.delete(process));
+      return made;
+    },
     isBroken: () => timeline.now() < brokenUntil,
     onMoney: callers.moneyMoved,
     onConnectFailed,
@@ -77,6 +111,7 @@ export function createPopulation(places: Places, alive: Map<SimProcess, SimSidec
 
   function spawn(name: string, life: number): void {
     const process = createProcess(name, life);
+    const opened = store.open(process, !name.startsWith("proxy"), () => {});
     const role = isFile ? "all" : name.startsWith("rotator") ? "rotator" : "proxy";
     const sidecar = createSimSidecar({
       scenario,
@@ -84,13 +119,14 @@ export function createPopulation(places: Places, alive: Map<SimProcess, SimSidec
       random: random.fork(),
       story,
       witness,
+      wishes,
       role,
       parts: {
-        store: store.forRequests(process),
+        store: opened.forRequests,
         dispatcher: createTraffic(traffic, process),
         openPool: createOwnRequests(asking, process),
         checkUrls: addresses.checkUrls(process),
-        issuing: role === "proxy" ? undefined : createIssuing(process),
+        issuing: role === "proxy" ? undefined : createIssuing(process, opened.forIssuing),
       },
     });
     alive.set(process, sidecar);
@@ -101,11 +137,11 @@ export function createPopulation(places: Places, alive: Map<SimProcess, SimSidec
     void begin(sidecar);
   }
 
-  function createIssuing(process: SimProcess): IssuingDeps {
+  function createIssuing(process: SimProcess, forIssuing: WritableStore): IssuingDeps {
     let serial = 0;
     return {
-      store: store.forIssuing(process),
-      lock: locks.forProcess(process),
+      store: forIssuing,
+      lock: locks.forProcess(process, "renewal", forIssuing),
       credentials: credentials.forProcess(process),
       createIssuer: (onResponse) => createSimIssuer(issuing, process, onResponse),
       holder: process.holder,
@@ -127,11 +163,12 @@ export function createPopulation(places: Places, alive: Map<SimProcess, SimSidec
     const process = createProcess("reset", life);
     const again = (): void => void timeline.after(random.between(3_000, 30_000), () => runReset(life + 1));
     process.onDeath(again);
+    const { forIssuing } = store.open(process, true, () => {});
     const command = resetOnce(
       {
         process,
-        store: store.forIssuing(process),
-        lock: locks.forProcess(process),
+        store: forIssuing,
+        lock: locks.forProcess(process, "account", forIssuing),
         credentials: credentials.forProcess(process),
         issuer: createSimReset(resetting, process),
       },
@@ -143,13 +180,71 @@ export function createPopulation(places: Places, alive: Map<SimProcess, SimSidec
     });
   }
 
+  function tokenFor(kind: Import["token"]): TokenImport | undefined {
+    const expiresAt = new Date(presto.wallClock() + scenario.tokenDays * dayMs);
+    const name = "by hand";
+    if (kind === "stored") {
+      const token = store.current()?.record.token ?? null;
+      return token === null ? undefined : { token, name, expiresAt: null };
+    }
+    if (kind === "new") {
+      witness.issuedAbroad();
+      return { token: presto.issue("a person", expiresAt).secret, name, expiresAt };
+    }
+    const dead = tokens.make({ bornAt: 0, issuedAt: new Date(0), expiresAt, madeFor: "nobody any more" });
+    return { token: dead.secret, name, expiresAt };
+  }
+
+  function runImport(wanted: TokenImport, life: number): void {
+    if (faults.isOver()) return;
+    const process = createProcess("import", life);
+    importing += 1;
+    process.onDeath(() => {
+      importing -= 1;
+    });
+    const again = (): void => {
+      if (life < mostImports && !isStored)
+        timeline.after(random.between(3_000, 30_000), () => runImport(wanted, life + 1));
+    };
+    process.onDeath(again);
+    let isStored = false;
+    witness.importBegins(process);
+    const { forIssuing, forRequests } = store.open(process, true, () => {});
+    const ask = createAsk({
+      openPool: createOwnRequests(asking, process),
+      reference: "made-up",
+      timeoutMs: 15_000,
+      clock: process.clock,
+    });
+    const probe = createProbe({ ask, clock: process.clock });
+    const command = importOnce(
+      {
+        process,
+        store: { ...forRequests, ...forIssuing },
+        lock: locks.forProcess(process, "record", forIssuing),
+        probe: async (token) => plainVerdict(await probe(token)),
+      },
+      wanted,
+    );
+    void command.then((isDone) => {
+      story.tell(() => `${process.name} ends: the token is ${isDone ? "stored" : "not stored"}`);
+      if (isDone) isStored = true;
+      process.kill("the command has ended");
+    });
+  }
+
   return {
+    isImporting: () => importing > 0,
     start() {
       const issuers = isFile ? "all" : "rotator";
       for (let index = 1; index <= scenario.rotators; index += 1) spawn(`${issuers}-${index}`, 1);
       for (let index = 1; index <= scenario.proxies; index += 1) spawn(`proxy-${index}`, 1);
     },
     resetPassword: () => runReset(1),
+    importToken(kind) {
+      const wanted = tokenFor(kind);
+      if (wanted !== undefined) runImport(wanted, 1);
+    },
     breakConnections(ms) {
       brokenUntil = timeline.now() + ms;
     },

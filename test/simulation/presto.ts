@@ -13,6 +13,8 @@ export interface Presto {
   live(): SimToken | undefined;
   /** The truth: does this token work? */
   isLive(token: Secret | null | undefined): boolean;
+  /** Did it work at that simulated time, or since? */
+  livedSince(token: Secret | null, at: number): boolean;
   /** What it answers to a call with that token: the truth, or a 401 that lies: for a while after an issue, and for a moment now and then. */
   accepts(token: Secret): boolean;
   /** Makes a token and kills the one before, at once. */
@@ -40,6 +42,8 @@ export interface PrestoOptions {
 export function createPresto(options: PrestoOptions): Presto {
   const { timeline, random, story, tokens, epoch, lagMs } = options;
   let live: SimToken | undefined;
+  /** When each token died. */
+  const deaths = new Map<string, number>();
   let password = options.password;
   let downUntil = 0;
   /** One that lags has a replica now and then that has forgotten older tokens too. */
@@ -51,9 +55,14 @@ export function createPresto(options: PrestoOptions): Presto {
     if (live !== undefined && wallClock() >= live.expiresAt.getTime()) {
       const { name } = live;
       story.tell(() => `${name} has expired`);
-      live = undefined;
+      die();
     }
     return live;
+  }
+
+  function die(): void {
+    if (live !== undefined) deaths.set(live.secret.reveal(), timeline.now());
+    live = undefined;
   }
 
   const isLive = (token: Secret | null | undefined): boolean =>
@@ -62,6 +71,7 @@ export function createPresto(options: PrestoOptions): Presto {
   return {
     live: current,
     isLive,
+    livedSince: (token, at) => isLive(token) || (deaths.get(token?.reveal() ?? "") ?? -Infinity) >= at,
     accepts(token) {
       if (!isLive(token)) return false;
       // Its replicas may not have heard of it yet.
@@ -74,6 +84,7 @@ export function createPresto(options: PrestoOptions): Presto {
     },
     issue(madeFor, expiresAt) {
       const before = current();
+      die();
       live = tokens.make({
         bornAt: timeline.now(),
         // One second's resolution, as Presto's created_at has it.
@@ -87,7 +98,7 @@ export function createPresto(options: PrestoOptions): Presto {
     },
     killToken() {
       story.tell(() => `Presto ends ${live?.name ?? "no token"}`);
-      live = undefined;
+      die();
     },
     isPassword: (given) => given.reveal() === password.reveal(),
     setPassword(given) {

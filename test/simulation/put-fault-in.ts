@@ -4,11 +4,13 @@ import { compositionFaults } from "./composition-faults.ts";
 import type { DeliberateFault } from "./deliberate-faults.ts";
 import { requestFaults } from "./request-faults.ts";
 import { rotatorFaults } from "./rotator-faults.ts";
+import { storeFaults } from "./store-faults.ts";
 
 /** Every deliberate fault, in the order of the documentation. */
 export const deliberateFaults: readonly DeliberateFault[] = [
   ...rotatorFaults,
   ...requestFaults,
+  ...storeFaults,
   ...compositionFaults,
 ];
 

@@ -144,6 +144,27 @@ export const requestFaults: readonly DeliberateFault[] = [
     ],
   },
   {
+    name: "rejected-tried-by-all",
+    what: "A token that is known to be rejected is tried again by whoever comes.",
+    patches: [
+      {
+        file: "token/active.ts",
+        from: "if (mark === undefined || mark.trier !== undefined) return false;",
+        to: "if (mark === undefined) return false;",
+      },
+      {
+        file: "token/active.ts",
+        from: "if (clock.monotonic() < mark.lastTriedAt + mark.waitMs) return false;",
+        to: "",
+      },
+    ],
+  },
+  {
+    name: "rejected-tried-at-one-pace",
+    what: "A token that is known to be rejected is tried every 5 s, for however long that goes on.",
+    patches: [{ file: "token/active.ts", from: "mark.waitMs = waitAfter(mark.tries);", to: "" }],
+  },
+  {
     name: "pending-password-replaced",
     what: "A new reset takes the place of a pending password that was never settled.",
     patches: [

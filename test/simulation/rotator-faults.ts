@@ -232,4 +232,59 @@ export const rotatorFaults: readonly DeliberateFault[] = [
       },
     ],
   },
+  {
+    name: "settle-not-doubled",
+    what: "However often no answer could be read, the next call follows after SETTLE.",
+    patches: [
+      {
+        file: "renewal/run.ts",
+        from: "return Math.min(settleMs * 2 ** Math.min(count - 1, 20), Math.max(longestSettleMs, settleMs));",
+        to: "return settleMs;",
+      },
+    ],
+  },
+  {
+    name: "clock-believed",
+    what: "A clock that makes each new token due at once is not found out.",
+    patches: [
+      {
+        file: "renewal/lifecycle.ts",
+        from: "if (record !== undefined && isStillDue) deps.clockAlarm.latch(record);",
+        to: "void isStillDue;",
+      },
+    ],
+  },
+  {
+    name: "window-ignored",
+    what: "Renewals by plan begin at any time of the day.",
+    patches: [
+      {
+        file: "renewal/schedule.ts",
+        from: "return now >= plainDueAt(record, end, schedule) && inWindow(now, end, schedule.window) <= now;",
+        to: "return now >= plainDueAt(record, end, schedule);",
+      },
+    ],
+  },
+  {
+    name: "wish-fulfilled-by-candidate",
+    what: "A person is told of a token that was in hand when they asked, and not stored yet.",
+    patches: [
+      {
+        file: "renewal/lifecycle.ts",
+        from: "ids: inHand === undefined ? [...issued] : [...issued, inHand],",
+        to: "ids: inHand === undefined ? [] : [inHand],",
+      },
+    ],
+  },
+  {
+    name: "wish-dropped",
+    what: "What a person was told to be under way is forgotten as soon as they have gone.",
+    patches: [
+      {
+        file: "renewal/requests.ts",
+        from: "          request.reply = undefined;\n          join();",
+        to: "          all = all.filter((other) => other !== request);",
+      },
+    ],
+  },
 ];

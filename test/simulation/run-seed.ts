@@ -6,10 +6,9 @@ import { createRandom } from "./random.ts";
 import { playRivalry } from "./rivalry.ts";
 import type { Scenario } from "./scenario.ts";
 import { createStory } from "./story.ts";
-import { scheduleTimedFaults } from "./timed-faults.ts";
+import { schedulePeople, scheduleTimedFaults } from "./timed-faults.ts";
 import { createTimeline } from "./timeline.ts";
 import { Violation } from "./violation.ts";
-import { scheduleWishes } from "./wishes.ts";
 import { createWorld } from "./world.ts";
 import type { World } from "./world.ts";
 
@@ -59,7 +58,7 @@ export async function runSeed(seed: number, isTold: boolean): Promise<SeedResult
   function look(): void {
     checkCost(world);
     const problem = findUnsettled(world);
-    if (problem === undefined || world.witness.alarmAt() !== undefined) settle();
+    if (problem === undefined) settle();
     else if (timeline.now() > scenario.faultsMs + patienceMs(world)) throw new Violation("L1", problem);
     else timeline.after(lookEveryMs, look);
   }
@@ -92,7 +91,7 @@ export async function runSeed(seed: number, isTold: boolean): Promise<SeedResult
   try {
     makeBeginning(world);
     scheduleTimedFaults(world);
-    scheduleWishes(world);
+    schedulePeople(world);
     world.start();
     if (scenario.kind === "rivalry") playRivalry(world, look);
     await timeline.run(isOver);
@@ -120,7 +119,9 @@ export async function runSeed(seed: number, isTold: boolean): Promise<SeedResult
 function patienceMs({ scenario, faults }: World): number {
   const { leaseMs, settleMs, probeEveryMs, issueTimeoutMs } = scenario.times;
   const refusals = faults.counts().get("refused") ?? 0;
-  return 240_000 + 4 * (leaseMs + settleMs + issueTimeoutMs) + 3 * probeEveryMs + refusals * 120_000;
+  // Where no answer could be read the last wait is as long as all before it.
+  const deafMs = scenario.kind === "deaf" ? 3 * scenario.deaf.until : 0;
+  return deafMs + 240_000 + 4 * (leaseMs + settleMs + issueTimeoutMs) + 3 * probeEveryMs + refusals * 120_000;
 }
 
 function describeFailure(thrown: unknown): NonNullable<SeedResult["failure"]> {

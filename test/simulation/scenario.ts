@@ -1,3 +1,4 @@
+import type { DayWindow } from "../../src/renewal/schedule.ts";
 import type { RenewalTimes } from "../../src/renewal/types.ts";
 import type { FaultKind, OperationKind } from "./fault-kinds.ts";
 
@@ -10,6 +11,8 @@ import type { FaultKind, OperationKind } from "./fault-kinds.ts";
  * - `manual`: nothing is issued unless a person wants it; a few faults.
  * - `moved`: machines leave from addresses that are not registered, for so long that renewals come due meanwhile.
  * - `blind`: Presto looks for the record before the token, so that probes tell nothing.
+ * - `put-back`: the record is put back as it was, or wiped, one to three times; in half of them nothing else happens.
+ * - `deaf`: for minutes nobody can read what Presto answers to an issue call, though it is executed.
  */
 export type ScenarioKind =
   | "calm"
@@ -22,7 +25,9 @@ export type ScenarioKind =
   | "overlap"
   | "manual"
   | "moved"
-  | "blind";
+  | "blind"
+  | "put-back"
+  | "deaf";
 
 /** Something that is done to the world at a moment, whatever anybody is doing. */
 export interface TimedFault {
@@ -38,12 +43,32 @@ export interface Strike {
   readonly fault: FaultKind | undefined;
 }
 
+/** Something that a person does: at a moment, or a moment after the so-manieth time that a process hears of a token of its own. */
+export interface Wish {
+  readonly when: { readonly at: number } | { readonly heard: number };
+  readonly force: boolean;
+  /** Milliseconds that it is waited for. */
+  readonly waitMs: number;
+}
+
+/** A person puts a token into the store by hand. */
+export interface Import {
+  readonly at: number;
+  /** Not before an intent stands, if one does within a minute. */
+  readonly overIntent: boolean;
+  /** `new`: it was issued for this, abroad, and so it kills the stored one. `dead`: another one by mistake. `stored`: the one that stands there. */
+  readonly token: "new" | "dead" | "stored";
+}
+
 /** One simulated world, as its seed makes it. Times are milliseconds. */
 export interface Scenario {
   readonly seed: number;
   readonly kind: ScenarioKind;
-  /** `file`: role `all`, one or two processes with a kernel lock. `lease`: rotators and proxies, and a lease that does not fence. */
-  readonly topology: "file" | "lease";
+  /**
+   * `file`: role `all`, one or two processes with a kernel lock. The others: rotators and proxies, and a lock that
+   * does not fence; the record is in a Secret that is watched, or in a Vault that is polled and whose standbys lag.
+   */
+  readonly topology: "file" | "kubernetes" | "vault";
   readonly rotators: number;
   readonly proxies: number;
   readonly times: RenewalTimes;
@@ -51,16 +76,18 @@ export interface Scenario {
   readonly pollMs: number;
   readonly tokenDays: number;
   readonly renewAt: number;
-  /** `live`: a token that works. `empty`: no record. `dead`: a token that does not work. `intent`: what a dead holder left. */
-  readonly beginning: "live" | "empty" | "dead" | "intent";
+  /** PRESTO_RENEW_WINDOW. */
+  readonly window: DayWindow | undefined;
+  /** `live`: a token that works. `empty`: no record. `dead`: a token that does not work. `intent`: what a dead holder left. `stopped`: the alarm is latched, and the token works. */
+  readonly beginning: "live" | "empty" | "dead" | "intent" | "stopped";
   /** Presto executes calls even after SETTLE. */
   readonly settleTooShort: boolean;
+  /** When Presto's answers to issue calls can't be read; both 0 where they always can. */
+  readonly deaf: { readonly from: number; readonly until: number };
   /** Wall clock at the beginning. */
   readonly epoch: number;
   /** Longest time that Presto lies about a new token after an issue. */
   readonly lagMs: number;
-  /** The adapter of the lease renews it by itself while it is held. */
-  readonly keepsLease: boolean;
   /** How far the machines' wall clocks differ. */
   readonly skewMs: number;
   /** The faults that strike those who issue. */
@@ -73,8 +100,9 @@ export interface Scenario {
   readonly callDeadlineMs: number;
   /** Share of the watch's notices that never come. */
   readonly lostNotices: number;
-  /** How often a person wishes for a token. */
-  readonly wishes: number;
+  /** What people wish for. */
+  readonly wishes: readonly Wish[];
+  readonly imports: readonly Import[];
   /** How often a person changes the account's password. */
   readonly resets: number;
   /** Presto ends the live token with the password: that is open. */

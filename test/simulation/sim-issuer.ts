@@ -214,12 +214,14 @@ export function createSimIssuer(
     options.onExecuted(call);
     for (const release of heldBack.splice(0)) release();
     if (answer === undefined) return;
+    const isDeaf = timeline.now() >= scenario.deaf.from && timeline.now() < scenario.deaf.until;
+    if (isDeaf) faults.count("junk-answer");
     if (presto.isDown() || fate.fault === "answer-lost") {
       if (random.chance(0.5)) process.deliver(fate.backMs, () => answer(unclear("connection reset")));
       return;
     }
     process.deliver(fate.backMs, () => {
-      if (fate.fault === "junk-answer") {
+      if (isDeaf || fate.fault === "junk-answer") {
         answer(unclear("a 200 without a token"), 200);
         return;
       }

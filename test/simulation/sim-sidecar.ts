@@ -13,6 +13,7 @@ import type { Random } from "./random.ts";
 import type { Scenario } from "./scenario.ts";
 import type { SimProcess } from "./sim-process.ts";
 import type { Story } from "./story.ts";
+import type { Wishes } from "./wishes.ts";
 import type { Witness } from "./witness.ts";
 
 /** What the program makes of its parts, in one simulated process. */
@@ -28,7 +29,8 @@ export interface SimSidecarOptions {
   readonly process: SimProcess;
   readonly random: Random;
   readonly story: Story;
-  readonly witness: Pick<Witness, "intends" | "moved">;
+  readonly witness: Pick<Witness, "intends" | "moved" | "renewed">;
+  readonly wishes: Pick<Wishes, "ended">;
   readonly role: SidecarOptions["role"];
   /** All of it simulated. */
   readonly parts: Omit<SidecarDeps, "clock" | "random" | "emit">;
@@ -42,7 +44,7 @@ export function createSimSidecar(options: SimSidecarOptions): SimSidecar {
       ? undefined
       : {
           automatic: scenario.kind !== "manual",
-          schedule: { renewAt, window: undefined, jitter: random.next() },
+          schedule: { renewAt, window: scenario.window, jitter: random.next() },
           times,
           tokenName: "simulated",
           tokenDays,
@@ -53,7 +55,7 @@ export function createSimSidecar(options: SimSidecarOptions): SimSidecar {
       limits: { maxInFlight: 16, maxQueue: 200, maxBuffered: 1_000_000 },
       holdMaxMs,
       pollMs,
-      storeIsRemote: false,
+      storeIsRemote: scenario.topology !== "file",
       registered: registeredNetworks,
       probe: { reference: "made-up", timeoutMs },
       settle: { settleMs: times.settleMs, settleOutcomesMs: dayMs, questionMs: Math.min(timeoutMs, 10_000) },
@@ -64,7 +66,7 @@ export function createSimSidecar(options: SimSidecarOptions): SimSidecar {
   return { ...sidecar, process, role, renewal };
 }
 
-function createEmit({ process, story, witness }: SimSidecarOptions): Emit<Event> {
+function createEmit({ process, story, witness, wishes }: SimSidecarOptions): Emit<Event> {
   const tell = (what: () => string): void => story.tell(() => `${process.name}: ${what()}`);
   return (event) => {
     switch (event.type) {
@@ -73,7 +75,7 @@ function createEmit({ process, story, witness }: SimSidecarOptions): Emit<Event>
         witness.moved(process, event.from, event.to);
         break;
       case "issue-begun":
-        witness.intends(process, event.intent);
+        witness.intends(process, event.intent, event.reason);
         break;
       case "issue-ended":
         tell(() => `the issue call ended ${event.end}`);
@@ -82,6 +84,8 @@ function createEmit({ process, story, witness }: SimSidecarOptions): Emit<Event>
         tell(
           () => `the renewal ended ${event.end.kind}${"detail" in event.end ? `: ${event.end.detail}` : ""}`,
         );
+        wishes.ended(process, event.end);
+        if (event.end.kind === "renewed") witness.renewed(process, event.end.tokenId);
         break;
       case "alarm-changed":
         tell(() => `ALARM ${event.alarm === undefined ? "cleared" : "set"}`);
@@ -92,4 +96,22 @@ function createEmit({ process, story, witness }: SimSidecarOptions): Emit<Event>
       default:
     }
   };
+}
+
+/** What a process has to finish in when it is asked to end (PRESTO_DRAIN_MAX). */
+const drainMs = 25_000;
+
+/** SIGTERM: what is under way may be finished, within the time for it; then the process ends. */
+export function endInOrder({ process, lifecycle }: SimSidecar): void {
+  const end = (): void => process.kill("it was asked to end, and has");
+  const last = process.clock.after(drainMs, end);
+  if (lifecycle === undefined) {
+    end();
+    return;
+  }
+  void lifecycle.drain().then(() => {
+    last.cancel();
+    // A moment for whoever looks at what it leaves.
+    process.deliver(1, end);
+  });
 }

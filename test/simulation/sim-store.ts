@@ -1,56 +1,147 @@
+import type { Emit, Warning } from "../../src/lib/events.ts";
 import type { WritableStore } from "../../src/renewal/run.ts";
+import { decodeObject, encodeObject } from "../../src/store/codec.ts";
 import {
+  type StoredBytes,
   type StoredRecord,
   StoreError,
   type TokenRecord,
   type TokenStore,
   type WriteResult,
 } from "../../src/store/contract.ts";
+import { createTokenStore } from "../../src/store/over-backend.ts";
+import { recordCodec } from "../../src/store/record.ts";
 import type { Operate } from "./operate.ts";
 import type { Random } from "./random.ts";
+import type { Place, PlaceOptions } from "./sim-place.ts";
 import type { SimProcess } from "./sim-process.ts";
 import type { Story } from "./story.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** The one stored record, and what is done to it. */
-export interface SimStore {
+export interface SimStore extends Pick<
+  Place,
+  "fail" | "isDown" | "silence" | "disturbWatches" | "standsStill"
+> {
   /** What stands in it, in truth. */
   current(): StoredRecord | undefined;
-  /** As a process that issues uses it: each operation may be struck by a fault. */
-  forIssuing(process: SimProcess): WritableStore;
-  /** As requests use it. */
-  forRequests(process: SimProcess): TokenStore;
+  /** As a process uses it, for its calls and, where it issues, for its renewals. */
+  open(process: SimProcess, issues: boolean, emit: Emit<Warning>): OpenedStore;
+  /** When it was written last, by a process: simulated time. */
+  writtenAt(): number;
   /** Puts a record there, by no protocol. */
   put(record: TokenRecord): void;
-  /** Puts an earlier record back, under a new version; false if there is none. */
+  /** Puts an earlier record back; false if there is none. */
   restoreBackup(): boolean;
-  fail(ms: number): void;
-  isDown(): boolean;
-  /** The watch tells nothing for so long. */
-  silence(ms: number): void;
+  /** Takes the record away. */
+  wipe(): void;
 }
 
-export interface SimStoreOptions {
+export interface OpenedStore {
+  readonly forRequests: TokenStore;
+  /** Each operation may be struck by a fault. */
+  readonly forIssuing: WritableStore;
+}
+
+/** A write was applied, whenever its writer hears of it. */
+export type OnWrite = (process: SimProcess, before: StoredRecord | undefined, after: StoredRecord) => void;
+
+/** Records that a backup may hold. */
+const mostBackups = 6;
+
+function createBackups<T>(random: Random): { keep(record: T): void; pick(): T | undefined } {
+  const kept: T[] = [];
+  return {
+    keep(record) {
+      kept.push(record);
+      if (kept.length > mostBackups) kept.shift();
+    },
+    pick: () => (random.chance(0.5) || kept.length === 0 ? kept[0] : random.pick(kept)),
+  };
+}
+
+/** The adapter that ships, over a server that is simulated: what stands there is bytes. */
+export function createRemoteStore<P extends Place>(
+  options: Omit<PlaceOptions, "onWrite"> & { readonly onWrite: OnWrite },
+  createPlace: (options: PlaceOptions) => P,
+): { readonly store: SimStore; readonly place: P } {
+  const { random, story } = options;
+  const backups = createBackups<StoredBytes>(random);
+  let writtenAt = Number.NEGATIVE_INFINITY;
+  const records = new WeakMap<StoredBytes, StoredRecord>();
+
+  function recordOf(stored: StoredBytes | undefined): StoredRecord | undefined {
+    if (stored === undefined) return undefined;
+    const known = records.get(stored);
+    if (known !== undefined) return known;
+    const { value } = decodeObject(recordCodec, stored.bytes, undefined, "The simulated record");
+    const record = { record: value, version: stored.version };
+    records.set(stored, record);
+    return record;
+  }
+
+  const place = createPlace({
+    ...options,
+    onWrite(process, before, after) {
+      const found = recordOf(after);
+      if (after === undefined || found === undefined) return;
+      writtenAt = options.timeline.now();
+      backups.keep(after);
+      options.onWrite(process, recordOf(before), found);
+    },
+  });
+
+  const store: SimStore = {
+    ...place,
+    current: () => recordOf(place.current()),
+    writtenAt: () => writtenAt,
+    open(process, issues, emit) {
+      const store = createTokenStore(place.open(process, issues, emit), {
+        keys: undefined,
+        clock: process.clock,
+      });
+      const { write } = store;
+      if (write === undefined) throw new Error("this place can't be written");
+      return { forRequests: store, forIssuing: { read: store.read, write } };
+    },
+    put(record) {
+      place.put(encodeObject(recordCodec, record, undefined));
+      const stored = place.current();
+      if (stored !== undefined) backups.keep(stored);
+    },
+    restoreBackup() {
+      const found = backups.pick();
+      if (found === undefined) return false;
+      story.tell(() => `a backup is restored, of generation ${recordOf(found)?.record.generation}`);
+      place.putBack(found.bytes, found.version);
+      return true;
+    },
+    wipe() {
+      story.tell(() => "the record is wiped");
+      place.wipe();
+    },
+  };
+  return { store, place };
+}
+
+export interface FileStoreOptions {
   readonly timeline: Timeline;
   readonly random: Random;
   readonly story: Story;
   readonly operate: Operate;
   /** Share of the notices that never come. */
   readonly lostNotices: number;
-  readonly isLocal: boolean;
-  /** A write was applied, whenever its writer hears of it. */
-  readonly onWrite: (process: SimProcess, before: StoredRecord | undefined, after: StoredRecord) => void;
+  readonly onWrite: OnWrite;
 }
 
-/** Records that a backup may hold. */
-const mostBackups = 6;
-
-export function createSimStore(options: SimStoreOptions): SimStore {
+/** A file of this host: written at once or not at all, and nobody reads what is not there any more. */
+export function createFileStore(options: FileStoreOptions): SimStore {
   const { timeline, random, story, operate, lostNotices } = options;
-  const backups: TokenRecord[] = [];
+  const backups = createBackups<TokenRecord>(random);
   const watchers = new Map<() => void, SimProcess>();
   let stored: StoredRecord | undefined;
   let serial = 0;
+  let writtenAt = Number.NEGATIVE_INFINITY;
   let downUntil = 0;
   let silentUntil = 0;
 
@@ -60,17 +151,18 @@ export function createSimStore(options: SimStoreOptions): SimStore {
   function put(record: TokenRecord): StoredRecord {
     serial += 1;
     stored = { record, version: `v${serial}` };
-    backups.push(record);
-    if (backups.length > mostBackups) backups.shift();
-    for (const [notice, process] of watchers) tellSoon(process, notice);
+    backups.keep(record);
+    tellAll();
     return stored;
   }
 
   /** Late or never, and now and then when nothing has changed. */
-  function tellSoon(process: SimProcess, notice: () => void): void {
-    if (timeline.now() < silentUntil || random.chance(lostNotices)) return;
-    process.deliver(random.chance(0.1) ? random.between(100, 5_000) : random.between(1, 50), notice);
-    if (random.chance(0.05)) process.deliver(random.between(1, 30_000), notice);
+  function tellAll(): void {
+    for (const [notice, process] of watchers) {
+      if (timeline.now() < silentUntil || random.chance(lostNotices)) continue;
+      process.deliver(random.chance(0.1) ? random.between(100, 5_000) : random.between(1, 50), notice);
+      if (random.chance(0.05)) process.deliver(random.between(1, 30_000), notice);
+    }
   }
 
   function write(process: SimProcess, record: TokenRecord, expected: string | undefined): WriteResult {
@@ -84,6 +176,7 @@ export function createSimStore(options: SimStoreOptions): SimStore {
     }
     const before = stored;
     const after = put(record);
+    writtenAt = timeline.now();
     options.onWrite(process, before, after);
     if (isDown()) throw lost();
     return { outcome: "written", version: after.version };
@@ -98,7 +191,7 @@ export function createSimStore(options: SimStoreOptions): SimStore {
     const { promise, resolve, reject } = Promise.withResolvers<StoredRecord | undefined>();
     if (!process.isAlive()) return promise;
     let answer = (): void => {};
-    const toMs = options.isLocal ? random.between(0.2, 3) : random.between(1, 40);
+    const toMs = random.between(0.2, 3);
     timeline.after(toMs, () => {
       const found = isDown() ? "down" : stored;
       answer = () => (found === "down" ? reject(lost()) : resolve(found));
@@ -109,30 +202,37 @@ export function createSimStore(options: SimStoreOptions): SimStore {
 
   return {
     current: () => stored,
-    forIssuing: (process) => ({
-      read: () => operate({ process, kind: "read", effect: read, lost }),
-      write: (record, expected) =>
-        operate({ process, kind: "write", effect: () => write(process, record, expected), lost }),
-    }),
-    forRequests: (process) => ({
-      kind: "file",
-      canChange: true,
-      read: () => requestRead(process),
-      watch(onChange) {
-        watchers.set(onChange, process);
-        process.onDeath(() => watchers.delete(onChange));
-        return () => void watchers.delete(onChange);
+    writtenAt: () => writtenAt,
+    open: (process) => ({
+      forIssuing: {
+        read: () => operate({ process, kind: "read", effect: read, lost }),
+        write: (record, expected) =>
+          operate({ process, kind: "write", effect: () => write(process, record, expected), lost }),
       },
-      close() {},
+      forRequests: {
+        kind: "file",
+        canChange: true,
+        read: () => requestRead(process),
+        watch(onChange) {
+          watchers.set(onChange, process);
+          process.onDeath(() => watchers.delete(onChange));
+          return () => void watchers.delete(onChange);
+        },
+        close() {},
+      },
     }),
     put,
     restoreBackup() {
-      const [oldest] = backups;
-      if (oldest === undefined || stored === undefined) return false;
-      const record = random.chance(0.5) ? oldest : random.pick(backups);
+      const record = backups.pick();
+      if (record === undefined || stored === undefined) return false;
       story.tell(() => `a backup is restored, of generation ${record.generation}`);
       put(record);
       return true;
+    },
+    wipe() {
+      story.tell(() => "the record is wiped");
+      stored = undefined;
+      tellAll();
     },
     fail(ms) {
       story.tell(() => `the store is away for ${(ms / 1_000).toFixed(0)} s`);
@@ -142,5 +242,7 @@ export function createSimStore(options: SimStoreOptions): SimStore {
     silence(ms) {
       silentUntil = timeline.now() + ms;
     },
+    disturbWatches() {},
+    standsStill() {},
   };
 }

@@ -6,6 +6,7 @@ import type { Connections } from "../../src/upstream/connections.ts";
 import type { SimAddresses } from "./addresses.ts";
 import type { CallRecord, SendRecord } from "./call-record.ts";
 import { breakOff, createController, respond, type SimController, tokenIn } from "./exchange.ts";
+import type { KnownRejected } from "./known-rejected.ts";
 import type { Presto } from "./presto.ts";
 import type { Random } from "./random.ts";
 import type { SimProcess } from "./sim-process.ts";
@@ -20,6 +21,8 @@ export interface TrafficOptions {
   readonly tokens: SimTokens;
   readonly addresses: SimAddresses;
   readonly callOf: (id: string) => CallRecord;
+  /** What the process knows of tokens that were rejected. */
+  readonly knownOf: (process: SimProcess) => KnownRejected;
   /** Connections break now. */
   readonly isBroken: () => boolean;
   /** A transaction's money has moved. */
@@ -34,6 +37,7 @@ export function createTraffic(
   process: SimProcess,
 ): Pick<Connections, "dispatch" | "rotate"> {
   const { timeline, random, presto, tokens, addresses } = options;
+  const known = options.knownOf(process);
 
   return {
     // Each request goes by the address of its moment here: no connection keeps an earlier one.
@@ -46,20 +50,28 @@ export function createTraffic(
         );
       const controller = createController();
       const secret = new Secret(tokenIn(headers) ?? "");
+      const call = options.callOf(path);
+      // A second try at a connection is the same try.
+      if (!call.connectFailed) known.sends(call.id, tokens.nameOf(secret), controller);
       process.deliver(random.chance(0.8) ? random.between(0, 1) : random.between(5, 60), () => {
         if (presto.isDown() && random.chance(0.5)) {
           const error = new ConnectError("unreachable", "refused", "connection_refused");
           options.onConnectFailed(process, error);
+          call.connectFailed = true;
+          known.heard(tokens.nameOf(secret), 0);
           handler.onResponseError?.(controller, error);
           return;
         }
-        const call = options.callOf(path);
+        call.connectFailed = false;
         handler.onRequestStart?.(controller, {});
         if (controller.aborted) return;
         const send = begin(call, secret);
         const breaks = options.isBroken() && random.chance(0.7);
         if (breaks && random.chance(0.5)) {
-          process.deliver(random.between(1, 60), () => breakOff(handler, controller));
+          process.deliver(random.between(1, 60), () => {
+            known.heard(send.token, 0);
+            breakOff(handler, controller);
+          });
           return;
         }
         timeline.after(random.between(1, 50), () =>
@@ -99,6 +111,7 @@ export function createTraffic(
     }
     process.deliver(random.between(1, 50), () => {
       if (controller.aborted) return;
+      known.heard(send.token, breaks ? 0 : status);
       if (breaks) {
         breakOff(handler, controller);
         return;

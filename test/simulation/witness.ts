@@ -1,8 +1,16 @@
+import type { DayWindow } from "../../src/renewal/schedule.ts";
 import type { Secret } from "../../src/secret.ts";
-import type { Credentials, Intent, StoredRecord, TokenRecord } from "../../src/store/contract.ts";
+import type {
+  Credentials,
+  Intent,
+  RenewalReason,
+  StoredRecord,
+  TokenRecord,
+} from "../../src/store/contract.ts";
 import type { SimAddresses } from "./addresses.ts";
 import type { Faults } from "./faults.ts";
 import { createIssueCall, type IssueCall } from "./issue-call.ts";
+import { createMemories } from "./memories.ts";
 import type { Presto } from "./presto.ts";
 import type { Scenario } from "./scenario.ts";
 import type { SimProcess } from "./sim-process.ts";
@@ -18,12 +26,24 @@ import { Violation } from "./violation.ts";
 export interface Witness {
   tookLock(process: SimProcess): void;
   wrote(process: SimProcess, before: StoredRecord | undefined, after: StoredRecord): void;
-  /** An earlier record stands in the store again, by nobody's protocol. */
-  lostIntent(): void;
+  /** An earlier record is about to stand in the store again, or none, by nobody's protocol. */
+  putBack(): void;
+  /** Somebody else has had a token issued: of calls under way a dead token proves nothing any more, and nobody knows. */
+  issuedAbroad(): void;
+  /** A probe of this process was let in with that token. */
+  letIn(process: SimProcess, token: Secret): void;
+  /** Does a process that lives know the live token so well that it puts it back? */
+  isRemembered(): boolean;
   /** The process was asked to end: it begins nothing any more. */
   isEnding(process: SimProcess): void;
-  /** The process says for which intent it is about to call. */
-  intends(process: SimProcess, intent: string): void;
+  /** A person is about to import a token, by a process of its own. */
+  importBegins(process: SimProcess): void;
+  /** The process says for which intent, and why, it is about to call. */
+  intends(process: SimProcess, intent: string, reason: RenewalReason): void;
+  /** Its renewal has stored that token. */
+  renewed(process: SimProcess, tokenId: string): void;
+  /** Calls back when a process hears of a token of its own for the so-manieth time. */
+  onHeard(nth: number, run: (process: SimProcess) => void): void;
   /** Its renewal went from one state to another. */
   moved(process: SimProcess, from: string, to: string): void;
   /** The first byte of its issue call, which it asked for at that time, is about to go: S1 and S2. */
@@ -36,7 +56,13 @@ export interface Witness {
   checkPassword(): void;
   /** After every step: S8. */
   look(): void;
-  counts(): { readonly issueCalls: number; readonly unaskedIssues: number };
+  counts(): {
+    readonly issueCalls: number;
+    readonly executedCalls: number;
+    readonly unaskedIssues: number;
+    /** How often the record was put back, or wiped, while not every process that issues knew the live token. */
+    readonly forgottenPutBacks: number;
+  };
   /** Since when the alarm is set; undefined if it is not. */
   alarmAt(): number | undefined;
 }
@@ -53,12 +79,22 @@ export interface WitnessOptions {
   readonly credentials: () => Credentials;
   /** Is a token due, or about to end, by this process's clock? */
   readonly isCalledFor: (process: SimProcess) => boolean;
+  /** Is the stored token due by the clock and the window alone? */
+  readonly isDue: (process: SimProcess) => boolean;
+  /** Id of the token that the process has read last. */
+  readonly inHand: (process: SimProcess) => string | undefined;
   /** The state in which the process's renewal is. */
   readonly stateOf: (process: SimProcess) => string;
   readonly lockHolder: () => SimProcess | undefined;
+  /** Processes that issue, and live. */
+  readonly issuers: () => readonly SimProcess[];
 }
 
-const dayMs = 24 * 3_600_000;
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+
+/** For so long at most the proof that a token lives is older than the call that it is for. */
+const proofMs = 60_000;
 
 /** In these states a candidate is being looked after. */
 const caring = new Set(["issuing", "settling", "storing", "reconciling"]);
@@ -79,9 +115,23 @@ export function createWitness(options: WitnessOptions): Witness {
   const replaced = new Set<string>();
   /** Seen where a renewal would take it for a failure of its own. */
   let violation: Violation | undefined;
+  let abroadAt = Number.NEGATIVE_INFINITY;
   let candidates: { readonly process: SimProcess; readonly token: SimToken }[] = [];
+  const memories = createMemories(timeline, presto);
+  /** Records that were put back, or wiped, while not every rotator knew the live token. */
+  let forgottenPutBacks = 0;
   let alarmAt: number | undefined;
+  let executedCalls = 0;
   let unaskedIssues = 0;
+
+  /** When each person's import was begun. */
+  const imports = new Map<SimProcess, number>();
+  /** Those whose clock made a token due that they had stored just now: they issue no more by plan while it does. */
+  const clockWrong = new Set<SimProcess>();
+  /** Wall clock of each at its last look at what is due. */
+  const lookedAt = new Map<SimProcess, number>();
+  const onHeard: { readonly nth: number; readonly run: (process: SimProcess) => void }[] = [];
+  let heardCount = 0;
 
   /** Tokens that a death stands in the record for. */
   const counted = new Set<string>();
@@ -98,6 +148,10 @@ export function createWitness(options: WitnessOptions): Witness {
     }
     if (counted.has(name)) throw new Violation("death", `${process.name} counts the death of ${name} again`);
     counted.add(name);
+  }
+
+  function forgetCalls(): void {
+    for (const call of calls) if (call.mayBeExecuted()) forgotten.add(call);
   }
 
   const isStored = (token: Secret): boolean => stored()?.record.token?.reveal() === token.reveal();
@@ -124,6 +178,44 @@ export function createWitness(options: WitnessOptions): Witness {
     );
   }
 
+  /** A person's mistake is no fault of ours, but beside an intent only a token that works is stored. */
+  function checkImport(begunAt: number, before: TokenRecord | undefined, next: TokenRecord): void {
+    if (before === undefined || before.intent === null || presto.livedSince(next.token, begunAt)) return;
+    throw new Violation(
+      "import",
+      `${tokens.nameOf(next.token)} is stored beside an intent, and does not work`,
+    );
+  }
+
+  /** Whoever puts the live token back, which it did not just issue, changes nothing else: no death, no alarm, no intent. */
+  function checkWriteBack(process: SimProcess, before: TokenRecord | undefined, next: TokenRecord): void {
+    if (before === undefined || before.token?.reveal() === next.token?.reveal()) return;
+    if (
+      imports.has(process) ||
+      candidates.some(({ token }) => token.secret.reveal() === next.token?.reveal())
+    )
+      return;
+    const isSame =
+      before.unexplainedDeaths.length === next.unexplainedDeaths.length &&
+      before.stopped?.at.getTime() === next.stopped?.at.getTime();
+    const { intent } = before;
+    const isKept = intent === null || intent.holder === process.holder || intent.id === next.intent?.id;
+    if (isSame && isKept) return;
+    throw new Violation(
+      "write-back",
+      `${process.name} puts ${tokens.nameOf(next.token)} back, and changes more`,
+    );
+  }
+
+  /** What is due by plan begins in the window, unless the token would not live to see it. */
+  function checkWindow(process: SimProcess, before: TokenRecord | undefined): void {
+    const at = lookedAt.get(process);
+    const { window } = scenario;
+    if (window === undefined || at === undefined || (before?.token ?? null) === null) return;
+    if ((before?.expiresAt?.getTime() ?? Infinity) - at < 26 * hourMs || isWithin(window, at)) return;
+    throw new Violation("window", `${process.name} begins a renewal by plan out of the window`);
+  }
+
   /** Without a token there is nothing to lose, and one that is about to end is replaced whatever is known. */
   function checkBegun(process: SimProcess): void {
     const record = stored()?.record;
@@ -143,29 +235,64 @@ export function createWitness(options: WitnessOptions): Witness {
       const next = after.record;
       story.tell(() => `${process.name} wrote ${describeRecord(after, tokens)}`);
       const { intent } = next;
+      const isNew = intent !== null && intent.id !== before?.record.intent?.id;
+      if (isNew && intent.reason === "scheduled") checkWindow(process, before?.record);
       if (intent !== null && intent.holder === process.holder && intent.id !== before?.record.intent?.id)
         freshIntents.get(process)?.add(intent.id);
-      if (next.stopped !== null && intent !== null && intent.id !== before?.record.intent?.id)
+      // A password's reset may be done while the alarm is set, under an intent that is its lock.
+      if (next.stopped !== null && isNew && process.role !== "reset")
         throw new Violation("L4", `${process.name} begins a renewal though the alarm is set`);
       checkDeaths(process, before?.record, next);
       checkRemoval(process, before?.record.intent ?? null, intent);
       const old = before?.record.token ?? null;
-      if (next.token?.reveal() !== old?.reveal() && presto.isLive(old)) {
+      const isOther = next.token?.reveal() !== old?.reveal();
+      if (isOther && !isNew && intent?.soleCall === true)
+        throw new Violation(
+          "sole call",
+          `${process.name} left an intent that claims to explain another token's death`,
+        );
+      checkWriteBack(process, before?.record, next);
+      const importedAt = imports.get(process);
+      if (importedAt !== undefined) checkImport(importedAt, before?.record, next);
+      else if (isOther && presto.isLive(old)) {
         const names = `${tokens.nameOf(next.token)} over ${tokens.nameOf(old)}`;
         throw new Violation("S3", `${process.name} wrote ${names}, which works`);
       }
       candidates = candidates.filter(({ token }) => !isStored(token.secret));
-      if (next.stopped === null) alarmAt = undefined;
-      else alarmAt ??= timeline.now();
     },
-    lostIntent() {
+    letIn(process, token) {
+      if (isStored(token)) memories.note(process, token);
+    },
+    isRemembered: () => options.issuers().some(memories.knowsLive),
+    putBack() {
       counted.clear();
+      const issuers = options.issuers();
+      if (issuers.length === 0 || !issuers.every(memories.knowsLive)) forgottenPutBacks += 1;
       // Of a call whose intent is gone nobody can know any more.
-      for (const call of calls) if (call.mayBeExecuted()) forgotten.add(call);
+      forgetCalls();
+    },
+    issuedAbroad() {
+      forgetCalls();
+      abroadAt = timeline.now();
     },
     isEnding: (process) => void ending.add(process),
-    intends: (process, intent) => void intended.set(process, intent),
+    importBegins: (process) => void imports.set(process, timeline.now()),
+    intends(process, intent, reason) {
+      intended.set(process, intent);
+      if (reason === "scheduled" && clockWrong.has(process))
+        violation ??= new Violation(
+          "clock",
+          `${process.name} issues by plan, though its clock makes each token due at once`,
+        );
+    },
+    renewed(process, tokenId) {
+      const isSeen = options.inHand(process) === tokenId && stored()?.record.token?.fingerprint() === tokenId;
+      if (isSeen && options.isDue(process)) clockWrong.add(process);
+    },
+    onHeard: (nth, run) => void onHeard.push({ nth, run }),
     moved(process, from, to) {
+      if (from === "reading" && to === "probing") lookedAt.set(process, process.clock.now());
+      else if (to !== "intending") lookedAt.delete(process);
       if (to === "probing" && addresses.mustBlock(process)) blocked.add(process);
       if (to === "intending" && from === "probing" && blocked.has(process)) checkBegun(process);
       if (to !== "probing") blocked.delete(process);
@@ -177,10 +304,13 @@ export function createWitness(options: WitnessOptions): Witness {
       checkSoleCall(process);
       const call = createIssueCall(process, askedAt, timeline, scenario.times);
       calls.push(call);
+      // The stored token was proved alive before somebody else had another issued.
+      if (timeline.now() - abroadAt < proofMs) forgotten.add(call);
       if (options.isCalledFor(process)) calledFor.set(call, tokens.nameOf(stored()?.record.token));
       return call;
     },
     executed(call) {
+      executedCalls += 1;
       const base = calledFor.get(call);
       if (base !== undefined && !replaced.has(base)) replaced.add(base);
       else unaskedIssues += 1;
@@ -190,10 +320,16 @@ export function createWitness(options: WitnessOptions): Witness {
       if (presto.isPassword(password) || (pending !== null && presto.isPassword(pending))) return;
       throw new Violation("password", "nobody knows the account's password any more");
     },
-    heard: (process, token) => void candidates.push({ process, token }),
+    heard(process, token) {
+      candidates.push({ process, token });
+      memories.note(process, token.secret);
+      heardCount += 1;
+      for (const { nth, run } of onHeard) if (nth === heardCount) run(process);
+    },
     look() {
       if (violation !== undefined) throw violation;
       for (const process of blocked) if (!addresses.mustBlock(process)) blocked.delete(process);
+      for (const process of clockWrong) if (!options.isDue(process)) clockWrong.delete(process);
       if (candidates.length === 0) return;
       candidates = candidates.filter(
         ({ process, token }) => process.isAlive() && presto.isLive(token.secret),
@@ -207,9 +343,18 @@ export function createWitness(options: WitnessOptions): Witness {
           );
       }
     },
-    counts: () => ({ issueCalls: calls.length, unaskedIssues }),
-    alarmAt: () => alarmAt,
+    counts: () => ({ issueCalls: calls.length, executedCalls, unaskedIssues, forgottenPutBacks }),
+    alarmAt() {
+      const isSet = (stored()?.record.stopped ?? null) !== null;
+      alarmAt = isSet ? (alarmAt ?? timeline.now()) : undefined;
+      return alarmAt;
+    },
   };
+}
+
+function isWithin({ fromMs, toMs }: DayWindow, at: number): boolean {
+  const ofDay = ((at % dayMs) + dayMs) % dayMs;
+  return fromMs < toMs ? ofDay >= fromMs && ofDay < toMs : ofDay >= fromMs || ofDay < toMs;
 }
 
 /** Whoever finds an intent of another writes its own over it; nobody else takes it away. */

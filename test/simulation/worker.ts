@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { parentPort, workerData } from "node:worker_threads";
 
-import type { CrewResult, CrewStart, CrewTask } from "./crew-message.ts";
+import type { CrewResult, CrewStart, CrewTask } from "./crew.ts";
 import { putFaultIn } from "./put-fault-in.ts";
 import type { SeedResult } from "./run-seed.ts";
 

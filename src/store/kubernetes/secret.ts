@@ -34,11 +34,14 @@ export interface SecretAddress {
 
 export interface SecretBackendOptions extends SecretAddress {
   readonly holds: Holding;
-  readonly cluster: ClusterOptions;
 }
 
 export interface SecretBackendDeps {
+  /** Ended with the backend. */
+  readonly api: Api;
   readonly clock: Clock;
+  /** From 0 to 1, for jitter. */
+  readonly random: () => number;
   readonly emit: Emit<Warning>;
 }
 
@@ -58,21 +61,30 @@ interface Found {
 }
 
 /**
+ * Over the API server that is configured.
+ * @throws CommandError `configuration` where it is not said how it is reached
+ */
+export async function openSecretBackend(
+  { cluster, ...options }: SecretBackendOptions & { readonly cluster: ClusterOptions },
+  { clock, emit }: Pick<SecretBackendDeps, "clock" | "emit">,
+): Promise<SecretBackend> {
+  const api = createApi(await openCluster(cluster, clock), clock);
+  return createSecretBackend(options, { api, clock, random, emit });
+}
+
+/**
  * One key of a Secret. Its version is the Secret's uid and resourceVersion: the first tells one that
  * was deleted and made anew, or put back from a backup, from the one before. Every write says which
  * resourceVersion it takes the place of; without, the API server would overwrite whatever is there.
  * All else in the Secret stays as it is.
- * @throws CommandError `configuration` where it is not said how the API server is reached
  */
-export async function openSecretBackend(
-  options: SecretBackendOptions,
-  { clock, emit }: SecretBackendDeps,
-): Promise<SecretBackend> {
-  const { namespace, name, key, holds } = options;
+export function createSecretBackend(
+  { namespace, name, key, holds }: SecretBackendOptions,
+  { api, clock, random, emit }: SecretBackendDeps,
+): SecretBackend {
   const where = `The ${nouns[holds]} in the Secret ${namespace}/${name}`;
   const all = `/api/v1/namespaces/${namespace}/secrets`;
   const path = `${all}/${name}`;
-  const api: Api = createApi(await openCluster(options.cluster, clock), clock);
 
   function asked(verb: Asked["verb"]): Asked {
     return { verb, resource: "secrets", namespace, name, where };

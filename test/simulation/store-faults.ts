@@ -1,0 +1,87 @@
+import type { DeliberateFault } from "./deliberate-faults.ts";
+
+/** Deliberate faults in the stores' adapters and locks, and in what a person puts there by hand. */
+export const storeFaults: readonly DeliberateFault[] = [
+  {
+    name: "import-unproved",
+    what: "Any token is imported beside an intent, whether it works or not.",
+    patches: [
+      {
+        file: "store/import.ts",
+        from: "if (intent !== null && !(await isAlive())) throw notProvedAlive(intent);",
+        to: "",
+      },
+    ],
+  },
+  {
+    name: "import-explains-deaths",
+    what: "An intent that stands beside an imported token goes on claiming to explain its death.",
+    patches: [
+      {
+        file: "store/import.ts",
+        from: "current === undefined || current.intent === null ? null : { ...current.intent, soleCall: false }",
+        to: "current?.intent ?? null",
+      },
+    ],
+  },
+  {
+    name: "read-from-cache",
+    what: "The Secret is read from an API server's cache, and an older object believed.",
+    patches: [
+      {
+        file: "store/kubernetes/secret.ts",
+        from: `const response = await api.request({ method: "GET", path });`,
+        to: `const response = await api.request({ method: "GET", path: \`\${path}?resourceVersion=0\` });`,
+      },
+    ],
+  },
+  {
+    name: "written-without-version",
+    what: "The Secret is written whatever stands there: the API server allows it.",
+    patches: [
+      {
+        file: "store/kubernetes/secret.ts",
+        from: "const object = { ...found.object, data:",
+        to: "const object = { ...found.object, metadata: { name, namespace }, data:",
+      },
+      {
+        file: "store/kubernetes/secret.ts",
+        from: "if ((found?.bytes && versionOf(found)) !== expected) return",
+        to: "if (found === undefined && expected !== undefined) return",
+      },
+      {
+        file: "store/over-backend.ts",
+        from: "if (current?.version !== expected) return",
+        to: "if (current === undefined && expected !== undefined) return",
+      },
+    ],
+  },
+  {
+    name: "watch-alone",
+    what: "Nobody reads but when the watch tells of something.",
+    patches: [
+      {
+        file: "store/kubernetes/watch.ts",
+        from: "const calmPollMs = 60_000;",
+        to: "const calmPollMs = 1e9;",
+      },
+      { file: "token/source.ts", from: "if (canChange) watch.refresh().catch(() => {});", to: "" },
+    ],
+  },
+  {
+    name: "older-version-believed",
+    what: "What a standby that lags has of the entry takes the place of what was read before.",
+    patches: [
+      {
+        file: "store/vault/vault.ts",
+        from: "return isGoingBack(found) ? confirm(subject, path) : accept(found);",
+        to: "return accept(found);",
+      },
+      {
+        file: "store/vault/vault.ts",
+        from: "const body = JSON.stringify({ options: { cas: current.cas }, data });",
+        to: "const body = JSON.stringify({ options: {}, data });",
+      },
+    ],
+  },
+];
