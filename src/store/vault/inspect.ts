@@ -29,19 +29,26 @@ export async function inspectEntry(
   { session, clock }: EntryInspectionDeps,
 ): Promise<Inspection> {
   const subject = `The entry vault:${entry.path} could not be looked at`;
-  const { data, metadata } = await locateEntry(subject, entry.path, session);
+  const get = (path: string) => permitted(session.request(subject, { method: "GET", path }));
+  const located = await locateEntry(subject, entry.path, session).catch((error: unknown) => {
+    if (error instanceof StoreError && error.code === "refused") return error;
+    throw error;
+  });
+  // Whoever has no right below a mount is not told of it.
+  const { data, metadata } =
+    located instanceof StoreError ? { data: entry.path.replace("/", "/data/"), metadata: "" } : located;
   const sentAt = clock.now();
-  const body = JSON.stringify({ paths: [data, metadata] });
-  const granted = await permitted(
-    session.request(subject, { method: "POST", path: "sys/capabilities-self", body }),
-  );
+  const body = JSON.stringify({ paths: [data, ...(metadata === "" ? [] : [metadata])] });
+  const asked = { method: "POST", path: "sys/capabilities-self", body } as const;
+  const granted = await permitted(session.request(subject, asked));
   const receivedAt = clock.now();
   const capabilities = granted?.status === 200 ? capabilitiesIn(granted) : undefined;
-  const get = (path: string) => permitted(session.request(subject, { method: "GET", path }));
   const mayRead = (path: string): boolean => holds(capabilities?.get(path) ?? [], "read");
+  if (located instanceof StoreError && (capabilities === undefined || mayRead(data))) throw located;
+  const isThere = !(located instanceof StoreError);
   const [looked, read, described] = await Promise.all([
     get("auth/token/lookup-self"),
-    capabilities === undefined || mayRead(data) ? get(data) : undefined,
+    isThere && (capabilities === undefined || mayRead(data)) ? get(data) : undefined,
     // Seldom allowed, and not needed: each refusal would cost a login.
     mayRead(metadata) ? get(metadata) : undefined,
   ]);

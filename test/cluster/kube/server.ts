@@ -46,6 +46,13 @@ export interface KubeServer {
   ): Promise<AdminAnswer>;
   /** What it says of itself, for Prometheus. */
   metrics(): Promise<string>;
+  /** The same as whoever that bearer token is of. */
+  as(
+    token: string,
+    method: "GET" | "PUT" | "POST" | "PATCH" | "DELETE",
+    path: string,
+    body?: object,
+  ): Promise<AdminAnswer>;
   /** A token for a service account, as a projected volume holds one. */
   tokenFor(namespace: string, account: string): Promise<string>;
   /** Kills the API server: after a SIGTERM it waits for open watches for up to a minute. */
@@ -109,18 +116,19 @@ export async function startKubeServer(): Promise<KubeServer> {
     });
   }
 
-  const admin: KubeServer["admin"] = async (method, path, body) => {
+  const askAs: KubeServer["as"] = async (token, method, path, body) => {
     const response = await client.request({
       method,
       path,
       headers: {
-        authorization: `Bearer ${adminToken}`,
+        authorization: `Bearer ${token}`,
         "content-type": method === "PATCH" ? "application/merge-patch+json" : "application/json",
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     return { status: response.statusCode, json: await response.body.json() };
   };
+  const admin: KubeServer["admin"] = (method, path, body) => askAs(adminToken, method, path, body);
 
   /** @returns the flag that has it encrypt, and what is not encrypted read all the same */
   async function encryptBy(name: string): Promise<string> {
@@ -205,6 +213,7 @@ export async function startKubeServer(): Promise<KubeServer> {
       const response = await client.request({ method: "GET", path: "/metrics", headers });
       return response.body.text();
     },
+    as: askAs,
     async tokenFor(namespace, account) {
       const { json } = await admin(
         "POST",

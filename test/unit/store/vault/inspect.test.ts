@@ -153,6 +153,18 @@ describe("what a Vault says of an entry and of this process", () => {
     expect(object.detail).toMatch(says);
   });
 
+  it("no right below the mount, which is then not shown: the capability that is missing all the same", async () => {
+    const { rights, object } = await inspect({
+      "GET sys/internal/ui/mounts/secret/presto": undefined,
+      ...granting(["deny"]),
+    });
+    expect(rights).toMatchObject({
+      result: "FAIL",
+      detail: `This process lacks the read capability on ${data}.`,
+    });
+    expect(object.result).toBe("SKIP");
+  });
+
   it("an engine of version 1", async () => {
     const old = { data: { path: "secret/", type: "kv", options: {} } };
     await expect(inspect({ "GET sys/internal/ui/mounts/secret/presto": old })).rejects.toMatchObject({

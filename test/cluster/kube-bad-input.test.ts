@@ -1,0 +1,234 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+
+import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
+import { type CliResult, runCli, type RunningCli, startCli } from "../support/built-cli.ts";
+import { until } from "../support/until.ts";
+import { ask, askForNone, statusOf } from "./ask.ts";
+import { makeNamespace, makeSecret } from "./kube/namespace.ts";
+import { type KubeServer, startKubeServer } from "./kube/server.ts";
+
+// What people get wrong with the token in a Secret, by the built program and a real API server: each is told in
+// a sentence that says what to run, and nothing is overwritten.
+
+const patience = { withinMs: 30_000, everyMs: 20 };
+let kube: KubeServer;
+let sandbox: Sandbox;
+let folder: string;
+let name: string;
+let serial = 0;
+const running: RunningCli[] = [];
+
+beforeAll(async () => {
+  [kube, sandbox] = [await startKubeServer(), createSandbox()];
+  await sandbox.start();
+  await makeNamespace(kube, "presto");
+});
+afterAll(async () => {
+  await sandbox.close();
+  await kube.close();
+});
+beforeEach(async () => {
+  serial += 1;
+  name = `token-${serial}`;
+  folder = await mkdtemp(join(tmpdir(), "kube-bad-input-"));
+  await writeFile(join(folder, "ca.pem"), sandbox.caPem);
+});
+afterEach(async () => {
+  for (const { child, ended } of running.splice(0)) {
+    child.kill("SIGKILL");
+    await ended;
+  }
+  await rm(folder, { recursive: true });
+});
+
+const at = (socket: string): string => join(folder, socket);
+const path = (secret = name): string => `/api/v1/namespaces/presto/secrets/${secret}`;
+
+function environment(more: Record<string, string> = {}): Record<string, string> {
+  return {
+    PRESTO_URL: sandbox.url,
+    PRESTO_CA_FILE: at("ca.pem"),
+    PRESTO_STORE: `kubernetes:presto/${name}`,
+    PRESTO_LISTEN: `unix:${at("proxy")}`,
+    PRESTO_ADMIN_LISTEN: `unix:${at("admin")}`,
+    PRESTO_CONTROL_LISTEN: `unix:${at("control")}`,
+    KUBECONFIG: kube.kubeconfig,
+    ...more,
+  };
+}
+
+function run(argv: readonly string[], more: Record<string, string> = {}, stdin = ""): Promise<CliResult> {
+  return runCli(argv, { env: environment(more), stdin });
+}
+
+function start(more: Record<string, string> = {}, nodeArgs: readonly string[] = []): void {
+  running.push(startCli(["start"], { env: environment(more), nodeArgs }));
+}
+
+async function readinessSays(text: string): Promise<string> {
+  return until(
+    async () => {
+      const { text: said } = await ask(at("admin"), "/readyz?verbose");
+      return said.includes(text) ? said : undefined;
+    },
+    { ...patience, what: () => `"${text}": ${running.map(({ out, err }) => out() + err()).join("")}` },
+  );
+}
+
+async function ready(): Promise<void> {
+  await until(async () => ((await ask(at("admin"), "/readyz")).status === 200 ? true : undefined), {
+    ...patience,
+    what: () => `it is ready: ${running.map(({ out, err }) => out() + err()).join("")}`,
+  });
+}
+
+async function importToken(): Promise<void> {
+  expect(await run(["token", "import"], {}, sandbox.token)).toMatchObject({ code: 0, err: "" });
+}
+
+async function findingOf(check: string, more: Record<string, string> = {}) {
+  const { out } = await run(["doctor", "--json"], more);
+  const rows: {
+    readonly check: string;
+    readonly result: string;
+    readonly detail: string;
+    readonly mend: string;
+  }[] = JSON.parse(out);
+  return rows.find((row) => row.check === check);
+}
+
+it("no such namespace: the line that makes it", async () => {
+  const nowhere = { PRESTO_STORE: "kubernetes:nowhere/token" };
+  expect(await run(["token", "import"], nowhere, "a-token")).toMatchObject({
+    code: 77,
+    err: expect.stringContaining(
+      "there is no namespace nowhere. Make it, or mend the address: kubectl create namespace nowhere",
+    ),
+  });
+  expect(await findingOf("store-object", nowhere)).toMatchObject({
+    result: "FAIL",
+    mend: "Make it, or mend the address: kubectl create namespace nowhere",
+  });
+});
+
+it("no such Secret: up, not ready, and the line that makes it; ready when it is there", async () => {
+  start();
+  expect(await readinessSays("There is no Secret")).toContain(
+    `[-]token: The store holds no token yet. There is no Secret presto/${name}. Make it, empty: kubectl create secret generic ${name} -n presto`,
+  );
+  expect(await findingOf("store-object")).toMatchObject({
+    result: "WARN",
+    mend: `Make it, empty: kubectl create secret generic ${name} -n presto`,
+  });
+  // Whoever may create Secrets has it made.
+  await importToken();
+  await ready();
+  const { json } = await kube.admin("GET", path());
+  expect(json).toMatchObject({ metadata: { annotations: { "reloader.stakater.com/ignore": "true" } } });
+});
+
+it("no such key: which there are, and how a token gets there", async () => {
+  await makeSecret(kube, "presto", name, { data: { token: "eA==" } });
+  start();
+  expect(await readinessSays("has no key")).toContain(
+    `The Secret presto/${name} has no key record; it has token. Put one in with: presto-sidecar token import`,
+  );
+  expect(await run(["token", "show"])).toMatchObject({
+    code: 66,
+    err: expect.stringContaining("presto-sidecar token import"),
+  });
+});
+
+it("edited by hand into nonsense while it serves: nothing is overwritten, the token in hand goes on", async () => {
+  await makeSecret(kube, "presto", name);
+  await importToken();
+  start();
+  await ready();
+  const nonsense = Buffer.from("MARKED nonsense").toString("base64");
+  await kube.admin("PATCH", path(), { data: { record: nonsense } });
+  await until(
+    async () =>
+      /is damaged/.test(String(Object((await statusOf(at("admin")))["store_state"]).failure))
+        ? true
+        : undefined,
+    { ...patience, what: "it says so" },
+  );
+  expect(await askForNone(at("proxy"))).toBe(404);
+  expect((await ask(at("admin"), "/readyz")).status).toBe(200);
+  expect(await findingOf("store")).toMatchObject({
+    result: "FAIL",
+    mend: expect.stringContaining("the token in hand goes on serving"),
+  });
+  const refused = await run(["token", "import"], {}, sandbox.token);
+  expect(refused.code).toBe(78);
+  expect(refused.err).not.toContain("MARKED");
+  expect((await kube.admin("GET", path())).json).toMatchObject({ data: { record: nonsense } });
+  // As the doctor says: the key is taken out, and the token imported anew.
+  await kube.admin("PATCH", path(), { data: { record: null } });
+  await importToken();
+  await until(
+    async () => (Object((await statusOf(at("admin")))["store_state"]).failure === null ? true : undefined),
+    {
+      ...patience,
+      what: "it reads again",
+    },
+  );
+});
+
+it("both in one Secret: proxies could read the account", async () => {
+  const same = {
+    PRESTO_ROLE: "rotator",
+    PRESTO_CREDENTIALS: `kubernetes:presto/${name}?key=account`,
+  };
+  for (const argv of [["start"], ["check"], ["credentials", "import"]]) {
+    expect(await run(argv, same, "{}")).toMatchObject({
+      code: 78,
+      err: expect.stringContaining(
+        "names the Secret of PRESTO_STORE, which every proxy may read whole, whatever the key; give it a Secret of its own",
+      ),
+    });
+  }
+});
+
+it("what kubectl apply has left in clear: import and doctor say so, with the line that takes it away", async () => {
+  const annotation = "kubectl.kubernetes.io/last-applied-configuration";
+  await makeSecret(kube, "presto", name, {
+    metadata: { name, namespace: "presto", annotations: { [annotation]: '{"data":{"token":"TUFSS0VE"}}' } },
+  });
+  const line = `kubectl annotate secret ${name} -n presto ${annotation}-`;
+  const imported = await run(["token", "import"], {}, sandbox.token);
+  expect([imported.code, imported.err]).toEqual([0, expect.stringContaining(line)]);
+  expect(await findingOf("store-object")).toMatchObject({
+    result: "WARN",
+    mend: expect.stringContaining(line),
+  });
+  await kube.admin("PATCH", path(), { metadata: { annotations: { [annotation]: null } } });
+  expect(await findingOf("store-object")).toMatchObject({ result: "OK" });
+});
+
+it("a clock that is an hour off: it serves and follows, and doctor says how far it is off", async () => {
+  await makeSecret(kube, "presto", name);
+  await importToken();
+  const shift = at("shift.mjs");
+  await writeFile(shift, "const now = Date.now; Date.now = () => now() + 3_600_000;\n");
+  start({}, ["--import", shift]);
+  await ready();
+  const env = environment();
+  await runCli(["token", "import"], { env, stdin: sandbox.mintToken().token });
+  await until(async () => ((await statusOf(at("admin")))["generation"] === 2 ? true : undefined), {
+    ...patience,
+    what: "it follows",
+  });
+  expect(await askForNone(at("proxy"))).toBe(404);
+  const { out } = await runCli(["doctor", "--json"], { env, nodeArgs: ["--import", shift] });
+  const rows: readonly { readonly check: string }[] = JSON.parse(out);
+  expect(rows.find(({ check }) => check === "store-clock")).toMatchObject({
+    result: "WARN",
+    detail: expect.stringMatching(/^This machine's clock is 3(599|600|601) s ahead of the store server's\.$/),
+    mend: expect.stringContaining("NTP"),
+  });
+});
