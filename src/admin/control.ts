@@ -79,13 +79,25 @@ export function renewAnswer(reply: RenewReply): RenewAnswer {
       return refusal(409, "alarm-latched", reply.detail);
     case "refused":
       return refusal(502, "refused", reply.detail);
+    case "lock-held": {
+      const { status, headers, body } = later(reply);
+      return { status, headers, body: { ...body, pod: `${reply.pod.namespace}/${reply.pod.name}` } };
+    }
     case "young-token":
     case "unreachable":
-      return refusal(503, reply.kind, reply.detail, {
-        // Whole seconds (RFC 9110, section 10.2.3), and 0 would ask for a busy loop.
-        "retry-after": String(Math.max(1, Math.ceil(reply.retryAfterMs / 1000))),
-      });
+      return later(reply);
   }
+}
+
+function later({
+  kind,
+  detail,
+  retryAfterMs,
+}: Extract<RenewReply, { readonly retryAfterMs: number }>): RenewAnswer {
+  return refusal(503, kind, detail, {
+    // Whole seconds (RFC 9110, section 10.2.3), and 0 would ask for a busy loop.
+    "retry-after": String(Math.max(1, Math.ceil(retryAfterMs / 1000))),
+  });
 }
 
 function answer(status: 200 | 202, body: RenewAnswer["body"]): RenewAnswer {

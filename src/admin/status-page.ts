@@ -54,6 +54,8 @@ function renewalRows(renewal: RenewalStatus): (readonly [name: string, value: st
   return [
     ["state", renewal.state],
     ["automatic", renewal.automatic ? "yes" : "no: issues only when told"],
+    ["lock", renewal.lock.name],
+    ["lock held by", renewal.lock.holder ?? "nobody, as far as is known here"],
     ["due at", show(renewal.due_at)],
     ["next try at", renewal.next_try_at ?? "nothing is put off"],
     ["last end", lastEnd === null ? "none yet" : joined(lastEnd.at, lastEnd.kind, lastEnd.detail)],

@@ -177,8 +177,8 @@ export interface RenewalStatus {
   readonly state: string;
   /** False: `PRESTO_RENEW=manual`. */
   readonly automatic: boolean;
-  /** Who holds the lock that this process waits for (state `locking`); null while it waits for none. */
-  readonly lock_holder: string | null;
+  /** The lock that renewals are done under. Holder: this process, or the one that it waits for (state `locking`); null while it does neither. */
+  readonly lock: { readonly name: string; readonly holder: string | null; readonly ours: boolean };
   /** When the stored token is to be renewed; null while unknown. */
   readonly due_at: string | null;
   /** When a renewal that did not work out is tried again; null if none is put off. */
@@ -199,7 +199,7 @@ export function renewalStatus(report: RenewalReport): RenewalStatus {
   return {
     state: report.state,
     automatic: report.automatic,
-    lock_holder: report.lockHolder,
+    lock: report.lock,
     due_at: report.dueAt?.toISOString() ?? null,
     next_try_at: report.nextTryAt?.toISOString() ?? null,
     last_end:

@@ -19,7 +19,7 @@ import {
   type TokenStore,
 } from "../store/contract.ts";
 import { type CredentialOptions, openCredentials, openStore, type StoreOptions } from "../store/open.ts";
-import { newLockHolder, openRenewalLock } from "../store/renewal-lock.ts";
+import { openRenewalLock } from "../store/renewal-lock.ts";
 import { createTokenHealth } from "../token/health.ts";
 import { createPoolOpener } from "../upstream/connections.ts";
 import type { OpenPool } from "../upstream/request-once.ts";
@@ -43,27 +43,42 @@ export function renewalOptions(issuing: IssuingOptions): RenewalOptions {
   };
 }
 
+export interface IssuingOpening {
+  readonly store: TokenStore;
+  /** How it was opened. */
+  readonly storeOptions: StoreOptions;
+  readonly openPool: OpenPool;
+  readonly clock: Clock;
+}
+
+/** With connections of its own. */
+export interface OpenIssuing extends IssuingDeps {
+  close(): void;
+}
+
 /**
  * What issuing takes, over the real places. Reads nothing yet.
  * @throws CommandError `refused` for a store that can't be written
  */
-export async function openIssuing(
-  credentials: CredentialOptions,
-  deps: { readonly store: TokenStore; readonly openPool: OpenPool; readonly clock: Clock },
-): Promise<IssuingDeps> {
-  const { store, openPool, clock } = deps;
-  const holder = newLockHolder();
-  const lock = openRenewalLock(store, { holder, leaseMs: defaultTimes.leaseMs, clock });
+export async function openIssuing(options: CredentialOptions, deps: IssuingOpening): Promise<OpenIssuing> {
+  const { store, storeOptions, openPool, clock } = deps;
+  const holder = randomUUID();
+  const lock = await openRenewalLock({ store, use: "renewal", options: storeOptions, clock, holder });
   const { write } = store;
   if (write === undefined)
     throw new CommandError("refused", "This store can't be written, so no token can be issued.");
+  const credentials = await openCredentials(options, { clock });
   return {
     store: { read: () => store.read(), write: (record, expected) => write(record, expected) },
     lock,
-    credentials: await openCredentials(credentials, { clock }),
+    credentials,
     createIssuer: (onAnswer) => createIssuer({ openPool, clock, onAnswer }),
-    holder: holder.id,
+    holder,
     newId: randomUUID,
+    close() {
+      credentials.close();
+      lock.close();
+    },
   };
 }
 
@@ -124,7 +139,12 @@ export async function openRenewal(
   const egress = await openEgress(options, { clock, emit });
   const store = await openStore(options.store, { clock });
   const openPool = createPoolOpener({ origin, connector: egress.connector, timeoutMs, clock });
-  const opened = await openIssuing(issuing.credentials, { store, openPool, clock });
+  const opened = await openIssuing(issuing.credentials, {
+    store,
+    storeOptions: options.store,
+    openPool,
+    clock,
+  });
   const deps = composeRenewal(renewalOptions(issuing), options.probe, {
     ...opened,
     openPool,
@@ -139,7 +159,7 @@ export async function openRenewal(
     deps,
     async close() {
       await Promise.all([opened.credentials.logOut?.(), store.logOut?.()]);
-      opened.credentials.close();
+      opened.close();
       store.close();
       egress.close();
     },

@@ -54,7 +54,8 @@ export async function openParts(options: PartsOptions, { clock, emit }: PartsDep
   });
   const openPool = createPoolOpener({ origin, connector, timeoutMs, clock });
   const account = options.issuing?.credentials;
-  const issuing = account && (await openIssuing(account, { store, openPool, clock }));
+  const issuing =
+    account && (await openIssuing(account, { store, storeOptions: options.store, openPool, clock }));
   if (issuing !== undefined && account !== undefined)
     await readCredentials(issuing.credentials, account, emit);
   return {
@@ -69,7 +70,7 @@ export async function openParts(options: PartsOptions, { clock, emit }: PartsDep
     reload: egress.reload,
     async close() {
       await Promise.all([issuing?.credentials.logOut?.(), store.logOut?.()]);
-      issuing?.credentials.close();
+      issuing?.close();
       store.close();
       egress.close();
     },

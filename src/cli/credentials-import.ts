@@ -6,7 +6,7 @@ import { Secret } from "../secret.ts";
 import { faultOfEmail, faultOfPassword } from "../store/credentials.ts";
 import { importAccount, refuseWhilePending } from "../store/import.ts";
 import { openCredentials, openStore, type StoreOptions } from "../store/open.ts";
-import { openImportLock } from "../store/renewal-lock.ts";
+import { openRenewalLock } from "../store/renewal-lock.ts";
 import { recorded } from "./command-record.ts";
 import type { Io, Run } from "./command.ts";
 import { createPrompts, decodeUtf8, readToEnd } from "./prompts.ts";
@@ -44,10 +44,12 @@ export const credentialsImport: Run = async (args, io) => {
 async function beside<T>(options: StoreOptions, io: Io, work: () => Promise<T>): Promise<T> {
   if (!options.canWrite) return work();
   const store = await openStore(options, { clock: io.clock });
+  const lock = await openRenewalLock({ store, use: "record", options, clock: io.clock });
   try {
-    return await withRenewalLock(openImportLock(store), io, work);
+    return await withRenewalLock(lock, io, work);
   } finally {
     await store.logOut?.();
+    lock.close();
     store.close();
   }
 }

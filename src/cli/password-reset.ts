@@ -11,13 +11,12 @@ import {
   settleReset,
 } from "../presto/password-reset.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
-import { defaultTimes } from "../renewal/types.ts";
 import { Secret, withoutLineEnd } from "../secret.ts";
 import type { Credentials, TokenStore } from "../store/contract.ts";
 import { faultOfPassword, noCredentials } from "../store/credentials.ts";
 import { refuseWhileRenewed } from "../store/import.ts";
 import { openCredentials, openStore } from "../store/open.ts";
-import { newLockHolder, openWorkLock } from "../store/renewal-lock.ts";
+import { openRenewalLock } from "../store/renewal-lock.ts";
 import { recorded } from "./command-record.ts";
 import type { Io, Run } from "./command.ts";
 import { probeToken, reasonOf, withUpstream } from "./presto-client.ts";
@@ -31,7 +30,7 @@ export const passwordReset: Run = async (args, io) => {
   printWarnings(io, config);
   const { clock, signal } = io;
   const store = await openStore(config.store, { clock });
-  const lock = openWorkLock(store, { holder: newLockHolder(), leaseMs: defaultTimes.leaseMs, clock });
+  const lock = await openRenewalLock({ store, use: "account", options: config.store, clock });
   const credentials = await openCredentials(config.credentials, { clock });
   try {
     // Whoever would be refused is told before typing anything; nobody holds a lock while a person types.
@@ -67,6 +66,7 @@ export const passwordReset: Run = async (args, io) => {
     // Both: where they share a login at their server, the last one gives it back.
     await Promise.all([credentials.logOut?.(), store.logOut?.()]);
     credentials.close();
+    lock.close();
     store.close();
   }
 };

@@ -6,7 +6,7 @@ import { isTokenText, Secret } from "../secret.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import { importToken, refuseWhileRenewed, type TokenImport } from "../store/import.ts";
 import { openStore } from "../store/open.ts";
-import { openImportLock } from "../store/renewal-lock.ts";
+import { openRenewalLock } from "../store/renewal-lock.ts";
 import { recorded } from "./command-record.ts";
 import { type Arguments, type Io, parseExpiryDate, type Run } from "./command.ts";
 import { probeToken } from "./presto-client.ts";
@@ -20,7 +20,7 @@ export const tokenImport: Run = async (args, io) => {
   const config = loadConfig(io.env, io.execArgv, "write-store");
   printWarnings(io, config);
   const store = await openStore(config.store, { clock: io.clock, emit: printWarning(io) });
-  const lock = openImportLock(store);
+  const lock = await openRenewalLock({ store, use: "record", options: config.store, clock: io.clock });
   try {
     // Whoever would be refused is told before typing the token; nobody holds a lock while a person types.
     const found = await store.read().catch(refuseKeyless(config.store));
@@ -44,6 +44,7 @@ export const tokenImport: Run = async (args, io) => {
     return 0;
   } finally {
     await store.logOut?.();
+    lock.close();
     store.close();
   }
 };

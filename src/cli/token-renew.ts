@@ -73,14 +73,18 @@ export async function requestRenewal(
       clock: io.clock,
       variable: "PRESTO_CONTROL_LISTEN",
     });
-    return understand(answer, control);
+    return understand(answer, control, options.force);
   } catch (error) {
     if (isNobodyThere(error)) return undefined;
     throw error;
   }
 }
 
-function understand({ status, body }: SidecarResponse, control: ListenAddress): RenewedBySidecar {
+function understand(
+  { status, body }: SidecarResponse,
+  control: ListenAddress,
+  force: boolean,
+): RenewedBySidecar {
   const reply = parseObject(body) ?? {};
   const detail = textOf(reply["detail"]) ?? `It answered ${status}.`;
   switch (status) {
@@ -110,10 +114,20 @@ function understand({ status, body }: SidecarResponse, control: ListenAddress): 
       throw new CommandError("refused", `The sidecar did not renew. ${detail}`);
     case 503:
       if (reply["code"] === "young-token") throw new CommandError("try-again", youngToken(detail));
+      if (reply["code"] === "lock-held") throw lockHeld(detail, reply["pod"], force);
       throw new CommandError("unreachable", `The sidecar did not renew. ${detail}`);
     default:
       throw stranger(status, control);
   }
+}
+
+/** The one that renews is in another Pod: that is the one to ask. */
+function lockHeld(detail: string, pod: unknown, force: boolean): CommandError {
+  const [, namespace, name] = /^([a-z0-9-]{1,63})\/([a-z0-9.-]{1,253})$/.exec(textOf(pod) ?? "") ?? [];
+  const command = `presto-sidecar token renew${force ? " --force" : ""}`;
+  const line =
+    namespace === undefined ? "" : ` There it is: kubectl exec -n ${namespace} ${name} -- ${command}`;
+  return new CommandError("try-again", `The sidecar did not renew. ${detail}${line}`);
 }
 
 function textOf(value: unknown): string | undefined {

@@ -4,6 +4,7 @@ import { faultOfPath } from "../files/io.ts";
 import { isTokenText, Secret, withoutLineEnd } from "../secret.ts";
 import { StoreError } from "../store/contract.ts";
 import { faultOfEmail, faultOfPassword } from "../store/credentials.ts";
+import { type LockAddress, parseLockAddress } from "../store/lock-address.ts";
 import { AddressError, parseCredentialPlace, parsePlace, type Place } from "../store/open.ts";
 import { parseStoreKeys } from "../store/seal.ts";
 import { InvalidValue, parseList } from "./parse.ts";
@@ -18,6 +19,19 @@ export function parseStoreAddress(text: string): Place {
 /** Where the account's credentials lie. @throws InvalidValue */
 export function parseCredentialAddress(text: string): Place {
   return valid(() => parseCredentialPlace(text));
+}
+
+/** Which lock renewals are done under. @throws InvalidValue */
+export function parseLock(text: string): LockAddress {
+  const lock = parseLockAddress(text);
+  if (typeof lock === "string") throw new InvalidValue(lock);
+  return lock;
+}
+
+/** A namespace's or a Pod's name, as Kubernetes has it. @throws InvalidValue */
+export function parsePodName(text: string): string {
+  if (/^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/.test(text)) return text;
+  throw new InvalidValue("is no name that Kubernetes could have given: lower case, digits, dashes and dots");
 }
 
 function valid<T>(parse: () => T): T {

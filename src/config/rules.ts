@@ -34,6 +34,7 @@ const rules: readonly Rule[] = [
   // Whoever would write to a store that can only be read is told so instead.
   { find: tokenRules, only: ["start", "read-store"] },
   { find: storeRules },
+  { find: lockRules },
   { find: credentialRules },
   { find: vaultRules },
   { find: trustRules },
@@ -153,16 +154,7 @@ function issuerRules(read: ReadVariables): ConfigProblem[] {
   if (role === undefined || !issues(read)) return [];
   const problems = accountRules(read, role);
   const store = read.values.PRESTO_STORE;
-  if (store === undefined || (store.canWrite && store.hasLock)) return problems;
-  if (store.canWrite) {
-    return [
-      ...problems,
-      problem(
-        "PRESTO_STORE",
-        `is ${store.kind}:, which has no lock of its own, and without one the role ${role} could issue twice; use the role proxy, and put tokens there with: presto-sidecar token import`,
-      ),
-    ];
-  }
+  if (store === undefined || store.canWrite) return problems;
   return [
     ...problems,
     problem(
@@ -225,6 +217,23 @@ function tokenRules(read: ReadVariables, purpose: Purpose): ConfigProblem[] {
 /** A sealed store needs its key. */
 function storeRules({ values, given }: ReadVariables): ConfigProblem[] {
   return keyRules(given, "PRESTO_STORE", values.PRESTO_STORE);
+}
+
+/** Which lock there can be beside which store. */
+function lockRules({ values, given }: ReadVariables): ConfigProblem[] {
+  const store = values.PRESTO_STORE;
+  if (store === undefined || !given.has("PRESTO_LOCK")) return [];
+  if (store.lock === undefined)
+    return [
+      problem("PRESTO_LOCK", `is given, and PRESTO_STORE is ${store.kind}:, where nothing is ever locked`),
+    ];
+  if (store.lock.kind !== "own") return [];
+  return [
+    problem(
+      "PRESTO_LOCK",
+      `is given, and PRESTO_STORE is ${store.kind}:, which has its own and takes no other`,
+    ),
+  ];
 }
 
 /** Where credentials may lie, and that they are not there twice. */

@@ -72,7 +72,7 @@ export interface Config extends UpstreamConfig {
 
 /** What the sidecar is built from, but for the warnings. */
 export function sidecarOptions(read: ReadVariables): Omit<Config, "warnings"> {
-  const { values, surroundings } = read;
+  const { values } = read;
   const control = required(values.PRESTO_CONTROL_LISTEN);
   const role = required(values.PRESTO_ROLE);
   return {
@@ -100,7 +100,7 @@ export function sidecarOptions(read: ReadVariables): Omit<Config, "warnings"> {
     drainMinMs: required(values.PRESTO_DRAIN_MIN),
     drainMaxMs: required(values.PRESTO_DRAIN_MAX),
     audit: auditOptions(values),
-    pod: { name: surroundings["POD_NAME"], namespace: surroundings["POD_NAMESPACE"] },
+    pod: { name: values.POD_NAME, namespace: values.POD_NAMESPACE },
     logLevel: required(values.PRESTO_LOG_LEVEL),
   };
 }
@@ -140,12 +140,22 @@ function proxySource({
 export function storeOptions(read: ReadVariables): StoreOptions {
   const { values } = read;
   const place = required(values.PRESTO_STORE);
+  const lock = place.lock && (values.PRESTO_LOCK ?? place.lock);
   return {
     ...place,
+    lock,
+    pod: podName(values),
     token: place.takesToken ? secretSource(values.PRESTO_TOKEN, values.PRESTO_TOKEN_FILE) : undefined,
     keys: place.sealing === "never" ? undefined : keySource(values),
-    servers: serversOf(place, read),
+    servers: {
+      ...serversOf(place, read),
+      ...(lock?.kind === "lease" ? { kubernetes: clusterOptions(read) } : {}),
+    },
   };
+}
+
+function podName({ POD_NAMESPACE: namespace, POD_NAME: name }: Values): StoreOptions["pod"] {
+  return namespace === undefined || name === undefined ? undefined : { namespace, name };
 }
 
 function issuingOptions(read: ReadVariables): IssuingOptions {

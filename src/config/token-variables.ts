@@ -3,8 +3,10 @@ import {
   parseEmail,
   parseKeys,
   parseKubeconfig,
+  parseLock,
   parsePassword,
   parsePath,
+  parsePodName,
   parseSkipVerify,
   parseStoreAddress,
   parseToken,
@@ -29,7 +31,14 @@ export const tokenVariables = {
     fallback: "env:",
     example: "file:/var/lib/presto/token",
     meaning:
-      "Where the token lives: `env:` (in `PRESTO_TOKEN` or `PRESTO_TOKEN_FILE`), `file:/path` (a sealed file: needed by the roles that issue, which fill it; for `proxy` it is filled by another process on this host, or by `presto-sidecar token import`), `kubernetes:namespace/secret[?key=name]` (one key of a Secret, `record` unless given) or `vault:MOUNT/PATH[?field=NAME]` (an entry of a KV engine of version 2 in HashiCorp Vault or OpenBao, field `record` unless given); those two are for `proxy`, filled by `presto-sidecar token import`.",
+      "Where the token lives: `env:` (in `PRESTO_TOKEN` or `PRESTO_TOKEN_FILE`), `file:/path` (a sealed file: needed by the roles that issue, which fill it; for `proxy` it is filled by another process on this host, or by `presto-sidecar token import`), `kubernetes:namespace/secret[?key=name]` (one key of a Secret, `record` unless given) or `vault:MOUNT/PATH[?field=NAME]` (an entry of a KV engine of version 2 in HashiCorp Vault or OpenBao, field `record` unless given).",
+  }),
+  PRESTO_LOCK: variable({
+    parse: parseLock,
+    fallbackNote: "by the store",
+    example: "kubernetes:presto/token",
+    meaning:
+      "What a renewal is done under, so that no two are under way: `kubernetes:namespace/lease` (a Lease; `kubernetes:` takes that of its Secret's name), or `store` (the record's own intent, by compare-and-set: `vault:` takes that). `file:` has a lock of its own and takes no other. All who issue for one account name the same; commands take it, too.",
   }),
   PRESTO_TOKEN: variable({
     parse: parseToken,
@@ -93,6 +102,17 @@ export const tokenVariables = {
     example: "/home/you/.kube/config",
     meaning:
       "For `kubernetes:` outside of a cluster: one kubeconfig, or several separated by colons, whose current context is taken. In a Pod nothing need be set: `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT` stand there, and the service account's token is mounted.",
+  }),
+  POD_NAMESPACE: variable({
+    parse: parsePodName,
+    example: "presto",
+    meaning:
+      "With `POD_NAME`: the Pod that this process runs in (Kubernetes' downward API), by which those who wait for its lock name it, and the record of `PRESTO_AUDIT`. Without the two a lock is held by its host.",
+  }),
+  POD_NAME: variable({
+    parse: parsePodName,
+    example: "presto-rotator-6d8f7c9b5-x2x7k",
+    meaning: "See `POD_NAMESPACE`.",
   }),
   PRESTO_TOKEN_NAME: variable({
     parse: parseTokenName,

@@ -122,6 +122,18 @@ function addRenewalReadings({ registry, clock, report }: RenewalMetricsOptions):
     "1 while the alarm is latched: nothing is issued until a person clears it.",
     ({ stopped }) => Number(stopped !== null),
   );
+  const lock = new Gauge({
+    name: "presto_sidecar_renewal_lock",
+    help: "1 while this process holds the renewal lock, else 0; holder is the one that it waits for, or empty.",
+    labelNames: ["lock", "holder"],
+    registers: [registry],
+    collect() {
+      lock.reset();
+      const present = report()?.lock;
+      if (present !== undefined)
+        lock.set({ lock: present.name, holder: present.holder ?? "" }, Number(present.ours));
+    },
+  });
   const state = new Gauge({
     name: "presto_sidecar_renewal_state",
     help: "1 for the state that the renewal is in, 0 for the others.",

@@ -1,4 +1,4 @@
-import { within } from "../lib/async.ts";
+import { untilAborted, within } from "../lib/async.ts";
 import type { Account, IssueEnd } from "../presto/auth.ts";
 import {
   chooseAccount,
@@ -19,7 +19,8 @@ type Checking = Extract<NextState, { to: "checking" }>;
 export async function checking(run: RenewalRun, { standing }: Checking): Promise<NextState> {
   const { deps, held } = run;
   const { clock, times } = deps;
-  await deps.consumer.quiet(times.graceMs);
+  // A process that is asked to end gives the lock back at once.
+  await untilAborted(run.draining, deps.consumer.quiet(times.graceMs));
   if (run.draining.aborted) return { to: "clearing", end: { kind: "shut-down" } };
 
   const chosen = await chooseAccount(run);

@@ -3,7 +3,7 @@ import type { TokenRecord } from "../store/contract.ts";
 import type { Renewal, RunOptions } from "./machine.ts";
 import { createProbeLoop } from "./probe-loop.ts";
 import { recentDeaths } from "./probing.ts";
-import { createRenewRequests, type RenewRequests } from "./requests.ts";
+import { createRenewRequests, lockHeldReply, type RenewRequests } from "./requests.ts";
 import { createRetry, type Retry } from "./retry.ts";
 import { type RenewalDeps, storedId, type Trigger } from "./run.ts";
 import { createTriggers, type Triggers } from "./triggers.ts";
@@ -95,6 +95,9 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     async renew(request) {
       const refused = refusal(request, current(), triggers.credentialsRefused(), stop.draining.aborted);
       if (refused !== undefined) return refused;
+      const other = renewal.waitsFor();
+      const sentOn = other && lockHeldReply(other);
+      if (sentOn !== undefined) return sentOn;
       const issued = renewal.issued();
       const inHand = current()?.token?.fingerprint();
       const reply = requests.add(request, {
@@ -195,7 +198,8 @@ function createRuns({ deps, renewal, current, retry, requests, triggers, stop, o
 
   async function endOf(trigger: Trigger): Promise<RenewalEnd> {
     try {
-      return await renewal.run({ trigger, lockWaitMs: Number.POSITIVE_INFINITY, ...stop });
+      const { lockHeld: onOtherHolder } = requests;
+      return await renewal.run({ trigger, lockWaitMs: Number.POSITIVE_INFINITY, onOtherHolder, ...stop });
     } catch (cause) {
       if (stop.draining.aborted) return { kind: "shut-down" };
       return unreachable("The renewal could not be carried out here.", cause);
@@ -257,7 +261,7 @@ function reportOf(
     // A person has cleared the alarm, and no run has begun since.
     state: record?.stopped === null && state === "stopped" ? "idle" : state,
     automatic: deps.automatic,
-    lockHolder: renewal.lockHolder() ?? null,
+    lock: renewal.lock(),
     dueAt: deps.automatic ? dueAt(record) : null,
     nextTryAt: retry.nextTryAt(),
     lastEnd: unstoredEnd(renewal.unstoredSince()) ?? runs.lastEnd(),

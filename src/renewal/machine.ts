@@ -1,5 +1,5 @@
 import { backOffMs } from "../lib/async.ts";
-import type { Intent } from "../store/contract.ts";
+import type { HeldLock, Intent, PodName } from "../store/contract.ts";
 import { intending } from "./intending.ts";
 import { checking, issuing } from "./issuing.ts";
 import { probing } from "./probing.ts";
@@ -7,12 +7,14 @@ import { reading } from "./reading.ts";
 import { emptyMemory, type NextState, type RenewalDeps, type RenewalRun, type Trigger } from "./run.ts";
 import { settling } from "./settling.ts";
 import { clearing, reconciling, storing } from "./storing.ts";
-import type { RenewalEnd, RenewalState } from "./types.ts";
+import type { LockReport, OtherHolder, RenewalEnd, RenewalState } from "./types.ts";
 
 export interface RunOptions {
   readonly trigger: Trigger;
   /** Milliseconds to wait for the lock. */
   readonly lockWaitMs: number;
+  /** Told who holds the lock, as soon as it turns out that somebody else does, and now and then from then on. */
+  readonly onOtherHolder?: (other: OtherHolder) => void;
   /** Nothing new is begun; what was sent is seen to its end. */
   readonly draining: AbortSignal;
   /** Everything ends where it stands. */
@@ -27,8 +29,10 @@ export interface Renewal {
    */
   run(options: RunOptions): Promise<RenewalEnd>;
   state(): RenewalState;
-  /** Who holds the lock that is waited for, in words; undefined while none is. */
-  lockHolder(): string | undefined;
+  /** Who holds the lock, as far as is known here. */
+  lock(): LockReport;
+  /** Who holds the lock that is waited for; undefined while none is. */
+  waitsFor(): OtherHolder | undefined;
   /** Since when (wall clock) a token that was issued is in this process's memory alone; undefined while none is. */
   unstoredSince(): Date | undefined;
   /** Ids of the tokens that were issued here last: the one that is stored next among them. */
@@ -44,8 +48,9 @@ const tellAfterMs = 5_000;
 export function createRenewal(deps: RenewalDeps): Renewal {
   const memory = emptyMemory();
   let state: RenewalState = "idle";
-  let lockHolder: string | undefined;
+  let other: OtherHolder | undefined;
   let toldHolder: string | undefined;
+  let mine: HeldLock | undefined;
   let unstoredSince: Date | undefined;
 
   function move(to: RenewalState, intent?: Intent): void {
@@ -55,14 +60,13 @@ export function createRenewal(deps: RenewalDeps): Renewal {
   }
 
   /** One that hangs holds the lock for ever, and nobody else can say why nothing is renewed. */
-  function onHeld(holder: string, waitedMs: number): void {
-    lockHolder = holder;
+  function noteOther({ words }: OtherHolder, waitedMs: number): void {
     move("locking");
-    if (waitedMs < tellAfterMs || toldHolder === holder) return;
-    toldHolder = holder;
+    if (waitedMs < tellAfterMs || toldHolder === words) return;
+    toldHolder = words;
     deps.emit({
       type: "warning",
-      message: `${holder} holds the renewal lock, so that this process waits for it and renews nothing. If that process hangs, end it.`,
+      message: `${words} holds the renewal lock, so that this process waits for it and renews nothing. If that process hangs, end it.`,
       cause: undefined,
     });
   }
@@ -84,12 +88,18 @@ export function createRenewal(deps: RenewalDeps): Renewal {
   }
 
   return {
-    async run({ trigger, lockWaitMs, draining, closing }) {
+    async run({ trigger, lockWaitMs, draining, closing, onOtherHolder }) {
+      const onHeld = (words: string, waitedMs: number, pod?: PodName): void => {
+        other = { words, pod };
+        noteOther(other, waitedMs);
+        onOtherHolder?.(other);
+      };
       const held = await deps.lock.acquire({ waitMs: lockWaitMs, signal: draining, onHeld }).finally(() => {
-        lockHolder = undefined;
+        other = undefined;
         toldHolder = undefined;
         if (state === "locking") move("idle");
       });
+      mine = held;
       try {
         return await walk({ deps, held, trigger, memory, draining, closing });
       } catch (cause) {
@@ -97,12 +107,17 @@ export function createRenewal(deps: RenewalDeps): Renewal {
         throw cause;
       } finally {
         await held.release();
+        mine = undefined;
         unstoredSince = undefined;
         if (state !== "stopped") move("idle");
       }
     },
     state: () => state,
-    lockHolder: () => lockHolder,
+    lock() {
+      const ours = mine !== undefined && mine.heldUntil() > deps.clock.monotonic();
+      return { name: deps.lock.name, holder: ours ? "This process" : (other?.words ?? null), ours };
+    },
+    waitsFor: () => other,
     unstoredSince: () => unstoredSince,
     issued: () => memory.issued,
   };

@@ -1,4 +1,4 @@
-import { describeHolder } from "../store/intent-lock.ts";
+import { intentHolder } from "../store/intent-lock.ts";
 import {
   type Found,
   isRequested,
@@ -24,7 +24,7 @@ export async function reading(run: RenewalRun): Promise<NextState> {
   }
   if (run.held.intent?.mayTouch(found) === false) {
     await deps.consumer.noticeRecord();
-    return { to: "idle", end: { kind: "nothing-to-do", detail: whoseWork(found) } };
+    return { to: "idle", end: { kind: "nothing-to-do", detail: whoseWork(run, found) } };
   }
   if (found?.sealedWithFirstKey === false) {
     const sealed = await writeRecord(deps.store, found.record, found.version);
@@ -52,8 +52,8 @@ export async function reading(run: RenewalRun): Promise<NextState> {
 }
 
 /** Somebody was quicker: there is no lock but the intent itself. */
-function whoseWork(found: Found): string {
-  const holder = found === undefined ? "Another process" : describeHolder(found.record);
+function whoseWork({ held }: RenewalRun, found: Found): string {
+  const holder = found === undefined ? "Another process" : intentHolder(found.record, held.identity).words;
   return `${holder} works on the record: its intent stands there, and is left alone until it has stood still for long.`;
 }
 

@@ -1,8 +1,8 @@
 import type { Clock } from "../clock.ts";
 import type { TokenRecord } from "../store/contract.ts";
-import type { RenewalEnd, RenewalState, RenewReply, RenewRequest } from "./types.ts";
+import type { OtherHolder, RenewalEnd, RenewalState, RenewReply, RenewRequest } from "./types.ts";
 
-/** What the next run is to do for people. It is asked at each step, since what they wait for may be known better by then. */
+/** What the next run is to do for people. It is asked at each step, since what they wait for may be known better by then, or be over. */
 export interface PendingRequest {
   /** Clears the alarm first, and believes a death at once. */
   readonly force: boolean;
@@ -33,6 +33,8 @@ export interface RenewRequests {
   add(request: RenewRequest, inHand: TokensInHand): Promise<RenewReply>;
   /** A run begins, for all that stand now. */
   begun(): void;
+  /** Another process holds the lock. Is it in another Pod, then whoever waits is sent there, and nothing stays due for it; what was told to be due stays due. */
+  lockHeld(other: OtherHolder): void;
   /** A run ended; `record` is what stands in the store now. */
   ended(end: RenewalEnd, record: TokenRecord | undefined): void;
 }
@@ -130,7 +132,9 @@ export function createRenewRequests(options: {
     pending() {
       if (all.length === 0) return undefined;
       return {
-        force: all.some(({ force }) => force),
+        get force() {
+          return all.some(({ force }) => force);
+        },
         replaces: (tokenId) => all.some((request) => isReplacedBy(request, tokenId)),
       };
     },
@@ -173,6 +177,11 @@ export function createRenewRequests(options: {
     begun() {
       for (const request of all) request.isInRun = true;
     },
+    lockHeld(other) {
+      const reply = lockHeldReply(other);
+      if (reply === undefined) return;
+      for (const request of all) if (request.reply !== undefined) answer(request, reply);
+    },
     ended(end, record) {
       for (const request of all) judge(request, end, record);
       for (const request of all) {
@@ -181,6 +190,13 @@ export function createRenewRequests(options: {
       }
     },
   };
+}
+
+/** Where a process in another Pod is the one to ask; undefined where the lock is waited for. */
+export function lockHeldReply({ words, pod }: OtherHolder): RenewReply | undefined {
+  if (pod === undefined) return undefined;
+  const detail = `${words} holds the renewal lock, so that this process can issue nothing now, and has not taken the request up. Ask that one, or here again.`;
+  return { kind: "lock-held", detail, pod, retryAfterMs };
 }
 
 /** Does it want another token than this one? */

@@ -1,6 +1,7 @@
 import { CommandError } from "../errors.ts";
-import { type RenewalReason, StoreError } from "../store/contract.ts";
+import { type PodName, type RenewalReason, StoreError } from "../store/contract.ts";
 import type { CredentialOptions } from "../store/open.ts";
+import { leaseMs } from "../store/term.ts";
 import type { DayWindow } from "./schedule.ts";
 
 /**
@@ -83,7 +84,7 @@ export interface RenewalTimes {
 /** LEASE must outlive GRACE and ISSUE_TIMEOUT together; what is left over is the margin. */
 export const defaultTimes: RenewalTimes = {
   issueTimeoutMs: 15_000,
-  leaseMs: 45_000,
+  leaseMs,
   settleMs: 90_000,
   graceMs: 2_000,
   probeEveryMs: 60_000,
@@ -108,13 +109,30 @@ export interface IssuingOptions {
   readonly settleMs: number;
 }
 
+/** Another process, that holds the lock. */
+export interface OtherHolder {
+  /** The subject of a sentence. */
+  readonly words: string;
+  /** Only of a lock that several hosts share. */
+  readonly pod: PodName | undefined;
+}
+
+/** What is known here of the lock that renewals are done under. Nobody is asked for it. */
+export interface LockReport {
+  /** What kind of lock and which. */
+  readonly name: string;
+  /** Who holds it, in words: this process, or the one that it waits for; null while it does neither. */
+  readonly holder: string | null;
+  /** Is it this process? */
+  readonly ours: boolean;
+}
+
 /** What `/status` and the metrics say of the token's life. Times are wall-clock. */
 export interface RenewalReport {
   readonly state: RenewalState;
   /** False: `PRESTO_RENEW=manual`. */
   readonly automatic: boolean;
-  /** Who holds the lock that this process waits for; null while it waits for none. */
-  readonly lockHolder: string | null;
+  readonly lock: LockReport;
   /** When the stored token is to be renewed; null while unknown. */
   readonly dueAt: Date | null;
   /** When a renewal that did not work out is tried again; null if nothing is put off. */
@@ -138,6 +156,13 @@ export type RenewReply =
   | { readonly kind: "under-way"; readonly state: RenewalState }
   | { readonly kind: "stopped"; readonly detail: string }
   | { readonly kind: "refused"; readonly detail: string }
+  /** The process in another Pod renews at this moment, and is the one to ask. Nothing stays due here. */
+  | {
+      readonly kind: "lock-held";
+      readonly detail: string;
+      readonly pod: PodName;
+      readonly retryAfterMs: number;
+    }
   | { readonly kind: "unreachable" | "young-token"; readonly detail: string; readonly retryAfterMs: number };
 
 export interface RenewRequest {

@@ -30,7 +30,14 @@ const onHost = new RegExp(`^([A-Za-z0-9][-A-Za-z0-9._]{0,252})_${uuid}$`);
  * @param own this process's
  */
 export function describeHolder(name: string | undefined, own: string): DescribedHolder {
-  const text = name?.split(" ").at(-1) ?? "";
+  const text = name ?? "";
+  const foreign = /^[\x21-\x7e]{1,253}$/.test(text) ? `"${text}", which is no presto-sidecar,` : "Somebody";
+  return findHolder(text, own) ?? { words: foreign, pod: undefined };
+}
+
+/** The same of a process of ours; undefined for a text that does not name one. */
+export function findHolder(name: string, own: string): DescribedHolder | undefined {
+  const text = name.split(" ").at(-1) ?? "";
   const [, namespace, pod] = inPod.exec(text) ?? [];
   if (namespace !== undefined && pod !== undefined) {
     const isHere = own.startsWith(`${namespace}/${pod}_`);
@@ -39,7 +46,5 @@ export function describeHolder(name: string | undefined, own: string): Described
       : { words: `The Pod ${namespace}/${pod}`, pod: { namespace, name: pod } };
   }
   const [, host] = onHost.exec(text) ?? [];
-  if (host !== undefined) return { words: `A process on ${host}`, pod: undefined };
-  const shown = /^[\x21-\x7e]{1,253}$/.test(text) ? `"${text}", which is no presto-sidecar,` : "Somebody";
-  return { words: shown, pod: undefined };
+  return host === undefined ? undefined : { words: `A process on ${host}`, pod: undefined };
 }

@@ -9,8 +9,10 @@ import type {
   TokenRecord,
   TokenStore,
 } from "./contract.ts";
+import { type DescribedHolder, findHolder } from "./holder.ts";
 import { isWritten } from "./import.ts";
 import { emptyRecord } from "./record.ts";
+import { watchForSleep } from "./term.ts";
 
 /** Who takes the lock. */
 export interface LockHolder {
@@ -71,9 +73,10 @@ export function createIntentLock(options: IntentLockOptions): RenewalLock {
   }
 
   function hold(): HeldLock {
+    const hasSlept = watchForSleep(clock);
     let sentAt = Number.NEGATIVE_INFINITY;
     let isReleased = false;
-    const heldUntil = (): number => (isReleased ? Number.NEGATIVE_INFINITY : sentAt + leaseMs);
+    const heldUntil = (): number => (isReleased || hasSlept() ? Number.NEGATIVE_INFINITY : sentAt + leaseMs);
     const intent: IntentTerm = {
       mayTouch: (found) => leaveAloneMs(found) === 0,
       stands(at) {
@@ -108,10 +111,11 @@ export function createIntentLock(options: IntentLockOptions): RenewalLock {
         const waited = clock.monotonic() - begun;
         // Only a whole term tells whether one that stands still was left behind.
         const standsStill = waitMs > 0 && seen === first;
-        if (waited >= waitMs && !standsStill) throw isHeld(found.record);
+        if (waited >= waitMs && !standsStill) throw isHeld(found.record, holder.identity);
         if (onHeld !== undefined && waited >= tellAfter) {
           tellAfter = waited + tellEveryMs;
-          onHeld(describeHolder(found.record), waited);
+          const { words, pod } = intentHolder(found.record, holder.identity);
+          onHeld(words, waited, pod);
         }
         const pauseMs = Math.min(pollMs * (0.75 + random() / 2), leftMs);
         await clock.sleep(waited < waitMs ? Math.min(pauseMs, waitMs - waited) : pauseMs, signal);
@@ -120,19 +124,24 @@ export function createIntentLock(options: IntentLockOptions): RenewalLock {
   };
 }
 
-function isHeld(record: TokenRecord): CommandError {
+function isHeld(record: TokenRecord, own: string): CommandError {
   return new CommandError(
     "try-again",
-    `${describeHolder(record)} works on the record: its intent stands there. Nothing was changed. Try again when it is done; if that process is gone, another takes its work over.`,
+    `${intentHolder(record, own).words} works on the record: its intent stands there. Nothing was changed. Try again when it is done; if that process is gone, another takes its work over.`,
   );
 }
 
-/** Whose intent stands there: the subject of a sentence, for people. */
-export function describeHolder({ intent, writtenBy }: TokenRecord): string {
-  if (intent === null) return "Another process";
+/**
+ * Whose intent stands there.
+ * @param own as this process names itself
+ */
+export function intentHolder({ intent, writtenBy }: TokenRecord, own: string): DescribedHolder {
+  if (intent === null) return { words: "Another process", pod: undefined };
   const since = `(since ${intent.at.toISOString()})`;
   // Whoever imports a token beside an intent is the last who wrote, and is not who holds it.
-  return writtenBy?.holder === intent.holder ? `${writtenBy.lock} ${since}` : `Another process ${since}`;
+  if (writtenBy?.holder !== intent.holder) return { words: `Another process ${since}`, pod: undefined };
+  const { words = writtenBy.lock, pod } = findHolder(writtenBy.lock, own) ?? {};
+  return { words: `${words} ${since}`, pod };
 }
 
 /**
@@ -153,7 +162,7 @@ export function createClaimLock(
     const found = await store.read();
     if (held.intent?.mayTouch(found) !== true) return false;
     // One that was left behind is a renewal's to settle, and not this work's to write over.
-    if (found !== undefined && found.record.intent !== null) throw isHeld(found.record);
+    if (found !== undefined && found.record.intent !== null) throw isHeld(found.record, holder.identity);
     const sentAt = clock.monotonic();
     const id = newId();
     const record: TokenRecord = {

@@ -7,6 +7,7 @@ import { type Emit, ignore, type Warning } from "../lib/events.ts";
 import type {
   CredentialStore,
   Holding,
+  PodName,
   StoreErrorCode,
   TokenStore,
   WritableCredentialStore,
@@ -15,6 +16,7 @@ import type {
 import { filesOf } from "./file/lock.ts";
 import type { ClusterOptions } from "./kubernetes/cluster.ts";
 import type { SecretAddress } from "./kubernetes/secret.ts";
+import type { LockAddress } from "./lock-address.ts";
 import { createCredentialStore, createTokenStore, type WritableBackend } from "./over-backend.ts";
 import type { SecretSource } from "./secret-source.ts";
 import { parseVaultEntry, type VaultAccess } from "./vault/access.ts";
@@ -51,8 +53,8 @@ export interface Place {
   readonly isRemote: boolean;
   /** The server that the configuration must say how to reach. */
   readonly server?: ServerName;
-  /** Has it a lock that a renewal can be done under? Without one, only what a person puts there is stored. */
-  readonly hasLock: boolean;
+  /** What a renewal is done under, unless another is named; undefined where nothing is written. */
+  readonly lock: LockAddress | undefined;
   /** Is what stands there sealed? */
   readonly sealing: "always" | "with-a-key" | "never";
   /** All that it takes for itself: two places that share an object are one. */
@@ -78,8 +80,10 @@ export interface DoctorTexts {
 export interface PlaceSecrets {
   readonly token: SecretSource | undefined;
   readonly keys: SecretSource | undefined;
-  /** Only of the servers that are asked for. */
+  /** Only of the servers that are asked for, the lock's among them. */
   readonly servers?: Partial<Servers>;
+  /** Where this process runs, for those who wait for its lock. */
+  readonly pod?: PodName | undefined;
 }
 
 /** Which store, and what it is opened with. */
@@ -119,7 +123,7 @@ const env: Kind = {
       canWrite: false,
       takesToken: true,
       isRemote: false,
-      hasLock: false,
+      lock: undefined,
       sealing: "never",
       objects: [],
       shared: "",
@@ -156,7 +160,7 @@ const file: Kind = {
       canWrite: true,
       takesToken: false,
       isRemote: false,
-      hasLock: true,
+      lock: { kind: "own" },
       sealing: "always",
       objects: filesOf(posix.normalize(path)).map((taken) => `file:${taken}`),
       shared:
@@ -204,7 +208,7 @@ const kubernetes: Kind = {
       takesToken: false,
       isRemote: true,
       server: "kubernetes",
-      hasLock: false,
+      lock: { kind: "lease", namespace, name },
       sealing: "with-a-key",
       objects: [`kubernetes:${namespace}/${name}`],
       shared:
@@ -230,7 +234,7 @@ const kubernetes: Kind = {
     const { openSecretBackend } = await import("./kubernetes/secret.ts");
     return openSecretBackend({ ...parsed, holds, cluster }, { clock, emit });
   }),
-  // Rights are told by the first write that lacks them, with the line that grants them.
+  // The first write that lacks a right tells of it, with the line that grants it.
   findWriteFault: async () => undefined,
 };
 
@@ -248,7 +252,7 @@ const vault: Kind = {
       takesToken: false,
       isRemote: true,
       server: "vault",
-      hasLock: false,
+      lock: { kind: "store" },
       sealing: "with-a-key",
       objects: [`vault:${path}`],
       shared:
@@ -305,7 +309,7 @@ export function parsePlace(text: string): Place {
   const forms = Object.values(kinds).map(({ form }) => form);
   if (laterKinds.includes(kind)) throw notYet(kind, inWords(forms));
   const place = known?.parse(text);
-  if (place === undefined) throw new AddressError(`is ${noneOf(forms)}`);
+  if (place === undefined) throw new AddressError(`is none of ${inWords(forms)}`);
   return place;
 }
 
@@ -318,7 +322,7 @@ export function parseCredentialPlace(text: string): Place {
   if (laterKinds.includes(kind)) throw notYet(kind, `${inWords(forms)} for credentials`);
   if (typeof known?.openCredentials === "string") throw new AddressError(known.openCredentials);
   const place = known?.parse(text);
-  if (place === undefined) throw new AddressError(`is ${noneOf(forms)}`);
+  if (place === undefined) throw new AddressError(`is none of ${inWords(forms)}`);
   return place;
 }
 
@@ -335,17 +339,11 @@ function inWords(forms: readonly string[]): string {
   return new Intl.ListFormat("en-GB").format(forms);
 }
 
-function noneOf(forms: readonly string[]): string {
-  if (forms.length <= 1) return `not ${inWords(forms)}`;
-  return forms.length === 2 ? `neither ${forms.join(" nor ")}` : `none of ${inWords(forms)}`;
-}
-
 /** True where the one would take something of the other. */
 export function sharesAnObject(one: Place, other: Place): boolean {
   return one.objects.some((object) => other.objects.includes(object));
 }
 
-/** The row of a place that was parsed here. */
 function rowOf({ kind }: Place): Kind {
   const { known } = kindOf(kind);
   if (known === undefined) throw new Error(`there is no store ${kind}:`);

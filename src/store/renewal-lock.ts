@@ -1,73 +1,71 @@
 import { randomUUID } from "node:crypto";
-import { hostname } from "node:os";
 
 import type { Clock } from "../clock.ts";
 import { CommandError } from "../errors.ts";
 import { random } from "../lib/async.ts";
-import type { RenewalLock, TokenStore } from "./contract.ts";
-import { createClaimLock, createIntentLock, type LockHolder } from "./intent-lock.ts";
+import type { OpenLock, TokenStore } from "./contract.ts";
+import { holderName } from "./holder.ts";
+import { createClaimLock, createIntentLock } from "./intent-lock.ts";
+import type { StoreOptions } from "./open.ts";
+import { leaseMs } from "./term.ts";
 
-/** What a lock is taken with where the store has none of its own. */
+/** What is done under it. Where the record's intent is the lock, it has to know. */
+export type LockUse =
+  /** A renewal, which writes intents of its own. */
+  | "renewal"
+  /** A token is written by hand: by compare-and-set, and its own look at an intent that stands. */
+  | "record"
+  /** The account is changed: nothing in the record tells of that. */
+  | "account";
+
 export interface RenewalLockOptions {
-  readonly holder: LockHolder;
-  /** For so long a holder may be silent before others take its work over, milliseconds. */
-  readonly leaseMs: number;
+  readonly store: TokenStore;
+  readonly use: LockUse;
+  /** How the store was opened. */
+  readonly options: Pick<StoreOptions, "kind" | "lock" | "servers" | "pod">;
   readonly clock: Clock;
-}
-
-/** This process, as it takes locks from now on. A pod's host is named after it. */
-export function newLockHolder(): LockHolder {
-  const id = randomUUID();
-  return { id, identity: `${hostname()} ${id}` };
-}
-
-type LockedStore = Pick<TokenStore, "kind" | "lock" | "read" | "write">;
-
-/**
- * The lock under which the token of a store is renewed: its own, or else the record's intent. Takes nothing yet.
- * @throws CommandError `refused` for a store that can only be read
- */
-export function openRenewalLock(store: LockedStore, options: RenewalLockOptions): RenewalLock {
-  if (store.lock !== undefined) return store.lock();
-  if (store.write === undefined) throw readOnly(store);
-  return createIntentLock({ ...options, store: { read: () => store.read() }, random });
+  /** UUID of this process, new at every start. */
+  readonly holder?: string;
 }
 
 /**
- * The same for work that no renewal may happen beside, and that writes no intent by itself: a password's reset.
- * @throws CommandError `refused` for a store that can only be read
+ * The lock under which the token of a store is renewed, its record is imported, its account's password is
+ * changed: the one that is configured. Takes nothing yet.
+ * @throws CommandError `refused` for a store that can only be read, `configuration` where it is not said how the Lease's server is reached
  */
-export function openWorkLock(store: LockedStore, options: RenewalLockOptions): RenewalLock {
-  const { lock, write } = store;
-  if (lock !== undefined) return lock();
-  if (write === undefined) throw readOnly(store);
-  return createClaimLock({
-    ...options,
-    store: { read: () => store.read(), write: (record, expected) => write(record, expected) },
-    newId: randomUUID,
-    random,
-  });
+export async function openRenewalLock(asked: RenewalLockOptions): Promise<OpenLock> {
+  const { store, use, options, clock, holder: id = randomUUID() } = asked;
+  const { kind, lock } = options;
+  const { read, write } = store;
+  if (write === undefined || lock === undefined) {
+    throw new CommandError(
+      "refused",
+      `PRESTO_STORE is ${kind}:, which can only be read: its token is looked after by somebody else. Name a store that can be written, such as PRESTO_STORE=file:/var/lib/presto/token.`,
+    );
+  }
+  const holder = holderName(options.pod, id);
+  switch (lock.kind) {
+    case "own":
+      if (store.lock === undefined) throw new Error(`${kind}: has no lock of its own`);
+      return { ...store.lock(), close() {} };
+    case "store": {
+      if (use === "record") return versionLock;
+      const intent = { store: { read, write }, holder: { id, identity: holder }, leaseMs, clock, random };
+      const made =
+        use === "account" ? createClaimLock({ ...intent, newId: randomUUID }) : createIntentLock(intent);
+      return { ...made, close() {} };
+    }
+    case "lease": {
+      const cluster = options.servers?.kubernetes;
+      if (cluster === undefined) throw new Error("a Lease is opened without a cluster");
+      const { openLeaseLock } = await import("./kubernetes/lease.ts");
+      return openLeaseLock({ ...lock, holder, cluster }, { clock, random });
+    }
+  }
 }
 
-function readOnly({ kind }: Pick<TokenStore, "kind">): CommandError {
-  return new CommandError(
-    "refused",
-    `PRESTO_STORE is ${kind}:, which can only be read: its token is looked after by somebody else. Name a store that can be written, such as PRESTO_STORE=file:/var/lib/presto/token.`,
-  );
-}
-
-/**
- * What is done by hand is done under the store's lock, where it has one. Where it has none, the record's
- * version has to do: nothing is written over what somebody else wrote, nor beside a renewal under way.
- * @throws CommandError `refused` for a store that can only be read
- */
-export function openImportLock({ kind, lock, write }: Omit<LockedStore, "read">): RenewalLock {
-  if (lock !== undefined) return lock();
-  if (write === undefined) throw readOnly({ kind });
-  return versionLock;
-}
-
-const versionLock: RenewalLock = {
+/** Nothing is written over what somebody else wrote, nor beside a renewal under way: the record's version sees to it. */
+const versionLock: OpenLock = {
   name: "the record's version",
   acquire: async () => ({
     identity: "the record's version",
@@ -75,4 +73,5 @@ const versionLock: RenewalLock = {
     renew: async () => true,
     release: async () => {},
   }),
+  close() {},
 };

@@ -160,11 +160,6 @@ describe("with the token in a Vault", () => {
       code: 69,
       output: expect.stringContaining("connection refused"),
     });
-    const issuing = { PRESTO_ROLE: "all", PRESTO_CREDENTIALS: `vault:secret/${name}-account` };
-    expect(await command(["start"], "", issuing)).toMatchObject({
-      code: 78,
-      output: expect.stringContaining("no lock of its own"),
-    });
   });
 
   it("seals what it keeps there, with a key, and takes the account there too", async () => {

@@ -215,9 +215,9 @@ export const rotatorFaults: readonly DeliberateFault[] = [
       { file: "renewal/issuing.ts", from: "!run.draining.aborted && clock", to: "clock" },
       {
         file: "renewal/issuing.ts",
-        from: `quiet(times.graceMs);
+        from: `quiet(times.graceMs));
   if (run.draining.aborted) return { to: "clearing", end: { kind: "shut-down" } };`,
-        to: "quiet(times.graceMs);",
+        to: "quiet(times.graceMs));",
       },
     ],
   },

@@ -18,6 +18,8 @@ export interface IssuingSidecar extends RunningSidecar {
   readonly controlPort: number;
   /** `/status`. */
   status(): Promise<unknown>;
+  /** The metrics' text. */
+  metrics(): Promise<string>;
   readyz(verbose?: boolean): Promise<{ readonly status: number; readonly body: string }>;
   /** Waits until `/status` says this of the renewal. */
   renewalSays(fields: Readonly<Record<string, unknown>>): Promise<void>;
@@ -44,6 +46,7 @@ export function openIssuingSidecar<S extends Omit<RunningSidecar, "app">>(
     ...sidecar,
     controlPort,
     status,
+    metrics: async () => (await get("/metrics")).body,
     readyz: (verbose = false) => get(verbose ? "/readyz?verbose" : "/readyz"),
     async renewalSays(fields) {
       await eventually(status).toMatchObject({ renewal: fields });

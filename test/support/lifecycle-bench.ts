@@ -1,6 +1,6 @@
 import { createLifecycle, type Lifecycle } from "../../src/renewal/lifecycle.ts";
 import type { RunOptions } from "../../src/renewal/machine.ts";
-import type { RenewalEnd, RenewalState } from "../../src/renewal/types.ts";
+import type { OtherHolder, RenewalEnd, RenewalState } from "../../src/renewal/types.ts";
 import { type BenchOptions, createRenewalBench, type RenewalBench } from "./renewal-bench.ts";
 
 /** A run that the lifecycle began. */
@@ -27,6 +27,8 @@ export interface LifecycleBench extends RenewalBench {
   timersEarlyMs: number;
   /** What the renewal says that it is doing. */
   state: RenewalState;
+  /** Who holds the lock that it waits for. */
+  waitsFor: OtherHolder | undefined;
   /** Ids of the tokens that it has had issued. */
   readonly issued: Set<string>;
   /** How often the renewal's timers have fired. */
@@ -67,6 +69,7 @@ export function createLifecycleBench(options: BenchOptions = {}): LifecycleBench
     readingTakesMs: 0,
     timersEarlyMs: 0,
     state: "idle",
+    waitsFor: undefined,
     issued: new Set(),
     ticks: () => ticks,
     acceptedAt: Number.NEGATIVE_INFINITY,
@@ -96,7 +99,8 @@ export function createLifecycleBench(options: BenchOptions = {}): LifecycleBench
           return promise;
         },
         state: () => whole.state,
-        lockHolder: () => undefined,
+        lock: () => ({ name: "scripted lock", holder: null, ours: false }),
+        waitsFor: () => whole.waitsFor,
         unstoredSince: () => undefined,
         issued: () => whole.issued,
       },

@@ -10,7 +10,7 @@ import {
   type RenewalState,
 } from "../../src/renewal/types.ts";
 import { Secret } from "../../src/secret.ts";
-import type { HeldLock, RenewalLock, TokenRecord } from "../../src/store/contract.ts";
+import type { AcquireOptions, HeldLock, RenewalLock, TokenRecord } from "../../src/store/contract.ts";
 import { createIntentLock } from "../../src/store/intent-lock.ts";
 import { createHandClock, type HandClock } from "./hand-clock.ts";
 import { createMemoryCredentials, type MemoryCredentials } from "./memory-credentials.ts";
@@ -43,6 +43,8 @@ export interface BenchKnobs {
   lockRenewal: "ours" | "lost" | "unclear";
   /** The lock is held by another until this settles. */
   lockFree: Promise<void> | undefined;
+  /** Who holds it, as whoever waits is told. */
+  lockHolder: Parameters<NonNullable<AcquireOptions["onHeld"]>> | undefined;
   /** When the calls that use the token are over. */
   quiet: Promise<void> | undefined;
   /** From 0 to 1. */
@@ -112,6 +114,7 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
     heldUntil: Number.POSITIVE_INFINITY,
     lockRenewal: "ours",
     lockFree: undefined,
+    lockHolder: undefined,
     quiet: undefined,
     random: 1,
   };
@@ -131,7 +134,8 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
   };
   const scriptedLock: RenewalLock = {
     name: "scripted lock",
-    async acquire({ signal }) {
+    async acquire({ signal, onHeld }) {
+      if (knobs.lockHolder !== undefined) onHeld?.(...knobs.lockHolder);
       if (signal === undefined) await knobs.lockFree;
       else await Promise.race([knobs.lockFree, aborted(signal)]);
       trail.push("lock");

@@ -12,7 +12,7 @@ export function renewalReport(differences: Partial<RenewalReport> = {}): Renewal
     unexplainedDeaths: 0,
     credentialsRefused: null,
     clockWrong: null,
-    lockHolder: null,
+    lock: { name: "file lock /token.lock", holder: null, ours: false },
     ...differences,
   };
 }

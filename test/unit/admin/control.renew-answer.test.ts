@@ -30,6 +30,15 @@ describe("the answer to a request for a new token", () => {
     expect(renewAnswer(reply)).toMatchObject({ status, body: { code, detail } });
   });
 
+  it("is 503 with the Pod to ask where another process renews", () => {
+    const pod = { namespace: "presto", name: "rotator-b" };
+    expect(renewAnswer({ kind: "lock-held", detail, pod, retryAfterMs: 5_000 })).toEqual({
+      status: 503,
+      headers: { "retry-after": "5" },
+      body: { code: "lock-held", detail, pod: "presto/rotator-b" },
+    });
+  });
+
   it.each([
     [0, "1"],
     [-5, "1"],

@@ -15,7 +15,7 @@ describe("the renewal's part of the status", () => {
       unexplained_deaths_24h: 0,
       credentials_refused: null,
       clock_wrong: null,
-      lock_holder: null,
+      lock: { name: "file lock /token.lock", holder: null, ours: false },
     });
   });
 
@@ -40,7 +40,7 @@ describe("the renewal's part of the status", () => {
       unexplained_deaths_24h: 4,
       credentials_refused: "Presto refused them.",
       clock_wrong: null,
-      lock_holder: null,
+      lock: { name: "file lock /token.lock", holder: null, ours: false },
     });
     expect(
       renewalStatus(renewalReport({ lastEnd: { kind: "shut-down", detail: null, at: new Date(0) } })),

@@ -63,6 +63,12 @@ describe("token renew, where a sidecar runs,", () => {
     [77, /It is on\. .*token renew --force$/, reply(409, { code: "alarm-latched", detail: "It is on." })],
     [77, /It said no\.$/, reply(502, { code: "refused", detail: "It said no." })],
     [69, /It is away\.$/, reply(503, { code: "unreachable", detail: "It is away." })],
+    [
+      75,
+      /It is b\. There it is: kubectl exec -n presto rotator-b -- presto-sidecar token renew$/,
+      reply(503, { code: "lock-held", detail: "It is b.", pod: "presto/rotator-b" }),
+    ],
+    [75, /It is b\.$/, reply(503, { code: "lock-held", detail: "It is b.", pod: "b; rm -rf /" })],
     [69, /It \?\[2J is away\.$/, reply(503, { code: "unreachable", detail: "It \u001b[2J is away." })],
     [77, /another version\. What is it\?$/, reply(400, { code: "bad-request", detail: "What is it?" })],
     [77, /answered 403 to POST \/renew.*PRESTO_CONTROL_LISTEN/, always(403, "no")],

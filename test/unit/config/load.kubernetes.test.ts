@@ -42,11 +42,21 @@ describe("a store in a Kubernetes Secret", () => {
     );
   });
 
-  it("is not for roles that issue, which need a lock", () => {
-    for (const role of ["all", "rotator"]) {
-      const env = { ...base, PRESTO_ROLE: role, PRESTO_EMAIL: "a@b.example", PRESTO_PASSWORD: "x" };
-      expect(problemsOf(env)).toMatch(/^PRESTO_STORE: is kubernetes:, which has no lock/);
-    }
+  it.each(["all", "rotator"])("is for the role %s, under the Lease of its Secret's name", (role) => {
+    const env = { ...base, PRESTO_ROLE: role, PRESTO_EMAIL: "a@b.example", PRESTO_PASSWORD: "x" };
+    expect(loadConfig(env, []).store.lock).toEqual({ kind: "lease", namespace: "presto", name: "token" });
+    const pod = { POD_NAMESPACE: "presto", POD_NAME: "rotator-6d8f7c9b5-x2x7k" };
+    const other = loadConfig({ ...env, ...pod, PRESTO_LOCK: "kubernetes:locks/renewal" }, []).store;
+    expect(other).toMatchObject({
+      lock: { kind: "lease", namespace: "locks", name: "renewal" },
+      pod: { namespace: "presto", name: "rotator-6d8f7c9b5-x2x7k" },
+    });
+    expect(loadConfig({ ...env, PRESTO_LOCK: "store" }, []).store.lock).toEqual({ kind: "store" });
+    expect(loadConfig({ ...env, POD_NAME: "only-one" }, []).store.pod).toBeUndefined();
+    expect(problemsOf({ ...env, PRESTO_LOCK: "kubernetes:locks" })).toMatch(
+      /^PRESTO_LOCK: is neither store nor kubernetes:namespace\/lease/,
+    );
+    expect(problemsOf({ ...env, POD_NAME: "two words" })).toMatch(/^POD_NAME: is no name that Kubernetes/);
   });
 
   it("holds no credentials in the token's Secret, whatever the key", () => {

@@ -14,7 +14,7 @@ const anySound = fc.record(
       const { example, fallback } = rowOf(name);
       const values: Readonly<Record<string, readonly string[]>> = {
         PRESTO_ROLE: ["proxy", "rotator", "all"],
-        PRESTO_STORE: ["env:", "file:/s"],
+        PRESTO_STORE: ["env:", "file:/s", "kubernetes:presto/token"],
         PRESTO_STORE_KEY: [key],
         PRESTO_CREDENTIALS: ["file:/c", "file:/s"],
       };

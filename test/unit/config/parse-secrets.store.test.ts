@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import {
   parseKeys,
+  parseLock,
   parsePath,
   parsePins,
   parseStoreAddress,
@@ -36,12 +37,22 @@ describe("where the token lives", () => {
       address: "team/kv/presto.prod?field=record",
       canWrite: true,
       isRemote: true,
-      hasLock: false,
+      lock: { kind: "store" },
       sealing: "with-a-key",
       objects: ["vault:team/kv/presto.prod"],
     });
     // Whoever may read the one field may read the other.
     expect(parseStoreAddress("vault:secret/presto?field=token").objects).toEqual(["vault:secret/presto"]);
+  });
+
+  it("says which lock renewals are done under, unless another is named", () => {
+    expect(parseStoreAddress("env:").lock).toBeUndefined();
+    expect(parseStoreAddress("file:/var/lib/presto/token").lock).toEqual({ kind: "own" });
+    expect(parseStoreAddress("kubernetes:presto/token?key=k").lock).toEqual({
+      kind: "lease",
+      namespace: "presto",
+      name: "token",
+    });
   });
 
   it.each([
@@ -77,6 +88,35 @@ describe("where the token lives", () => {
   ])("%j is refused: %s", (text, why) => {
     expect(() => parseStoreAddress(text)).toThrow(InvalidValue);
     expect(() => parseStoreAddress(text)).toThrow(why);
+  });
+});
+
+describe("the lock", () => {
+  it("is the store's compare-and-set, or a Lease", () => {
+    expect(parseLock("store")).toEqual({ kind: "store" });
+    expect(parseLock("kubernetes:presto/renewal.of-token")).toEqual({
+      kind: "lease",
+      namespace: "presto",
+      name: "renewal.of-token",
+    });
+  });
+
+  it.each([
+    "",
+    "own",
+    "file",
+    "Store",
+    "kubernetes:",
+    "kubernetes:token",
+    "kubernetes:a/b/c",
+    "kubernetes:A/b",
+  ])("%j is none", (text) => {
+    expect(() => parseLock(text)).toThrow(InvalidValue);
+    expect(() => parseLock(text)).toThrow("neither store nor kubernetes:namespace/lease");
+  });
+
+  it("is not named by a key of a Secret", () => {
+    expect(() => parseLock("kubernetes:presto/token?key=record")).toThrow(InvalidValue);
   });
 });
 

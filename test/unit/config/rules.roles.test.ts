@@ -107,6 +107,19 @@ describe.each(["rotator", "all"])("the role %s", (role) => {
   });
 });
 
+describe("a lock", () => {
+  it("is not named beside a store that has its own, or that is never written", () => {
+    for (const PRESTO_LOCK of ["store", "kubernetes:presto/token"]) {
+      expect(problemsOf({ ...sealed, PRESTO_LOCK })).toEqual([
+        expect.stringMatching(/^PRESTO_LOCK: .*is file:, which has its own and takes no other/),
+      ]);
+      expect(problemsOf({ PRESTO_TOKEN: "abc", PRESTO_LOCK })).toEqual([
+        expect.stringMatching(/^PRESTO_LOCK: .*is env:, where nothing is ever locked/),
+      ]);
+    }
+  });
+});
+
 describe("what the rotator does not bind", () => {
   const rotator = { ...sealed, PRESTO_ROLE: "rotator", PRESTO_CREDENTIALS: "file:/c" };
 

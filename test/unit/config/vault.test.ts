@@ -56,11 +56,14 @@ describe("a place in a Vault", () => {
     ]);
   });
 
-  it.each(["all", "rotator"])("gets no role %s, for it has no lock to issue under", (role) => {
+  it.each(["all", "rotator"])("is for the role %s, under its intent or a Lease", (role) => {
     const env = { ...least, ...token, PRESTO_ROLE: role, PRESTO_CREDENTIALS: "vault:secret/account" };
-    expect(problemsOf(env)).toEqual([
-      expect.stringMatching(/^PRESTO_STORE: is vault:, which has no lock of its own/),
-    ]);
+    expect(loadConfig(env, []).store).toMatchObject({ lock: { kind: "store" } });
+    const lease = { PRESTO_LOCK: "kubernetes:presto/renewal", KUBECONFIG: "/kubeconfig" };
+    expect(loadConfig({ ...env, ...lease }, []).store).toMatchObject({
+      lock: { kind: "lease", namespace: "presto", name: "renewal" },
+      servers: { kubernetes: { kubeconfig: ["/kubeconfig"] }, vault: expect.anything() },
+    });
   });
 
   it("may keep the account of a role that issues under a file's lock", () => {

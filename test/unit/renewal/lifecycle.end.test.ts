@@ -88,7 +88,7 @@ describe("the report", () => {
       unexplainedDeaths: 0,
       credentialsRefused: null,
       clockWrong: null,
-      lockHolder: null,
+      lock: { name: "scripted lock", holder: null, ours: false },
     });
   });
 

@@ -158,3 +158,52 @@ describe("a wish that was told 202 in an outage", () => {
     expect(bench.runs).toHaveLength(5);
   });
 });
+
+describe("a person's request, while a process in another Pod holds the lock,", () => {
+  const other = { words: "The Pod presto/rotator-b", pod: { namespace: "presto", name: "rotator-b" } };
+  const sentOn = {
+    kind: "lock-held",
+    detail: expect.stringContaining("The Pod presto/rotator-b holds the renewal lock"),
+    pod: other.pod,
+    retryAfterMs: 5_000,
+  };
+
+  it("is sent there as soon as that is known, and stays not due", async () => {
+    const bench = await startedLifecycle();
+    const reply = follow(bench.lifecycle.renew(forced));
+    const { trigger, onOtherHolder } = bench.last();
+    expect(trigger.request?.force).toBe(true);
+    onOtherHolder?.(other);
+    await bench.clock.advance(0);
+    expect(reply.now).toEqual(sentOn);
+    // The run goes on waiting, and wants nothing for it any more: neither a token nor the alarm cleared.
+    expect([trigger.request?.force, trigger.request?.replaces(idOf("token-1"))]).toEqual([false, false]);
+    await bench.last().end({ kind: "nothing-to-do", detail: "not due" });
+    await bench.clock.advance(60_000);
+    expect(bench.runs).toHaveLength(2);
+  });
+
+  it("is sent there at once where the run waits already, and begins nothing", async () => {
+    const bench = await startedLifecycle();
+    bench.knobs.due = true;
+    bench.lifecycle.recordChanged();
+    bench.waitsFor = other;
+    const reply = follow(bench.lifecycle.renew(wish));
+    await bench.clock.advance(0);
+    expect(reply.now).toEqual(sentOn);
+    expect(bench.last().trigger.request).toBeUndefined();
+  });
+
+  it("waits where the holder is in no Pod, and one that was told to be due stays due", async () => {
+    const bench = await startedLifecycle();
+    const early = follow(bench.lifecycle.renew({ ...wish, waitMs: 1_000 }));
+    const late = follow(bench.lifecycle.renew(wish));
+    bench.last().onOtherHolder?.({ words: "A process on web-1", pod: undefined });
+    await bench.clock.advance(1_000);
+    expect([early.now, late.now]).toEqual([{ kind: "under-way", state: "idle" }, undefined]);
+    bench.last().onOtherHolder?.(other);
+    await bench.clock.advance(0);
+    expect(late.now).toEqual(sentOn);
+    expect(bench.last().trigger.request?.replaces(idOf("token-1"))).toBe(true);
+  });
+});

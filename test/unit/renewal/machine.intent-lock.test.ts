@@ -46,7 +46,7 @@ describe("two rotators whose lock is the intent", () => {
     expect(one.renewal.state()).toBe("issuing");
     const second = other.begin(wishBeyond("token-1"));
     await one.clock.advance(4_000);
-    expect([other.renewal.state(), other.renewal.lockHolder()]).toEqual([
+    expect([other.renewal.state(), other.renewal.waitsFor()?.words]).toEqual([
       "locking",
       expect.stringContaining("host of one"),
     ]);

@@ -46,6 +46,19 @@ describe("a process that is asked to end", () => {
     expect(bench.store.written).toEqual([]);
   });
 
+  it("gives the lock back at once, and does not wait for the calls of others first", async () => {
+    const bench = createRenewalBench();
+    bench.knobs.quiet = new Promise(() => {});
+    const run = beginWished(bench);
+    await bench.clock.advance(0);
+    expect(bench.renewal.state()).toBe("checking");
+    bench.draining.abort();
+    await bench.clock.advance(0);
+    expect(run.now).toEqual({ kind: "shut-down" });
+    expect(bench.store.record().intent).toBeNull();
+    expect(bench.trail.at(-1)).toBe("unlock");
+  });
+
   it("takes its intent back, if nothing was sent yet", async () => {
     const bench = createRenewalBench();
     const quiet = Promise.withResolvers<void>();
