@@ -15,23 +15,36 @@ export interface Completed {
   forget(key: string): boolean;
 }
 
+/**
+ * A ring beside the map says which is the oldest: to find it in the map itself is dear, since V8
+ * walks past all that was deleted before it.
+ */
 export function createCompleted(clock: Pick<Clock, "monotonic" | "now">): Completed {
-  /** Monotonic times; the oldest first. */
+  /** Monotonic times. */
   const times = new Map<string, number>();
+  /** In the order of their coming; what was forgotten since leaves its place empty. */
+  const keys: (string | undefined)[] = [];
+  const addedAt: number[] = [];
+  let oldest = 0;
+  let next = 0;
 
-  function dropOld(): void {
-    const now = clock.monotonic();
-    for (const [key, at] of times) {
-      if (times.size <= most && now - at < longestMs) return;
-      times.delete(key);
-    }
+  /** A key that came again has its time of then: only the place of that time is its own. */
+  function dropOldest(): void {
+    const key = keys[oldest];
+    if (key !== undefined && times.get(key) === addedAt[oldest]) times.delete(key);
+    keys[oldest] = undefined;
+    oldest = (oldest + 1) % (most + 1);
   }
 
   return {
     add(key) {
-      times.delete(key);
-      times.set(key, clock.monotonic());
-      dropOld();
+      const now = clock.monotonic();
+      times.set(key, now);
+      keys[next] = key;
+      addedAt[next] = now;
+      next = (next + 1) % (most + 1);
+      if (next === oldest) dropOldest();
+      while (oldest !== next && now - (addedAt[oldest] ?? now) >= longestMs) dropOldest();
     },
     at(key) {
       const at = times.get(key);

@@ -71,9 +71,15 @@ export function parseJson(bytes: Buffer | undefined): unknown {
   }
 }
 
+const byteOrderMark = 0xfeff;
+
 /** Bytes as text, without a byte order mark. */
 export function textOf(bytes: Buffer): string {
-  return new TextDecoder(encodingOf(bytes)).decode(bytes);
+  const encoding = encodingOf(bytes);
+  if (encoding !== "utf-8") return new TextDecoder(encoding).decode(bytes);
+  // A decoder costs more to make than most bodies to read.
+  const text = bytes.toString("utf8");
+  return text.charCodeAt(0) === byteOrderMark ? text.slice(1) : text;
 }
 
 function encodingOf(bytes: Buffer): string {

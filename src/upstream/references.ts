@@ -104,6 +104,8 @@ export function answeredReferences(
 /** White space and what can't be seen, at either end: servers drop it, each by its own list. */
 const outer = /^[\s\p{Z}\p{Cc}\p{Cf}]+|[\s\p{Z}\p{Cc}\p{Cf}]+$/gu;
 
+const visibleAscii = /^[!-~]{1,128}$/;
+
 /** Keys of references are kept by the hundred thousand. */
 const longestKey = 128;
 
@@ -113,6 +115,8 @@ const longestKey = 128;
  * Presto does costs a 409 that says where to ask; folding less may move money twice. Empty for no reference at all.
  */
 export function keyOf(text: string): string {
+  // What nearly every reference is made of has one form only.
+  if (visibleAscii.test(text)) return text.toLowerCase();
   const key = text.normalize("NFKC").toLowerCase().normalize("NFKC").replace(outer, "");
   return key.length <= longestKey ? key : `sha256:${createHash("sha256").update(key).digest("hex")}`;
 }

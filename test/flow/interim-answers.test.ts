@@ -88,11 +88,14 @@ describe("an answer after interim ones is the answer:", () => {
 
   it("and the connection takes the next call", async () => {
     presto.answer(({ socket }) => void socket.write(proceed + final));
+    // What became of the confirms before is asked meanwhile.
+    const last = (): number | undefined =>
+      presto.requests.findLast(({ requestLine }) => requestLine.startsWith("POST"))?.connection;
     await exchange(sidecar, initCall());
     await pause(50);
-    const first = presto.requests.at(-1)?.connection;
+    const first = last();
     await exchange(sidecar, initCall());
-    expect(presto.requests.at(-1)?.connection).toBe(first);
+    expect(last()).toBe(first);
   });
 });
 
@@ -161,7 +164,8 @@ describe("interim ones alone are no answer:", () => {
     const answer = await exchange(sidecar, queryCall("T1"));
     expect(answer.status).toBe(502);
     expect(answer.headers["presto-outcome"]).toBe("unknown");
-    expect(presto.requests.length - seen).toBe(1);
+    const sent = presto.requests.slice(seen).filter(({ requestLine }) => requestLine.includes("/T1 "));
+    expect(sent.length).toBe(1);
   });
 });
 

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 
 import { Problem } from "../../../src/errors.ts";
 import { createCompleted } from "../../../src/money/completed.ts";
-import { mostOpen } from "../../../src/money/guard.ts";
+import { type Attempt, createGuard, mostOpen } from "../../../src/money/guard.ts";
 import { CallerGone } from "../../../src/upstream/call.ts";
 import {
   type BenchCall,
@@ -73,6 +73,20 @@ describe("an entry is freed only by the attempt that took it:", () => {
     // The first attempt's late word must not free what the second one holds.
     endOf(first.end).failed(notSent());
     expect(codeOf(bench.confirm("T1"))).toBe("duplicate-confirm");
+  });
+
+  it("an attempt that was given back once gives back nothing that another holds", () => {
+    const guard = createGuard({ clock: bench.clock, settleMs: 0, onChange: () => {} });
+    const call = bench.confirm("T1").call;
+    const first = guard.take(call);
+    if (!("entries" in first)) throw new Error("it was refused");
+    guard.free(first);
+    const second = guard.take(call);
+    for (const late of [guard.free, guard.open, (attempt: Attempt) => guard.complete(attempt, [])])
+      late(first);
+    expect("entries" in second).toBe(true);
+    expect("problem" in guard.take(call)).toBe(true);
+    expect(guard.list()).toEqual([]);
   });
 
   it("a caller that goes before anything was written frees it, and one that goes later does not", async () => {
