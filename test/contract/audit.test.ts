@@ -26,6 +26,7 @@ import { verifyRecord } from "../../src/audit/verify.ts";
 import { systemClock } from "../../src/clock.ts";
 import { begun, refused } from "../support/audit-entries.ts";
 import { canMount, createSmallDisk } from "../support/small-disk.ts";
+import { canStick, createStuckMount } from "../support/stuck-mount.ts";
 import { until } from "../support/until.ts";
 import { runChild } from "../unit/audit/children/run-child.ts";
 
@@ -300,4 +301,24 @@ describe.runIf(canMount())("on a disk that is full", () => {
     disk.mount("rw");
     await until(() => record.report().available || undefined, soon);
   });
+});
+
+describe.runIf(await canStick())("on a mount that does not answer", () => {
+  it("the record is unavailable within seconds, and goes on when it answers", async () => {
+    const mount = await createStuckMount();
+    onTestFinished(() => mount.remove());
+    const record = await open({ path: mount.path("audit.jsonl") });
+    expect(await announce(record, "1")).toBeUndefined();
+    mount.stop();
+    const waiting = announce(record, "2");
+    await until(() => !record.report().available || undefined, { ...soon, withinMs: 6_000 });
+    expect((await announce(record, "3"))?.message).toMatch(/does not answer/);
+    mount.goOn();
+    expect(await waiting).toBeUndefined();
+    await until(() => record.report().available || undefined, soon);
+    expect(await announce(record, "4")).toBeUndefined();
+    await record.close(1_000);
+    const verified = await verifyRecord(systemDisk, [mount.path("audit.jsonl")], record.report().head);
+    expect(verified.ok ? "" : verified.fault.sentence).toBe("");
+  }, 30_000);
 });

@@ -16,6 +16,7 @@ import {
 } from "../support/audited-program.ts";
 import { runCli } from "../support/built-cli.ts";
 import { canMount, createSmallDisk } from "../support/small-disk.ts";
+import { canStick, createStuckMount } from "../support/stuck-mount.ts";
 import { until } from "../support/until.ts";
 import { walletPaths } from "../support/wallet-call.ts";
 
@@ -142,56 +143,71 @@ describe("a second process", () => {
   });
 });
 
+/** The record's lines about a transaction. */
+function linesOf(reference: string, type: string): Record<string, unknown>[] {
+  return recordLines(path).filter(
+    (line) =>
+      line["type"] === type && (String(line["references"]) === reference || line["reference"] === reference),
+  );
+}
+
+const acted = (reference: string): number => sandbox.state().confirms[reference] ?? 0;
+
+/** When it is killed, counted from the sending of the confirm. */
+const moments = {
+  "at once": async () => {},
+  "some milliseconds later": () => pause(4),
+  "once its line is there": (reference: string) => until(() => linesOf(reference, "call-begun")[0], soon),
+  "once Presto has acted": (reference: string) => until(() => acted(reference) || undefined, soon),
+};
+
+const kills = [
+  ["at once", undefined],
+  ["some milliseconds later", undefined],
+  ["some milliseconds later", { kind: "reset-after-acting" }],
+  ["once its line is there", { kind: "hold" }],
+  ["once its line is there", { kind: "hold", acts: true }],
+  ["once Presto has acted", { kind: "hold", acts: true }],
+  ["once Presto has acted", { kind: "slow-head", ms: 500 }],
+] as const;
+
 describe("a kill -9", () => {
-  it("at any step of a confirm leaves a chain that verifies, and what was under way is known and settled", async () => {
-    let unknown = 0;
-    for (const fault of ["none", "hold", "reset-after-acting", "hold-acted"] as const) {
-      for (const delayMs of [0, 2, 5, 10]) {
-        sandbox.clearFaults();
-        const program = await start();
-        const reference = await program.begin();
-        if (fault === "hold") sandbox.setFault({ kind: "hold", path: walletPaths.confirm });
-        if (fault === "hold-acted") sandbox.setFault({ kind: "hold", acts: true, path: walletPaths.confirm });
-        if (fault === "reset-after-acting")
-          sandbox.setFault({ kind: "reset-after-acting", path: walletPaths.confirm });
-        const told = program.confirm(reference);
-        await pause(delayMs);
-        await program.kill("SIGKILL");
-        await told;
-        await expectWhole();
-        sandbox.clearFaults();
-        const before = sandbox.state().confirms[reference] ?? 0;
-        const begun = recordLines(path).filter(
-          ({ type, references }) => type === "call-begun" && String(references) === reference,
-        );
-        const next = await start();
-        if (
-          begun.length > 0 &&
-          before > 0 &&
-          !recordLines(path).some(
-            ({ type, call, open }) => type === "call-ended" && call === begun[0]?.["call"] && open === false,
-          )
-        ) {
-          unknown += 1;
-          // Presto has completed it: it is asked, and that is a line; until and after that nobody may send it again.
-          expect(await next.confirm(reference)).toMatchObject({ status: 409 });
-          await until(
-            () =>
-              recordLines(path).some(
-                ({ type, reference: settled }) => type === "outcome-settled" && settled === reference,
-              ) || undefined,
-            soon,
-          );
+  it.each(kills)(
+    "%s, with %j, leaves a chain that verifies, and what was under way is known and settled",
+    async (moment, fault) => {
+      const program = await start();
+      const reference = await program.begin();
+      if (fault !== undefined) sandbox.setFault({ ...fault, path: walletPaths.confirm });
+      const told = program.confirm(reference);
+      await moments[moment](reference);
+      await program.kill("SIGKILL");
+      await told;
+      await expectWhole();
+      sandbox.clearFaults();
+      const before = acted(reference);
+      const begun = linesOf(reference, "call-begun").length > 0;
+      // What moved money had its line before.
+      if (before > 0) expect(begun).toBe(true);
+      if (moment === "once Presto has acted") expect(before).toBe(1);
+      const isOpen =
+        begun && recordLines(path).every(({ type, open }) => type !== "call-ended" || open !== false);
+      const next = await start();
+      if (isOpen) {
+        // Nobody may send it again before it is known what became of it, nor after it has completed.
+        expect(await next.confirm(reference)).toMatchObject({ status: 409 });
+        if (before > 0) {
+          await until(() => linesOf(reference, "outcome-settled")[0], soon);
+          expect(linesOf(reference, "outcome-settled")).toMatchObject([
+            { status: "completed", by: "presto" },
+          ]);
           expect(await next.confirm(reference)).toMatchObject({ status: 409 });
         }
-        expect(sandbox.state().confirms[reference] ?? 0).toBe(before);
-        await next.kill("SIGKILL");
-        await expectWhole();
-        rmSync(path);
       }
-    }
-    expect(unknown).toBeGreaterThan(0);
-  }, 180_000);
+      expect(acted(reference)).toBe(before);
+      await next.kill("SIGKILL");
+      await expectWhole();
+    },
+  );
 });
 
 describe.runIf(canMount())("a disk that is full", () => {
@@ -240,6 +256,34 @@ describe.runIf(canMount())("a disk that is full", () => {
     ]);
     await expectWhole(onDisk);
   });
+});
+
+describe.runIf(await canStick())("a mount that does not answer", () => {
+  it("costs reads nothing, and confirms their time at most", async () => {
+    const mount = await createStuckMount();
+    onTestFinished(() => mount.remove());
+    const program = await start({
+      audit: `file:${mount.path("audit.jsonl")}`,
+      env: { PRESTO_TIMEOUT: "2s" },
+    });
+    const reference = await program.begin();
+    expect((await program.confirm(reference)).status).toBe(200);
+    const other = await program.begin();
+    mount.stop();
+    const begunAt = performance.now();
+    const waiting = program.confirm(other);
+    for (let call = 0; call < 20; call += 1) expect((await program.query(reference)).status).toBe(200);
+    expect(performance.now() - begunAt).toBeLessThan(2_000);
+    expect(await waiting).toMatchObject({
+      status: 503,
+      outcome: "not-sent",
+      body: { code: "audit-unavailable", retryable: true },
+    });
+    expect(performance.now() - begunAt).toBeLessThan(3_000);
+    mount.goOn();
+    await until(async () => ((await program.confirm(other)).status === 200 ? true : undefined), soon);
+    expect(acted(other)).toBe(1);
+  }, 60_000);
 });
 
 describe("a path that can't be a record", () => {
