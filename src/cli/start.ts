@@ -2,7 +2,8 @@ import { type App, createApp } from "../app.ts";
 import { describeConfig } from "../config/describe.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/sections.ts";
-import { onAbort } from "../lib/async.ts";
+import { leaveUnanswered } from "../files/stalls.ts";
+import { onAbort, within } from "../lib/async.ts";
 import { createLog, type Log } from "../observe/log.ts";
 import type { Io, Run } from "./command.ts";
 import { exitOf } from "./exit.ts";
@@ -65,8 +66,26 @@ async function runSidecar(config: Config, log: Log, io: Io): Promise<number> {
     log.write(end === "clean" ? "info" : "warn", drainEnds[end]);
     return end === "clean" ? 0 : 1;
   } finally {
-    await app.close();
+    await closeSoon(app, log, io);
   }
+}
+
+/** What is left to be closed takes milliseconds, and a store's server a second at most. */
+const closeMs = 4_000;
+
+/**
+ * A socket on a mount that hangs can't be removed, and where the runtime's pool has one thread
+ * (UV_THREADPOOL_SIZE), whatever hangs there holds up all that comes behind it: the process ends without.
+ */
+async function closeSoon(app: App, log: Log, { clock }: Io): Promise<void> {
+  const closed = app.close().then(() => true as const);
+  if ((await within(clock, closeMs, closed)) !== undefined) return;
+  leaveUnanswered();
+  log.write(
+    "warn",
+    "Something could not be closed in time, and is left as it is: a file system may not answer.",
+  );
+  await log.flush();
 }
 
 /** False where it was told to stop while it still waited for something: nothing is under way then. */

@@ -53,7 +53,14 @@ export function watchStalls(listener: StallListener): () => void {
 
 /** Is a question not answered yet? Then a thread waits in the kernel. */
 export function isAnyAsked(): boolean {
-  return asked.size > 0;
+  return asked.size > 0 || anyLeft;
+}
+
+let anyLeft = false;
+
+/** Something that may ask a file system in other ways, such as the removal of a socket, is waited for no longer. */
+export function leaveUnanswered(): void {
+  anyLeft = true;
 }
 
 /**

@@ -106,6 +106,18 @@ describe.runIf(await canStick())("a mount that does not answer any more", () => 
     expect(ms).toBeLessThan(10_000);
   });
 
+  it("keeps neither a call nor the end, where the runtime has one thread for files", async () => {
+    env = { ...env, UV_THREADPOOL_SIZE: "1" };
+    sidecar = startCli(["start"], { env });
+    expect(await wait()).toBe(0);
+    mount.stop();
+    await systemClock.sleep(6_000);
+    expect((await call()).status).toBe(200);
+    const { code, ms } = await endedAfter();
+    expect(code).toBe(0);
+    expect(ms).toBeLessThan(10_000);
+  });
+
   it("leaves a sidecar that starts live and not ready, until it answers", async () => {
     env = { ...env, PRESTO_CA_FILE: join(folder, "ca.pem") };
     mount.stop();
