@@ -123,6 +123,11 @@ export interface Backend {
   watch?(onChange: () => void): () => void;
   /** Milliseconds until it should be read again without being told of a change, where it has a mind of its own about that. */
   pollMs?(): number;
+  /**
+   * What was read last is of no use any more, since Presto refuses it. A place whose reads may be old, and which
+   * goes back to no older version for that, takes one that a second read confirms.
+   */
+  mayGoBack?(): void;
   /** Would its watch tell of a change at this moment, as far as this side can know? Only of a watch that can fail. */
   isWatching?(): boolean;
   /** What the last read found in the place of an object, a sentence; undefined where it found one, or has no more to say. */
@@ -166,6 +171,8 @@ export interface TokenStore {
   watch?(onChange: () => void): () => void;
   /** As the place has it; where it has none, whoever reads decides. */
   pollMs?(): number;
+  /** As the place has it: Presto refuses the token that was read last. */
+  mayGoBack?(): void;
   /** How following it goes, for people. */
   report?(): StoreReport;
   /** The lock under which the token is renewed, the record is imported, the account's password is changed. */

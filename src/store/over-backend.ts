@@ -63,6 +63,7 @@ export function createTokenStore(backend: Backend, options: OverBackendOptions):
     ...(backend.write === undefined ? {} : { write: object.write }),
     ...(backend.watch === undefined ? {} : { watch: watchAll([{ watch: backend.watch }, keys]) }),
     ...(backend.pollMs === undefined ? {} : { pollMs: backend.pollMs }),
+    ...(backend.mayGoBack === undefined ? {} : { mayGoBack: backend.mayGoBack }),
     ...(backend.lock === undefined ? {} : { lock: backend.lock }),
     ...(backend.logOut === undefined ? {} : { logOut: backend.logOut }),
     close() {

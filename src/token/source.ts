@@ -151,6 +151,8 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     waitForToken: waiting.waitForToken,
     isCurrent: waiting.isCurrent,
     reject(rejected, certain) {
+      // P2: a 401 lifts a guard against going back. Before the read that follows it.
+      if (rejected.id === active.current()?.id) store.mayGoBack?.();
       if (certain) options.health.refused(rejected.id);
       mark(rejected);
     },

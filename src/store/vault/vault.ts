@@ -52,12 +52,13 @@ const believedAfter = 3;
 export function createVaultBackend(
   { entry, holds }: VaultBackendOptions,
   { session, random }: VaultBackendDeps,
-): WritableBackend & Required<Pick<Backend, "pollMs" | "logOut">> {
+): WritableBackend & Required<Pick<Backend, "pollMs" | "mayGoBack" | "logOut">> {
   const { field } = entry;
   const where = `The ${nouns[holds]} vault:${entry.path}`;
   const locate = createLocator(entry.path, session);
   let newest: ReadEntry | undefined;
   let older = { version: "", reads: 0 };
+  let isDoubted = false;
   let isAway = false;
 
   async function fetchEntry(subject: string): Promise<ReadEntry> {
@@ -70,12 +71,13 @@ export function createVaultBackend(
   function accept(found: ReadEntry): ReadEntry {
     newest = found;
     older = { version: "", reads: 0 };
+    isDoubted = false;
     return found;
   }
 
   /** Standbys answer reads themselves, and may lag. An entry that was made anew is younger, whatever its number. */
   function isGoingBack({ cas, createdAt }: ReadEntry): boolean {
-    return newest !== undefined && cas < newest.cas && createdAt <= newest.createdAt;
+    return newest !== undefined && cas < newest.cas && inOrder(createdAt) <= inOrder(newest.createdAt);
   }
 
   /** Reads once more what was older than before, or gone. */
@@ -85,7 +87,7 @@ export function createVaultBackend(
     if (!isGoingBack(again) || again.cas === 0) return accept(again);
     const version = versionOf(again);
     older = { version, reads: version === older.version ? older.reads + 1 : 1 };
-    if (older.reads >= believedAfter) return accept(again);
+    if (isDoubted || older.reads >= believedAfter) return accept(again);
     throw new StoreError(
       "unreachable",
       `${subject}: Vault answers with an older version than before, as a standby that lags does. It is asked again; if a backup was put back, it is taken soon.`,
@@ -148,9 +150,18 @@ export function createVaultBackend(
       const pauseMs = isAway ? (newest === undefined ? startingMs : awayMs) : pollMs;
       return Math.max(session.restMs(), pauseMs * (0.8 + random() * 0.4));
     },
+    mayGoBack() {
+      isDoubted = true;
+    },
     logOut: session.logOut,
     close: session.close,
   };
+}
+
+/** Go writes a time without the zeros at the end of its fraction: as text, .1 would come after .12. */
+function inOrder(time: string): string {
+  const [, whole = time, fraction = ""] = /^(.*?)(?:\.(\d+))?Z$/.exec(time) ?? [];
+  return `${whole}.${fraction.padEnd(9, "0")}`;
 }
 
 /** Opaque to all but this file. */

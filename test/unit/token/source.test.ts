@@ -24,6 +24,19 @@ describe("P2: what the store has is followed", () => {
     expect(inHand(bench.tokens).secret.reveal()).toBe("token-1");
   });
 
+  it("lets a store go back to an older version after a 401 to the token in hand, and to no other", async () => {
+    const bench = await openTokens();
+    const told: number[] = [];
+    Object.assign(bench.store, { mayGoBack: () => told.push(bench.store.reads) });
+    const first = inHand(bench.tokens);
+    await change(bench, { token: "token-2" });
+    bench.tokens.reject(first, true);
+    expect(told).toEqual([]);
+    const before = bench.store.reads;
+    bench.tokens.reject(inHand(bench.tokens), true);
+    expect(told).toEqual([before]);
+  });
+
   it("finds a change by polling where no watch tells", async () => {
     const bench = await openTokens();
     bench.store.put({ token: "token-2" });

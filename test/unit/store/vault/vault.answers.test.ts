@@ -154,6 +154,34 @@ describe("answers of a Vault", () => {
     backend.close();
   });
 
+  it("lead back to an older version that a second read confirms, where Presto refuses the newer one's token", async () => {
+    const backend = await open();
+    const newest = { body: entry(5, "2026-11-29T10:00:05Z") };
+    const older = { body: entry(4, "2026-11-29T10:00:04Z") };
+    answers = [newest, older, newest, older, older];
+    expect(await textOf(backend)).toBe("v5");
+    backend.mayGoBack?.();
+    // A standby that lags.
+    expect(await textOf(backend)).toBe("v5");
+    backend.mayGoBack?.();
+    expect(await textOf(backend)).toBe("v4");
+    backend.close();
+  });
+
+  it("are told apart by their times as times, not as texts", async () => {
+    const backend = await open();
+    answers = [
+      { body: entry(5, "2026-11-29T10:00:05.12Z") },
+      { body: entry(4, "2026-11-29T10:00:05.1Z") },
+      { body: entry(4, "2026-11-29T10:00:05.1Z") },
+    ];
+    expect(await textOf(backend)).toBe("v5");
+    expect(await failureOf(backend.read())).toMatchObject({
+      message: expect.stringContaining("older version"),
+    });
+    backend.close();
+  });
+
   it("that begin anew are taken at once: the metadata was deleted", async () => {
     const backend = await open();
     answers = [
