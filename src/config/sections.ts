@@ -188,14 +188,20 @@ export function storedCredentials(place: Place, read: ReadVariables): StoredCred
   return { ...place, keys: keySource(read.values), servers: serversOf(place, read) };
 }
 
+/** One for store, account and lock: they share who they are there. */
+const clusters = new WeakMap<ReadVariables, ClusterOptions>();
+
 /** Where a Pod finds its cluster is told by variables of Kubernetes's own, which are taken as they are. */
-function clusterOptions({ values, surroundings }: ReadVariables): ClusterOptions {
-  return {
+function clusterOptions(read: ReadVariables): ClusterOptions {
+  const { values, surroundings } = read;
+  const cluster = clusters.get(read) ?? {
     kubeconfig: values.KUBECONFIG ?? [],
     host: surroundings["KUBERNETES_SERVICE_HOST"],
     port: surroundings["KUBERNETES_SERVICE_PORT"],
     environment: surroundings,
   };
+  clusters.set(read, cluster);
+  return cluster;
 }
 
 /** What the server that keeps the place asks for. */

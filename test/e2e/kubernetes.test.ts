@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -113,6 +113,25 @@ describe("the built program over a Kubernetes Secret", () => {
     expect(api.secret("token")?.data).toMatchObject({ other: "eA==" });
     expect(api.seen.filter(({ authorization }) => authorization !== "Bearer MARKED-token")).toEqual([]);
     expect(sidecar.out() + sidecar.err()).not.toContain("MARKED");
+  });
+
+  it("runs a kubeconfig's program once for a command, for store, account and lock together", async () => {
+    const plugin = join(folder, "plugin");
+    const given = { kind: "ExecCredential", status: { token: "MARKED-token" } };
+    await writeFile(plugin, `#!/bin/sh\necho run >> ${folder}/runs\necho '${JSON.stringify(given)}'\n`);
+    await chmod(plugin, 0o755);
+    const exec = { apiVersion: "client.authentication.k8s.io/v1", command: plugin, interactiveMode: "Never" };
+    await writeFile(join(folder, "kubeconfig"), api.kubeconfig({ exec }));
+    api.put("account", {});
+    const account = { email: "sidecar@institution.example", password: "MARKED-p4ss" };
+    const imported = await runCli(["credentials", "import"], {
+      env: { ...environment(), PRESTO_ROLE: "rotator", PRESTO_CREDENTIALS: "kubernetes:presto/account" },
+      stdin: JSON.stringify(account),
+    });
+    api.remove("account");
+    expect([imported.code, imported.err]).toEqual([0, ""]);
+    expect(await readFile(join(folder, "runs"), "utf8")).toBe("run\n");
+    expect(api.leases.spec("token")).toMatchObject({ holderIdentity: "" });
   });
 
   it("shows the token's data, and says which right is missing with exit code 77", async () => {

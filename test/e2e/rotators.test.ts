@@ -31,6 +31,7 @@ describe("two rotators of the built program over one Secret and one Lease", () =
   });
   afterEach(async () => {
     api.override = undefined;
+    api.seen.length = 0;
     await bench.close();
     api.remove("token");
     api.leases.remove("token");
@@ -188,6 +189,26 @@ describe("two rotators of the built program over one Secret and one Lease", () =
     expect(performance.now() - asked).toBeLessThan(4_000);
     await says(b, "it settles what was left", { renewal: { state: "idle" } });
     expect(await a.ended).toBe(0);
+  });
+
+  it("do without a Lease where the record's intent is the lock: one call, and the other is named", async () => {
+    const lock = { PRESTO_LOCK: "store" };
+    const both = [await rotator("a", lock), await rotator("b", lock)];
+    for (const each of both) await says(each, "generation 1", { generation: 1, ready: true });
+    expect(bench.issues()).toBe(1);
+    const [a, b] = both;
+    const hold = bench.sandbox.setFault({ kind: "hold", path: issuePath });
+    const renewing = a?.renew();
+    await until(() => (bench.issues() === 2 ? true : undefined), { ...patience, what: "it issues" });
+    expect(await b?.renew()).toMatchObject({
+      status: 503,
+      body: { code: "lock-held", pod: "presto/a" },
+    });
+    hold.remove();
+    expect(await renewing).toMatchObject({ status: 200, body: { generation: 2 } });
+    for (const each of both) await says(each, "generation 2", { generation: 2, renewal: { state: "idle" } });
+    expect(bench.issues()).toBe(2);
+    expect(api.seen.filter(({ url }) => url.pathname.includes("/leases/"))).toEqual([]);
   });
 
   it("say which right is missing, and are there as soon as it is granted", async () => {

@@ -47,8 +47,21 @@ export interface Cluster {
 
 const usualMount = "/var/run/secrets/kubernetes.io/serviceaccount";
 
+/** One identity for all that a process keeps there, by where it comes from: a program that gives credentials is run once for store, account and lock. */
+const opened = new WeakMap<ClusterOptions, Promise<Cluster>>();
+
 /** @throws CommandError `configuration` where it is not said how the API server is reached, or in a way that is not safe */
-export async function openCluster(options: ClusterOptions, clock: Clock): Promise<Cluster> {
+export function openCluster(options: ClusterOptions, clock: Clock): Promise<Cluster> {
+  const known = opened.get(options);
+  if (known !== undefined) return known;
+  const opening = findCluster(options, clock);
+  opened.set(options, opening);
+  // What is mended is read afresh.
+  opening.catch(() => opened.delete(options));
+  return opening;
+}
+
+async function findCluster(options: ClusterOptions, clock: Clock): Promise<Cluster> {
   const inPod = options.kubeconfig.length === 0;
   const access = inPod ? accessOfPod(options) : await readAccess(options.kubeconfig);
   const { server, serverName } = access;
