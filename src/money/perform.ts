@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "../clock.ts";
 import { Problem } from "../errors.ts";
+import type { CancelReason, Waiting } from "../lib/async.ts";
 import type { Emit } from "../lib/events.ts";
 import { AnswerToAnother } from "../upstream/answered-for.ts";
 import {
@@ -37,7 +38,7 @@ export function createMoneyPath(deps: MoneyPathDeps): Perform {
 }
 
 /** One call that moves money, from the guard to its end. */
-class MoneyCall implements CallEnd {
+class MoneyCall implements CallEnd, Waiting {
   readonly #deps: MoneyPathDeps;
   readonly #call: Call;
   readonly #facts: MoneyFacts;
@@ -46,6 +47,10 @@ class MoneyCall implements CallEnd {
   /** Whoever waits for what Presto says of an unclear end. */
   #tell: ((view: TransactionView | undefined) => void) | undefined;
   #timer: Timer | undefined;
+  /** Monotonic: until when that is waited for. */
+  #until = Number.POSITIVE_INFINITY;
+  /** What is told where nothing came by then. */
+  #unheard: TransactionView | undefined;
 
   constructor(deps: MoneyPathDeps, call: Call, end: CallEnd) {
     this.#deps = deps;
@@ -130,17 +135,33 @@ class MoneyCall implements CallEnd {
     for (const entry of entries) this.#ask(entry, (view) => entry === waitedFor && this.#tellOnce(view));
     const reference = waitedFor?.askAt === undefined ? undefined : waitedFor.reference;
     if (reference === undefined || this.#call.cancelReason === "caller-gone") this.#tellOnce(undefined);
-    else
-      this.#timer = clock.after(until - clock.monotonic(), () =>
-        this.#tellOnce({ reference, status: "not-known", askedAt }),
-      );
+    else if (this.#tell !== undefined) {
+      this.#unheard = { reference, status: "not-known", askedAt };
+      this.#call.waiting = this;
+      this.#wait(until);
+    }
+  }
+
+  /** The deadline leaves what is kept back for the question; where the process ends, that is less by then. */
+  cancelled(why: CancelReason): void {
+    if (why === "caller-gone") this.#tellOnce(undefined);
+    else this.#wait(this.#call.lastAt);
+  }
+
+  #wait(until: number): void {
+    const { clock } = this.#deps;
+    this.#until = Math.min(this.#until, until);
+    this.#timer?.cancel();
+    this.#timer = clock.after(this.#until - clock.monotonic(), () => this.#tellOnce(this.#unheard));
   }
 
   #tellOnce(view: TransactionView | undefined): void {
     const tell = this.#tell;
+    if (tell === undefined) return;
     this.#tell = undefined;
     this.#timer?.cancel();
-    tell?.(view);
+    if (this.#call.waiting === this) this.#call.waiting = undefined;
+    tell(view);
   }
 
   #ask(entry: Entry, told: (view: TransactionView) => void): void {

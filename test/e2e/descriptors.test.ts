@@ -13,7 +13,7 @@ import { exchange, openRawCaller } from "../support/raw-caller.ts";
 import type { RawCaller } from "../support/raw-caller.ts";
 import { startRawPresto } from "../support/raw-presto.ts";
 import type { RawPresto } from "../support/raw-presto.ts";
-import { confirmCall, getCall, queryCall } from "../support/wallet-call.ts";
+import { confirmCall, getCall, nextConfirmCall, queryCall } from "../support/wallet-call.ts";
 
 let folder: string;
 let presto: RawPresto;
@@ -93,7 +93,7 @@ it("a call for whose connection there is no descriptor gets 503 overloaded, not-
   const took = spawnSync("prlimit", [`--pid=${sidecar.child.pid}`, "--nofile=8:160"]);
   expect([took.status, String(took.stderr)]).toEqual([0, ""]);
   const before = presto.requests.length;
-  for (const caller of callers) caller.send(confirmCall("A"));
+  for (const caller of callers) caller.send(nextConfirmCall());
   const answers = await Promise.all(callers.map(async (caller) => (await caller.answers(3))[2]));
   const refused = answers.filter((answer) => answer?.status !== 200);
   expect(refused.length).toBeGreaterThan(0);

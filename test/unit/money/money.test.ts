@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 
 import { Problem } from "../../../src/errors.ts";
+import { cancel } from "../../../src/lib/async.ts";
 import { createCompleted } from "../../../src/money/completed.ts";
 import { type Attempt, createGuard, mostOpen } from "../../../src/money/guard.ts";
 import { CallerGone } from "../../../src/upstream/call.ts";
@@ -133,6 +134,28 @@ describe("what is asked about", () => {
     expect(call.told).toBeUndefined();
     await bench.clock.advance(1);
     expect(call.told).toEqual({ what: 500, transaction: "not-known" });
+  });
+
+  it("keeps no caller longer than a process that ends has time", async () => {
+    let lastAt = 20_000;
+    const call = bench.confirm("T1");
+    Object.defineProperty(call.call, "lastAt", { get: () => lastAt });
+    endOf(call.end).failed(lost());
+    await bench.clock.advance(100);
+    lastAt = 350;
+    cancel(call.call, "deadline");
+    await bench.clock.advance(249);
+    expect(call.told).toBeUndefined();
+    await bench.clock.advance(1);
+    expect(call.told?.transaction).toMatchObject({ reference: "T1", status: "not-known" });
+  });
+
+  it("lets a caller go that hangs up while it is asked", async () => {
+    const call = bench.confirm("T1");
+    endOf(call.end).failed(lost());
+    cancel(call.call, "caller-gone");
+    expect(codeOf(call)).toBe("upstream-broken");
+    expect(bench.money.outcomes.summary().open).toBe(1);
   });
 
   it("goes on being closed when failed is heard early, and opens when it is heard late", async () => {
