@@ -11,14 +11,16 @@ const unsureRefusals: ReadonlySet<number> = new Set([408, 409, 425]);
 
 /**
  * What the answer to a call that moves money says of the money. Only two kinds of answers are clear:
- * a success that names the call's own transaction, and a refusal in Presto's own JSON. A page of a
- * gateway, whatever its status, is none of Presto's words.
+ * a success that names the call's own transaction, and a refusal in Presto's own JSON (of a 401,
+ * which comes before anything is done, whatever JSON it is). A page of a gateway, whatever its
+ * status, is none of Presto's words.
  */
 export function judge(call: Pick<Call, "operation" | "money">, response: Response): Verdict {
   const { status } = response;
   if (status >= 200 && status <= 299) return judgeSuccess(call, response);
   if (status < 400 || status > 499 || unsureRefusals.has(status)) return "unclear";
-  return isPrestosRefusal(response) ? "refused" : "unclear";
+  const isRefusal = status === 401 ? isJson(response) : isPrestosRefusal(response);
+  return isRefusal ? "refused" : "unclear";
 }
 
 function judgeSuccess({ operation, money }: Pick<Call, "operation" | "money">, response: Response): Verdict {

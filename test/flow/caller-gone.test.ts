@@ -157,7 +157,10 @@ describe("a caller that resets its connection", () => {
       caller_gone: true,
       audit: true,
     });
-    expect(presto.requests.map(({ requestLine }) => requestLine.split(" ")[0])).toEqual(["POST", "GET"]);
+    await eventually(() => presto.requests.map(({ requestLine }) => requestLine.split(" ")[0])).toEqual([
+      "POST",
+      "GET",
+    ]);
   });
 
   it("after a 401 of a confirm: it is not sent again", async () => {

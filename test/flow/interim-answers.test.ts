@@ -24,7 +24,8 @@ beforeAll(async () => {
   sidecar = await startSidecar({
     url: presto.url,
     caPem: presto.authority.certPem,
-    env: { PRESTO_TIMEOUT: "2s" },
+    // What is open by one test is not asked about during the next.
+    env: { PRESTO_TIMEOUT: "2s", PRESTO_SETTLE_OUTCOMES: "1ms" },
   });
 });
 afterEach(() => presto.answer(({ socket }) => void socket.write(httpAnswer(200))));
