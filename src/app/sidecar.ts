@@ -183,11 +183,19 @@ export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Side
       lifecycle?.close();
       // A token that was heard of at the last moment is still written once.
       if (lifecycle !== undefined) await within(clock, lastWriteMs, lifecycle.drain());
+      const { open } = money.outcomes.summary();
+      // With a record the next process settles them.
+      if (open > 0 && deps.record === undefined) emit({ type: "warning", message: forgotten(open) });
       money.close();
       tokens.close();
       check.close();
     },
   };
+}
+
+/** What is said at the end of a process without a record. */
+function forgotten(open: number): string {
+  return `The process ends, and with it the memory of ${open} ${open === 1 ? "call that moves" : "calls that move"} money without a known end: another process does not keep a second one back. Their lines in the log name them; ask Presto what became of them.`;
 }
 
 interface CallDeps {

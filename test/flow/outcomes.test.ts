@@ -182,6 +182,19 @@ describe("outcomes", () => {
   });
 });
 
+it("a process that ends says that it forgets what is open, where no record keeps it", async () => {
+  await start();
+  await open();
+  await side.close();
+  expect(side.lines()).toContainEqual(
+    expect.objectContaining({
+      level: "warn",
+      msg: expect.stringMatching(/^The process ends, and with it the memory of 1 call that moves money/),
+    }),
+  );
+  await start();
+});
+
 describe("a pause that Presto asks for", () => {
   it("keeps queries and inits from it, never a confirm, and ends with a good answer", async () => {
     await start();
