@@ -75,6 +75,20 @@ function findingOf(check: Check, remarks: readonly Remark[]): Finding {
   }
 }
 
+/** May this process take the lock of a renewal, and who holds it? @param inspected undefined in a role that takes none */
+export function checkLock(inspected: Attempted<Remark> | undefined): Finding {
+  switch (inspected?.kind) {
+    case undefined:
+      return skip("lock", "The role proxy takes none.");
+    case "late":
+      return fail("lock", "unreachable", lateDetail, lateMend);
+    case "failed":
+      return skip("lock", `It could not be asked for: ${sentenceOf(inspected.error)}`);
+    case "done":
+      return findingOf("lock", [inspected.value]);
+  }
+}
+
 /** Milliseconds. A sidecar that follows a store reads it each minute at least. */
 const longestUnreadMs = 3 * 60_000;
 

@@ -66,6 +66,7 @@ export const checks = [
   "store-object",
   "store-clock",
   "store-watch",
+  "lock",
   "token",
   "token-life",
   "renewal",

@@ -6,7 +6,7 @@ import type { JsonObject } from "../lib/json.ts";
 import { createAsk, createProbe } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
 import type { StoredCredentials } from "../store/contract.ts";
-import { inspectPlace } from "../store/inspect.ts";
+import { inspectLock, inspectPlace } from "../store/inspect.ts";
 import type { Inspection } from "../store/inspection.ts";
 import {
   type CredentialOptions,
@@ -25,7 +25,7 @@ import {
   type TokenOptions,
 } from "./check-local.ts";
 import { checkRoute, checkTls } from "./check-network.ts";
-import { checkFollowing, checkServer } from "./check-place.ts";
+import { checkFollowing, checkLock, checkServer } from "./check-place.ts";
 import {
   checkAccepted,
   checkClock,
@@ -101,10 +101,13 @@ async function lookAtAll(options: DoctorOptions, { clock, readStatus, stop }: Lo
   );
   const urls = egressCheck?.urls ?? [];
   const roleThatIssues = issuing === "not-issuing" ? undefined : issuing;
-  const [attempted, unstored, inspected, status, credentials, answers] = await Promise.all([
+  const [attempted, unstored, inspected, lock, status, credentials, answers] = await Promise.all([
     read,
     options.unstoredToken === undefined ? undefined : attempt(stop, options.unstoredToken),
     store === undefined ? undefined : attempt(stop, () => inspectAll(store, roleThatIssues, clock)),
+    store === undefined || roleThatIssues === undefined
+      ? undefined
+      : attempt(stop, () => inspectLock(store, clock)),
     store?.isRemote === true ? attempt(stop, readStatus) : undefined,
     roleThatIssues === undefined
       ? undefined
@@ -123,6 +126,7 @@ async function lookAtAll(options: DoctorOptions, { clock, readStatus, stop }: Lo
       checkStore(attempted, store, { mustWrite: roleThatIssues !== undefined, inMemory }),
       ...checkServer(store, inspected),
       checkFollowing(store, status, clock.now()),
+      checkLock(lock),
     );
     findings.push(
       ...(recorded === undefined ? unread(["token", "token-life", "renewal"]) : checkToken(recorded)),

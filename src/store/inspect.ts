@@ -1,8 +1,13 @@
 import type { Clock } from "../clock.ts";
 import { random } from "../lib/async.ts";
 import { ignore } from "../lib/events.ts";
-import type { Inspection, Use } from "./inspection.ts";
-import { parseSecretAddress, type ServerName, type StoredCredentialOptions } from "./open.ts";
+import type { Inspection, Remark, Use } from "./inspection.ts";
+import {
+  parseSecretAddress,
+  type ServerName,
+  type StoredCredentialOptions,
+  type StoreOptions,
+} from "./open.ts";
 import { parseVaultEntry } from "./vault/access.ts";
 
 /** Asks the server that keeps a place, as this process. */
@@ -48,4 +53,28 @@ export async function inspectPlace(
 ): Promise<Inspection | undefined> {
   const { server } = options;
   return server === undefined ? undefined : inspectors[server](options, use, clock);
+}
+
+/**
+ * What is known of the lock that a renewal is done under: whether this process may take it, and who holds it.
+ * @throws as `inspectPlace`
+ */
+export async function inspectLock({ lock, servers }: StoreOptions, clock: Clock): Promise<Remark> {
+  switch (lock?.kind) {
+    case undefined:
+      return { result: "SKIP", detail: "Nothing is written there, so there is no lock." };
+    case "own":
+      return {
+        result: "SKIP",
+        detail: "The lock is the file's own; who waits for it names its holder (status).",
+      };
+    case "store":
+      return { result: "SKIP", detail: "The record's intent is the lock (PRESTO_LOCK=store); see renewal." };
+    case "lease": {
+      const cluster = servers?.kubernetes;
+      if (cluster === undefined) throw new Error("a Lease without a cluster");
+      const { inspectLease } = await import("./kubernetes/inspect.ts");
+      return inspectLease({ namespace: lock.namespace, name: lock.name }, cluster, { clock });
+    }
+  }
 }

@@ -27,6 +27,7 @@ const notConfigured = [
   "store-object",
   "store-clock",
   "store-watch",
+  "lock",
   "credentials",
   "egress-proxy",
   "pins",

@@ -1,9 +1,12 @@
 import type { Clock } from "../../clock.ts";
 import { isObject, type JsonObject } from "../../lib/json.ts";
+import { describeHolder, findHolder } from "../holder.ts";
 import { type DatedAnswer, type Inspection, joinRemarks, type Remark, type Use } from "../inspection.ts";
+import type { LeaseAddress } from "../lock-address.ts";
 import { jsonOf } from "../remote.ts";
 import { type Api, createApi } from "./api.ts";
 import { type ClusterOptions, openCluster } from "./cluster.ts";
+import { createLease, type LeaseDeps } from "./lease-object.ts";
 import { refusalOf } from "./refusal.ts";
 import { mayDo, nameOf, reviewRights, type Subject, userOf } from "./rights.ts";
 import { appliedAnnotation, keepsApplied, type SecretAddress } from "./secret.ts";
@@ -42,7 +45,7 @@ interface Caller {
 
 async function identify(
   api: Api,
-  { namespace, name }: SecretInspectionOptions,
+  { namespace, name }: Pick<SecretAddress, "namespace" | "name">,
   clock: Clock,
 ): Promise<{ readonly user: string | undefined; readonly dated: DatedAnswer }> {
   const sentAt = clock.now();
@@ -251,4 +254,43 @@ function writerOf({ managedFields }: JsonObject, key: string): string | undefine
     return isObject(data) && `f:${key}` in data;
   })?.["manager"];
   return typeof writer === "string" && shownName.test(writer) ? writer : undefined;
+}
+
+/**
+ * Asks an API server whether this process may take a Lease, and who holds it. Nothing is written.
+ * @throws as `inspectSecret`
+ */
+export async function inspectLease(
+  lease: LeaseAddress,
+  cluster: ClusterOptions,
+  { clock }: { readonly clock: Clock },
+): Promise<Remark> {
+  const api = createApi(await openCluster(cluster, clock), clock);
+  try {
+    const { user } = await identify(api, lease, clock);
+    const about = { resource: "leases", ...lease } as const;
+    // Made by PUT, so that the right to create can be tied to the name.
+    const rights = await reviewRights(api, ["get", "update", "create"], about, user);
+    return rights.result === "FAIL" ? rights : joinRemarks([rights, await holderOf(lease, { api, clock })]);
+  } finally {
+    api.close();
+  }
+}
+
+async function holderOf(lease: LeaseAddress, deps: LeaseDeps): Promise<Remark> {
+  const found = await createLease({ ...lease, holder: "" }, deps).find();
+  const which = `the lock, the Lease ${lease.namespace}/${lease.name}`;
+  if (found === undefined)
+    return { result: "OK", detail: `Nobody has taken ${which}, yet; the first renewal makes it.` };
+  if (found.holder === "") return { result: "OK", detail: `Nobody holds ${which}.` };
+  const ours = found.holder === undefined ? undefined : findHolder(found.holder, "");
+  const detail = `${(ours ?? describeHolder(found.holder, "")).words} holds ${which}.`;
+  const look = `kubectl get lease ${lease.name} -n ${lease.namespace} -o yaml`;
+  return ours !== undefined
+    ? { result: "OK", detail }
+    : {
+        result: "WARN",
+        detail,
+        mend: `If that is another program's, name another Lease in PRESTO_LOCK; see it: ${look}`,
+      };
 }

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../../src/clock.ts";
 import type { Inspection, Use } from "../../../../src/store/inspection.ts";
 import type { ClusterOptions } from "../../../../src/store/kubernetes/cluster.ts";
-import { inspectSecret } from "../../../../src/store/kubernetes/inspect.ts";
+import { inspectLease, inspectSecret } from "../../../../src/store/kubernetes/inspect.ts";
 import {
   refuse,
   reply,
@@ -214,5 +214,47 @@ describe("what an API server says of a Secret and of this process", () => {
       ],
     });
     expect((await inspect()).object.result).toBe("OK");
+  });
+
+  describe("of the Lease that is the lock", () => {
+    const lease = { namespace: "payments", name: "token" };
+    let holderIdentity: string | undefined;
+    beforeEach(() => {
+      holderIdentity = "";
+      for (const verb of ["get", "update", "create"]) granted.add(`${verb} leases/token`);
+      const before = api.override;
+      api.override = (request, response) => {
+        if (!request.url.pathname.endsWith("/leases/token")) return before?.(request, response) ?? false;
+        const metadata = { name: "token", uid: "1", resourceVersion: "2" };
+        if (holderIdentity === undefined)
+          refuse(response, 404, "NotFound", { kind: "leases", name: "token" });
+        else reply(response, 200, { kind: "Lease", metadata, spec: { holderIdentity } });
+        return true;
+      };
+    });
+
+    it("the rights on it, which is created by PUT and so by name", async () => {
+      for (const verb of ["get", "update", "create"]) granted.delete(`${verb} leases/token`);
+      expect(await inspectLease(lease, inPod(), { clock: systemClock })).toEqual({
+        result: "FAIL",
+        detail: `${account} lacks the right to get, update and create the Lease payments/token.`,
+        mend: "Grant it: kubectl create role token-lease-get-update-create -n payments --verb=get,update,create --resource=leases.coordination.k8s.io --resource-name=token && kubectl create rolebinding token-lease-get-update-create -n payments --role=token-lease-get-update-create --serviceaccount=payments:wallet",
+      });
+    });
+
+    it.each([
+      [undefined, "OK", /Nobody has taken the lock, the Lease payments\/token, yet/],
+      ["", "OK", /Nobody holds the lock, the Lease payments\/token\.$/],
+      [
+        "payments/presto-rotator-0_11111111-2222-3333-4444-555555555555",
+        "OK",
+        /The Pod payments\/presto-rotator-0 holds the lock/,
+      ],
+      ["kube-scheduler", "WARN", /"kube-scheduler", which is no presto-sidecar, holds the lock/],
+    ])("who holds it: %s", async (holder, result, says) => {
+      holderIdentity = holder;
+      const found = await inspectLease(lease, inPod(), { clock: systemClock });
+      expect(found).toMatchObject({ result, detail: expect.stringMatching(says) });
+    });
   });
 });
