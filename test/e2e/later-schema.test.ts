@@ -120,6 +120,13 @@ it("a role that writes serves from it, says so, and never writes over it: not by
   expect(readFileSync(record(), "latin1")).toBe(before);
 });
 
+it("a role that writes is live and not ready, with the reason, where its token can't be read", async () => {
+  sidecar = startCli(["start"], { env: environment("all", store("file", unreadable())) });
+  await eventually(readyz).toMatch(/later version of presto-sidecar/);
+  expect(await call()).toBe(503);
+  expect(sidecar.child.exitCode).toBeNull();
+});
+
 it.each([
   ["token show", ["token", "show"], ""],
   ["token import", ["token", "import"], "another-token"],

@@ -1,11 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { statSync, truncateSync, writeFileSync } from "node:fs";
+import { statSync, truncateSync } from "node:fs";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { Secret } from "../../src/secret.ts";
 import { StoreError } from "../../src/store/contract.ts";
-import { parseStoreKeys, seal } from "../../src/store/seal.ts";
 import { createIssuingBench, type IssuingBench } from "../support/issuing-bench.ts";
 import { marksIn } from "../support/marks.ts";
 import { eventually } from "../support/sidecar-load.ts";
@@ -46,15 +44,6 @@ const refusals: readonly Refusal[] = [
     name: "a wrong key",
     env: () => bench.env({ PRESTO_STORE_KEY: newKey() }),
     says: /was sealed with the store key \w+, which was not given/,
-  },
-  {
-    name: "a record of a newer schema",
-    env() {
-      const keys = parseStoreKeys(new Secret(bench.key));
-      writeFileSync(bench.path, seal(Buffer.from('{"schema":2}'), "token", 2, keys), { mode: 0o600 });
-      return bench.env();
-    },
-    says: /The record \S+ was written by a (newer|later) version/,
   },
   {
     name: "a record that was cut short",
