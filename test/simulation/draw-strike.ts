@@ -26,7 +26,10 @@ const overlapping: readonly (readonly [OperationKind, FaultKind])[] = [
   ["write", "failed"],
   ["write", "crash-after"],
   ["read", "pause"],
+  ["read", "suspend"],
   ["renew the lock", "pause"],
+  ["renew the lock", "pause"],
+  ["renew the lock", "suspend"],
   ["probe", "pause"],
 ];
 

@@ -106,11 +106,16 @@ export function createFaults(options: FaultsOptions): Faults {
     pause(process, isSuspended, isAfterLook = false) {
       const { leaseMs, settleMs } = scenario.times;
       const extraMs = scenario.kind === "overlap" ? 10_000 : 30_000;
-      const ms = random.chance(0.4)
-        ? random.between(500, leaseMs / 2)
-        : random.between(leaseMs, leaseMs + settleMs + extraMs);
+      const term = options.termLeft(process);
+      // About as long as its term: others take over at that very moment.
+      const isNearEnd = Number.isFinite(term) && scenario.kind === "overlap" && random.chance(0.4);
+      const ms = isNearEnd
+        ? Math.max(500, term + random.between(-6_000, 3_000))
+        : random.chance(0.4)
+          ? random.between(500, leaseMs / 2)
+          : random.between(leaseMs, leaseMs + settleMs + extraMs);
       const isUnnoticed = isAfterLook || (isSuspended && options.isAboutToIssue(process));
-      if (isUnnoticed && ms > options.termLeft(process)) pausedPastTerm = true;
+      if (isUnnoticed && ms > term) pausedPastTerm = true;
       process.pause(ms, isSuspended);
     },
     restart: options.restart,

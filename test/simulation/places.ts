@@ -166,6 +166,7 @@ export function createPlaces(options: PlacesOptions): Places {
     inHand: (process) => alive.get(process)?.tokens.record()?.token?.fingerprint(),
     stateOf,
     lockHolder: () => locks.holder(),
+    termLeft: (process) => locks.termLeft(process),
     issuers: () =>
       [...alive].flatMap(([process, { lifecycle }]) => (lifecycle === undefined ? [] : [process])),
   });

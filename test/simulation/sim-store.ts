@@ -226,7 +226,8 @@ export function createFileStore(options: FileStoreOptions): SimStore {
       const record = backups.pick();
       if (record === undefined || stored === undefined) return false;
       story.tell(() => `a backup is restored, of generation ${record.generation}`);
-      put(record);
+      // Whoever reads it has another one in hand.
+      put({ ...record });
       return true;
     },
     wipe() {

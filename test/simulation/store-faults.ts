@@ -84,4 +84,50 @@ export const storeFaults: readonly DeliberateFault[] = [
       },
     ],
   },
+  {
+    name: "term-from-answer",
+    what: "A lock's term is counted from the answer to the write that renewed it, however late that comes.",
+    patches: [
+      {
+        file: "store/term.ts",
+        from: "sentAt = Math.max(sentAt, at);",
+        to: "sentAt = Math.max(at, clock.monotonic());",
+      },
+      { file: "store/term.ts", from: "if (heldUntil() < clock.monotonic()) return false;", to: "" },
+    ],
+  },
+  {
+    name: "sleep-unnoticed",
+    what: "A machine that slept believes in the term that its monotonic clock did not see pass.",
+    patches: [{ file: "store/term.ts", from: " || hasSlept()", to: "" }],
+  },
+  {
+    name: "lease-taken-anew",
+    what: "A Lease that was lost is taken back from whoever holds it, and the old step goes on.",
+    patches: [
+      { file: "store/kubernetes/lease.ts", from: "if (!isMine(found)) {", to: "if (found === undefined) {" },
+      {
+        file: "store/kubernetes/lease.ts",
+        from: "released || term.heldUntil() <= clock.monotonic();",
+        to: "released;",
+      },
+      {
+        file: "store/term.ts",
+        from: "lost ||= clock.monotonic() >= sentAt + termMs || hasSlept();",
+        to: "void hasSlept;",
+      },
+      { file: "store/term.ts", from: "if (heldUntil() < clock.monotonic()) return false;", to: "" },
+    ],
+  },
+  {
+    name: "intent-taken-at-once",
+    what: "Where the intent is the lock, another's is taken over without waiting for LEASE.",
+    patches: [
+      {
+        file: "store/intent-lock.ts",
+        from: "return Math.max(0, seen.since + leaseMs - now);",
+        to: "return 0 * leaseMs;",
+      },
+    ],
+  },
 ];

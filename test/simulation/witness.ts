@@ -86,6 +86,8 @@ export interface WitnessOptions {
   /** The state in which the process's renewal is. */
   readonly stateOf: (process: SimProcess) => string;
   readonly lockHolder: () => SimProcess | undefined;
+  /** Milliseconds for which nobody else can have the lock that this process has. */
+  readonly termLeft: (process: SimProcess) => number;
   /** Processes that issue, and live. */
   readonly issuers: () => readonly SimProcess[];
 }
@@ -160,6 +162,8 @@ export function createWitness(options: WitnessOptions): Witness {
     if (faults.wasPausedPastTerm()) return;
     if (options.lockHolder() !== process)
       throw new Violation("S1", `${process.name} calls, and does not hold the lock`);
+    if (options.termLeft(process) < scenario.times.issueTimeoutMs)
+      throw new Violation("S1", `${process.name} calls, and its lock does not outlive the call`);
     if (scenario.settleTooShort) return;
     const other = calls.find((call) => call.mayBeExecuted() && !forgotten.has(call));
     if (other === undefined) return;
