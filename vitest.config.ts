@@ -87,6 +87,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "cluster",
+          retry,
           include: ["test/cluster/**/*.test.ts"],
           // The built program; and the servers, which the first run builds.
           globalSetup: ["./tools/vitest/build-once.ts", "./test/cluster/build-once.ts"],

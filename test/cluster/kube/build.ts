@@ -2,9 +2,11 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+
+import { alone, cacheFolder } from "../cache.ts";
 
 const run = promisify(execFile);
 
@@ -17,20 +19,26 @@ const moduleFiles = ["go.mod", "go.sum"];
 
 /**
  * The real etcd and kube-apiserver, built once from the Go module in this folder and kept outside of
- * the checkout: in `~/.cache/presto-sidecar-cluster` (or `PRESTO_TEST_CLUSTER_CACHE`), in a folder of
- * the module's own hash, so that another version is another folder. Building takes some ten minutes
+ * the checkout, in a folder of the module's own hash, so that another version is another folder. Building takes some ten minutes
  * of processor time; Go's cache, some gigabytes, lies in a temporary folder that is dropped at the end.
  * @returns the folder with the programs
  */
 export async function buildServers(tell: (line: string) => void): Promise<string> {
-  const cache =
-    process.env["PRESTO_TEST_CLUSTER_CACHE"] ?? join(homedir(), ".cache", "presto-sidecar-cluster");
   const hash = createHash("sha256");
   for (const file of moduleFiles) hash.update(await readFile(join(import.meta.dirname, file)));
-  const folder = join(cache, `kube-${hash.digest("hex").slice(0, 16)}`);
-  const missing = programs.filter(({ name }) => !existsSync(join(folder, name)));
-  if (missing.length === 0) return folder;
+  const folder = join(cacheFolder(), `kube-${hash.digest("hex").slice(0, 16)}`);
+  if (missingIn(folder).length > 0) await alone(() => buildInto(folder, tell));
+  return folder;
+}
 
+function missingIn(folder: string) {
+  return programs.filter(({ name }) => !existsSync(join(folder, name)));
+}
+
+async function buildInto(folder: string, tell: (line: string) => void): Promise<void> {
+  // Another may have built them meanwhile.
+  const missing = missingIn(folder);
+  if (missing.length === 0) return;
   await mkdir(folder, { recursive: true });
   const temporary = await mkdtemp(join(tmpdir(), "presto-go-"));
   try {
@@ -49,7 +57,6 @@ export async function buildServers(tell: (line: string) => void): Promise<string
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
-  return folder;
 }
 
 async function go(folder: string, args: readonly string[]): Promise<string> {

