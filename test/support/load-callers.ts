@@ -13,6 +13,8 @@ export interface LoadOptions {
   readonly callers: number;
   /** Milliseconds that each rests between two calls. */
   readonly restMs: number;
+  /** Where their calls are noted; a log of their own unless given. */
+  readonly log?: CallerLog;
 }
 
 export interface LoadCallers {
@@ -36,8 +38,7 @@ const order = JSON.stringify({
  * Callers that top up wallets all the time, as careful apps do: a confirm is made again only
  * where it was certainly not sent, and never after its outcome was unknown.
  */
-export function startCallers({ proxy, callers, restMs }: LoadOptions): LoadCallers {
-  const log = createCallerLog();
+export function startCallers({ proxy, callers, restMs, log = createCallerLog() }: LoadOptions): LoadCallers {
   let going = true;
 
   async function topUp(agent: Agent): Promise<void> {

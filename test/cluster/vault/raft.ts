@@ -15,6 +15,17 @@ export interface BaoCluster {
   readonly rootToken: string;
   /** Kills the leader, and gives its index. */
   killLeader(): Promise<number>;
+  /** Starts one that was killed, and unseals it. */
+  restart(index: number): Promise<void>;
+  /** Seals all of them. */
+  seal(): Promise<void>;
+  unseal(): Promise<void>;
+  /** Says something to the one that is active. */
+  api(
+    method: string,
+    path: string,
+    body?: object,
+  ): Promise<{ readonly status: number; readonly json: unknown }>;
   close(): Promise<void>;
 }
 
@@ -45,13 +56,15 @@ export async function startBaoCluster(): Promise<BaoCluster> {
       cluster_addr: `https://${cluster}`,
     };
     await writeFile(join(folder, `${index}.json`), JSON.stringify(config));
+    children.push(launch(index));
+  }
+
+  function launch(index: number): ChildProcess {
     const log = openSync(join(folder, `${index}.log`), "a");
-    children.push(
-      spawn(program, ["server", `-config=${join(folder, `${index}.json`)}`], {
-        stdio: ["ignore", log, log],
-        env: { PATH: "", HOME: folder },
-      }),
-    );
+    return spawn(program, ["server", `-config=${join(folder, `${index}.json`)}`], {
+      stdio: ["ignore", log, log],
+      env: { PATH: "", HOME: folder },
+    });
   }
 
   async function ask(url: string, method: string, path: string, body?: object, token = "") {
@@ -75,16 +88,20 @@ export async function startBaoCluster(): Promise<BaoCluster> {
     { ...soon, what: "the first node is initialized" },
   );
   const rootToken = String(initialized.root_token);
-  for (const { url } of nodes) {
+  async function unseal(url: string): Promise<void> {
     await until(
       async () => {
-        await ask(url, "PUT", "sys/unseal", { key: String(initialized.keys[0]) });
+        const sent = await ask(url, "PUT", "sys/unseal", { key: String(initialized.keys[0]) }).catch(
+          () => undefined,
+        );
+        if (sent === undefined) return undefined;
         const { json } = await ask(url, "GET", "sys/health?standbyok=true&perfstandbyok=true");
         return json.sealed === false ? true : undefined;
       },
       { ...soon, what: `${url} is unsealed` },
     );
   }
+  for (const { url } of nodes) await unseal(url);
   await until(
     async () => {
       const made = await ask(
@@ -138,6 +155,29 @@ export async function startBaoCluster(): Promise<BaoCluster> {
       const index = states.findIndex((state) => state?.json.is_self === true);
       await kill(children[index]);
       return index;
+    },
+    async restart(index) {
+      const node = nodes[index];
+      if (node === undefined) throw new Error(`there is no node ${index}`);
+      children[index] = launch(index);
+      await unseal(node.url);
+    },
+    async seal() {
+      // One that is sealed can't seal the next, so each is told by itself, standbys first: they hand it on otherwise.
+      for (let round = 0; round < nodes.length; round += 1) {
+        for (const { url } of nodes) await ask(url, "PUT", "sys/seal", undefined, rootToken).catch(() => {});
+      }
+    },
+    async unseal() {
+      await Promise.all(nodes.map(({ url }) => unseal(url)));
+    },
+    async api(method, path, body) {
+      for (const { url } of nodes) {
+        const answer = await ask(url, method, path, body, rootToken).catch(() => undefined);
+        if (answer !== undefined && answer.status < 300) return answer;
+        if (answer !== undefined && answer.status < 500 && answer.status >= 400) return answer;
+      }
+      throw new Error(`no node answers to ${method} ${path}`);
     },
     async close() {
       await Promise.all(children.map(kill));
