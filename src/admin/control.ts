@@ -77,6 +77,8 @@ export function renewAnswer(reply: RenewReply): RenewAnswer {
       return answer(202, { state: reply.state });
     case "stopped":
       return refusal(409, "alarm-latched", reply.detail);
+    case "elsewhere":
+      return refusal(409, "record-elsewhere", reply.detail);
     case "refused":
       return refusal(502, "refused", reply.detail);
     case "lock-held": {

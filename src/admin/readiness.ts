@@ -9,6 +9,7 @@ type AdvisoryName =
   | "token-refused"
   | "credentials-refused"
   | "clock"
+  | "record-elsewhere"
   | "last-good-addresses"
   | "open-outcomes";
 
@@ -16,6 +17,7 @@ const advisoryNames: ReadonlySet<LatchName> = new Set<AdvisoryName>([
   "token-refused",
   "credentials-refused",
   "clock",
+  "record-elsewhere",
   "last-good-addresses",
   "open-outcomes",
 ]);

@@ -192,6 +192,8 @@ export interface RenewalStatus {
   readonly credentials_refused: string | null;
   /** Why no token is issued by plan, since this machine's clock makes each new one due at once; null while that is not so. */
   readonly clock_wrong: string | null;
+  /** Why nothing is issued by the record in the store, which was written for another object; null while that is not so. */
+  readonly record_elsewhere: string | null;
 }
 
 export function renewalStatus(report: RenewalReport): RenewalStatus {
@@ -208,5 +210,6 @@ export function renewalStatus(report: RenewalReport): RenewalStatus {
     unexplained_deaths_24h: report.unexplainedDeaths,
     credentials_refused: report.credentialsRefused,
     clock_wrong: report.clockWrong,
+    record_elsewhere: report.elsewhere,
   };
 }

@@ -121,6 +121,15 @@ export function keepClockLatch(latch: KeptLatch): Subscriber {
   };
 }
 
+/** Keeps the latch that is shown while the record in the store is another object's. */
+export function keepElsewhereLatch(latch: KeptLatch): Subscriber {
+  return (event) => {
+    if (event.type !== "elsewhere-changed") return;
+    if (event.reason === undefined) latch.open();
+    else latch.close(event.reason);
+  };
+}
+
 /** Keeps the latch that is shown while no resolver answers, and names are served from memory. */
 export function keepNamesLatch(latch: KeptLatch): Subscriber {
   const hosts = new Set<string>();

@@ -30,6 +30,7 @@ import {
   createAlarmFollower,
   keepClockLatch,
   keepCredentialsLatch,
+  keepElsewhereLatch,
   keepNamesLatch,
   keepOutcomesLatch,
   keepRefusedTokenLatch,
@@ -116,6 +117,7 @@ export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Side
   const noteRefusedToken = keepRefusedTokenLatch(readiness.latch("token-refused"));
   const noteCredentials = keepCredentialsLatch(readiness.latch("credentials-refused"));
   const noteClock = keepClockLatch(readiness.latch("clock"));
+  const noteElsewhere = keepElsewhereLatch(readiness.latch("record-elsewhere"));
   const noteNames = keepNamesLatch(readiness.latch("last-good-addresses"));
   const noteOutcomes = keepOutcomesLatch(readiness.latch("open-outcomes"));
   // The log tells of the latch before it tells what has moved it.
@@ -124,6 +126,7 @@ export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Side
     noteRefusedToken(event);
     noteCredentials(event);
     noteClock(event);
+    noteElsewhere(event);
     noteOutcomes(event);
     deps.emit(event);
   };
@@ -295,6 +298,7 @@ function composeLifecycle(
     deps: renewalDeps,
     renewal: createRenewal(renewalDeps),
     current: tokens.record,
+    lastRead: tokens.lastRead,
     dueAt: (record) => dueAt(record, options.schedule),
     acceptedSince: health.acceptedSince,
   });

@@ -12,8 +12,9 @@ import {
 } from "../presto/password-reset.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import { Secret, withoutLineEnd } from "../secret.ts";
-import type { Credentials, TokenStore } from "../store/contract.ts";
+import type { Credentials, StoredRecord, TokenStore } from "../store/contract.ts";
 import { faultOfPassword, noCredentials } from "../store/credentials.ts";
+import { refuseElsewhere } from "../store/home.ts";
 import { refuseWhileRenewed } from "../store/import.ts";
 import { openCredentials, openStore } from "../store/open.ts";
 import { openRenewalLock } from "../store/renewal-lock.ts";
@@ -36,13 +37,13 @@ export const passwordReset: Run = async (args, io) => {
     // Whoever would be refused is told before typing anything; nobody holds a lock while a person types.
     const stored = await credentials.read().catch(refuseKeyless(config.credentials));
     if (stored === undefined) throw noCredentials();
-    refuseWhileRenewed(await store.read());
+    refuse(await store.read());
     const asked = newPassword(io, stored.credentials, args.flag("generate"));
     const { wanted, unused } = await untilStopped(signal, asked);
     const reset = (): Promise<ResetOutcome> =>
       withRenewalLock(lock, io, async (held) => {
         // Where the intent is the lock, the one that stands there now is ours.
-        if (held.intent === undefined) refuseWhileRenewed(await store.read());
+        if (held.intent === undefined) refuse(await store.read());
         const mayBegin = (): boolean =>
           !signal.aborted && clock.monotonic() + callTimeoutMs < held.heldUntil();
         return withUpstream(config.upstream, io, (openPool) => {
@@ -70,6 +71,12 @@ export const passwordReset: Run = async (args, io) => {
     store.close();
   }
 };
+
+/** No password is changed beside a renewal, nor by whoever has the record of another side. */
+function refuse(found: StoredRecord | undefined): void {
+  refuseElsewhere(found);
+  refuseWhileRenewed(found);
+}
 
 type CompleteConfig = CredentialConfig & { readonly upstream: UpstreamConfig };
 

@@ -174,6 +174,8 @@ function failureOf(
         "refused",
         `The alarm is on, and nothing was issued. ${explainAlarm(end.detail)}`,
       );
+    case "elsewhere":
+      return new CommandError("refused", `Nothing was issued. ${end.detail}`);
     case "refused":
       return new CommandError("refused", `${end.detail}${mendOf(end)}`);
     case "unreachable":

@@ -3,7 +3,7 @@ import { loadConfig } from "../config/load.ts";
 import { CommandError } from "../errors.ts";
 import type { ProbeVerdict } from "../presto/probe.ts";
 import { isTokenText, Secret } from "../secret.ts";
-import type { TokenRecord } from "../store/contract.ts";
+import type { HeldLock, RenewalLock, TokenRecord, TokenStore } from "../store/contract.ts";
 import { importToken, refuseWhileRenewed, type TokenImport } from "../store/import.ts";
 import { openStore } from "../store/open.ts";
 import { openRenewalLock } from "../store/renewal-lock.ts";
@@ -11,7 +11,7 @@ import { recorded } from "./command-record.ts";
 import { type Arguments, type Io, parseExpiryDate, type Run } from "./command.ts";
 import { probeToken } from "./presto-client.ts";
 import { readSecret } from "./prompts.ts";
-import { refuseKeyless, withRenewalLock } from "./store-client.ts";
+import { lockWaitMs, refuseKeyless } from "./store-client.ts";
 import { expirySentence, printResult, printWarning, printWarnings } from "./terminal.ts";
 
 /** Puts a token from standard input or a hidden prompt into the store, as the next generation. */
@@ -33,9 +33,7 @@ export const tokenImport: Run = async (args, io) => {
       return lives === "alive";
     };
     const record = await recorded(config, io, "token import", async (note) => {
-      const stored = await withRenewalLock(lock, io, () =>
-        importToken(store, { ...described, token }, { clock: io.clock, isAlive }),
-      );
+      const stored = await storeToken({ store, lock }, { ...described, token }, io, isAlive);
       note(importedEntry(stored));
       return stored;
     });
@@ -57,6 +55,34 @@ function importedEntry({ generation, token, name, expiresAt }: TokenRecord): Ent
     name,
     expires_at: expiresAt?.toISOString() ?? null,
   };
+}
+
+/**
+ * Under the lock, or beside its holder: a renewal that settles a call has it for minutes. What Presto accepts is stored
+ * all the same, as by whoever has lost the lock (R7b): at most one token lives, and the holder reads again where its
+ * own write is refused.
+ * @throws CommandError `try-again`, which says who holds the lock, for every other token
+ */
+async function storeToken(
+  { store, lock }: { readonly lock: RenewalLock; readonly store: TokenStore },
+  wanted: TokenImport,
+  io: Io,
+  isAlive: () => Promise<boolean>,
+): Promise<TokenRecord> {
+  const deps = { clock: io.clock, isAlive };
+  let held: HeldLock | undefined;
+  let heldByOther: CommandError | undefined;
+  try {
+    held = await lock.acquire({ waitMs: lockWaitMs, signal: io.signal });
+  } catch (error) {
+    if (!(error instanceof CommandError) || error.code !== "try-again") throw error;
+    heldByOther = error;
+  }
+  try {
+    return await importToken(store, wanted, { ...deps, heldByOther });
+  } finally {
+    await held?.release();
+  }
 }
 
 function readDescription(args: Arguments, io: Io): Omit<TokenImport, "token"> {

@@ -287,6 +287,27 @@ function writeRenewal(log: Log, event: RenewalEvent): void {
         audit: true,
       });
       break;
+    case "record-put-back": {
+      const { generation, id, lastWriter, wasGone } = event;
+      log.write(
+        "warn",
+        wasGone
+          ? "The record had been taken away from the store. The token that lives was written back; see who removes it."
+          : "Another record had been put in the place of ours. The token that lives was written back; see who writes there.",
+        { generation, token_id: id, last_writer: lastWriter, audit: true },
+      );
+      break;
+    }
+    case "elsewhere-changed":
+      if (event.reason === undefined) {
+        log.write("info", "The record in the store is this side's own again.", { audit: true });
+        break;
+      }
+      log.write("warn", "The record in the store is another side's: nothing is issued by it.", {
+        reason: event.reason,
+        audit: true,
+      });
+      break;
     case "alarm-changed":
       if (event.alarm === undefined) {
         log.write("info", "A person cleared the alarm; tokens may be issued again.", { audit: true });
@@ -346,6 +367,12 @@ function lineOf(end: RenewalEnd): Line {
       return {
         level: "warn",
         message: "No token is issued while the alarm is latched.",
+        fields: { detail: end.detail },
+      };
+    case "elsewhere":
+      return {
+        level: "warn",
+        message: "No token is issued by a record that is another side's.",
         fields: { detail: end.detail },
       };
     case "refused":

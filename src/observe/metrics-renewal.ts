@@ -21,6 +21,7 @@ const endKinds: Readonly<Record<RenewalEnd["kind"], true>> = {
   "nothing-to-do": true,
   "young-token": true,
   stopped: true,
+  elsewhere: true,
   refused: true,
   unreachable: true,
   lost: true,
@@ -63,6 +64,12 @@ export function createRenewalMetrics({ registry, clock, report }: RenewalMetrics
     registers,
   });
 
+  const putBack = new Counter({
+    name: "presto_sidecar_renewal_records_put_back_total",
+    help: "How often somebody had put an older record into the store, or taken it away, and the token that lives was written back.",
+    registers,
+  });
+
   addRenewalReadings({ registry, clock, report });
 
   return (event) => {
@@ -79,6 +86,9 @@ export function createRenewalMetrics({ registry, clock, report }: RenewalMetrics
         break;
       case "unexplained-death":
         deaths.inc();
+        break;
+      case "record-put-back":
+        putBack.inc();
         break;
       case "alarm-changed":
         if (event.alarm !== undefined) alarms.inc();
@@ -116,6 +126,11 @@ function addRenewalReadings({ registry, clock, report }: RenewalMetricsOptions):
     "clock_wrong",
     "1 while this machine's clock makes each new token due at once; none is issued by plan until it is set right.",
     ({ clockWrong }) => Number(clockWrong !== null),
+  );
+  gauge(
+    "record_elsewhere",
+    "1 while the record in the store was written for another object: nothing is issued until a person takes it as one's own.",
+    ({ elsewhere }) => Number(elsewhere !== null),
   );
   gauge(
     "stopped",

@@ -1,7 +1,9 @@
 import { retryForever } from "../lib/async.ts";
 import type { Intent, TokenRecord } from "../store/contract.ts";
+import { homeOf } from "../store/home.ts";
 import { emptyRecord } from "../store/record.ts";
 import {
+  type Found,
   type NextState,
   type RenewalRun,
   type Standing,
@@ -10,7 +12,7 @@ import {
   writeRecord,
   writtenBy,
 } from "./run.ts";
-import { unreachable } from "./types.ts";
+import { type RenewalEnd, unreachable } from "./types.ts";
 
 type Intending = Extract<NextState, { to: "intending" }>;
 
@@ -36,6 +38,7 @@ export async function intending(run: RenewalRun, state: Intending): Promise<Next
     ...(state.deaths === undefined
       ? {}
       : { unexplainedDeaths: state.deaths, lastDeath: storedId(state.found) ?? null }),
+    home: homeOf(state.found),
     writtenBy: writtenBy(run),
   };
   const sentAt = clock.monotonic();
@@ -45,13 +48,22 @@ export async function intending(run: RenewalRun, state: Intending): Promise<Next
     run.held.intent?.stands(sentAt);
     countDeath(run, state);
     await deps.consumer.noticeRecord();
-    const standing = { intent, record, version: end.version };
-    if (state.takenOver === undefined) return { to: "checking", standing };
+    const home = end.home ?? homeOf(state.found);
+    const standing: Standing = {
+      intent,
+      record: { ...record, home },
+      version: end.version,
+      ...(home === null ? {} : { identity: home }),
+    };
+    const tookMs = clock.monotonic() - sentAt;
+    const isSlow = tookMs > slowestWriteMs;
+    if (state.takenOver === undefined)
+      return isSlow ? { to: "clearing", end: tooSlow(tookMs) } : { to: "checking", standing };
     const call = { soleCall: state.takenOver.soleCall, givenUpAt: clock.monotonic() };
-    return { to: "settling", standing, call, underThisIntent: false };
+    return { to: "settling", standing, call, underThisIntent: isSlow };
   }
 
-  const found = await retryForever(deps, run.draining, () => store.read());
+  const found = await readAgain(run, end.cause);
   if (found?.record.intent?.id !== intent.id) {
     // R1 again, but after a pause and with a word to whoever can mend the store.
     // An earlier intent of ours is settled by now, and not left for the next run to settle again.
@@ -61,11 +73,35 @@ export async function intending(run: RenewalRun, state: Intending): Promise<Next
   run.held.intent?.stands(sentAt);
   countDeath(run, state);
   await deps.consumer.noticeRecord();
-  const standing: Standing = { intent, record: found.record, version: found.version };
+  const standing: Standing = { ...found, intent };
   // When it was applied is not known, so nothing is concluded from a dead token; and no call is made under it,
   // for a store that could not answer this write might not take the token either.
   const call = { soleCall: false, givenUpAt: clock.monotonic() };
   return { to: "settling", standing, call, underThisIntent: true };
+}
+
+/** A store that needs longer for a write can't be relied on to take the token: no call is made by it. Milliseconds. */
+const slowestWriteMs = 5_000;
+
+function tooSlow(tookMs: number): RenewalEnd {
+  const seconds = (tookMs / 1000).toFixed(1);
+  const detail = `The token store needed ${seconds} s for a write, and more than ${slowestWriteMs / 1000} s is too slow to have a token issued that must be stored, so none was. See what holds up its writes, such as an admission webhook.`;
+  return { kind: "unreachable", detail };
+}
+
+/** For as long as it takes: what stands there decides. */
+async function readAgain({ deps, draining }: RenewalRun, cause: unknown): Promise<Found> {
+  try {
+    return await deps.store.read();
+  } catch {
+    deps.emit({
+      type: "warning",
+      message:
+        "It is not known whether the intent of a renewal was written, and the token store can't be read to find out. Nothing is issued; it is read again and again.",
+      cause,
+    });
+    return retryForever(deps, draining, () => deps.store.read());
+  }
 }
 
 function countDeath(run: RenewalRun, { deaths, found }: Intending): void {

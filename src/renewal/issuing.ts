@@ -98,7 +98,7 @@ export async function afterIssue(
   switch (end.kind) {
     case "issued":
       run.memory.unclear = undefined;
-      noteIssued(run.memory, end.issued.token.fingerprint());
+      noteIssued(run, end.issued, standing);
       return {
         to: "storing",
         standing,

@@ -47,8 +47,9 @@ const leastPauseMs = 1_000;
 async function writeAnew(
   run: RenewalRun,
   term: IntentTerm,
-  { intent, record, version }: Standing,
+  standing: Standing,
 ): Promise<Standing | undefined> {
+  const { intent, record, version } = standing;
   const { clock, store } = run.deps;
   const sentAt = clock.monotonic();
   const kept = { ...intent, at: new Date(clock.now()) };
@@ -56,19 +57,19 @@ async function writeAnew(
   const end = await writeRecord(store, next, version);
   if (end.kind === "written") {
     term.stands(sentAt);
-    return { intent: kept, record: next, version: end.version };
+    return { ...standing, intent: kept, record: next, version: end.version };
   }
   if (end.kind === "refused") return undefined;
   try {
     const found = await store.read();
     // Not applied, or not yet: a write that is applied late makes the next one be refused.
-    if (found?.version === version) return { intent, record, version };
+    if (found?.version === version) return standing;
     const isOurs =
       found?.record.intent?.id === intent.id && found.record.writtenBy?.holder === run.deps.holder;
     if (found === undefined || !isOurs || storedId(found) !== record.token?.fingerprint()) return undefined;
     term.stands(sentAt);
-    return { intent: found.record.intent ?? kept, record: found.record, version: found.version };
+    return { ...found, intent: found.record.intent ?? kept };
   } catch {
-    return { intent, record, version };
+    return standing;
   }
 }

@@ -1,11 +1,12 @@
 import type { Clock, Timer } from "../clock.ts";
 import type { TokenRecord } from "../store/contract.ts";
+import { describeElsewhere, isAtHome } from "../store/home.ts";
 import type { Renewal, RunOptions } from "./machine.ts";
 import { createProbeLoop } from "./probe-loop.ts";
 import { recentDeaths } from "./probing.ts";
 import { createRenewRequests, lockHeldReply, type RenewRequests } from "./requests.ts";
 import { createRetry, type Retry } from "./retry.ts";
-import { type RenewalDeps, storedId, type Trigger } from "./run.ts";
+import { type Found, type RenewalDeps, storedId, type Trigger } from "./run.ts";
 import { createTriggers, type Triggers } from "./triggers.ts";
 import {
   type Renew,
@@ -20,8 +21,10 @@ import {
 export interface LifecycleOptions {
   readonly deps: RenewalDeps;
   readonly renewal: Renewal;
-  /** The record in hand, as the store was last read. */
+  /** The record in hand: the last one that was read. */
   readonly current: () => TokenRecord | undefined;
+  /** What the store held when it was last read, a record or none; undefined before the first time. */
+  readonly lastRead: () => { readonly found: Found } | undefined;
   /** When this record is to be renewed; null if that is not known. */
   readonly dueAt: (record: TokenRecord | undefined) => Date | null;
   /** Has Presto accepted this token in a call of our own since then (monotonic)? Spares a probe. */
@@ -55,12 +58,23 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   const stop = { draining: draining.signal, closing: closing.signal };
   const retry = createRetry(deps);
   const requests = createRenewRequests({ clock: deps.clock, state: renewal.state });
-  const triggers = createTriggers({ deps, current, dueAt: options.dueAt, requests, retry });
+  const home = createHomeWatch(options);
+  const triggers = createTriggers({
+    deps,
+    current,
+    dueAt: options.dueAt,
+    requests,
+    retry,
+    isMissing: home.isMissing,
+    isBlocked: () => home.blockedBy() !== undefined,
+  });
   const runs = createRuns({ deps, renewal, current, retry, requests, triggers, stop, onOver: look });
   const nextLook = createNextLook(deps.clock, look);
   const probes = createProbeLoop({
     deps,
     current,
+    lastRead: options.lastRead,
+    remembered: renewal.remembered,
     acceptedSince: options.acceptedSince,
     onDead: tokenRejected,
     // Not only the timer is set: time may have jumped while it was asked, and what is due is due now.
@@ -70,6 +84,10 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
 
   function look(): void {
     if (!started || draining.signal.aborted) return;
+    const blockedBy = home.look();
+    // Who waits is told so; what was forced goes on.
+    if (blockedBy !== undefined && !runs.isUnderWay())
+      requests.ended({ kind: "elsewhere", detail: blockedBy }, current());
     deps.clockAlarm.look(current());
     const moment = { now: deps.clock.now(), monotonic: deps.clock.monotonic() };
     probes.look(moment.monotonic, runs.isUnderWay());
@@ -93,7 +111,9 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       look();
     },
     async renew(request) {
-      const refused = refusal(request, current(), triggers.credentialsRefused(), stop.draining.aborted);
+      const refused =
+        elsewhere(request, home.blockedBy()) ??
+        refusal(request, current(), triggers.credentialsRefused(), stop.draining.aborted);
       if (refused !== undefined) return refused;
       const other = renewal.waitsFor();
       const sentOn = other && lockHeldReply(other);
@@ -119,7 +139,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       triggers.credentialsChanged();
       look();
     },
-    report: () => reportOf(options, retry, triggers, runs),
+    report: () => ({ ...reportOf(options, retry, triggers, runs), elsewhere: home.blockedBy() ?? null }),
     async drain() {
       draining.abort();
       nextLook.cancel();
@@ -130,6 +150,45 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       draining.abort();
       closing.abort();
       nextLook.cancel();
+    },
+  };
+}
+
+/** Does what stands in the store belong there? */
+interface HomeWatch {
+  /** Is a token remembered that does not stand there, at our home? */
+  isMissing(): boolean;
+  /** Why nothing is issued by a record that was written for another object; undefined where it is one's own, or what is remembered takes its place. */
+  blockedBy(): string | undefined;
+  /** Tells of each change. @returns why, where it has just become blocked */
+  look(): string | undefined;
+}
+
+function createHomeWatch({
+  deps,
+  renewal: { remembered },
+  lastRead,
+}: Pick<LifecycleOptions, "deps" | "renewal" | "lastRead">): HomeWatch {
+  let told: string | undefined;
+
+  function blockedBy(): string | undefined {
+    const found = lastRead()?.found;
+    if (isAtHome(found) || remembered.all().length > 0) return undefined;
+    return describeElsewhere(found);
+  }
+
+  return {
+    isMissing() {
+      const read = lastRead();
+      return read !== undefined && remembered.missingIn(read.found).length > 0;
+    },
+    blockedBy,
+    look() {
+      const reason = blockedBy();
+      if (reason === told) return undefined;
+      told = reason;
+      deps.emit({ type: "elsewhere-changed", reason });
+      return reason;
     },
   };
 }
@@ -226,6 +285,11 @@ function createRuns({ deps, renewal, current, retry, requests, triggers, stop, o
   };
 }
 
+/** The answer to a person who asks for a token by a record that is another side's. */
+function elsewhere({ force }: RenewRequest, blockedBy: string | undefined): RenewReply | undefined {
+  return blockedBy === undefined || force ? undefined : { kind: "elsewhere", detail: blockedBy };
+}
+
 /** The answer to a person whose request can't be taken up. */
 function refusal(
   { force }: RenewRequest,
@@ -254,7 +318,7 @@ function reportOf(
   retry: Retry,
   triggers: Triggers,
   runs: Runs,
-): RenewalReport {
+): Omit<RenewalReport, "elsewhere"> {
   const record = current();
   const state = renewal.state();
   return {

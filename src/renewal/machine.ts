@@ -4,6 +4,7 @@ import { intending } from "./intending.ts";
 import { checking, issuing } from "./issuing.ts";
 import { probing } from "./probing.ts";
 import { reading } from "./reading.ts";
+import type { RememberedToken } from "./remembering.ts";
 import { emptyMemory, type NextState, type RenewalDeps, type RenewalRun, type Trigger } from "./run.ts";
 import { settling } from "./settling.ts";
 import { clearing, reconciling, storing } from "./storing.ts";
@@ -37,6 +38,8 @@ export interface Renewal {
   unstoredSince(): Date | undefined;
   /** Ids of the tokens that were issued here last: the one that is stored next among them. */
   issued(): ReadonlySet<string>;
+  /** The token that works, as far as this process knows. */
+  readonly remembered: RememberedToken;
 }
 
 /** Between two readings in a run: whoever refuses our writes needs time, too. */
@@ -120,6 +123,7 @@ export function createRenewal(deps: RenewalDeps): Renewal {
     waitsFor: () => other,
     unstoredSince: () => unstoredSince,
     issued: () => memory.issued,
+    remembered: memory.remembered,
   };
 }
 

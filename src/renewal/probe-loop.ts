@@ -2,12 +2,17 @@ import { backOffMs } from "../lib/async.ts";
 import { plainVerdict } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
 import type { TokenRecord } from "../store/contract.ts";
-import type { RenewalDeps } from "./run.ts";
+import type { RememberedToken } from "./remembering.ts";
+import { type Found, type RenewalDeps, storedId } from "./run.ts";
 
 export interface ProbeLoopOptions {
   readonly deps: Pick<RenewalDeps, "clock" | "random" | "times" | "probe" | "consumer" | "mayLeave">;
   /** The record in hand. */
   readonly current: () => TokenRecord | undefined;
+  /** What the store held when it was last read; undefined before the first time. */
+  readonly lastRead: () => { readonly found: Found } | undefined;
+  /** Told what is found out of the token that stands there. */
+  readonly remembered: Pick<RememberedToken, "missingIn" | "storedLives" | "died">;
   /** Has Presto accepted it in a call of our own since then (monotonic)? */
   readonly acceptedSince: (tokenId: string, monotonic: number) => boolean;
   /** It is dead, or seems so and is young: that is for a renewal to judge. */
@@ -38,15 +43,25 @@ export function createProbeLoop(options: ProbeLoopOptions): ProbeLoop {
 
   const token = (): Secret | null => options.current()?.token ?? null;
 
+  /** What the store holds, if that is this token. */
+  function whereItStands(id: string): Found {
+    const found = options.lastRead()?.found;
+    return storedId(found) === id ? found : undefined;
+  }
+
   async function ask(asked: Secret): Promise<void> {
+    const id = asked.fingerprint();
+    const stored = whereItStands(id);
     const found = await probe(asked, { issuedAt: options.current()?.issuedAt ?? null });
     const verdict = plainVerdict(found);
     users.probed(asked, verdict);
+    if (verdict === "alive") options.remembered.storedLives(stored, clock.monotonic());
+    if (verdict === "dead") options.remembered.died(id);
     unclearTries = verdict === "unclear" ? unclearTries + 1 : 0;
     const wait =
       verdict === "unclear" ? Math.min(period(), backOffMs(unclear, unclearTries, random())) : period();
     nextAt = clock.monotonic() + wait;
-    if (verdict === "dead" || found === "young") options.onDead(asked.fingerprint());
+    if (verdict === "dead" || found === "young") options.onDead(id);
   }
 
   return {
@@ -55,6 +70,9 @@ export function createProbeLoop(options: ProbeLoopOptions): ProbeLoop {
       if (renewing || under || now < nextAt || stored === null || !mayLeave()) return;
       if (options.acceptedSince(stored.fingerprint(), now - times.probeEveryMs)) {
         nextAt = now + period();
+        // It was accepted a while ago: too long to give up another token for that one.
+        const found = whereItStands(stored.fingerprint());
+        if (options.remembered.missingIn(found).length === 0) options.remembered.storedLives(found, now);
         return;
       }
       under = true;

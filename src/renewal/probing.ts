@@ -1,11 +1,14 @@
 import { untilAborted } from "../lib/async.ts";
 import { plainVerdict, type TokenVerdict } from "../presto/probe.ts";
+import type { TokenRecord } from "../store/contract.ts";
+import { homeKept } from "../store/home.ts";
 import { emptyRecord } from "../store/record.ts";
 import { youngLeftMs, youngMs } from "../token/health.ts";
 import {
   chooseAccount,
   type Found,
   isAboutToEnd,
+  latelyMs,
   type NextState,
   type RenewalRun,
   storedId,
@@ -40,6 +43,11 @@ export async function probing(run: RenewalRun, { found, reason }: Probing): Prom
           to: "idle",
           end: { kind: "nothing-to-do", detail: "Presto accepts the stored token after all." },
         };
+      }
+      if (reason === "scheduled" && isDueByOurClockAlone(run, record)) {
+        deps.clockAlarm.latch(record);
+        const detail = "By Presto's clock the stored token is not due: this machine's is wrong.";
+        return { to: "idle", end: { kind: "nothing-to-do", detail } };
       }
       const { leaseMs, settleMs } = deps.times;
       // It must not die of old age while it is to be the proof.
@@ -84,8 +92,13 @@ export async function probing(run: RenewalRun, { found, reason }: Probing): Prom
   }
 }
 
-/** So lately was a call sent that says, if it was accepted, that the token lives: where no probe can. Milliseconds. */
-const latelyMs = 5_000;
+/**
+ * The stored token was due again as soon as it was issued, and by Presto's clock it is not: a wrong clock costs one issue,
+ * and not another one with each start.
+ */
+function isDueByOurClockAlone({ deps }: RenewalRun, record: TokenRecord): boolean {
+  return record.dueWhenIssued === true && !deps.isDue(record, deps.prestoNow());
+}
 
 /** Undefined if the process was asked to end meanwhile. */
 async function probeStored(run: RenewalRun, found: Found): Promise<TokenVerdict | "absent" | undefined> {
@@ -100,7 +113,10 @@ async function probeStored(run: RenewalRun, found: Found): Promise<TokenVerdict 
       acceptedFrom: () => deps.clock.monotonic() - latelyMs,
     }),
   );
-  if (verdict !== undefined) deps.consumer.probed(token, plainVerdict(verdict));
+  if (verdict === undefined) return undefined;
+  deps.consumer.probed(token, plainVerdict(verdict));
+  if (verdict === "alive") run.memory.remembered.storedLives(found, deps.clock.monotonic());
+  if (verdict === "dead") run.memory.remembered.died(token.fingerprint());
   return verdict;
 }
 
@@ -122,6 +138,7 @@ async function latchAlarm(
       unexplainedDeaths: list,
       lastDeath: storedId(found) ?? null,
       stopped: { reason, at },
+      home: homeKept(found),
       writtenBy: writtenBy(run),
     },
     found?.version,

@@ -111,6 +111,9 @@ export function createRenewRequests(options: {
         // One that forces it clears the alarm for all.
         if (!all.some(({ force }) => force)) answer(request, { kind: "stopped", detail: end.detail });
         break;
+      case "elsewhere":
+        if (!request.force) answer(request, { kind: "elsewhere", detail: end.detail });
+        break;
       case "refused":
         answer(request, { kind: "refused", detail: end.detail });
         break;

@@ -57,6 +57,7 @@ export function createRetry({
           return succeeded(leastGapMs);
         case "nothing-to-do":
         case "stopped":
+        case "elsewhere":
           return succeeded(afterNothingMs);
         case "refused":
           failures += 1;

@@ -5,6 +5,7 @@ import type { Probe, ProbeVerdict } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
 import type {
   HeldLock,
+  Home,
   Intent,
   RenewalLock,
   RenewalReason,
@@ -12,8 +13,10 @@ import type {
   TokenRecord,
   TokenStore,
 } from "../store/contract.ts";
+import { fillInHome } from "../store/home.ts";
 import type { Accounts } from "./accounts.ts";
 import type { ClockAlarm } from "./clock-alarm.ts";
+import { createRememberedToken, type RememberedToken } from "./remembering.ts";
 import type { PendingRequest } from "./requests.ts";
 import { type RenewalEnd, type RenewalEvent, type RenewalTimes, unreachable } from "./types.ts";
 
@@ -85,6 +88,8 @@ export interface RenewalMemory {
   toldDeath: string | undefined;
   /** Ids of the tokens that this process had issued last. */
   readonly issued: Set<string>;
+  /** The token that works, as far as this process knows. */
+  readonly remembered: RememberedToken;
   /** How many calls for this reason have come to no clear end, one after the other. */
   unclear: { readonly reason: RenewalReason; readonly count: number } | undefined;
 }
@@ -94,7 +99,13 @@ const mostIssued = 8;
 
 /** What a process knows before its first run. */
 export function emptyMemory(): RenewalMemory {
-  return { accountedFor: undefined, toldDeath: undefined, issued: new Set(), unclear: undefined };
+  return {
+    accountedFor: undefined,
+    toldDeath: undefined,
+    issued: new Set(),
+    remembered: createRememberedToken(),
+    unclear: undefined,
+  };
 }
 
 /** However often no clear end came of it, a call is repeated after this time (or SETTLE, if that is longer), milliseconds. */
@@ -111,11 +122,14 @@ export function settleTime({ deps, memory }: RenewalRun, reason: RenewalReason):
   return Math.min(settleMs * 2 ** Math.min(count - 1, 20), Math.max(longestSettleMs, settleMs));
 }
 
-/** Presto has issued this token to us. */
-export function noteIssued({ issued }: RenewalMemory, tokenId: string): void {
+/** Presto has issued this token to us, for the intent that stands there: that killed the token beside it. */
+export function noteIssued({ deps, memory }: RenewalRun, token: IssuedToken, standing: Standing): void {
+  const { issued, remembered } = memory;
   const [oldest] = issued;
   if (issued.size >= mostIssued && oldest !== undefined) issued.delete(oldest);
-  issued.add(tokenId);
+  issued.add(token.token.fingerprint());
+  const generation = standing.record.generation + 1;
+  remembered.issued({ ...token, generation, since: deps.clock.monotonic() }, storedId(standing));
 }
 
 /** What one run through the states has in hand. */
@@ -166,16 +180,17 @@ export function isAboutToEnd({ deps }: RenewalRun, found: Found): boolean {
   return expiresAt !== null && expiresAt.getTime() - deps.prestoNow() <= dayMs;
 }
 
+/** So lately was a call sent that says, if it was accepted, that the token lives: where no probe can. Milliseconds. */
+export const latelyMs = 5_000;
+
 /** Who wrote a version: for diagnosis. */
 export function writtenBy({ deps, held }: RenewalRun): NonNullable<TokenRecord["writtenBy"]> {
   return { holder: deps.holder, lock: held.identity };
 }
 
 /** An intent of ours, as it stands in the store: the record with it, and the version that our write made. */
-export interface Standing {
+export interface Standing extends StoredRecord {
   readonly intent: Intent;
-  readonly record: TokenRecord;
-  readonly version: string;
 }
 
 /** An issue call of which it is not known whether it was executed: our own, or that of an intent taken over. */
@@ -236,7 +251,12 @@ export type NextState =
 
 /** How a compare-and-set ended. `unclear`: perhaps applied, perhaps later; whoever wrote reads again. */
 export type WriteEnd =
-  | { readonly kind: "written"; readonly version: string }
+  | {
+      readonly kind: "written";
+      readonly version: string;
+      /** Where the object was made by it: which one that is, as it was then written into the record. */
+      readonly home?: Home;
+    }
   | { readonly kind: "refused" }
   | { readonly kind: "unclear"; readonly cause: unknown };
 
@@ -248,7 +268,11 @@ export async function writeRecord(
 ): Promise<WriteEnd> {
   try {
     const result = await store.write(record, expected);
-    return result.outcome === "written" ? { kind: "written", version: result.version } : { kind: "refused" };
+    if (result.outcome === "refused") return { kind: "refused" };
+    const filled = expected === undefined ? await fillInHome(store, record, result.version) : undefined;
+    if (filled?.outcome === "refused") return { kind: "refused" };
+    if (filled === undefined) return { kind: "written", version: result.version };
+    return { kind: "written", version: filled.version, home: filled.home };
   } catch (cause) {
     return { kind: "unclear", cause };
   }

@@ -3,6 +3,8 @@ import type { IssueEnd } from "../presto/auth.ts";
 import { plainVerdict, type TokenVerdict } from "../presto/probe.ts";
 import { afterIssue } from "./issuing.ts";
 import { keepIntent } from "./keeping.ts";
+import { probeKept, settlingBack } from "./putting-back.ts";
+import type { KeptToken } from "./remembering.ts";
 import {
   isAboutToEnd,
   isDue,
@@ -53,12 +55,15 @@ export async function settling(run: RenewalRun, state: Settling): Promise<NextSt
 /** What stands in the record is left for the next process, which can't know more than this one did. */
 const shutDown: NextState = { to: "idle", end: { kind: "shut-down" } };
 
+/** What is to follow: another call, none, or a token that is remembered and lives. */
+type Conclusion = "renew" | "not-due" | KeptToken;
+
 /** What probes and time tell; undefined if `signal` came first. */
 async function conclude(
   run: RenewalRun,
   state: Settling,
   signal: AbortSignal,
-): Promise<"renew" | "not-due" | undefined> {
+): Promise<Conclusion | undefined> {
   const { standing, call } = state;
   const { clock, times, random } = run.deps;
   const settledAt = call.givenUpAt + (call.settleMs ?? times.settleMs);
@@ -67,19 +72,10 @@ async function conclude(
     if (settled || (call.soleCall && standing.record.token !== null)) {
       const verdict = await untilAborted(signal, probeStored(run, state, settledAt));
       if (verdict === undefined || signal.aborted) return undefined;
-      const { token } = standing.record;
-      if (token !== null) run.deps.consumer.probed(token, plainVerdict(verdict));
-      if (verdict === "dead") {
-        run.memory.accountedFor = token?.fingerprint();
-        return "renew";
-      }
-      const lives = verdict === "alive" || verdict === "alive-lately";
-      if (lives && settled) return isDue(run, standing) ? "renew" : "not-due";
-      // As in R2: what is about to end is replaced, also where no probe tells anything.
-      const tells = lives || verdict === "young";
-      if (!tells && settled && isAboutToEnd(run, standing)) return "renew";
-      // No probe will ever tell more, and a person wants another token.
-      if (verdict === "blind" && settled && isRequested(run, standing)) return "renew";
+      noteVerdict(run, standing, verdict);
+      const judged = judge(run, standing, verdict, settled);
+      const concluded = judged === "renew" ? await unlessRemembered(run, standing, signal) : judged;
+      if (concluded !== undefined || signal.aborted) return signal.aborted ? undefined : concluded;
     }
     const again = backOffMs(probes, tries, random());
     const left = Math.max(0, settledAt - clock.monotonic());
@@ -90,15 +86,65 @@ async function conclude(
   return undefined;
 }
 
+function noteVerdict({ deps, memory }: RenewalRun, standing: Standing, verdict: TokenVerdict): void {
+  const { token } = standing.record;
+  if (token === null) return;
+  const id = token.fingerprint();
+  deps.consumer.probed(token, plainVerdict(verdict));
+  if (verdict === "alive") memory.remembered.storedLives(standing, deps.clock.monotonic());
+  if (verdict !== "dead") return;
+  memory.remembered.died(id);
+  memory.accountedFor = id;
+}
+
+/** What a probe of the stored token says, at a moment at which no other call may still be executed (`settled`), or before; undefined: nothing yet. */
+function judge(
+  run: RenewalRun,
+  standing: Standing,
+  verdict: TokenVerdict,
+  settled: boolean,
+): "renew" | "not-due" | undefined {
+  if (verdict === "dead") return "renew";
+  if (!settled) return undefined;
+  const lives = verdict === "alive" || verdict === "alive-lately";
+  if (lives) return isDue(run, standing) ? "renew" : "not-due";
+  // As in R2: what is about to end is replaced, also where no probe tells anything.
+  if (verdict !== "young" && isAboutToEnd(run, standing)) return "renew";
+  // No probe will ever tell more, and a person wants another token.
+  return verdict === "blind" && isRequested(run, standing) ? "renew" : undefined;
+}
+
+/** A token that is remembered and not stored may be the one that lives; undefined where that can't be told yet. */
+async function unlessRemembered(
+  run: RenewalRun,
+  standing: Standing,
+  signal: AbortSignal,
+): Promise<"renew" | KeptToken | undefined> {
+  for (const kept of run.memory.remembered.missingIn(standing)) {
+    const found = await probeKept(run, kept, signal);
+    if (found === "alive") return kept;
+    if (found !== "dead") return undefined;
+  }
+  return "renew";
+}
+
 /** @param standing the intent as it stands by now */
 function follow(
   run: RenewalRun,
   { underThisIntent }: Settling,
-  concluded: "renew" | "not-due" | undefined,
+  concluded: Conclusion | undefined,
   standing: Standing,
-): NextState {
-  if (concluded === undefined) return shutDown;
-  return concluded === "renew" ? renew(run, standing, underThisIntent) : notDue;
+): NextState | Promise<NextState> {
+  switch (concluded) {
+    case undefined:
+      return shutDown;
+    case "not-due":
+      return notDue;
+    case "renew":
+      return renew(run, standing, underThisIntent);
+    default:
+      return settlingBack(run, standing, concluded);
+  }
 }
 
 const notDue: NextState = {

@@ -1,8 +1,10 @@
 import { retryUnlessAborted } from "../lib/async.ts";
 import { plainVerdict } from "../presto/probe.ts";
 import type { TokenRecord } from "../store/contract.ts";
+import { homeKept, homeOf, isAtHome } from "../store/home.ts";
 import { emptyRecord } from "../store/record.ts";
 import { youngMs } from "../token/health.ts";
+import type { KeptToken } from "./remembering.ts";
 import {
   type Candidate,
   type Found,
@@ -20,7 +22,7 @@ type Reconciling = Extract<NextState, { to: "reconciling" }>;
 /** R7. The new token goes over the version that our intent made; it serves from now on, whatever becomes of the write. */
 export async function storing(run: RenewalRun, { standing, candidate }: Storing): Promise<NextState> {
   const { deps } = run;
-  const record = withCandidate(run, standing.record, candidate);
+  const record = withCandidate(run, standing, candidate);
   deps.consumer.setPending(candidate.issued, record.generation);
   const end = await writeRecord(deps.store, record, standing.version);
   if (end.kind === "written") return finish(run, candidate, record);
@@ -58,13 +60,15 @@ async function reconcileOnce(run: RenewalRun, candidate: Candidate): Promise<Nex
   if (verdict === "alive" || !young) deps.consumer.probed(token, plainVerdict(verdict));
   if (verdict === "dead" && !young) {
     deps.consumer.discardPending(candidate.issued);
+    run.memory.remembered.died(token.fingerprint());
     return {
       to: "clearing",
       end: { kind: "lost", detail: "The token that was issued died before it could be stored." },
     };
   }
   if (verdict !== "alive") return undefined;
-  const record = withCandidate(run, found?.record ?? emptyRecord, candidate);
+  const record = withCandidate(run, found, candidate);
+  run.memory.remembered.lives(keptOf(record, candidate, deps.clock.monotonic()));
   const end = await writeRecord(deps.store, record, found?.version);
   return end.kind === "written" ? finish(run, candidate, record) : undefined;
 }
@@ -78,18 +82,23 @@ async function read({ deps }: RenewalRun): Promise<Found | "unreadable"> {
 }
 
 /** Our own intent ends with its token. Another holder's stays: its call may be under way, and no longer the only one. */
-function withCandidate(run: RenewalRun, base: TokenRecord, { issued }: Candidate): TokenRecord {
+function withCandidate(run: RenewalRun, over: Found, { issued }: Candidate): TokenRecord {
+  const base = over?.record ?? emptyRecord;
   const { intent } = base;
+  const { token, name, issuedAt, expiresAt } = issued;
+  const next = { ...base, token, name, issuedAt, expiresAt };
   return {
-    ...base,
+    ...next,
     generation: base.generation + 1,
-    token: issued.token,
-    name: issued.name,
-    issuedAt: issued.issuedAt,
-    expiresAt: issued.expiresAt,
+    dueWhenIssued: run.deps.clockAlarm.reason() !== undefined || run.deps.isDue(next, run.deps.clock.now()),
     intent: intent === null || intent.holder === run.deps.holder ? null : { ...intent, soleCall: false },
+    home: homeOf(over),
     writtenBy: writtenBy(run),
   };
+}
+
+function keptOf({ generation }: TokenRecord, { issued }: Candidate, since: number): KeptToken {
+  return { ...issued, generation, since };
 }
 
 /** Stored. What is left is to let everybody know. */
@@ -137,8 +146,16 @@ async function isCleared(run: RenewalRun, end: RenewalEnd): Promise<boolean> {
   try {
     const found = await store.read();
     if (found === undefined || found.record.intent?.holder !== holder) return true;
+    // A copy of our record, written for another object: nothing is changed in it.
+    if (!isAtHome(found)) return true;
     const takenBack = end.kind === "lost" ? undefined : withoutDeath(found);
-    const record = { ...found.record, ...takenBack, intent: null, writtenBy: writtenBy(run) };
+    const record = {
+      ...found.record,
+      ...takenBack,
+      intent: null,
+      home: homeKept(found),
+      writtenBy: writtenBy(run),
+    };
     if ((await writeRecord(store, record, found.version)).kind !== "written") return false;
     if (takenBack !== undefined) run.memory.accountedFor = undefined;
     return true;

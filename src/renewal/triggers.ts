@@ -12,6 +12,10 @@ export interface TriggersDeps {
   readonly dueAt: (record: TokenRecord | undefined) => Date | null;
   readonly requests: Pick<RenewRequests, "pending" | "isUntried">;
   readonly retry: Pick<Retry, "leftMs" | "hurry" | "forget">;
+  /** Is a token remembered that is not what stands in the store, at our home? */
+  readonly isMissing: () => boolean;
+  /** Was the record written for another object, with nothing remembered to put in its place? Then only a person's force is a reason. */
+  readonly isBlocked: () => boolean;
 }
 
 /** One look at the clocks. Whoever asked them again, for how long to wait, could find that the moment has passed in between, and wait for nothing. */
@@ -43,7 +47,8 @@ const nothing: ReadonlySet<string> = new Set();
 /** Old tokens are reported late, if at all. */
 const mostRejected = 16;
 
-export function createTriggers({ deps, current, dueAt, requests, retry }: TriggersDeps): Triggers {
+export function createTriggers(options: TriggersDeps): Triggers {
+  const { deps, current, dueAt, requests, retry } = options;
   /** A first look under the lock settles what an earlier process left. */
   let hasLooked = false;
   /** Ids of tokens that Presto answered 401 to, and that no run has looked into since. */
@@ -59,9 +64,12 @@ export function createTriggers({ deps, current, dueAt, requests, retry }: Trigge
       const counted = deps.automatic ? rejected : nothing;
       const begin: Reason = { trigger: { request, rejected: new Set(counted) } };
       const wait = (inMs: number): Reason => ({ trigger: undefined, inMs });
+      if (options.isBlocked() && request?.force !== true) return wait(Infinity);
       if (requests.isUntried() && credentialsRefused === undefined) return begin;
       const putOffMs = retry.leftMs(monotonic);
       if (putOffMs > 0) return wait(putOffMs);
+      // Also while the alarm is latched, and though the stored token works.
+      if (options.isMissing()) return begin;
       if (!hasLooked || (request !== undefined && credentialsRefused === undefined)) return begin;
       if (record !== undefined && record.stopped !== null) return wait(Infinity);
       if (record !== undefined && record.intent !== null) return begin;

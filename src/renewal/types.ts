@@ -40,6 +40,8 @@ export type RenewalEnd =
   | { readonly kind: "young-token"; readonly detail: string; readonly nextLookMs: number }
   /** The alarm is latched: somebody else issues tokens on this account. */
   | { readonly kind: "stopped"; readonly detail: string }
+  /** The record was written for another object than the one that it stands in: nothing is issued by it, nor written. */
+  | { readonly kind: "elsewhere"; readonly detail: string }
   /** Presto refused clearly. `credentials`: by 401, and no other password is left to try. */
   | {
       readonly kind: "refused";
@@ -147,6 +149,8 @@ export interface RenewalReport {
   readonly credentialsRefused: string | null;
   /** Why no token is issued by plan, since the clock makes each new one due at once; null while that is not so. */
   readonly clockWrong: string | null;
+  /** Why nothing is issued by the record that stands in the store, which was written for another object; null while that is not so. */
+  readonly elsewhere: string | null;
 }
 
 /** What became of a person's request for a new token, for `POST /renew`. */
@@ -154,7 +158,7 @@ export type RenewReply =
   | { readonly kind: "renewed"; readonly generation: number; readonly expiresAt: Date | null }
   /** Not done within the time given; it stays due. */
   | { readonly kind: "under-way"; readonly state: RenewalState }
-  | { readonly kind: "stopped"; readonly detail: string }
+  | { readonly kind: "stopped" | "elsewhere"; readonly detail: string }
   | { readonly kind: "refused"; readonly detail: string }
   /** The process in another Pod renews at this moment, and is the one to ask. Nothing stays due here. */
   | {
@@ -183,7 +187,9 @@ export type RenewalEvent =
   | RenewalEnded
   | UnexplainedDeath
   | AlarmChanged
-  | ClockAlarmChanged;
+  | ClockAlarmChanged
+  | RecordPutBack
+  | ElsewhereChanged;
 
 /** The renewal went from one state to another. */
 interface RenewalMoved {
@@ -238,6 +244,23 @@ interface UnexplainedDeath {
 /** The clock makes each new token due at once, or (undefined) it was set right. */
 export interface ClockAlarmChanged {
   readonly type: "clock-alarm-changed";
+  readonly reason: string | undefined;
+}
+
+/** A record that somebody had put back, or taken away, holds the token that lives again. */
+interface RecordPutBack {
+  readonly type: "record-put-back";
+  readonly generation: number;
+  readonly id: string;
+  /** Who had written the record that was found, as far as the store says so. */
+  readonly lastWriter: string | undefined;
+  /** There was no record at all. */
+  readonly wasGone: boolean;
+}
+
+/** The record in the store was written for another object, or (undefined) is one's own again. */
+export interface ElsewhereChanged {
+  readonly type: "elsewhere-changed";
   readonly reason: string | undefined;
 }
 

@@ -20,6 +20,9 @@ export interface Intent {
   readonly others?: JsonObject;
 }
 
+/** What tells one object of a place from every other, one with the same name at another site included. */
+export type Home = Readonly<Record<string, string>>;
+
 /** The latched alarm: somebody else issues tokens on this account. Only a person clears it. */
 export interface Stopped {
   readonly reason: string;
@@ -42,6 +45,8 @@ export interface TokenRecord {
   readonly issuedAt: Date | null;
   /** Null where it is unknown (an imported token). */
   readonly expiresAt: Date | null;
+  /** By the clock of the process that had it issued this token was due again at once. Absent from older records. */
+  readonly dueWhenIssued?: boolean;
   readonly intent: Intent | null;
   /** When stored tokens were found dead without an intent that explains it. */
   readonly unexplainedDeaths: readonly Date[];
@@ -50,12 +55,22 @@ export interface TokenRecord {
   readonly stopped: Stopped | null;
   /** Who wrote this version: for diagnosis. */
   readonly writtenBy: { readonly holder: string; readonly lock: string } | null;
+  /** The object that it was written for, where its place tells objects apart. Absent from older records, and right after a create: one's own. */
+  readonly home?: Home | null;
   /** Fields of a later version: they survive this one's writes. */
   readonly others?: JsonObject;
 }
 
+/** What a place says of an object beside its bytes. */
+export interface ObjectInfo {
+  /** Which object it is. Undefined where a place does not tell its objects from others: what stands there is one's own. */
+  readonly identity?: Home;
+  /** Who wrote it last, as far as the place says so, for people: goes on from "written by". */
+  readonly lastWriter?: () => string | undefined;
+}
+
 /** A record as it was read, with the store's own version of it. */
-export interface StoredRecord {
+export interface StoredRecord extends ObjectInfo {
   readonly record: TokenRecord;
   /** Opaque; differs whenever the stored bytes were written anew. Compared for equality only. */
   readonly version: string;
@@ -81,7 +96,7 @@ export type WriteResult =
 export type Holding = "token" | "credentials";
 
 /** An object's bytes, with the place's own version of them. */
-export interface StoredBytes {
+export interface StoredBytes extends ObjectInfo {
   readonly bytes: Uint8Array;
   /** Opaque; differs wherever the bytes differ. Compared for equality only. */
   readonly version: string;

@@ -13,6 +13,7 @@ import type {
   TokenStore,
   WriteResult,
 } from "./contract.ts";
+import { fillInHome, homeOf } from "./home.ts";
 
 /** A token that a person puts into the store. */
 export interface TokenImport {
@@ -26,6 +27,8 @@ export interface ImportDeps {
   readonly clock: Pick<Clock, "now">;
   /** Asks Presto whether the token lives, where an intent stands: then no other token does, and the renewal that left it can't bring one any more. Only a proof counts. */
   readonly isAlive: () => Promise<boolean>;
+  /** Where the lock could not be had, why: then too only a token that is proved alive is stored, by compare-and-set alone. */
+  readonly heldByOther?: CommandError | undefined;
 }
 
 /**
@@ -39,19 +42,21 @@ export interface ImportDeps {
 export async function importToken(
   store: TokenStore,
   wanted: TokenImport,
-  { clock, isAlive }: ImportDeps,
+  { clock, isAlive, heldByOther }: ImportDeps,
 ): Promise<TokenRecord> {
   const { write } = store;
   const current = await store.read();
   const intent = current?.record.intent ?? null;
-  if (intent !== null && !(await isAlive())) throw notProvedAlive(intent);
+  if ((intent !== null || heldByOther !== undefined) && !(await isAlive()))
+    throw heldByOther ?? notProvedAlive(intent);
   if (write === undefined)
     throw new CommandError("refused", "This store can't be written. Nothing was stored.");
-  const record = nextRecord(current?.record, wanted, new Date(clock.now()));
+  const record = nextRecord(current, wanted, new Date(clock.now()));
   const written = await isWritten(
     () => write(record, current?.version),
     async () => (await store.read())?.record.writtenBy?.holder === record.writtenBy?.holder,
   );
+  if (written && current === undefined) await nameHome({ read: () => store.read(), write }, record);
   if (written) return record;
   throw new CommandError(
     "try-again",
@@ -59,10 +64,21 @@ export async function importToken(
   );
 }
 
-function notProvedAlive({ at }: Intent): CommandError {
+/** The token is stored already: what fails here is filled in by the next who writes. */
+async function nameHome(
+  store: Required<Pick<TokenStore, "read" | "write">>,
+  record: TokenRecord,
+): Promise<void> {
+  const found = await store.read().catch(() => undefined);
+  if (found?.record.writtenBy?.holder !== record.writtenBy?.holder) return;
+  if (found !== undefined) await fillInHome(store, record, found.version).catch(() => {});
+}
+
+function notProvedAlive(intent: Intent | null): CommandError {
+  const since = intent === null ? "" : ` since ${intent.at.toISOString()}`;
   return new CommandError(
     "try-again",
-    `A renewal is under way since ${at.toISOString()}, and its end is not known yet; beside it only a token is stored that Presto accepts, and this one was not proved to live. Nothing was stored. Try again when the renewal has ended; where no sidecar runs that could end it: presto-sidecar token renew`,
+    `A renewal is under way${since}, and its end is not known yet; beside it only a token is stored that Presto accepts, and this one was not proved to live. Nothing was stored. Try again when the renewal has ended; where no sidecar runs that could end it: presto-sidecar token renew`,
   );
 }
 
@@ -76,7 +92,8 @@ export function refuseWhileRenewed(current: StoredRecord | undefined): void {
   );
 }
 
-function nextRecord(current: TokenRecord | undefined, wanted: TokenImport, now: Date): TokenRecord {
+function nextRecord(found: StoredRecord | undefined, wanted: TokenImport, now: Date): TokenRecord {
+  const current = found?.record;
   return {
     ...current,
     schema: 1,
@@ -85,10 +102,13 @@ function nextRecord(current: TokenRecord | undefined, wanted: TokenImport, now: 
     name: wanted.name,
     issuedAt: now,
     expiresAt: wanted.expiresAt,
+    dueWhenIssued: false,
     intent: current === undefined || current.intent === null ? null : { ...current.intent, soleCall: false },
     // An import clears neither: they are about the account, not about this token.
     unexplainedDeaths: current?.unexplainedDeaths ?? [],
     stopped: current?.stopped ?? null,
+    // Whoever puts a token there looks after it there.
+    home: homeOf(found),
     writtenBy: { holder: randomUUID(), lock: "token import" },
   };
 }

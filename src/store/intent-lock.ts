@@ -10,6 +10,7 @@ import type {
   TokenStore,
 } from "./contract.ts";
 import { type DescribedHolder, findHolder } from "./holder.ts";
+import { homeKept } from "./home.ts";
 import { isWritten } from "./import.ts";
 import { emptyRecord } from "./record.ts";
 import { watchForSleep } from "./term.ts";
@@ -168,6 +169,7 @@ export function createClaimLock(
     const record: TokenRecord = {
       ...(found?.record ?? emptyRecord),
       intent: { id, holder: holder.id, soleCall: false, reason: "manual", at: new Date(clock.now()) },
+      home: homeKept(found),
       writtenBy: { holder: holder.id, lock: holder.identity },
     };
     const claimed = await isWritten(
@@ -184,7 +186,10 @@ export function createClaimLock(
       try {
         const found = await store.read();
         if (found === undefined || found.record.intent?.holder !== holder.id) return;
-        const { outcome } = await store.write({ ...found.record, intent: null }, found.version);
+        const { outcome } = await store.write(
+          { ...found.record, intent: null, home: homeKept(found) },
+          found.version,
+        );
         if (outcome === "written") return;
       } catch {
         await clock.sleep(clearEveryMs);

@@ -280,7 +280,7 @@ const vault: Kind = {
       import("./vault/session.ts"),
     ]);
     const session = await openVaultSession(access, { clock, random, emit });
-    return createVaultBackend({ entry, holds }, { session, random });
+    return createVaultBackend({ entry, holds, namespace: access.namespace }, { session, random });
   }),
   findWriteFault: async () => undefined,
 };

@@ -3,6 +3,7 @@ import { createFileWatches, type Watches } from "../files/watch.ts";
 import { type Codec, type Decoded, decodeObject, encodeObject, type Reading } from "./codec.ts";
 import {
   type Backend,
+  type ObjectInfo,
   type StoredRecord,
   StoreError,
   type TokenStore,
@@ -107,7 +108,7 @@ export function createCredentialStore(
 }
 
 interface StoredObject<T> {
-  read(reading: Reading): Promise<(Decoded<T> & { readonly version: string }) | undefined>;
+  read(reading: Reading): Promise<(Decoded<T> & ObjectInfo & { readonly version: string }) | undefined>;
   write(value: T, expected: string | undefined): Promise<WriteResult>;
 }
 
@@ -127,8 +128,8 @@ function createObject<T>(
   ): ReturnType<StoredObject<T>["read"]> {
     const stored = await backend.read();
     if (stored === undefined) return undefined;
-    const { bytes, version } = stored;
-    return { ...decodeObject(codec, bytes, keys, backend.where, reading), version };
+    const { bytes, ...rest } = stored;
+    return { ...decodeObject(codec, bytes, keys, backend.where, reading), ...rest };
   }
 
   return {

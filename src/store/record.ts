@@ -15,7 +15,14 @@ import {
 } from "../lib/json.ts";
 import { isTokenText, Secret } from "../secret.ts";
 import type { Codec } from "./codec.ts";
-import { type Intent, type RenewalReason, type Stopped, StoreError, type TokenRecord } from "./contract.ts";
+import {
+  type Home,
+  type Intent,
+  type RenewalReason,
+  type Stopped,
+  StoreError,
+  type TokenRecord,
+} from "./contract.ts";
 
 /** How the token's record is written. A field that is added here is read, and written, in the two functions below. */
 export const recordCodec: Codec<TokenRecord> = {
@@ -78,6 +85,8 @@ export function encodeRecord(record: TokenRecord): string {
     lastDeath: record.lastDeath ?? undefined,
     stopped: stopped && { reason: stopped.reason, at: stopped.at.toISOString() },
     writtenBy: writtenBy && { holder: writtenBy.holder, lock: writtenBy.lock },
+    home: record.home ?? undefined,
+    dueWhenIssued: record.dueWhenIssued === true ? true : undefined,
   });
 }
 
@@ -99,6 +108,8 @@ export function decodeRecord(json: unknown): TokenRecord {
     ...optional(json, "lastDeath", () => field("lastDeath", orNull(aText))),
     stopped: field("stopped", orNull(anAlarm)),
     writtenBy: field("writtenBy", orNull(aWriter)),
+    ...optional(json, "dueWhenIssued", () => field("dueWhenIssued", aFlag)),
+    ...optional(json, "home", () => field("home", orNull(aHome))),
     ...kept(others()),
   }));
 }
@@ -178,6 +189,13 @@ function aReason(value: unknown, name: string): RenewalReason {
   if (reason === undefined) throw new RecordFormatError(`${name} is not a known one`);
   return reason;
 }
+
+const aHome: Reader<Home> = (value, name) => {
+  if (!isObject(value)) throw new RecordFormatError(`${name} is not an object`);
+  return Object.fromEntries(
+    Object.entries(value).map(([key, part]) => [key, aText(part, `a field of ${name}`)]),
+  );
+};
 
 const anAlarm: Reader<Stopped> = (value, name) =>
   exactObject(value, name, `${name}.`, (field) => ({

@@ -37,7 +37,7 @@ export interface TokenSourceOptions {
   readonly sendsCalls?: boolean;
   /** From 0 to 1, for jitter. */
   readonly random: () => number;
-  /** Called whenever another record is in hand. */
+  /** Called whenever another record is in hand, or what was there has gone. */
   readonly onRecord: () => void;
   /** Called each time that a token is refused, by an answer to a call or to a probe. */
   readonly onRejected: (tokenId: string) => void;
@@ -89,6 +89,8 @@ export interface TokenSource {
   refresh(): Promise<void>;
   /** The record in hand; undefined before the first. */
   record(): TokenRecord | undefined;
+  /** What the store held when it was last read, a record or none; undefined before the first time. */
+  lastRead(): { readonly found: StoredRecord | undefined } | undefined;
   close(): void;
 }
 
@@ -110,14 +112,22 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     urgentPollMs,
     sendsCalls: options.sendsCalls !== false,
     onRecord: adopt,
+    // That is no reason to give up the token in hand.
+    onAbsent() {
+      lastRead = { found: undefined };
+      options.onRecord();
+    },
   });
   let record: TokenRecord | undefined;
+  let lastRead: { readonly found: StoredRecord | undefined } | undefined;
 
   /** P2: whatever differs is taken, whatever its generation; a restored backup sets that back. */
   function adopt(stored: StoredRecord): void {
     const next = stored.record;
     waiting.adopted(next);
     record = next;
+    // What a later version wrote is served from, and is not this one's to judge.
+    lastRead = stored.isLater === true ? undefined : { found: stored };
     rejections.startAnew();
     active.stored(next);
     options.onRecord();
@@ -185,6 +195,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     },
     refresh: () => watch.refresh(),
     record: () => record,
+    lastRead: () => lastRead,
     close: () => watch.close(),
   };
 }

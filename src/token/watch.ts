@@ -20,6 +20,8 @@ export interface RecordWatchOptions {
   readonly urgentPollMs: number;
   /** Called with each record whose version differs from the last one told. */
   readonly onRecord: (stored: StoredRecord) => void;
+  /** Called when a read finds none where there was one, or at the first. */
+  readonly onAbsent?: () => void;
 }
 
 /** Follows the stored record: by the store's own watch where it has one, and by polling (rule P2 of the renewal protocol). */
@@ -35,7 +37,8 @@ export interface RecordWatch {
 
 export function createRecordWatch(options: RecordWatchOptions): RecordWatch {
   const { store, clock, emit } = options;
-  let version: string | undefined;
+  /** Of the record that was told last; null while there is none. */
+  let version: string | null | undefined;
   let reading: Promise<void> | undefined;
   let next: Promise<void> | undefined;
   let timer: Timer | undefined;
@@ -70,9 +73,13 @@ export function createRecordWatch(options: RecordWatchOptions): RecordWatch {
     try {
       const stored = await read();
       failed = false;
-      // A record that has gone is no reason to give up the token in hand.
-      if (stored === undefined || stored.version === version || closed) return;
-      version = stored.version;
+      const found = stored?.version ?? null;
+      if (found === version || closed) return;
+      version = found;
+      if (stored === undefined) {
+        options.onAbsent?.();
+        return;
+      }
       tellIfLater(stored);
       options.onRecord(stored);
     } catch (error) {

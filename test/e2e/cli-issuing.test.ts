@@ -19,6 +19,8 @@ const marks: Mark[] = [
   { name: "the store key", value: key },
 ];
 
+const issuePath = "/api/institutions/v1/auth/token/issue";
+
 let folder: string;
 let sandbox: Sandbox;
 let env: Readonly<Record<string, string>>;
@@ -121,6 +123,41 @@ describe("the account's first day", () => {
       .toMatchObject({ generation: 6 });
     expect((await run(["quit"])).code).toBe(0);
     expect(await sidecar.ended).toBe(0);
+    expect(marksIn(sidecar.out() + sidecar.err(), marks)).toEqual([]);
+  });
+
+  it("stores a token that Presto accepts beside a sidecar that settles a call, and has the lock for as long", async () => {
+    const settling = { ...env, PRESTO_LISTEN: "127.0.0.1:0", PRESTO_SETTLE: "60s" };
+    const sidecar = startCli(["start"], { env: settling });
+    onTestFinished(() => void sidecar.child.kill("SIGKILL"));
+    expect((await run(["wait"])).code).toBe(0);
+    const issue = sandbox.setFault({
+      kind: "html",
+      status: 502,
+      method: "POST",
+      path: issuePath,
+      acts: true,
+    });
+    expect((await run(["token", "renew", "--wait", "1s"])).code).toBe(75);
+    issue.remove();
+    await expect
+      .poll(async () => await json(["status"]), { timeout: 10_000 })
+      .toMatchObject({ renewal: { state: "settling" } });
+    const dead = sandbox.token;
+    sandbox.mintToken({ name: "made by hand" });
+
+    const refused = await run(["token", "import"], dead);
+    expect([refused.code, refused.err]).toEqual([
+      75,
+      expect.stringMatching(/^.*holds the lock of the record/),
+    ]);
+    expect(await json(["token", "import"], sandbox.token)).toMatchObject({ presto_says: "alive" });
+    const { fingerprint } = sandbox.state().tokens.find((token) => token.live) ?? {};
+    expect(await json(["token", "show"])).toMatchObject({ fingerprint });
+    // The sidecar follows, and its intent stays: its own call may still be executed.
+    await expect
+      .poll(async () => await json(["status"]), { timeout: 10_000 })
+      .toMatchObject({ token_id: fingerprint, renewal: { state: "settling" } });
     expect(marksIn(sidecar.out() + sidecar.err(), marks)).toEqual([]);
   });
 

@@ -50,3 +50,14 @@ it("a clock that is far ahead costs one token, raises an alarm that says which c
   await sidecar.renewalSays({ clock_wrong: null });
   expect(bench.issues()).toBe(2);
 }, 40_000);
+
+it("a process that is started anew with that clock issues none: the record and Presto's Date say that it is wrong", async () => {
+  clock.jump(400 * dayMs);
+  const latched = /^\[!\]clock: This machine's clock is \d+ min ahead of Presto's/m;
+  for (let starts = 0; starts < 3; starts += 1) {
+    const sidecar = await bench.start({ clock });
+    await eventually(async () => (await sidecar.readyz(true)).body).toMatch(latched);
+    await sidecar.close();
+  }
+  expect(bench.issues()).toBe(1);
+}, 40_000);

@@ -8,6 +8,8 @@ export interface HandClock extends Clock {
   suspend(ms: number): void;
   /** Somebody sets the wall clock, by so much. */
   setWall(byMs: number): void;
+  /** Time passes within one step of the program: what falls due in it runs later. */
+  skip(ms: number): void;
 }
 
 export function createHandClock(start = Date.UTC(2026, 10, 24)): HandClock {
@@ -61,6 +63,9 @@ export function createHandClock(start = Date.UTC(2026, 10, 24)): HandClock {
         });
         signal?.addEventListener("abort", onAbort, { once: true });
       }),
+    skip(ms) {
+      elapsed += ms;
+    },
     async advance(ms) {
       const until = elapsed + ms;
       await settled();
@@ -68,11 +73,11 @@ export function createHandClock(start = Date.UTC(2026, 10, 24)): HandClock {
         const timer = due.get(key);
         due.delete(key);
         if (timer === undefined) continue;
-        elapsed = timer.at;
+        elapsed = Math.max(elapsed, timer.at);
         timer.run();
         await settled();
       }
-      elapsed = until;
+      elapsed = Math.max(elapsed, until);
       await settled();
     },
   };

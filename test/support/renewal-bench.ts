@@ -2,6 +2,7 @@ import type { Emit, Warning } from "../../src/lib/events.ts";
 import { createAccounts } from "../../src/renewal/accounts.ts";
 import { createClockAlarm } from "../../src/renewal/clock-alarm.ts";
 import { createRenewal, type Renewal } from "../../src/renewal/machine.ts";
+import type { RememberedToken } from "../../src/renewal/remembering.ts";
 import { emptyMemory, type RenewalDeps, type RenewalRun, type Trigger } from "../../src/renewal/run.ts";
 import {
   defaultTimes,
@@ -60,6 +61,8 @@ export interface RenewalBench {
   readonly knobs: BenchKnobs;
   readonly deps: RenewalDeps;
   readonly renewal: Renewal;
+  /** What the runs remember. */
+  readonly remembered: RememberedToken;
   readonly draining: AbortController;
   readonly closing: AbortController;
   readonly trail: string[];
@@ -190,7 +193,7 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
     automatic: options.automatic ?? true,
   };
   const renewal = createRenewal(deps);
-  const memory = emptyMemory();
+  const memory = { ...emptyMemory(), remembered: renewal.remembered };
   const draining = new AbortController();
   const closing = new AbortController();
   const occasionOf = (differences: Partial<Trigger> = {}): Trigger => ({
@@ -207,6 +210,7 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
     knobs,
     deps,
     renewal,
+    remembered: renewal.remembered,
     draining,
     closing,
     trail,
@@ -261,6 +265,12 @@ function recordEvents(moves: RenewalState[], told: string[]): Emit<RenewalEvent 
         break;
       case "clock-alarm-changed":
         told.push(event.reason === undefined ? "clock mended" : "clock wrong");
+        break;
+      case "record-put-back":
+        told.push(`put back as ${event.generation}${event.wasGone ? ", it was gone" : ""}`);
+        break;
+      case "elsewhere-changed":
+        told.push(event.reason === undefined ? "at home" : "elsewhere");
         break;
       case "alarm-changed":
         told.push(event.alarm === undefined ? "alarm cleared" : "alarm latched");

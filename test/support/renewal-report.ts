@@ -13,6 +13,7 @@ export function renewalReport(differences: Partial<RenewalReport> = {}): Renewal
     credentialsRefused: null,
     clockWrong: null,
     lock: { name: "file lock /token.lock", holder: null, ours: false },
+    elsewhere: null,
     ...differences,
   };
 }

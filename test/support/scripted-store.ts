@@ -1,5 +1,11 @@
 import { type WritableStore } from "../../src/renewal/run.ts";
-import { type StoredRecord, StoreError, type TokenRecord } from "../../src/store/contract.ts";
+import {
+  type Home,
+  type ObjectInfo,
+  type StoredRecord,
+  StoreError,
+  type TokenRecord,
+} from "../../src/store/contract.ts";
 import { emptyRecord } from "../../src/store/record.ts";
 
 /**
@@ -14,6 +20,10 @@ export interface ScriptedStore extends WritableStore {
   record(): TokenRecord;
   /** Writes as somebody else would, whatever stands there. */
   put(differences: Partial<TokenRecord>): StoredRecord;
+  /** Takes the record away. */
+  remove(): void;
+  /** From now on the place tells which object it is, and who wrote it last. */
+  tellsOf(identity: Home, lastWriter?: string): void;
   /** Ends of the writes to come, in order; after them all go well. */
   script(...ends: readonly WriteScript[]): void;
   /** So many reads fail from now on. */
@@ -31,6 +41,7 @@ export interface ScriptedStore extends WritableStore {
 export function createScriptedStore(trail: string[]): ScriptedStore {
   const written: TokenRecord[] = [];
   let stored: StoredRecord | undefined;
+  let info: ObjectInfo = {};
   let serial = 0;
   let ends: WriteScript[] = [];
   let failing = 0;
@@ -47,7 +58,7 @@ export function createScriptedStore(trail: string[]): ScriptedStore {
 
   function apply(record: TokenRecord): StoredRecord {
     serial += 1;
-    stored = { record, version: `v${serial}` };
+    stored = { record, version: `v${serial}`, ...info };
     return stored;
   }
 
@@ -81,6 +92,13 @@ export function createScriptedStore(trail: string[]): ScriptedStore {
     record() {
       if (stored === undefined) throw new Error("nothing is stored");
       return stored.record;
+    },
+    remove() {
+      stored = undefined;
+    },
+    tellsOf(object, lastWriter) {
+      info = { identity: object, lastWriter: () => lastWriter };
+      if (stored !== undefined) stored = { ...stored, ...info };
     },
     put: (differences) => apply({ ...emptyRecord, ...stored?.record, ...differences }),
     script(...more) {

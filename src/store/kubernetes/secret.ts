@@ -184,7 +184,13 @@ export function createSecretBackend(
     async read(): Promise<StoredBytes | undefined> {
       const found = await find();
       watch.noteRead(found?.resourceVersion);
-      return found?.bytes && { bytes: found.bytes, version: versionOf(found) };
+      if (found?.bytes === undefined) return undefined;
+      return {
+        bytes: found.bytes,
+        version: versionOf(found),
+        identity: { uid: found.uid, name },
+        lastWriter: () => lastWriter(found.object, key),
+      };
     },
     async write(bytes, expected) {
       const found = await find();
@@ -236,6 +242,21 @@ function readSecret(object: JsonObject | undefined, key: string, where: string):
     );
   }
   return { object, uid, resourceVersion, bytes };
+}
+
+/** Who wrote our key last, as the API server notes it of each field: https://kubernetes.io/docs/reference/using-api/server-side-apply/ */
+function lastWriter({ metadata }: JsonObject, key: string): string | undefined {
+  const entries = isObject(metadata) ? metadata["managedFields"] : undefined;
+  let last: { readonly manager: string; readonly time: string } | undefined;
+  for (const entry of Array.isArray(entries) ? entries : []) {
+    if (!isObject(entry)) continue;
+    const { manager, time, fieldsV1 } = entry;
+    const data = isObject(fieldsV1) ? fieldsV1["f:data"] : undefined;
+    const isOfKey = isObject(data) && Object.hasOwn(data, `f:${key}`);
+    if (!isOfKey || typeof manager !== "string" || typeof time !== "string") continue;
+    if (last === undefined || time >= last.time) last = { manager, time };
+  }
+  return last && `${JSON.stringify(last.manager.slice(0, 128))} at ${last.time.slice(0, 32)}`;
 }
 
 function versionOf({ uid, resourceVersion }: Found): string {

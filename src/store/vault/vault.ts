@@ -16,6 +16,8 @@ import type { VaultSession } from "./session.ts";
 export interface VaultBackendOptions {
   readonly entry: VaultEntry;
   readonly holds: Holding;
+  /** VAULT_NAMESPACE. */
+  readonly namespace?: string | undefined;
 }
 
 export interface VaultBackendDeps {
@@ -50,7 +52,7 @@ const believedAfter = 3;
  * by its `cas`. Other fields of the entry stay as they are. There is no watch: it is polled.
  */
 export function createVaultBackend(
-  { entry, holds }: VaultBackendOptions,
+  { entry, holds, namespace = "" }: VaultBackendOptions,
   { session, random }: VaultBackendDeps,
 ): WritableBackend & Required<Pick<Backend, "pollMs" | "mayGoBack" | "logOut">> {
   const { field } = entry;
@@ -62,7 +64,7 @@ export function createVaultBackend(
   let isAway = false;
 
   async function fetchEntry(subject: string): Promise<ReadEntry> {
-    const path = await locate(subject);
+    const { data: path } = await locate(subject);
     const response = await session.request(subject, { method: "GET", path });
     const found = readEntry(subject, response);
     return isGoingBack(found) ? confirm(subject, path) : accept(found);
@@ -110,7 +112,12 @@ export function createVaultBackend(
     const found = await fetchEntry(subject);
     const text = found.data?.[field];
     if (text === undefined) return undefined;
-    return { bytes: decode(text, where, field), version: versionOf(found) };
+    const { mount, rest } = await locate(subject);
+    return {
+      bytes: decode(text, where, field),
+      version: versionOf(found),
+      identity: { namespace, mount, path: rest },
+    };
   }
 
   async function write(bytes: Uint8Array, expected: string | undefined): Promise<WriteResult> {
@@ -120,7 +127,7 @@ export function createVaultBackend(
     if (stands !== expected) return { outcome: "refused" };
     const data = { ...current.data, [field]: encode(bytes) };
     const body = JSON.stringify({ options: { cas: current.cas }, data });
-    const path = await locate(subject);
+    const { data: path } = await locate(subject);
     const response = await session.request(subject, { method: "PUT", path, body });
     const written = jsonOf(response)?.["data"];
     const cas = isObject(written) ? written["version"] : undefined;
@@ -173,18 +180,22 @@ function versionOf({ cas, createdAt }: ReadEntry): string {
  * Finds where the engine is mounted, which the path alone does not say, and makes sure that it keeps
  * versions: one of version 1 takes every write, compares nothing, and answers as if there were no entry.
  * Asked once. Whoever has any right below a mount may ask.
- * @returns the path of the entry's data
  */
-function createLocator(path: string, session: VaultSession): (subject: string) => Promise<string> {
-  let located: string | undefined;
+function createLocator(path: string, session: VaultSession): (subject: string) => Promise<LocatedEntry> {
+  let located: LocatedEntry | undefined;
   return async (subject) => {
-    located ??= (await locateEntry(subject, path, session)).data;
+    located ??= await locateEntry(subject, path, session);
     return located;
   };
 }
 
-/** Paths of an entry, as requests have them. */
+/** Where an entry is. */
 export interface LocatedEntry {
+  /** Of the engine, with a slash at its end. */
+  readonly mount: string;
+  /** The entry's own path in it. */
+  readonly rest: string;
+  /** These two as requests have them. */
   readonly data: string;
   readonly metadata: string;
 }
@@ -211,7 +222,7 @@ export async function locateEntry(
     throw new StoreError("refused", `${subject}: that is the secrets engine itself. Name an entry below it.`);
   }
   const [above, below] = [encodePath(mount), encodePath(rest)];
-  return { data: `${above}data/${below}`, metadata: `${above}metadata/${below}` };
+  return { mount, rest, data: `${above}data/${below}`, metadata: `${above}metadata/${below}` };
 }
 
 /** Mostly the mount, for messages. */

@@ -16,6 +16,7 @@ describe("the renewal's part of the status", () => {
       credentials_refused: null,
       clock_wrong: null,
       lock: { name: "file lock /token.lock", holder: null, ours: false },
+      record_elsewhere: null,
     });
   });
 
@@ -41,6 +42,7 @@ describe("the renewal's part of the status", () => {
       credentials_refused: "Presto refused them.",
       clock_wrong: null,
       lock: { name: "file lock /token.lock", holder: null, ours: false },
+      record_elsewhere: null,
     });
     expect(
       renewalStatus(renewalReport({ lastEnd: { kind: "shut-down", detail: null, at: new Date(0) } })),

@@ -141,7 +141,7 @@ describe("R3: a write without an answer is read again, never assumed", () => {
   it("for as long as it takes, ever more slowly", async () => {
     const bench = createRenewalBench();
     bench.store.script("lost-but-applied");
-    bench.store.failReads(8);
+    bench.store.failReads(9);
     const next = intending(await bench.at(), scheduled(bench));
     await bench.clock.advance(100 + 200 + 400 + 800 + 1_600 + 3_200 + 5_000 + 4_999);
     expect(bench.trail.filter((step) => step === "read")).toEqual([]);
@@ -157,5 +157,39 @@ describe("R3: a write without an answer is read again, never assumed", () => {
     await bench.clock.advance(1_000);
     bench.draining.abort(new Error("asked to end"));
     await expect(next).rejects.toThrow("asked to end");
+  });
+});
+
+describe("R3: a store that is too slow to be relied on gets no issue call", () => {
+  /** The next write needs so long. */
+  function slow(bench: RenewalBench, ms: number): void {
+    bench.store.beforeWrite(() => bench.clock.skip(ms));
+  }
+
+  it.each([
+    { ms: 5_000, to: "checking" },
+    { ms: 5_001, to: "clearing" },
+  ])("a write of $ms ms leads to $to", async ({ ms, to }) => {
+    const bench = createRenewalBench();
+    slow(bench, ms);
+    const next = await intending(await bench.at(), scheduled(bench));
+    expect(next).toMatchObject({ to });
+  });
+
+  it("an intent taken over by one is settled, but no call is made under it", async () => {
+    const bench = createRenewalBench({ stored: { intent: intentBy("another") } });
+    slow(bench, 5_001);
+    const state = scheduled(bench, { reason: "takeover", soleCall: false, takenOver: { soleCall: true } });
+    expect(await intending(await bench.at(), state)).toMatchObject({ to: "settling", underThisIntent: true });
+  });
+
+  it("tells why, where the record can't be read either", async () => {
+    const bench = createRenewalBench();
+    bench.store.script("lost-but-applied");
+    bench.store.failReads(1);
+    const next = intending(await bench.at(), scheduled(bench));
+    await bench.clock.advance(1_000);
+    expect(await next).toMatchObject({ to: "settling" });
+    expect(bench.told).toEqual([expect.stringContaining("can't be read to find out")]);
   });
 });

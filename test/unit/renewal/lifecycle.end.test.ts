@@ -89,6 +89,7 @@ describe("the report", () => {
       credentialsRefused: null,
       clockWrong: null,
       lock: { name: "scripted lock", holder: null, ours: false },
+      elsewhere: null,
     });
   });
 

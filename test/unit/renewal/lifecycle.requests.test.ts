@@ -11,7 +11,8 @@ const forced = { force: true, waitMs: 30_000 };
 const stopped = { reason: "two owners", at: new Date(0) };
 
 async function renewed(bench: LifecycleBench, token: string): Promise<void> {
-  bench.store.put({ token: new Secret(token), generation: 2 });
+  const { record } = bench.store.put({ token: new Secret(token), generation: 2 });
+  bench.remembered.storedLives({ record, version: "" }, 0);
   await bench.last().end({ kind: "renewed", tokenId: idOf(token), generation: 2, expiresAt: null });
 }
 

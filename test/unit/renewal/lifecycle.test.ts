@@ -112,6 +112,7 @@ describe("R0 with PRESTO_RENEW=manual", () => {
     bench.dueAt = bench.clock.now();
     bench.lifecycle.tokenRejected(idOf("token-1"));
     bench.store.put({ token: null });
+    bench.remembered.died(idOf("token-1"));
     await bench.clock.advance(hour);
     expect(bench.runs).toHaveLength(1);
   });

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createProbeLoop } from "../../../src/renewal/probe-loop.ts";
 import { createRenewalBench } from "../../support/renewal-bench.ts";
 import { idOf } from "../../support/renewal-cases.ts";
+import { issuedToken } from "../../support/scripted-presto.ts";
 
 const everyMs = 60_000;
 
@@ -15,6 +16,8 @@ function openProbe() {
   const lifeProbe = createProbeLoop({
     deps: bench.deps,
     current: () => bench.store.current()?.record,
+    lastRead: () => ({ found: bench.store.current() }),
+    remembered: bench.remembered,
     acceptedSince: (_id, monotonic) => state.acceptedAt >= monotonic,
     onDead: (id) => void dead.push(id),
     onDone: () => {
@@ -132,5 +135,45 @@ describe("nothing is asked, and no time is kept for it", () => {
       0,
       Number.POSITIVE_INFINITY,
     ]);
+  });
+});
+
+describe("what is found out of the stored token is remembered", () => {
+  const texts = ({ bench }: ReturnType<typeof openProbe>): string[] =>
+    bench.remembered.all().map(({ token }) => token.reveal());
+
+  it("where it is proved alive, and not where it was merely read", async () => {
+    for (const { verdict, remembered } of [
+      { verdict: "alive", remembered: ["token-1"] },
+      { verdict: "unclear", remembered: [] },
+      { verdict: "young", remembered: [] },
+      { verdict: "dead", remembered: [] },
+    ] as const) {
+      const open = openProbe();
+      open.bench.presto.says("token-1", verdict);
+      await open.look();
+      expect(texts(open)).toEqual(remembered);
+    }
+  });
+
+  it("forgets it where it is dead", async () => {
+    const open = openProbe();
+    open.bench.presto.says("token-1", "dead");
+    open.bench.remembered.storedLives(open.bench.store.current(), 0);
+    await open.look();
+    expect(texts(open)).toEqual([]);
+  });
+
+  it("by a call that was accepted a while ago only where no other token is remembered", async () => {
+    const open = openProbe();
+    open.state.acceptedAt = 0;
+    await open.look();
+    expect(texts(open)).toEqual(["token-1"]);
+    open.bench.remembered.lives({ ...issuedToken("token-2", 0), generation: 2, since: 0 });
+    open.state.acceptedAt = everyMs;
+    await open.bench.clock.advance(everyMs);
+    await open.look();
+    expect(open.asked()).toBe(0);
+    expect(texts(open)).toEqual(["token-2"]);
   });
 });

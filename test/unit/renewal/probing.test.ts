@@ -290,3 +290,46 @@ describe("R2: a Presto that looks for the record before the token", () => {
     expect(endOf(await probe(createRenewalBench(), reason, "blind"))).toMatchObject({ kind: "unreachable" });
   });
 });
+
+describe("R2: a token that was due again as soon as it was issued", () => {
+  it.each([
+    {
+      name: "by Presto's clock it is not due: ours is wrong, and nothing is issued",
+      dueAtPresto: false,
+      to: "idle",
+    },
+    {
+      name: "by Presto's clock it is due, too: by now its time has come",
+      dueAtPresto: true,
+      to: "intending",
+    },
+  ])("$name", async ({ dueAtPresto, to }) => {
+    const bench = createRenewalBench({ stored: { dueWhenIssued: true } });
+    bench.knobs.due = true;
+    bench.presto.says("token-1", "alive");
+    const run = await bench.at();
+    const isDue = (): boolean => dueAtPresto;
+    const next = await probing(
+      { ...run, deps: { ...run.deps, isDue } },
+      { to: "probing", found: bench.store.current(), reason: "scheduled" },
+    );
+    expect(next).toMatchObject({ to });
+    expect(bench.told).toEqual(
+      dueAtPresto ? ["probed token-1 alive"] : ["probed token-1 alive", "clock wrong"],
+    );
+  });
+
+  it("is issued by plan once where that is not known, and for a person whatever the clocks say", async () => {
+    for (const { dueWhenIssued, reason } of [
+      { dueWhenIssued: false, reason: "scheduled" },
+      { dueWhenIssued: true, reason: "manual" },
+    ] as const) {
+      const bench = createRenewalBench({ stored: { dueWhenIssued } });
+      bench.presto.says("token-1", "alive");
+      const found = bench.store.current();
+      expect(await probing(await bench.at(), { to: "probing", found, reason })).toMatchObject({
+        to: "intending",
+      });
+    }
+  });
+});

@@ -19,6 +19,7 @@ describe("R8: an intent goes when nothing comes of it", () => {
     expect(bench.store.record()).toEqual({
       ...record,
       intent: null,
+      home: null,
       writtenBy: { holder: "this-process", lock: "scripted lock" },
     });
     expect(next.now).toEqual({ to: "idle", end });

@@ -26,6 +26,8 @@ describe("R7: the new token goes over the version that its intent made", () => {
     expect(bench.store.record()).toEqual({
       ...begun.standing.record,
       generation: 2,
+      home: null,
+      dueWhenIssued: false,
       ...begun.candidate.issued,
       intent: null,
       writtenBy: { holder: "this-process", lock: "scripted lock" },

@@ -52,7 +52,7 @@ describe("record codec", () => {
 
   it("keeps the fields of a later version, of the record and of its intent", () => {
     const later = JSON.parse(encodeRecord(full));
-    later.home = { uid: "a" };
+    later.rooms = { uid: "a" };
     later.intent.more = [1];
     expect(JSON.parse(encodeRecord(decodeRecord(later)))).toEqual(later);
   });
@@ -63,6 +63,14 @@ describe("record codec", () => {
     );
     const dead = { ...full, lastDeath: "an-id" };
     expect(decodeRecord(JSON.parse(encodeRecord(dead))).lastDeath).toBe("an-id");
+  });
+
+  it("reads which object it was written for, whatever parts that is told in, and writes none where there is none", () => {
+    expect(encodeRecord({ ...full, home: null })).toBe(encodeRecord(full));
+    const home = { uid: "a", name: "token", more: "of a later version" };
+    const json: unknown = JSON.parse(encodeRecord({ ...full, home }));
+    expect(decodeRecord(json).home).toEqual(home);
+    expect(() => decodeRecord({ ...full, ...Object(json), home: { uid: 1 } })).toThrow("a field of home");
   });
 
   it("writes no invalid date as an unknown one", () => {
