@@ -5,6 +5,7 @@ import type { CallFinished } from "../upstream/call.ts";
 import type { ConnectionRefused, Subscriber } from "./events.ts";
 import { writeAudit } from "./log-audit.ts";
 import { writeMoney } from "./log-money.ts";
+import { writeRecordEvent } from "./log-record.ts";
 import type { Log, LogFields } from "./log.ts";
 
 /** ISO 8601, or null for a date that could not be parsed (`toISOString` would throw). */
@@ -287,26 +288,9 @@ function writeRenewal(log: Log, event: RenewalEvent): void {
         audit: true,
       });
       break;
-    case "record-put-back": {
-      const { generation, id, lastWriter, wasGone } = event;
-      log.write(
-        "warn",
-        wasGone
-          ? "The record had been taken away from the store. The token that lives was written back; see who removes it."
-          : "Another record had been put in the place of ours. The token that lives was written back; see who writes there.",
-        { generation, token_id: id, last_writer: lastWriter, audit: true },
-      );
-      break;
-    }
+    case "record-put-back":
     case "elsewhere-changed":
-      if (event.reason === undefined) {
-        log.write("info", "The record in the store is this side's own again.", { audit: true });
-        break;
-      }
-      log.write("warn", "The record in the store is another side's: nothing is issued by it.", {
-        reason: event.reason,
-        audit: true,
-      });
+      writeRecordEvent(log, event);
       break;
     case "alarm-changed":
       if (event.alarm === undefined) {

@@ -1,7 +1,6 @@
 import type { Secret } from "../secret.ts";
-import type { TokenRecord } from "../store/contract.ts";
+import type { StoredRecord, TokenRecord } from "../store/contract.ts";
 import { isAtHome } from "../store/home.ts";
-import type { Found } from "./run.ts";
 
 /** A token with all that a record says of it. */
 export interface KeptToken extends Pick<TokenRecord, "generation" | "name" | "issuedAt" | "expiresAt"> {
@@ -20,13 +19,13 @@ export interface RememberedToken {
   /** Mostly one or none; two while an answer that came late is not judged by a probe yet. */
   all(): readonly KeptToken[];
   /** Those that are not what stands in this record; all of them where it was written for another object. */
-  missingIn(found: Found): readonly KeptToken[];
+  missingIn(found: StoredRecord | undefined): readonly KeptToken[];
   /** Presto has issued this one to us, by a call that killed the token of that id, if it was alive still. */
   issued(token: KeptToken, killed: string | undefined): void;
   /** A probe has just proved it alive, so no other lives. */
   lives(token: KeptToken): void;
   /** The same of the token that stands in this record. Of one that was written for another object nothing is remembered. */
-  storedLives(found: Found, since: number): void;
+  storedLives(found: StoredRecord | undefined, since: number): void;
   /** Probes found it dead. */
   died(tokenId: string): void;
 }

@@ -43,7 +43,7 @@ export async function settling(run: RenewalRun, state: Settling): Promise<NextSt
     const concluded = await conclude(run, state, AbortSignal.any([heard.signal, run.draining]));
     const standing = await kept.end();
     // An answer tells more than any probe, also one that came with the probe's.
-    if (concluded !== undefined && answer === undefined) return follow(run, state, concluded, standing);
+    if (concluded !== undefined && answer === undefined) return await follow(run, state, concluded, standing);
     // The process ends, but a call that was sent may still be answered: its token would be lost.
     const end = answer ?? (await late.end);
     return end.kind === "unclear" ? shutDown : await afterIssue(run, standing, late.account, end);
