@@ -232,3 +232,29 @@ it("a clock that is an hour off: it serves and follows, and doctor says how far 
     mend: expect.stringContaining("NTP"),
   });
 });
+
+it("a Lease that something else holds: nothing is stored, and it is said by what", async () => {
+  await makeSecret(kube, "presto", name);
+  const lease = "/apis/coordination.k8s.io/v1/namespaces/presto/leases";
+  const held = {
+    metadata: { name },
+    spec: { holderIdentity: "some-operator", leaseDurationSeconds: 3_600 },
+  };
+  expect((await kube.admin("POST", lease, held)).status).toBe(201);
+  expect(await run(["token", "import"], {}, "a-token")).toMatchObject({
+    code: 75,
+    err: expect.stringMatching(
+      new RegExp(
+        `"some-operator", which is no presto-sidecar, holds the lock, the Lease presto/${name}\\..*name another Lease in PRESTO_LOCK`,
+      ),
+    ),
+  });
+  expect((await kube.admin("GET", path())).json).not.toHaveProperty("data");
+  const issuing = { PRESTO_ROLE: "rotator", PRESTO_CREDENTIALS: `kubernetes:presto/${name}-account` };
+  expect(await findingOf("lock", issuing)).toMatchObject({
+    result: "WARN",
+    detail: expect.stringContaining('"some-operator", which is no presto-sidecar, holds the lock'),
+    mend: expect.stringContaining(`kubectl get lease ${name} -n presto -o yaml`),
+  });
+  expect((await kube.admin("GET", `${lease}/${name}`)).json).toMatchObject({ spec: held.spec });
+});
