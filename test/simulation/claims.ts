@@ -61,17 +61,14 @@ export function checkCost(world: World): void {
   const foreign = faults.counts().get("foreign-issue") ?? 0;
   // A reset may kill a token that nobody asked to end.
   const own = faults.total() - foreign + began + (scenario.resetKillsToken ? scenario.resets : 0);
-  const allowed = 2 * own + Math.min(foreign, limit - 1) + scenario.wishes.length;
+  const wanted = scenario.wishes.length + world.wishes.forced();
+  const allowed = 2 * own + Math.min(foreign, limit - 1) + wanted;
   const { issueCalls, executedCalls, unaskedIssues, forgottenPutBacks } = witness.counts();
   // A record that is put back costs nothing where everybody knows the live token.
   const onlyPutBack = [...faults.counts()].every(
     ([kind, count]) => count === 0 || kind === "backup-restored" || kind === "record-wiped",
   );
-  if (
-    scenario.kind === "put-back" &&
-    onlyPutBack &&
-    unaskedIssues > forgottenPutBacks + scenario.wishes.length
-  )
+  if (scenario.kind === "put-back" && onlyPutBack && unaskedIssues > forgottenPutBacks + wanted)
     throw new Violation("cost", `${unaskedIssues} issues, though the live token was known to all who issue`);
   if (scenario.kind === "manual" && scenario.wishes.length === 0 && issueCalls > 0)
     throw new Violation("manual", "a token was asked for, and no person wanted one");

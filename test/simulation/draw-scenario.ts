@@ -12,8 +12,10 @@ const midnight = Date.UTC(2026, 10, 25);
 
 const kinds: readonly (readonly [ScenarioKind, number])[] = [
   ["calm", 8],
-  ["single", 27],
-  ["several", 24],
+  ["single", 22],
+  ["several", 21],
+  ["put-back", 5],
+  ["clone", 3],
   ["deaf", 3],
   ["moved", 3],
   ["manual", 3],
@@ -65,6 +67,7 @@ function countFaults(kind: ScenarioKind, random: Random): number {
       return random.whole(8, 20);
     case "blind":
     case "manual":
+    case "clone":
     case "put-back":
       return random.chance(0.5) ? 0 : random.whole(1, 2);
     case "calm":
@@ -150,7 +153,12 @@ function drawImports(random: Random, kind: ScenarioKind, faultsMs: number): Impo
 export function drawScenario(seed: number, random: Random): Scenario {
   const kind = drawKind(random);
   const isOverlap = kind === "overlap";
-  const topology = !isOverlap && random.chance(0.4) ? "file" : random.chance(0.6) ? "kubernetes" : "vault";
+  const topology =
+    !isOverlap && kind !== "clone" && random.chance(0.4)
+      ? "file"
+      : random.chance(0.6)
+        ? "kubernetes"
+        : "vault";
   const times = drawTimes(random, kind, topology);
   const faultsMs = random.between(100_000, 250_000);
   const strikes: Strike[] = [];
@@ -189,7 +197,7 @@ export function drawScenario(seed: number, random: Random): Scenario {
     : midnight - random.between(2, 22) * 3_600_000;
   const hasWindow = !nearEnd && (kind === "calm" || kind === "several") && random.chance(0.2);
   const renewEveryMs =
-    isOverlap || kind === "moved" || kind === "deaf"
+    isOverlap || kind === "moved" || kind === "deaf" || kind === "clone"
       ? 20_000
       : kind === "rivalry"
         ? dayMs

@@ -77,13 +77,18 @@ export function importOnce(
   wanted: TokenImport,
 ): Promise<boolean> {
   return asCommand(async () => {
-    const held = await lock.acquire({ waitMs: lockWaitMs });
+    const isAlive = async (): Promise<boolean> => (await probe(wanted.token)) === "alive";
+    let heldByOther: CommandError | undefined;
+    // As the command does it: beside whoever holds the lock only what is proved alive is stored.
+    const held = await lock.acquire({ waitMs: lockWaitMs }).catch((error: unknown) => {
+      if (!(error instanceof CommandError)) throw error;
+      heldByOther = error;
+    });
     try {
-      const isAlive = async (): Promise<boolean> => (await probe(wanted.token)) === "alive";
-      await importToken(store, wanted, { clock: process.clock, isAlive });
+      await importToken(store, wanted, { clock: process.clock, isAlive, heldByOther });
       return true;
     } finally {
-      await held.release();
+      await held?.release();
     }
   });
 }

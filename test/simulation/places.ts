@@ -19,8 +19,15 @@ import { createSimTokens, type SimTokens } from "./sim-token.ts";
 import { createSimVault } from "./sim-vault.ts";
 import type { Story } from "./story.ts";
 import type { Timeline } from "./timeline.ts";
+import { Violation } from "./violation.ts";
 import { createWishes, type Wishes } from "./wishes.ts";
 import { createWitness, type Witness } from "./witness.ts";
+
+/** Where a site keeps its record, and what is taken to renew it. */
+export interface Shared {
+  readonly store: SimStore;
+  readonly locks: SimLocks;
+}
 
 /** All of a world that is not a process. */
 export interface Places {
@@ -35,6 +42,8 @@ export interface Places {
   readonly addresses: SimAddresses;
   readonly store: SimStore;
   readonly locks: SimLocks;
+  /** The same of another site. */
+  readonly clone: Shared | undefined;
   readonly credentials: SimCredentials;
   readonly witness: Witness;
   readonly wishes: Wishes;
@@ -69,12 +78,17 @@ function isCalledFor(sidecar: SimSidecar | undefined, record: TokenRecord | unde
   return isDueBy(sidecar, record, undefined) || endsAt - sidecar.process.clock.now() <= dayMs;
 }
 
+/** What stands at another site is another's: nothing is written there until a person forces it. */
+function cloneWrote(process: SimProcess): void {
+  throw new Violation("home", `${process.name} writes to a record that was written for another site`);
+}
+
 /** Store and lock, which are away together where one server keeps both. */
 function createShared(
   { topology, times }: Scenario,
   options: Parameters<typeof createRemoteStore>[0],
   onTaken: OnTaken,
-): { readonly store: SimStore; readonly locks: SimLocks } {
+): Shared {
   const random = options.random.fork();
   switch (topology) {
     case "file":
@@ -128,6 +142,7 @@ export function createPlaces(options: PlacesOptions): Places {
     random: random.fork(),
     story,
     operate,
+    site: "main",
     epoch: scenario.epoch,
     lostNotices: scenario.lostNotices,
     onWrite(process: SimProcess, before: StoredRecord | undefined, after: StoredRecord) {
@@ -137,6 +152,10 @@ export function createPlaces(options: PlacesOptions): Places {
   };
   const onTaken = (process: SimProcess): void => witness.tookLock(process);
   const { store, locks } = createShared(scenario, storeOptions, onTaken);
+  const clone =
+    scenario.kind === "clone"
+      ? createShared(scenario, { ...storeOptions, site: "clone", onWrite: cloneWrote }, () => {})
+      : undefined;
   const credentials = createSimCredentials({
     operate,
     story,
@@ -185,6 +204,7 @@ export function createPlaces(options: PlacesOptions): Places {
     addresses,
     store,
     locks,
+    clone,
     credentials,
     witness,
     wishes,

@@ -10,6 +10,7 @@ import { importOnce, resetOnce } from "./person.ts";
 import type { Places } from "./places.ts";
 import type { Import } from "./scenario.ts";
 import { createSimIssuer } from "./sim-issuer.ts";
+import type { SimLocks } from "./sim-locks.ts";
 import { createSimProcess } from "./sim-process.ts";
 import type { SimProcess } from "./sim-process.ts";
 import { createSimReset } from "./sim-reset.ts";
@@ -30,6 +31,8 @@ export interface Population {
   resetPassword(): void;
   /** A person puts a token into the store, and tries again a few times where that does not work out. */
   importToken(kind: Import["token"]): void;
+  /** As soon as the record names its home, another site gets a copy of it, and a rotator. */
+  startClone(): void;
   /** Is a token being imported? */
   isImporting(): boolean;
   /** Callers' connections break for so long. */
@@ -111,8 +114,9 @@ export function createPopulation(places: Places, alive: Map<SimProcess, SimSidec
 
   function spawn(name: string, life: number): void {
     const process = createProcess(name, life);
-    const opened = store.open(process, !name.startsWith("proxy"), () => {});
-    const role = isFile ? "all" : name.startsWith("rotator") ? "rotator" : "proxy";
+    const site = name.startsWith("clone") ? (places.clone ?? places) : places;
+    const opened = site.store.open(process, !name.startsWith("proxy"), () => {});
+    const role = isFile ? "all" : name.startsWith("proxy") ? "proxy" : "rotator";
     const sidecar = createSimSidecar({
       scenario,
       process,
@@ -126,7 +130,7 @@ export function createPopulation(places: Places, alive: Map<SimProcess, SimSidec
         dispatcher: createTraffic(traffic, process),
         openPool: createOwnRequests(asking, process),
         checkUrls: addresses.checkUrls(process),
-        issuing: role === "proxy" ? undefined : createIssuing(process, opened.forIssuing),
+        issuing: role === "proxy" ? undefined : createIssuing(process, site.locks, opened.forIssuing),
       },
     });
     alive.set(process, sidecar);
@@ -137,11 +141,11 @@ export function createPopulation(places: Places, alive: Map<SimProcess, SimSidec
     void begin(sidecar);
   }
 
-  function createIssuing(process: SimProcess, forIssuing: WritableStore): IssuingDeps {
+  function createIssuing(process: SimProcess, siteLocks: SimLocks, forIssuing: WritableStore): IssuingDeps {
     let serial = 0;
     return {
       store: forIssuing,
-      lock: locks.forProcess(process, "renewal", forIssuing),
+      lock: siteLocks.forProcess(process, "renewal", forIssuing),
       credentials: credentials.forProcess(process),
       createIssuer: (onResponse) => createSimIssuer(issuing, process, onResponse),
       holder: process.holder,
@@ -235,6 +239,19 @@ export function createPopulation(places: Places, alive: Map<SimProcess, SimSidec
 
   return {
     isImporting: () => importing > 0,
+    startClone() {
+      const { clone } = places;
+      if (clone === undefined) return;
+      const look = (): void => {
+        const record = store.current()?.record;
+        if ((record?.home ?? null) === null || record === undefined) timeline.after(1_000, look);
+        else {
+          clone.store.put(record);
+          spawn("clone-1", 1);
+        }
+      };
+      timeline.after(random.between(1_000, 60_000), look);
+    },
     start() {
       const issuers = isFile ? "all" : "rotator";
       for (let index = 1; index <= scenario.rotators; index += 1) spawn(`${issuers}-${index}`, 1);

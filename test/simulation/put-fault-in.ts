@@ -2,6 +2,7 @@ import { registerHooks } from "node:module";
 
 import { compositionFaults } from "./composition-faults.ts";
 import type { DeliberateFault } from "./deliberate-faults.ts";
+import { putBackFaults } from "./put-back-faults.ts";
 import { requestFaults } from "./request-faults.ts";
 import { rotatorFaults } from "./rotator-faults.ts";
 import { storeFaults } from "./store-faults.ts";
@@ -11,6 +12,7 @@ export const deliberateFaults: readonly DeliberateFault[] = [
   ...rotatorFaults,
   ...requestFaults,
   ...storeFaults,
+  ...putBackFaults,
   ...compositionFaults,
 ];
 

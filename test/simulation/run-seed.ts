@@ -43,6 +43,7 @@ export async function runSeed(seed: number, isTold: boolean): Promise<SeedResult
   const story = createStory(timeline, isTold);
   let error: Error | undefined;
   let over = false;
+  let forceAfter = 0;
   let settledAt = Number.POSITIVE_INFINITY;
   const world = createWorld({
     scenario,
@@ -58,9 +59,18 @@ export async function runSeed(seed: number, isTold: boolean): Promise<SeedResult
   function look(): void {
     checkCost(world);
     const problem = findUnsettled(world);
+    if (problem !== undefined) forceHome();
     if (problem === undefined) settle();
     else if (timeline.now() > scenario.faultsMs + patienceMs(world)) throw new Violation("L1", problem);
     else timeline.after(lookEveryMs, look);
+  }
+
+  /** A record that names another object blocks whoever does not know the live token: only a person can end that. */
+  function forceHome(): void {
+    if (!world.store.isElsewhere() || world.witness.isRemembered() || timeline.now() < forceAfter) return;
+    forceAfter = timeline.now() + 60_000;
+    const issuer = world.sidecars().find(({ lifecycle }) => lifecycle !== undefined);
+    if (issuer !== undefined) world.wishes.force(issuer);
   }
 
   function settle(): void {
@@ -93,6 +103,7 @@ export async function runSeed(seed: number, isTold: boolean): Promise<SeedResult
     scheduleTimedFaults(world);
     schedulePeople(world);
     world.start();
+    world.startClone();
     if (scenario.kind === "rivalry") playRivalry(world, look);
     await timeline.run(isOver);
     checkCost(world);

@@ -12,6 +12,7 @@ import type { FaultKind, OperationKind } from "./fault-kinds.ts";
  * - `moved`: machines leave from addresses that are not registered, for so long that renewals come due meanwhile.
  * - `blind`: Presto looks for the record before the token, so that probes tell nothing.
  * - `put-back`: the record is put back as it was, or wiped, one to three times; in half of them nothing else happens.
+ * - `clone`: another site has a copy of the record, and a rotator that may do nothing with it.
  * - `deaf`: for minutes nobody can read what Presto answers to an issue call, though it is executed.
  */
 export type ScenarioKind =
@@ -27,6 +28,7 @@ export type ScenarioKind =
   | "moved"
   | "blind"
   | "put-back"
+  | "clone"
   | "deaf";
 
 /** Something that is done to the world at a moment, whatever anybody is doing. */

@@ -76,7 +76,7 @@ export function createSimApiServer(options: PlaceOptions): SimApiServer {
 
   function newUid(): string {
     uids += 1;
-    return `uid-${uids}`;
+    return `${options.site}-${uids}`;
   }
 
   function serve(process: SimProcess, request: ApiRequest): RemoteResponse {
@@ -196,6 +196,10 @@ export function createSimApiServer(options: PlaceOptions): SimApiServer {
       ),
     connect,
     lease,
+    identity() {
+      const kept = objects.get(secretPath);
+      return kept && { uid: kept.uid, name: secretAddress.name };
+    },
     put(bytes) {
       const kept = objects.get(secretPath);
       keep(secretPath, secretWith(bytes), kept?.uid ?? newUid());

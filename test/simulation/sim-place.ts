@@ -1,5 +1,5 @@
 import type { Emit, Warning } from "../../src/lib/events.ts";
-import type { Backend, StoredBytes } from "../../src/store/contract.ts";
+import type { Backend, Home, StoredBytes } from "../../src/store/contract.ts";
 import type { WritableBackend } from "../../src/store/over-backend.ts";
 import { requestMs } from "../../src/store/remote.ts";
 import type { OperationKind } from "./fault-kinds.ts";
@@ -19,6 +19,8 @@ export interface Place {
     isStruck: boolean,
     emit: Emit<Warning>,
   ): WritableBackend & Partial<Pick<Backend, "watch" | "pollMs">>;
+  /** Which object it is, as its adapter names it. */
+  identity(): Home | undefined;
   /** Puts bytes there, by no protocol. */
   put(bytes: Uint8Array): void;
   /** The same with what stood there under that version. */
@@ -40,6 +42,8 @@ export interface PlaceOptions {
   readonly random: Random;
   readonly story: Story;
   readonly operate: Operate;
+  /** Two sites have objects of their own. */
+  readonly site: string;
   /** Wall clock of the servers. */
   readonly epoch: number;
   /** Share of the watch's notices that never come: the watch that would have brought one is dead from then on. */

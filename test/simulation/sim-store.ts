@@ -29,6 +29,8 @@ export interface SimStore extends Pick<
   open(process: SimProcess, issues: boolean, emit: Emit<Warning>): OpenedStore;
   /** When it was written last, by a process: simulated time. */
   writtenAt(): number;
+  /** Does it name another object than the one that it stands in? */
+  isElsewhere(): boolean;
   /** Puts a record there, by no protocol. */
   put(record: TokenRecord): void;
   /** Puts an earlier record back; false if there is none. */
@@ -95,6 +97,12 @@ export function createRemoteStore<P extends Place>(
     ...place,
     current: () => recordOf(place.current()),
     writtenAt: () => writtenAt,
+    isElsewhere() {
+      const home = recordOf(place.current())?.record.home ?? null;
+      const identity = place.identity();
+      if (home === null || identity === undefined) return false;
+      return Object.keys(identity).some((key) => home[key] !== identity[key]);
+    },
     open(process, issues, emit) {
       const store = createTokenStore(place.open(process, issues, emit), {
         keys: undefined,
@@ -203,6 +211,7 @@ export function createFileStore(options: FileStoreOptions): SimStore {
   return {
     current: () => stored,
     writtenAt: () => writtenAt,
+    isElsewhere: () => false,
     open: (process) => ({
       forIssuing: {
         read: () => operate({ process, kind: "read", effect: read, lost }),

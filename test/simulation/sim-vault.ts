@@ -17,7 +17,7 @@ interface Entry {
   readonly data: JsonObject | undefined;
 }
 
-const entry: VaultEntry = { path: "secret/presto/token", field: "record" };
+const field = "record";
 /** Milliseconds that a standby is behind, mostly. */
 const lagMs = 300;
 
@@ -27,7 +27,8 @@ const lagMs = 300;
  * sealed now and then; versions are the entry's own, and begin anew with it.
  */
 export function createSimVault(options: PlaceOptions): Place {
-  const { timeline, random, story } = options;
+  const { timeline, random, story, site } = options;
+  const entry: VaultEntry = { path: `secret/${site}/token`, field };
   const { exchange, fail, isDown } = createAsk(options, lost);
   const nothing: Entry = {
     index: 1,
@@ -89,7 +90,7 @@ export function createSimVault(options: PlaceOptions): Place {
 
   function current(): StoredBytes | undefined {
     const state = newest();
-    const text = state.data?.[entry.field];
+    const text = state.data?.[field];
     if (typeof text !== "string") return undefined;
     if (seen?.of !== state)
       seen = {
@@ -129,11 +130,12 @@ export function createSimVault(options: PlaceOptions): Place {
   }
 
   function put(bytes: Uint8Array): void {
-    apply(newest().cas + 1, { [entry.field]: Buffer.from(bytes).toString("utf8") });
+    apply(newest().cas + 1, { [field]: Buffer.from(bytes).toString("utf8") });
   }
 
   return {
     current,
+    identity: () => undefined,
     open: (process, isStruck) =>
       createVaultBackend(
         { entry, holds: "token" },
@@ -141,7 +143,7 @@ export function createSimVault(options: PlaceOptions): Place {
       ),
     put,
     putBack(bytes, wasVersion) {
-      const data = { [entry.field]: Buffer.from(bytes).toString("utf8") };
+      const data = { [field]: Buffer.from(bytes).toString("utf8") };
       const [cas, createdAt] = wasVersion.split(" ");
       if (random.chance(0.3)) {
         story.tell(() => `a snapshot is restored: the entry is at ${cas} again`);

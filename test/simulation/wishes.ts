@@ -13,6 +13,10 @@ import { Violation } from "./violation.ts";
 export interface Wishes {
   /** Asks this process, and sees what comes of it. */
   make(asked: Asked, wish: RenewRequest): void;
+  /** By force, where nothing else helps. */
+  force(asked: Asked): void;
+  /** How often that was done. */
+  forced(): number;
   /** A process has heard of a token of its own. */
   heard(token: Secret): void;
   /** A token stands in the store, by anybody's hand. */
@@ -50,6 +54,7 @@ export function createWishes(options: {
   /** Of those that were ever stored, when the one that was seen last was seen first. */
   let newestStored = Number.NEGATIVE_INFINITY;
   let restoredAt = Number.NEGATIVE_INFINITY;
+  let forced = 0;
   let standing: Standing[] = [];
 
   function see(token: Secret): number {
@@ -93,6 +98,12 @@ export function createWishes(options: {
         .then((reply) => judge(made, reply))
         .catch(options.onError);
     },
+    force({ process, lifecycle }) {
+      forced += 1;
+      story.tell(() => `a person has ${process.name} renew by force`);
+      void lifecycle?.renew({ force: true, waitMs: 30_000 });
+    },
+    forced: () => forced,
     heard: (token) => void see(token),
     stored(token) {
       if (token === null) return;

@@ -302,6 +302,8 @@ export function createWitness(options: WitnessOptions): Witness {
       if (to !== "probing") blocked.delete(process);
     },
     issueBegins(process, askedAt) {
+      if (process.role.startsWith("clone"))
+        throw new Violation("home", `${process.name} issues by a record that was written for another site`);
       if (ending.has(process))
         throw new Violation("shutdown", `${process.name} calls after it was asked to end`);
       checkIntent(process);
