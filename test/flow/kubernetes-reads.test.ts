@@ -78,7 +78,8 @@ it("reads about once a minute while its watch lives, and every few seconds witho
   }
   const calm = reads().slice(atStart);
   expect(calm.length).toBeGreaterThanOrEqual(2);
-  expect(calm.length).toBeLessThanOrEqual(3);
+  // Every 48 s at the most, and a busy machine looks a little later.
+  expect(calm.length).toBeLessThanOrEqual(4);
   expect(api.watches()).toBe(1);
 
   // A server that lets nobody watch any more.

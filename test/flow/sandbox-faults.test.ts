@@ -48,8 +48,17 @@ async function begun(): Promise<string> {
 }
 
 const moves = (reference: string): number => sandbox.state().confirms[reference] ?? 0;
-const statusOf = async (reference: string): Promise<unknown> =>
-  JSON.parse((await exchange(sidecar, queryCall(reference))).body).data.status;
+const statusOf = async (reference: string): Promise<unknown> => {
+  let status: unknown;
+  // A token that was rejected is tried by one request at a time, be it the sidecar's own.
+  await eventually(async () => {
+    const answer = await exchange(sidecar, queryCall(reference));
+    if (answer.status === 200) status = JSON.parse(answer.body).data.status;
+    else clock.jump(5_000);
+    return answer.status;
+  }).toBe(200);
+  return status;
+};
 
 /** Has nobody said what became of the money? */
 const isUnclear = ({ headers }: WireAnswer): boolean =>

@@ -8,8 +8,8 @@ export const storeFaults: readonly DeliberateFault[] = [
     patches: [
       {
         file: "store/import.ts",
-        from: "if (intent !== null && !(await isAlive())) throw notProvedAlive(intent);",
-        to: "",
+        from: "if ((intent !== null || heldByOther !== undefined) && !(await isAlive()))",
+        to: "if (heldByOther !== undefined && intent === null && !(await isAlive()))",
       },
     ],
   },
