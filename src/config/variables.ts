@@ -261,6 +261,11 @@ export const variables = {
     example: "file:/var/log/presto/audit.jsonl",
     meaning:
       "The record of money and credentials, in hash-chained JSON lines: `off`, `file:/path[?mode=0640]` (0600 unless given; never for others) or `stdout`. The line of a call that moves money is on the disk before its first byte goes out. Commands write beside it, in `PATH.commands`.",
+    chart: "env",
+    chartLimit: {
+      pattern: "^(off|stdout)$",
+      reason: "In the chart only stdout: a file's record needs a volume that outlives the pod.",
+    },
   }),
   PRESTO_AUDIT_FULL: variable({
     parse: parseAuditFull,

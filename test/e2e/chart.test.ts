@@ -142,11 +142,13 @@ describe.skipIf(!hasKubeTools)("the chart", () => {
     );
     const set = [...full].filter((name) => name.startsWith("PRESTO_") && !taken.includes(name));
     const issuing = variableNames.filter((name) =>
-      /^PRESTO_(EMAIL|PASSWORD|CREDENTIALS|RENEW|TOKEN_NAME|TOKEN_DAYS|SETTLE|PROBE_EVERY)/.test(name),
+      /^PRESTO_(EMAIL|PASSWORD|CREDENTIALS|RENEW|TOKEN_NAME|TOKEN_DAYS|PROBE_EVERY)/.test(name),
     );
     const servers = variableNames.filter((name) => /^(KUBECONFIG$|VAULT_|PRESTO_VAULT_)/.test(name));
+    const locks = variableNames.filter((name) => /^(POD_|PRESTO_LOCK$)/.test(name));
     const refused = [
       ...servers, // stores of a server's: the token comes from the Secret
+      ...locks, // a proxy takes none
       "PRESTO_UNSAFE_LISTEN_ANYWHERE", // the app is in the same pod: nobody else has to reach it
       "PRESTO_ROLE", // the chart's pods are proxies
       "PRESTO_STORE", // the token comes from the Secret
