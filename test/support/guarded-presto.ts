@@ -36,6 +36,18 @@ export const madeUpAddress = "203.0.113.9";
 /** A call that Presto turns away with 403 for what it asks. */
 export const forbiddenReference = "T-FORBIDDEN";
 
+let begun = 0;
+
+/** Each top-up has a reference of its own: one that was paid is not paid again. */
+function transaction(path: string, body: Buffer): string {
+  const last = path.split("/").at(-1);
+  let reference: unknown = last;
+  if (last === "init") reference = `T-${(begun += 1)}`;
+  else if (last === "confirm") reference = JSON.parse(body.toString())?.transaction_reference;
+  const status = last === "init" ? "pending" : "completed";
+  return JSON.stringify({ data: { transaction_reference: reference, status } });
+}
+
 if (process.argv[1] === import.meta.filename) run();
 
 function run(): void {
@@ -69,15 +81,17 @@ function run(): void {
       const { socket, headers, url } = request;
       const known = headers.authorization !== undefined;
       tell(known ? "call" : "knock", socket);
-      request.resume().on("end", () => {
-        const send = (status: number, type: string, body: string): void =>
-          void response.writeHead(status, { "content-type": type }).end(body);
+      const body: Buffer[] = [];
+      request.on("data", (chunk: Buffer) => body.push(chunk));
+      request.on("end", () => {
+        const send = (status: number, type: string, text: string): void =>
+          void response.writeHead(status, { "content-type": type }).end(text);
         if (isStrange(socket) && order.refusal === "page")
           send(403, "text/html", "<!doctype html><title>Blocked</title><h1>Access denied</h1>");
         else if (isStrange(socket) || url?.endsWith(forbiddenReference) === true)
           send(403, "application/json", '{"error":"forbidden"}');
         else if (!known) send(401, "application/json", '{"error":"unauthenticated"}');
-        else send(200, "application/json", '{"data":{"transaction_reference":"T-1","status":"completed"}}');
+        else send(200, "application/json", transaction(url ?? "", Buffer.concat(body)));
       });
     },
   );
