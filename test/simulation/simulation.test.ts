@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import { describe, expect, it } from "vitest";
@@ -19,11 +20,18 @@ function simulate(...args: string[]): Promise<{ code: number; out: string; err: 
   });
 }
 
-async function play(count: number, fault?: string): Promise<SeedResult[]> {
+const table = readFileSync(fileURLToPath(new URL("../../docs/simulation.md", import.meta.url)), "utf8");
+
+/** The seed by which the proof found a fault: it is looked for there first, and from the beginning if the program has changed since. */
+function seedOf(fault: string): number {
+  return Number(new RegExp(`^\\| \`${fault}\` \\|.*\\| ([0-9]+) \\|$`, "m").exec(table)?.[1] ?? 1);
+}
+
+async function play(count: number, fault?: string, from = 1): Promise<SeedResult[]> {
   const crew = createCrew(2, { fault });
   const failed: SeedResult[] = [];
   try {
-    await crew.play({ from: 1, count, isTold: false, untilFailure: fault !== undefined }, (results) => {
+    await crew.play({ from, count, isTold: false, untilFailure: fault !== undefined }, (results) => {
       failed.push(...results.filter(({ failure }) => failure !== undefined));
       return failed.length === 0;
     });
@@ -39,7 +47,9 @@ describe("the simulation", () => {
   });
 
   it.each(deliberateFaults)("finds the deliberate fault $name", async ({ name }) => {
-    const properties = (await play(mostSeeds, name)).map(({ failure }) => failure?.property);
+    const known = await play(1, name, seedOf(name));
+    const failed = known.length > 0 ? known : await play(mostSeeds, name);
+    const properties = failed.map(({ failure }) => failure?.property);
     expect(properties).not.toEqual([]);
     // A program that merely breaks down was not caught by a property.
     expect(properties).not.toContain("defect");
