@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import type { Outcome } from "../errors.ts";
 import type { Cancellable } from "../lib/async.ts";
 import type { Operation } from "../policy/operations.ts";
-import type { NamedReferences } from "./references.ts";
+import type { NamedReferences, Reference } from "./references.ts";
 
 /**
  * One accepted call on its way to Presto: what is sent, how long it may take, and what
@@ -122,6 +122,8 @@ export interface Response {
   readonly headers: string[];
   /** The whole body, or, where it is too large to hold, the stream of it. */
   readonly body: Buffer | Readable;
+  /** What references.ts has read of it: only of an answer to a call that names a transaction. */
+  named?: readonly Reference[];
 }
 
 /** A response, as far as it is looked at. */

@@ -85,11 +85,23 @@ function formValues(text: string, member: string): Value[] {
   return new URLSearchParams(text).getAll(member).map((value) => ({ text: value, isNumber: false }));
 }
 
-/** The references that an answer of Presto's names, in its `data` or, without, beside it. */
-export function answeredReferences(
-  { headers, body }: { readonly headers: readonly string[]; readonly body: unknown },
-  member: string,
-): readonly Reference[] {
+/** An answer of which references are read, and those that were. */
+interface Answer {
+  readonly headers: readonly string[];
+  readonly body: unknown;
+  named?: readonly Reference[];
+}
+
+/**
+ * The references that an answer of Presto's names, in its `data` or, without, beside it. Read once of
+ * each answer: whoever passes it on asks, and judges it, and frees what it names.
+ * @param member the same for all who ask, since an answer is one call's
+ */
+export function answeredReferences(answer: Answer, member: string): readonly Reference[] {
+  return (answer.named ??= readAnswer(answer, member));
+}
+
+function readAnswer({ headers, body }: Answer, member: string): readonly Reference[] {
   if (!Buffer.isBuffer(body)) return [];
   const content = contentOf(headers, body);
   if (content === undefined) return [];
