@@ -4,6 +4,7 @@ import { commands } from "../src/cli/commands.ts";
 import { unsafeFlags, unsafeVariables } from "../src/config/unsafe-environment.ts";
 import { rowOf, variableNames } from "../src/config/variables.ts";
 import { exitCodes, type CommandErrorCode, problems } from "../src/errors.ts";
+import { controlVerbs } from "../src/sandbox/control.ts";
 import { faultKinds } from "../src/sandbox/fault-kinds.ts";
 import { chartSchemaFile, makeChartSchema } from "./chart-schema.ts";
 import { layers, sandbox } from "./lint/layers.ts";
@@ -23,6 +24,7 @@ export const generators: ReadonlyMap<string, Generator> = new Map([
   ["exit-codes", exitCodeTable],
   ["commands", commandTable],
   ["faults", faultTable],
+  ["sandbox-verbs", verbTable],
   ["layers", layerTable],
   ["layers-picture", layerPicture],
 ]);
@@ -104,6 +106,17 @@ function faultTable(): string {
   return table(
     ["fault", "does"],
     Object.entries(faultKinds).map(([kind, { does }]) => [`\`${kind}\``, does]),
+  );
+}
+
+function verbTable(): string {
+  return table(
+    ["verb", "does", "body, for example"],
+    controlVerbs.map(({ method, path, does, example }) => [
+      `\`${method} ${path}\``,
+      does,
+      example === undefined ? "" : `\`${example}\``,
+    ]),
   );
 }
 

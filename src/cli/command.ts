@@ -55,7 +55,7 @@ export interface CommandOption {
   readonly summary: string;
 }
 
-/** A row of the table of commands: what the help, the parser and the README's table are made from. */
+/** A row of the table of commands: what the help, the parser and the table of docs/commands.md are made from. */
 export interface Command {
   /** One word or two: `check`, `token import`. */
   readonly name: string;

@@ -145,7 +145,7 @@ export function describeProgram(commands: readonly Command[]): string {
     "Usage: presto-sidecar COMMAND [OPTIONS]",
     "",
     "A sidecar that attaches the live bearer token of the Presto API to an app's plain calls.",
-    "It is configured by environment variables alone; the README lists them.",
+    "It is configured by environment variables alone; docs/configuration.md lists them.",
     "",
     "Commands:",
     ...columns([

@@ -52,7 +52,7 @@ export interface ControlCall {
   readonly plain: boolean;
 }
 
-/** A verb, as people read of it and as it is run; README's table is made from these. */
+/** A verb, as people read of it and as it is run; docs/sandbox.md has a table that is made from these. */
 export interface ControlVerb {
   readonly method: "GET" | "POST" | "DELETE";
   readonly path: string;

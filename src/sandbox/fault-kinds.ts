@@ -80,7 +80,7 @@ export type Fault = ConnectionFault | RequestFault;
 /** Name of a fault. */
 export type FaultKind = Fault["kind"];
 
-/** A kind as people read of it; README's table is made from this. */
+/** A kind as people read of it; docs/sandbox.md has a table that is made from these. */
 export interface FaultKindDoc {
   readonly strikes: "connection" | "request";
   readonly does: string;
