@@ -3,11 +3,13 @@ import { readFileSync } from "node:fs";
 import { parseCheckUrls, parseOrigin } from "../src/config/parse-addresses.ts";
 import { parsePins } from "../src/config/parse-secrets.ts";
 import {
+  logFormats,
   logLevels,
   parseCount,
   parseCountOrZero,
   parseDuration,
   parseDurationOrZero,
+  parseLogFormat,
   parseLogLevel,
   parseReference,
   parseSize,
@@ -39,6 +41,7 @@ const loopback = String.raw`(localhost|127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|\
 const grammars: ReadonlyMap<(text: string) => unknown, Schema> = new Map<(text: string) => unknown, Schema>([
   [parseYesNo, { enum: ["yes", "no"] }],
   [parseLogLevel, { enum: logLevels }],
+  [parseLogFormat, { enum: logFormats }],
   [parseCount, pattern(positive)],
   [parseCountOrZero, pattern("[0-9]+")],
   [parseSize, pattern(positive + oneOf(sizeUnits))],

@@ -8,6 +8,7 @@ import { controlVerbs } from "../src/sandbox/control.ts";
 import { faultKinds } from "../src/sandbox/fault-kinds.ts";
 import { chartSchemaFile, makeChartSchema } from "./chart-schema.ts";
 import { layers, sandbox } from "./lint/layers.ts";
+import { logFieldRows, logLineRows } from "./log-lines.ts";
 
 // Writes into README.md and docs/*.md what is known from the code, between
 // `<!-- made from the code: NAME -->` and `<!-- end -->`, and the schema of the chart's values.
@@ -25,6 +26,8 @@ export const generators: ReadonlyMap<string, Generator> = new Map([
   ["commands", commandTable],
   ["faults", faultTable],
   ["sandbox-verbs", verbTable],
+  ["log-lines", () => table(...logLineRows())],
+  ["log-fields", () => table(...logFieldRows())],
   ["layers", layerTable],
   ["layers-picture", layerPicture],
 ]);

@@ -80,7 +80,7 @@ export function createReadiness({ emit, alarm, egress = false }: ReadinessOption
     if (advisoryNames.has(name) && reason === undefined && !reasons.has(name)) return;
     reasons.set(name, reason);
     // An advisory one has an event of its own, and what counts latches may take none for a lost readiness.
-    if (!isAdvisory(name)) emit({ type: "latch-changed", name, reason });
+    if (!isAdvisory(name)) emit({ type: "latch-changed", name, reason, ready: isReady(all()) });
   }
 
   const all = (): Latch[] =>

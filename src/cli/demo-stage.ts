@@ -5,11 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { createApp } from "../app.ts";
-import { loadConfig } from "../config/load.ts";
+import { loadConfig, readLogFormat } from "../config/load.ts";
 import { isVariableName } from "../config/variables.ts";
 import { createLog } from "../observe/log.ts";
 import { createSandbox, type Sandbox } from "../sandbox/server.ts";
 import type { Io } from "./command.ts";
+import { logLook } from "./terminal.ts";
 
 /** A sandbox and a real sidecar in front of it, both running. */
 export interface DemoStage {
@@ -53,7 +54,12 @@ export async function openDemoStage(io: Io): Promise<DemoStage> {
       },
       io.execArgv,
     );
-    const log = createLog({ level: config.logLevel, clock: io.clock });
+    const log = createLog({
+      ...logLook(io, readLogFormat(io.env)),
+      level: config.logLevel,
+      service: config.service,
+      clock: io.clock,
+    });
     const app = await createApp(config, { clock: io.clock, log, onQuit: () => {} });
     undo.push(() => app.close());
     await app.start();

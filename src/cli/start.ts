@@ -1,23 +1,25 @@
 import { type App, createApp } from "../app.ts";
 import { describeConfig } from "../config/describe.ts";
-import { loadConfig } from "../config/load.ts";
+import { loadConfig, readLogFormat } from "../config/load.ts";
 import type { Config } from "../config/sections.ts";
 import { leaveUnanswered } from "../files/stalls.ts";
 import { onAbort, within } from "../lib/async.ts";
 import { createLog, type Log } from "../observe/log.ts";
 import type { Io, Run } from "./command.ts";
 import { exitOf } from "./exit.ts";
+import { logLook } from "./terminal.ts";
 
 /** Runs the sidecar until it is told to stop, and then drains it. What ends it by failing is a line of the log, too. */
 export const start: Run = async (_args, io) => {
+  const look = { ...logLook(io, readLogFormat(io.env)), clock: io.clock };
   let log: Log | undefined;
   try {
     const config = loadConfig(io.env, io.execArgv);
-    log = createLog({ level: config.logLevel, clock: io.clock });
+    log = createLog({ ...look, level: config.logLevel, service: config.service });
     return await runSidecar(config, log, io);
   } catch (error) {
     const { code, message } = exitOf(error);
-    log ??= createLog({ level: "info", clock: io.clock });
+    log ??= createLog({ ...look, level: "info" });
     log.write("fatal", message ?? "The sidecar could not go on.", { exit_code: code });
     await log.flush();
     throw error;

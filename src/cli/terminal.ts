@@ -1,6 +1,7 @@
 import { styleText } from "node:util";
 
 import type { Emit, Warning } from "../lib/events.ts";
+import type { LogFormat } from "../observe/log-format.ts";
 import type { Io, Sink } from "./command.ts";
 
 /** A line on standard output. */
@@ -60,7 +61,26 @@ export function printTable(io: Io, rows: readonly (readonly [name: string, value
  * @see https://no-color.org: NO_COLOR, when it is not empty, turns it off
  */
 export function bold(io: Io, sink: Sink, text: string): string {
-  const plain = sink.isTTY !== true || (io.env["NO_COLOR"] ?? "") !== "" || io.env["TERM"] === "dumb";
-  // The stream is judged above: styleText would read the process's own environment.
-  return plain ? text : styleText("bold", text, { validateStream: false });
+  return styled(io, sink, "bold", text);
+}
+
+/** As `bold`, in another style. */
+export function styled(io: Io, sink: Sink, style: "bold" | "green" | "yellow" | "red", text: string): string {
+  // The stream is judged here: styleText would read the process's own environment.
+  return hasColours(io, sink) ? styleText(style, text, { validateStream: false }) : text;
+}
+
+function hasColours(io: Io, sink: Sink): boolean {
+  return sink.isTTY === true && (io.env["NO_COLOR"] ?? "") === "" && io.env["TERM"] !== "dumb";
+}
+
+/** How the log looks on standard output: as it is asked for, or in lines for people on a terminal and for machines elsewhere. */
+export function logLook(
+  io: Io,
+  asked: LogFormat | undefined,
+): { readonly format: LogFormat; readonly colours: boolean } {
+  return {
+    format: asked ?? (io.stdout.isTTY === true ? "text" : "json"),
+    colours: hasColours(io, io.stdout),
+  };
 }

@@ -1,7 +1,8 @@
 import type { AuditOptions } from "../audit/types.ts";
 import { CommandError } from "../errors.ts";
+import type { LogFormat } from "../observe/log-format.ts";
 import type { StoredCredentialOptions, StoreOptions } from "../store/open.ts";
-import { type ConfigProblem, configError, required } from "./parse.ts";
+import { type ConfigProblem, configError, InvalidValue, parseLogFormat, required } from "./parse.ts";
 import { findUnknownVariables, type ReadVariables, readVariables } from "./read.ts";
 import { checkRules, type Purpose } from "./rules.ts";
 import {
@@ -95,6 +96,20 @@ export function loadConfig(
   const { config, problems } = examine(env, execArgv, purpose);
   if (config === undefined) throw configError(problems);
   return config;
+}
+
+/**
+ * What PRESTO_LOG_FORMAT says, if it says it rightly: a start that fails over another variable has a
+ * line in the log, too.
+ */
+export function readLogFormat(env: NodeJS.ProcessEnv): LogFormat | undefined {
+  const text = env["PRESTO_LOG_FORMAT"] ?? "";
+  try {
+    return text === "" ? undefined : parseLogFormat(text);
+  } catch (error) {
+    if (!(error instanceof InvalidValue)) throw error;
+    return undefined;
+  }
 }
 
 /** Every variable that is given must be right, also where the purpose does not use it: it would stop the start later. */

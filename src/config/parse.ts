@@ -1,5 +1,6 @@
 import { CommandError } from "../errors.ts";
 import { durationUnits, readQuantity } from "../lib/duration.ts";
+import type { LogFormat } from "../observe/log-format.ts";
 import type { LogLevel } from "../observe/log.ts";
 import type { DayWindow } from "../renewal/schedule.ts";
 
@@ -264,4 +265,21 @@ export function parseLogLevel(text: string): LogLevel {
   if (level === undefined)
     throw new InvalidValue(`${quote(text)} is not a log level (${logLevels.join(", ")})`);
   return level;
+}
+
+export const logFormats: readonly LogFormat[] = ["json", "ecs", "text"];
+
+/** @throws InvalidValue */
+export function parseLogFormat(text: string): LogFormat {
+  const format = logFormats.find((known) => known === text);
+  if (format === undefined)
+    throw new InvalidValue(`${quote(text)} is not a format of the log (${logFormats.join(", ")})`);
+  return format;
+}
+
+/** @throws InvalidValue */
+export function parseServiceName(text: string): string {
+  if (!/^[\x20-\x7e]{1,100}$/.test(text))
+    throw new InvalidValue(`${quote(text)} is not 1 to 100 printable ASCII characters`);
+  return text;
 }

@@ -66,6 +66,8 @@ export interface Config extends UpstreamConfig {
   /** As Kubernetes names the Pod that this process runs in. */
   readonly pod: PodName;
   readonly logLevel: LogLevel;
+  /** How this process is called among others. */
+  readonly service: string;
   /** Sentences to log at start: what is allowed but odd. */
   readonly warnings: readonly string[];
 }
@@ -102,6 +104,7 @@ export function sidecarOptions(read: ReadVariables): Omit<Config, "warnings"> {
     audit: auditOptions(values),
     pod: { name: values.POD_NAME, namespace: values.POD_NAMESPACE },
     logLevel: required(values.PRESTO_LOG_LEVEL),
+    service: required(values.OTEL_SERVICE_NAME),
   };
 }
 

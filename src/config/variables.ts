@@ -18,8 +18,10 @@ import {
   parseCountOrZero,
   parseDuration,
   parseDurationOrZero,
+  parseLogFormat,
   parseLogLevel,
   parseReference,
+  parseServiceName,
   parseSize,
   parseYesNo,
 } from "./parse.ts";
@@ -281,6 +283,21 @@ export const variables = {
     fallback: "info",
     example: "debug",
     meaning: "`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.",
+    chart: "env",
+  }),
+  PRESTO_LOG_FORMAT: variable({
+    parse: parseLogFormat,
+    fallbackNote: "`json`; `text` on a terminal",
+    example: "ecs",
+    meaning:
+      "Lines of the log on standard output: `json`, `ecs` (JSON with the names of the Elastic Common Schema), or `text`, for people. With `NO_COLOR` text has no colours on a terminal either.",
+    chart: "env",
+  }),
+  OTEL_SERVICE_NAME: variable({
+    parse: parseServiceName,
+    fallback: "presto-sidecar",
+    example: "payments-presto-sidecar",
+    meaning: "`service.name` of each line of the log.",
     chart: "env",
   }),
 };

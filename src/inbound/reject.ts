@@ -4,6 +4,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../clock.ts";
 import { Problem, systemCode } from "../errors.ts";
 import type { Emit } from "../lib/events.ts";
+import { readTraceId } from "../policy/headers.ts";
+import { shownPath } from "../policy/target.ts";
 import type { CallFinished } from "../upstream/call.ts";
 import type { RejectedRequest } from "./authorize.ts";
 import { closeAfterLast, type Connection, endLingering } from "./connection.ts";
@@ -31,7 +33,12 @@ export interface RejectRequest {
 export function createRejectRequest(options: RejectOptions): RejectRequest {
   const { clock, emit } = options;
 
-  function report(connection: Connection, { requestId, problem }: RejectedRequest, startedAt: number): void {
+  function report(
+    connection: Connection,
+    { requestId, problem }: RejectedRequest,
+    startedAt: number,
+    request?: IncomingMessage,
+  ): void {
     emit({
       type: "call-finished",
       requestId,
@@ -46,19 +53,19 @@ export function createRejectRequest(options: RejectOptions): RejectRequest {
       sends: 0,
       generation: undefined,
       peer: connection.peer,
+      traceId: readTraceId(request?.headers["traceparent"]),
+      method: request?.method,
+      path: request?.url === undefined ? undefined : shownPath(request.url),
       callerGone: false,
       cutOff: false,
     });
   }
 
-  function onSocket(connection: Connection, rejected: RejectedRequest, toHead = false): void {
+  function onSocket(connection: Connection, rejected: RejectedRequest, request?: IncomingMessage): void {
     const startedAt = clock.monotonic();
-    endLingering(
-      connection,
-      renderRawProblem(rejected.problem, { ...contextOf(rejected), toHead }, new Date(clock.now())),
-      clock,
-    );
-    report(connection, rejected, startedAt);
+    const context = { ...contextOf(rejected), toHead: request?.method === "HEAD" };
+    endLingering(connection, renderRawProblem(rejected.problem, context, new Date(clock.now())), clock);
+    report(connection, rejected, startedAt, request);
   }
 
   return {
@@ -69,7 +76,7 @@ export function createRejectRequest(options: RejectOptions): RejectRequest {
       if (rejected.problem.code === "bad-request") {
         // Where it ends is in doubt, so nothing behind it is a request (RFC 9112 section 6.3).
         if (connection.calls.length === 0) {
-          onSocket(connection, rejected, request.method === "HEAD");
+          onSocket(connection, rejected, request);
           return;
         }
         connection.closing = true;
@@ -78,11 +85,11 @@ export function createRejectRequest(options: RejectOptions): RejectRequest {
       // By then the parser has gone through the bytes that came with the head, a short body among them.
       clock.after(0, () => {
         if (!request.complete && connection.calls.length === 0) {
-          onSocket(connection, rejected, request.method === "HEAD");
+          onSocket(connection, rejected, request);
           return;
         }
         writeProblem(reply, renderProblem(rejected.problem, contextOf(rejected)));
-        report(connection, rejected, startedAt);
+        report(connection, rejected, startedAt, request);
       });
     },
   };

@@ -271,6 +271,7 @@ export class InboundCall implements Call, CallOnConnection {
       sends: this.attempts,
       generation: this.generation,
       peer: this.connection.peer,
+      traceId: this.traceId,
       callerGone: !this.reply.writableFinished && !this.#repliedOnSocket && !this.#cut && !this.#cutOff,
       cutOff: this.#cutOff,
     });

@@ -32,6 +32,8 @@ export interface LatchChanged {
   readonly type: "latch-changed";
   readonly name: string;
   readonly reason: string | undefined;
+  /** Is the sidecar ready now? */
+  readonly ready: boolean;
 }
 
 /** A caller's connection was closed at once: as many are open as may be. `inbound`, which emits it, stands above this folder. */

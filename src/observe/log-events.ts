@@ -1,22 +1,17 @@
 import { type Clock, systemClock } from "../clock.ts";
 import type { EgressEvent } from "../egress-ip/check.ts";
-import type { IssueCallEnd, RenewalEnd, RenewalEvent } from "../renewal/types.ts";
 import type { CallFinished } from "../upstream/call.ts";
 import type { ConnectionRefused, Subscriber } from "./events.ts";
 import { writeAudit } from "./log-audit.ts";
+import { isoTime, type LogFields } from "./log-fields.ts";
 import { writeMoney } from "./log-money.ts";
-import { writeRecordEvent } from "./log-record.ts";
-import type { Log, LogFields } from "./log.ts";
-
-/** ISO 8601, or null for a date that could not be parsed (`toISOString` would throw). */
-export function isoTime(date: Date): string | null {
-  return Number.isNaN(date.getTime()) ? null : date.toISOString();
-}
+import { writeRenewal } from "./log-renewal.ts";
+import type { Log } from "./log.ts";
 
 /**
  * Writes the events to the log: one line for each call, and one for each of the rest.
  * Lines about money and about the token have `audit: true`; `caller_gone` and `cut_off` are there
- * only when true. Times are milliseconds. Nothing of a body, a query or a header is known here.
+ * only when true, `method` and `path` only of a call that was refused. Times are milliseconds. Nothing of a body or a query is known here.
  */
 export function logEvents(log: Log, clock: Pick<Clock, "monotonic"> = systemClock): Subscriber {
   const writeRefused = createRefusedLine(log, clock);
@@ -62,9 +57,11 @@ export function logEvents(log: Log, clock: Pick<Clock, "monotonic"> = systemCloc
         } else log.write("info", "A resolver answers again for a name.", { host: event.host });
         break;
       case "latch-changed": {
-        const { name: latch, reason } = event;
-        if (reason === undefined) log.write("info", "A readiness latch is open.", { latch });
-        else log.write("info", "A readiness latch is closed.", { latch, reason });
+        const { name: latch, reason, ready } = event;
+        if (reason !== undefined)
+          log.write("info", "Not ready: a condition does not hold.", { latch, ready, reason });
+        else if (ready) log.write("info", "Ready: every condition holds.", { latch, ready });
+        else log.write("info", "A condition of readiness holds; another one does not yet.", { latch, ready });
         break;
       }
       case "warning":
@@ -164,6 +161,8 @@ function writeCall(log: Log, call: CallFinished): void {
     {
       request_id: call.requestId,
       operation: call.operation,
+      method: call.method,
+      path: call.path,
       outcome: call.outcome,
       status: call.status,
       code: call.code,
@@ -172,6 +171,7 @@ function writeCall(log: Log, call: CallFinished): void {
       sends: call.sends,
       generation: call.generation,
       peer: call.peer,
+      trace_id: call.traceId,
       caller_gone: call.callerGone ? true : undefined,
       cut_off: call.cutOff ? true : undefined,
       audit: call.movesMoney ? true : undefined,
@@ -235,160 +235,4 @@ function writeEgress(log: Log, event: EgressEvent): void {
       });
       break;
   }
-}
-
-/**
- * What is told of a renewal. All lines but those of its single steps are audit lines:
- * they are what is left to read after a token was made, lost or killed by somebody else.
- */
-function writeRenewal(log: Log, event: RenewalEvent): void {
-  switch (event.type) {
-    case "renewal-moved": {
-      const { from, to, reason, intent } = event;
-      log.write("debug", "The renewal went from one state to another.", { from, to, reason, intent });
-      break;
-    }
-    case "issue-begun":
-      log.write("info", "An issue call is begun; from here on the stored token may be dead.", {
-        intent: event.intent,
-        reason: event.reason,
-        audit: true,
-      });
-      break;
-    case "issue-ended": {
-      const { intent, end, cause, ms } = event;
-      const fields = { intent, end, ms: Math.round(ms), audit: true };
-      log.write(end === "issued" ? "info" : "warn", issueSentences[end], fields, cause);
-      break;
-    }
-    case "renewal-ended": {
-      const { level, message, fields, cause } = lineOf(event.end);
-      log.write(
-        level,
-        message,
-        { end: event.end.kind, ...fields, next_try_at: when(event.nextTryAt), audit: true },
-        cause,
-      );
-      break;
-    }
-    case "unexplained-death":
-      log.write(
-        "warn",
-        "The stored token was found dead, and nobody of ours had begun to replace it. See whether somebody else issues tokens on this account.",
-        { generation: event.generation, token_id: event.id, deaths_24h: event.count, audit: true },
-      );
-      break;
-    case "clock-alarm-changed":
-      if (event.reason === undefined) {
-        log.write("info", "The clock is right again: tokens are issued by plan.", { audit: true });
-        break;
-      }
-      log.write("error", "The clock makes each new token due at once: none is issued by plan.", {
-        reason: event.reason,
-        audit: true,
-      });
-      break;
-    case "record-put-back":
-    case "elsewhere-changed":
-      writeRecordEvent(log, event);
-      break;
-    case "alarm-changed":
-      if (event.alarm === undefined) {
-        log.write("info", "A person cleared the alarm; tokens may be issued again.", { audit: true });
-        break;
-      }
-      log.write("error", "The alarm is latched: no token is issued until a person clears it.", {
-        reason: event.alarm.reason,
-        stopped_at: isoTime(event.alarm.at),
-        audit: true,
-      });
-      break;
-  }
-}
-
-const issueSentences: Readonly<Record<IssueCallEnd, string>> = {
-  issued: "Presto issued a token.",
-  refused: "Presto refused to issue a token, so nothing was done.",
-  "not-sent": "The issue call was not sent, so nothing was done.",
-  unclear:
-    "Presto may have executed the issue call, or may yet do so; that is settled before another is made.",
-};
-
-interface Line {
-  readonly level: "info" | "warn";
-  readonly message: string;
-  readonly fields: LogFields;
-  readonly cause?: unknown;
-}
-
-function lineOf(end: RenewalEnd): Line {
-  switch (end.kind) {
-    case "renewed": {
-      const { generation, tokenId, expiresAt } = end;
-      return {
-        level: "info",
-        message: "A new token is stored.",
-        fields: {
-          generation,
-          token_id: tokenId,
-          expires_at: expiresAt === null ? null : isoTime(expiresAt),
-        },
-      };
-    }
-    case "nothing-to-do":
-      return {
-        level: "info",
-        message: "No token had to be issued.",
-        fields: { detail: end.detail },
-      };
-    case "young-token":
-      return {
-        level: "warn",
-        message: "The stored token seems dead, and is too young for that to be believed.",
-        fields: { detail: end.detail },
-      };
-    case "stopped":
-      return {
-        level: "warn",
-        message: "No token is issued while the alarm is latched.",
-        fields: { detail: end.detail },
-      };
-    case "elsewhere":
-      return {
-        level: "warn",
-        message: "No token is issued by a record that is another side's.",
-        fields: { detail: end.detail },
-      };
-    case "refused":
-      return {
-        level: "warn",
-        message: end.credentials
-          ? "Presto refuses the account's e-mail or password; no token is issued until they change."
-          : "Presto refused the renewal.",
-        fields: { detail: end.detail },
-      };
-    case "unreachable":
-      return {
-        level: "warn",
-        message: "The renewal could not be carried out.",
-        fields: { detail: end.detail },
-        cause: end.cause,
-      };
-    case "lost":
-      return {
-        level: "warn",
-        message: "A token that was issued died before it could be stored.",
-        fields: { detail: end.detail },
-      };
-    case "shut-down":
-      return {
-        level: "info",
-        message: "The process ends; the record says what is left of the renewal to the next one.",
-        fields: {},
-      };
-  }
-}
-
-function when(time: Date | undefined): string | null | undefined {
-  return time === undefined ? undefined : isoTime(time);
 }

@@ -3,13 +3,12 @@ import { pino } from "pino";
 import { type Clock, systemClock } from "../clock.ts";
 import { sleepUnlessAborted } from "../lib/async.ts";
 import { describeError } from "./describe-error.ts";
+import type { LogFields } from "./log-fields.ts";
+import { type LineShape, lineShape, type LogFormat } from "./log-format.ts";
 import { type LogStream, openStandardStream } from "./standard-output.ts";
 
 /** pino's levels. */
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
-
-/** Flat on purpose: an object might carry anything. Undefined fields are left out. */
-export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
 /** Levels that the program itself writes at. */
 type WrittenLevel = "debug" | "info" | "warn" | "error" | "fatal";
@@ -29,6 +28,12 @@ export interface Log {
 
 export interface LogOptions {
   readonly level: LogLevel;
+  /** `json` unless given. */
+  readonly format?: LogFormat;
+  /** Levels have colours, in text. */
+  readonly colours?: boolean;
+  /** `service.name` of each line; `presto-sidecar` unless given. */
+  readonly service?: string | undefined;
   /** Standard output unless given. */
   readonly destination?: LogStream;
   readonly clock?: Clock;
@@ -55,15 +60,26 @@ const secretNames = [
 ];
 const censor = "[secret]";
 /** Paths with a wildcard cost 7 µs a line, without 0.1; so the hot path, flat by its type, does without. */
-const flatRedaction = { paths: secretNames.map((name) => `["${name}"]`), censor };
-const deepRedaction = {
-  paths: secretNames.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]),
+const flatRedaction = ({ prefix }: LineShape): { paths: string[]; censor: string } => ({
+  paths: secretNames.map((name) => `["${prefix}${name}"]`),
   censor,
-};
+});
+const deepRedaction = (shape: LineShape): { paths: string[]; censor: string } => ({
+  paths: [
+    ...flatRedaction(shape).paths,
+    ...secretNames.flatMap((name) => [`*["${name}"]`, `*.*["${name}"]`]),
+  ],
+  censor,
+});
 
-/** The program's log: JSON lines with ISO time, level by name, no host name or process id (whoever collects them adds those). */
+/** The program's log, a line each: JSON with ISO time and level by name, or as `format` says. */
 export function createLog(options: LogOptions): Log {
   const clock = options.clock ?? systemClock;
+  const shape = lineShape({
+    format: options.format ?? "json",
+    colours: options.colours,
+    service: options.service ?? "presto-sidecar",
+  });
   const destination = createLogDestination({
     stream: options.destination ?? openStandardStream(1, { clock }),
     clock,
@@ -80,16 +96,20 @@ export function createLog(options: LogOptions): Log {
   const calls = pino(
     {
       level: options.level,
-      base: null,
-      timestamp: createTimestamps(clock),
+      base: shape.base,
+      messageKey: shape.messageKey,
+      timestamp: createTimestamps(clock, shape.timeKey),
       // pino's own would look for a stack in what describeError has made.
       serializers: { err: (described: unknown) => described },
-      formatters: { level: (label) => ({ level: label }) },
-      redact: flatRedaction,
+      formatters: {
+        level: (label) => ({ [shape.levelKey]: label }),
+        ...(shape.rename === undefined ? {} : { log: shape.rename }),
+      },
+      redact: flatRedaction(shape),
     },
-    destination,
+    printed(destination, shape),
   );
-  const rare = calls.child({}, { redact: deepRedaction });
+  const rare = calls.child({}, { redact: deepRedaction(shape) });
 
   return {
     enabled: (level) => calls.isLevelEnabled(level),
@@ -100,15 +120,20 @@ export function createLog(options: LogOptions): Log {
   };
 }
 
+/** JSON goes out as pino has made it; a text for people is made of that, so that the same is kept out of both. */
+function printed(destination: LogDestination, { print }: LineShape): Pick<LogDestination, "write"> {
+  return print === undefined ? destination : { write: (line) => destination.write(print(line)) };
+}
+
 /** Many lines are of one millisecond, and to format a time costs a quarter of a line. */
-function createTimestamps(clock: Clock): () => string {
+function createTimestamps(clock: Clock, key: string): () => string {
   let lastMs = Number.NaN;
   let text = "";
   return () => {
     const now = Math.floor(clock.now());
     if (now !== lastMs) {
       lastMs = now;
-      text = `,"time":"${new Date(now).toISOString()}"`;
+      text = `,"${key}":"${new Date(now).toISOString()}"`;
     }
     return text;
   };

@@ -162,6 +162,28 @@ export function createOwnAuthority(upstream: Upstream): (authority: string) => b
   };
 }
 
+/** Segments of a path that are words, and not somebody's number, name or secret. */
+const plainSegment = /^(?:|[A-Za-z][A-Za-z._-]{0,31}|v\d{1,3})$/;
+const mostSegments = 8;
+const longestJudged = 1024;
+
+/**
+ * The path of a target that was refused, as a log may have it: without scheme, authority, query and
+ * fragment, 8 segments at most, and each that is no plain word as `*`. So it can't hold what a caller
+ * has put there by mistake, a token least of all.
+ */
+export function shownPath(target: string): string {
+  const path = target
+    .slice(0, longestJudged)
+    .replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?#]*/, "")
+    .split(/[?#]/, 1);
+  const segments = (path[0] ?? "").split("/");
+  const shown = segments
+    .slice(0, mostSegments + 1)
+    .map((segment) => (plainSegment.test(segment) ? segment : "*"));
+  return segments.length > shown.length ? `${shown.join("/")}/…` : shown.join("/");
+}
+
 /**
  * Sets of ASCII characters, looked up by character code: a judgement runs on every
  * request, and one table read for each character is the cheapest that there is.

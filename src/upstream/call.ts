@@ -88,6 +88,11 @@ export interface CallFinished {
   readonly generation: number | undefined;
   /** Socket peer: `127.0.0.1:41234` or `unix`. */
   readonly peer: string;
+  /** Of the trace that the caller says it belongs to. */
+  readonly traceId?: string | undefined;
+  /** Only of a request that never became a call: its method, and its path as `shownPath` leaves it. */
+  readonly method?: string | undefined;
+  readonly path?: string | undefined;
   /** The caller closed its connection before it was answered. */
   readonly callerGone: boolean;
   /** This process ended before the call could. */

@@ -21,6 +21,28 @@ describe.skipIf(!hasTerminal)("on a terminal", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+  it("start writes its log for people, unless told otherwise, and a start that fails is a line there too", async () => {
+    const listens = {
+      PRESTO_URL: "https://127.0.0.1:1",
+      PRESTO_STORE: "env:",
+      PRESTO_TOKEN: "MARKED-token",
+      PRESTO_STORE_KEY: "",
+      PRESTO_LISTEN: "127.0.0.1:0",
+      PRESTO_ADMIN_LISTEN: "127.0.0.1:0",
+      PRESTO_CONTROL_LISTEN: "off",
+    };
+    const interrupt = [{ after: "The sidecar listens", keys: "\u0003" }];
+    const people = await runOnTerminal(["start"], listens, interrupt);
+    expect(people.shown).toMatch(
+      /\d\d:\d\d:\d\d\.\d{3}Z \S*INFO \S* The sidecar listens\. version=\S+ role=proxy/,
+    );
+    const machines = await runOnTerminal(["start"], { ...listens, PRESTO_LOG_FORMAT: "json" }, interrupt);
+    expect(machines.shown).toMatch(/^\{"level":"info","time":"[^"]+","service.name":"presto-sidecar"/m);
+    const failed = await runOnTerminal(["start"], { ...listens, PRESTO_URL: "http://MARKED.example" }, []);
+    expect(failed.code).toBe(78);
+    expect(failed.shown).toMatch(/FATAL\S* The configuration has 1 problem:.*exit_code=78/);
+  });
+
   const importToken = (keys: string) =>
     runOnTerminal(["token", "import"], env, [{ after: "Token (not shown): ", keys }]);
 

@@ -1,3 +1,5 @@
+import { hostname } from "node:os";
+
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { exchange, openRawCaller } from "../support/raw-caller.ts";
@@ -41,13 +43,16 @@ async function lineOf(bytes: string): Promise<Record<string, unknown>> {
 
 const members = [
   "generation",
+  "hostname",
   "level",
   "msg",
   "operation",
   "outcome",
   "peer",
+  "pid",
   "request_id",
   "sends",
+  "service.name",
   "status",
   "time",
   "total_ms",
@@ -60,13 +65,16 @@ describe("each call is one line of the log", () => {
     expect(Object.keys(line).toSorted()).toEqual(members);
     expect(line).toEqual({
       generation: 0,
+      hostname: hostname(),
       level: "info",
       msg: "call",
       operation: "wallet.transaction",
       outcome: "answered",
       peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+      pid: process.pid,
       request_id: "q-1",
       sends: 1,
+      "service.name": "presto-sidecar",
       status: 200,
       time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
       total_ms: expect.any(Number),
@@ -124,9 +132,38 @@ describe("each call is one line of the log", () => {
       ),
     );
     await lineOf(confirmCall("MARK-body"));
-    await lineOf(getCall("/MARK-path"));
+    await lineOf(getCall("/tokens/12%7CMARK?q=MARK-query"));
     expect(sidecar.log()).not.toContain("MARK");
     expect(sidecar.log()).not.toContain("token-of-the-tests");
+  });
+});
+
+describe("the line of a call that was refused", () => {
+  it("has method and path, without a query, and nothing in it that is no plain word", async () => {
+    expect(await lineOf(getCall("/api/institutions/v1/balance/12?of=me"))).toMatchObject({
+      code: "operation-not-allowed",
+      operation: "none",
+      method: "GET",
+      path: "/api/institutions/v1/balance/*",
+    });
+    expect(await lineOf(initCall().replace("POST", "PUT"))).toMatchObject({
+      code: "method-not-allowed",
+      method: "PUT",
+      path: walletPaths.init,
+    });
+    // What is no request has neither.
+    expect(await lineOf("nonsense\r\n\r\n")).not.toHaveProperty("path");
+  });
+});
+
+const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+describe("the line of a call that is part of a trace", () => {
+  it("has its id, if it is well-formed, also where the call is refused", async () => {
+    const parent = `traceparent: 00-${traceId}-00f067aa0ba902b7-01`;
+    expect(await lineOf(queryCall("T1", parent))).toMatchObject({ trace_id: traceId });
+    expect(await lineOf(getCall("/nothing", parent))).toMatchObject({ trace_id: traceId });
+    expect(await lineOf(queryCall("T1", "traceparent: 00-0-0-0"))).not.toHaveProperty("trace_id");
   });
 });
 

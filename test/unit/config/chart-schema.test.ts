@@ -62,6 +62,7 @@ describe("the schema of the chart's values", () => {
     ["PRESTO_MAX_IN_FLIGHT", ["0", "1e3", "many"]],
     ["PRESTO_CA_ONLY", ["true", "YES"]],
     ["PRESTO_LOG_LEVEL", ["loud", "INFO"]],
+    ["PRESTO_LOG_FORMAT", ["pretty", "JSON"]],
     ["PRESTO_EGRESS_PROXY", ["http://u:p@gateway.example:1", "gateway.example:1", "http://gateway.example"]],
     ["PRESTO_PROBE_REFERENCE", ["a/b", ""]],
     ["PRESTO_URL", ["http://x", "https://x/y", "https://x:8443", "https://u@x"]],

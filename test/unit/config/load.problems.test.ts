@@ -71,6 +71,8 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   PRESTO_DRAIN_MIN: ["-1s", "1.5s"],
   PRESTO_DRAIN_MAX: ["25S", "999999h"],
   PRESTO_LOG_LEVEL: ["INFO", "loud"],
+  PRESTO_LOG_FORMAT: ["pretty", "JSON"],
+  OTEL_SERVICE_NAME: ["na\u00efve", "a\nb"],
   PRESTO_TIMEOT: ["MARKED", ""],
   PRESTO_EMAIL: ["MARKED", "MARKED @presto.example", "MARKED@presto@example"],
   PRESTO_EMAIL_FILE: ["MARKED@presto.example"],

@@ -13,7 +13,7 @@ const events: readonly Event[] = [
   { type: "connect-failed", error: new ConnectError("unreachable", "x", "connection_terminated") },
   { type: "renewal-ended", end: { kind: "shut-down" }, nextTryAt: new Date(0) },
   { type: "egress-latch-changed", reason: "why" },
-  { type: "latch-changed", name: "token", reason: "none" },
+  { type: "latch-changed", name: "token", reason: "none", ready: false },
   { type: "warning", message: "odd", cause: error },
 ];
 

@@ -42,6 +42,8 @@ describe("the line of a call", () => {
         fields: {
           request_id: "r-1",
           operation: "wallet.confirm",
+          method: undefined,
+          path: undefined,
           outcome: "answered",
           status: 200,
           code: undefined,
@@ -50,6 +52,7 @@ describe("the line of a call", () => {
           sends: 1,
           generation: 3,
           peer: "127.0.0.1:41234",
+          trace_id: undefined,
           caller_gone: true,
           cut_off: undefined,
           audit: true,
@@ -104,8 +107,8 @@ describe("the lines of other events", () => {
       emit({ type: "peer-certificate", validTo: new Date(0) });
       emit({ type: "peer-certificate", validTo: new Date(Number.NaN) });
       emit({ type: "connect-failed", error: error });
-      emit({ type: "latch-changed", name: "token", reason: "none" });
-      emit({ type: "latch-changed", name: "token", reason: undefined });
+      emit({ type: "latch-changed", name: "token", reason: "none", ready: false });
+      emit({ type: "latch-changed", name: "token", reason: undefined, ready: true });
       emit({ type: "warning", message: "Odd.", cause: error });
     });
     const expiry = "1970-01-01T00:00:00.000Z";
@@ -125,8 +128,8 @@ describe("the lines of other events", () => {
       { level: "debug", fields: { certificate_ends_at: expiry }, err: undefined },
       { level: "debug", fields: { certificate_ends_at: null }, err: undefined },
       { level: "warn", fields: {}, err: error },
-      { level: "info", fields: { latch: "token", reason: "none" }, err: undefined },
-      { level: "info", fields: { latch: "token" }, err: undefined },
+      { level: "info", fields: { latch: "token", ready: false, reason: "none" }, err: undefined },
+      { level: "info", fields: { latch: "token", ready: true }, err: undefined },
       { level: "warn", fields: {}, err: error },
     ]);
     expect(lines.at(-1)?.message).toBe("Odd.");

@@ -1,13 +1,20 @@
+import { hostname } from "node:os";
+
 import { describe, expect, it } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
-import { createLog, type LogFields, type LogLevel } from "../../../src/observe/log.ts";
+import type { LogFields } from "../../../src/observe/log-fields.ts";
+import { createLog, type LogLevel, type LogOptions } from "../../../src/observe/log.ts";
 import { Secret } from "../../../src/secret.ts";
 
 const mark = "MARKED-77aa";
 
 /** Runs with a log, and answers its lines as text. */
-async function linesOf(level: LogLevel, run: (log: ReturnType<typeof createLog>) => void): Promise<string[]> {
+async function linesOf(
+  level: LogLevel,
+  run: (log: ReturnType<typeof createLog>) => void,
+  look: Pick<LogOptions, "format" | "colours" | "service"> = {},
+): Promise<string[]> {
   let text = "";
   const destination = {
     write(chunk: string, done: () => void) {
@@ -18,6 +25,7 @@ async function linesOf(level: LogLevel, run: (log: ReturnType<typeof createLog>)
     on() {},
   };
   const log = createLog({
+    ...look,
     level,
     destination,
     clock: { ...systemClock, now: () => Date.UTC(2026, 10, 24, 12) },
@@ -28,13 +36,26 @@ async function linesOf(level: LogLevel, run: (log: ReturnType<typeof createLog>)
 }
 
 describe("the log", () => {
-  it("writes one JSON object a line, with level name and ISO time, without host name or process id", async () => {
+  it("writes one JSON object a line, with level name, ISO time and which process it is", async () => {
     const lines = await linesOf("info", (log) =>
-      log.write("warn", "Something is odd.", { latch: "token", empty: undefined }),
+      log.write("warn", "Something is odd.", { latch: "token", reason: undefined }),
     );
     expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
-      { level: "warn", time: "2026-11-24T12:00:00.000Z", latch: "token", msg: "Something is odd." },
+      {
+        level: "warn",
+        time: "2026-11-24T12:00:00.000Z",
+        "service.name": "presto-sidecar",
+        pid: process.pid,
+        hostname: hostname(),
+        latch: "token",
+        msg: "Something is odd.",
+      },
     ]);
+  });
+
+  it("names the service as it is told to", async () => {
+    const [line = ""] = await linesOf("info", (log) => log.write("info", "a"), { service: "payments" });
+    expect(JSON.parse(line)).toMatchObject({ "service.name": "payments" });
   });
 
   it("writes only lines of its level and above, and says beforehand which these are", async () => {
@@ -83,17 +104,24 @@ describe("the log", () => {
     "secret",
   ];
 
-  it.each(names)("censors a field named %s, should anybody ever log one", async (name) => {
-    const lines = await linesOf("info", (log) => {
-      log.write("info", "a", { [name]: mark });
-      log.call("info", { [name]: mark });
-      // Types forbid these; a cast or a library might not.
-      const nested: unknown = { inner: { [name]: mark, deeper: { [name]: mark } } };
-      log.write("info", "b", nested as LogFields);
-    });
-    expect(lines).toHaveLength(3);
-    expect(lines.join("\n")).not.toContain(mark);
-    expect(lines[0]).toContain("[secret]");
+  it.each(names)("censors a field named %s in each format, should anybody ever log one", async (name) => {
+    for (const format of ["json", "ecs", "text"] as const) {
+      const lines = await linesOf(
+        "info",
+        (log) => {
+          // Types forbid these; a cast or a library might not.
+          const flat: unknown = { [name]: mark };
+          const nested: unknown = { inner: { [name]: mark, deeper: { [name]: mark } } };
+          log.write("info", "a", flat as LogFields);
+          log.call("info", flat as LogFields);
+          log.write("info", "b", nested as LogFields);
+        },
+        { format },
+      );
+      expect(lines).toHaveLength(3);
+      expect(lines.join("\n")).not.toContain(mark);
+      expect(lines[0]).toContain("[secret]");
+    }
   });
 
   it("prints a Secret as [secret]", async () => {
