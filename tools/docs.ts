@@ -9,6 +9,7 @@ import { faultKinds } from "../src/sandbox/fault-kinds.ts";
 import { chartSchemaFile, makeChartSchema } from "./chart-schema.ts";
 import { layers, sandbox } from "./lint/layers.ts";
 import { logFieldRows, logLineRows } from "./log-lines.ts";
+import { metricCells, metricHead, metricTables } from "./metric-tables.ts";
 
 // Writes into README.md and docs/*.md what is known from the code, between
 // `<!-- made from the code: NAME -->` and `<!-- end -->`, and the schema of the chart's values.
@@ -28,6 +29,9 @@ export const generators: ReadonlyMap<string, Generator> = new Map([
   ["sandbox-verbs", verbTable],
   ["log-lines", () => table(...logLineRows())],
   ["log-fields", () => table(...logFieldRows())],
+  ...Object.entries(metricTables).map(
+    ([name, rows]) => [name, () => table(metricHead, metricCells(rows))] as const,
+  ),
   ["layers", layerTable],
   ["layers-picture", layerPicture],
 ]);

@@ -1,5 +1,3 @@
-import { readBounded } from "../files/io.ts";
-
 /** More callers than any one machine has. */
 const mostConnections = 8_192;
 
@@ -28,20 +26,4 @@ export function callerConnections(limit: number | undefined, maxInFlight: number
   // Each caller may have a call in flight, which takes a connection to Presto as well.
   const room = Math.max(left - maxInFlight, Math.floor(left / 2), 1);
   return Math.min(room, mostConnections);
-}
-
-/** Node raises the soft limit to the hard one when it starts. */
-export async function readDescriptorLimit(): Promise<number | undefined> {
-  try {
-    const read = await readBounded("/proc/self/limits", {
-      maxBytes: 16 * 1024,
-      followLink: false,
-      ofSystem: true,
-    });
-    const text = read.kind === "content" ? read.bytes.toString("latin1") : "";
-    const [, soft] = /^Max open files +(\d+) /m.exec(text) ?? [];
-    return soft === undefined ? undefined : Number(soft);
-  } catch {
-    return undefined;
-  }
 }

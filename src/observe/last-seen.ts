@@ -8,6 +8,8 @@ export interface SeenToken {
   readonly generation: number;
   /** Null where it is unknown. */
   readonly expiresAt: Date | null;
+  /** When it came into hand. */
+  readonly since: Date;
 }
 
 /** What was told last, for whoever is asked for the present state: metrics and the status page. */
@@ -18,6 +20,8 @@ export interface LastSeen {
   tokenSecondsLeft(): number | undefined;
   /** `refused` while Presto's last word on the token in hand is 401. */
   tokenState(): "none" | "in use" | "refused";
+  /** When the certificate last shown by Presto ends; undefined while unknown. */
+  certificateEnd(): Date | undefined;
   /** Days until the certificate last shown by Presto ends, below zero if it has; undefined while unknown. */
   certificateDaysLeft(): number | undefined;
 }
@@ -33,7 +37,7 @@ export function createLastSeen(clock: Clock): LastSeen {
       switch (event.type) {
         case "token-changed": {
           const { id, generation, expiresAt } = event;
-          token = { id, generation, expiresAt };
+          token = { id, generation, expiresAt, since: new Date(clock.now()) };
           break;
         }
         case "token-rejected":
@@ -54,6 +58,7 @@ export function createLastSeen(clock: Clock): LastSeen {
       return token.id === refusedId ? "refused" : "in use";
     },
     tokenSecondsLeft: () => left(token?.expiresAt?.getTime(), secondMs),
+    certificateEnd: () => (certificateEnd === undefined ? undefined : new Date(certificateEnd)),
     certificateDaysLeft: () => left(certificateEnd, dayMs),
   };
 

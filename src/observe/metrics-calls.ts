@@ -1,8 +1,52 @@
-import { Counter, Histogram, type Registry } from "prom-client";
+import { Histogram, type Registry } from "prom-client";
 
 import { type Outcome, problems } from "../errors.ts";
 import { STATUS_CODES } from "../lib/node-http.ts";
 import type { CallFinished } from "../upstream/call.ts";
+import { createMetricMaker, type MetricMaker, type MetricRow, type MetricRows } from "./metric-rows.ts";
+
+const callLabels = ["operation", "status", "outcome"] as const;
+
+export const callMetricRows = {
+  presto_sidecar_calls_total: {
+    type: "counter",
+    labels: callLabels,
+    help: "Finished calls. Status 0: the caller had gone before it was answered.",
+    watch:
+      '`outcome="unknown"` of `wallet.confirm` grows: money may have moved, see `presto-sidecar outcomes`. Status 5xx with `outcome="answered"`: Presto fails.',
+  },
+  presto_sidecar_call_duration_seconds: {
+    type: "histogram",
+    labels: callLabels,
+    help: "Time from a call's head to its reply's last byte.",
+    watch:
+      "Grows while the next one does not: calls wait here. See `presto_sidecar_queued_calls` and the token.",
+  },
+  presto_sidecar_upstream_duration_seconds: {
+    type: "histogram",
+    labels: ["operation"],
+    help: "Time that a call spent in exchanges with Presto. Calls that were not sent are not in it.",
+    watch: "Grows: Presto, or the way there, is slow.",
+  },
+  presto_sidecar_sends_total: {
+    type: "counter",
+    help: "Requests sent to Presto; more than the calls where some were sent again after a 401, or a query over a fresh connection.",
+    watch: "Grows faster than the calls: tokens are refused, or kept connections end early.",
+  },
+  presto_sidecar_callers_gone_total: {
+    type: "counter",
+    help: "Calls whose caller closed its connection before it was answered.",
+    watch: "Grows: apps give up earlier than `PRESTO_TIMEOUT`. Give them more time, or this less.",
+  },
+  presto_sidecar_problems_total: {
+    type: "counter",
+    labels: ["code"],
+    help: "Replies that the sidecar made itself, by code.",
+    watch: "Any code grows: the table of codes says what each means and what to do.",
+  },
+} as const satisfies MetricRows;
+
+type CallMetricMaker = MetricMaker<keyof typeof callMetricRows>;
 
 /** Seconds: from a loopback answer to the longest time-out that anybody sets. */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60];
@@ -26,30 +70,13 @@ export function createCallMetrics(
   registry: Registry,
   operations: readonly string[],
 ): (call: CallFinished) => void {
-  const registers = [registry];
+  const make = createMetricMaker(registry, callMetricRows);
   const all = createAllSeries(operations);
-  addDurations(registry, all);
+  addDurations(registry, make, all);
   let sendCount = 0;
-  const sends: Counter = new Counter({
-    name: "presto_sidecar_sends_total",
-    help: "Requests sent to Presto; more than the calls where some were sent again after a 401, or a query over a fresh connection.",
-    registers,
-    collect() {
-      sends.reset();
-      sends.inc(sendCount);
-    },
-  });
-  const gone = new Counter({
-    name: "presto_sidecar_callers_gone_total",
-    help: "Calls whose caller closed its connection before it was answered.",
-    registers,
-  });
-  const ownReplies = new Counter({
-    name: "presto_sidecar_problems_total",
-    help: "Replies that the sidecar made itself, by code.",
-    labelNames: ["code"],
-    registers,
-  });
+  make.readCounter("presto_sidecar_sends_total", () => sendCount);
+  const gone = make.counter("presto_sidecar_callers_gone_total");
+  const ownReplies = make.counter("presto_sidecar_problems_total");
   // A counter that begins at its first event hides that event from rate().
   for (const code of Object.keys(problems)) ownReplies.inc({ code }, 0);
 
@@ -104,29 +131,20 @@ function createAllSeries(operations: readonly string[]): AllSeries {
 }
 
 /** Shows what is in the series when somebody asks. */
-function addDurations(registry: Registry, { list, upstream }: AllSeries): void {
-  const labelNames = ["operation", "status", "outcome"];
-  const calls: Counter = new Counter({
-    name: "presto_sidecar_calls_total",
-    help: "Finished calls. Status 0: the caller had gone before it was answered.",
-    labelNames,
-    registers: [registry],
-    collect() {
-      calls.reset();
-      for (const { labels, durations } of list) calls.inc(labels, durations.count);
-    },
+function addDurations(registry: Registry, make: CallMetricMaker, { list, upstream }: AllSeries): void {
+  make.counter("presto_sidecar_calls_total", (calls) => {
+    calls.reset();
+    for (const { labels, durations } of list) calls.inc(labels, durations.count);
   });
   void new DurationsMetric({
     name: "presto_sidecar_call_duration_seconds",
-    help: "Time from a call's head to its reply's last byte.",
-    labelNames,
+    row: callMetricRows.presto_sidecar_call_duration_seconds,
     registry,
     read: () => list.map(({ labels, durations }) => [labels, durations]),
   });
   void new DurationsMetric({
     name: "presto_sidecar_upstream_duration_seconds",
-    help: "Time that a call spent in exchanges with Presto. Calls that were not sent are not in it.",
-    labelNames: ["operation"],
+    row: callMetricRows.presto_sidecar_upstream_duration_seconds,
     registry,
     read: () =>
       [...upstream].filter(([, { count }]) => count > 0).map(([operation, of]) => [{ operation }, of]),
@@ -171,8 +189,7 @@ class Durations {
 
 export interface DurationsMetricOptions {
   readonly name: string;
-  readonly help: string;
-  readonly labelNames: readonly string[];
+  readonly row: MetricRow;
   readonly registry: Registry;
   /** What there is when somebody asks, each with its labels. */
   readonly read: () => Iterable<readonly [labels: Readonly<Record<string, string>>, durations: Durations]>;
@@ -190,10 +207,11 @@ class DurationsMetric extends Histogram {
   readonly #template: Histogram;
 
   constructor(options: DurationsMetricOptions) {
-    const { name, help, labelNames, registry } = options;
-    super({ name, help, labelNames: [...labelNames], registers: [registry] });
+    const { name, row, registry } = options;
+    const { help, labels = [] } = row;
+    super({ name, help, labelNames: [...labels], registers: [registry] });
     this.#options = options;
-    this.#template = new Histogram({ name, help, labelNames: [...labelNames], registers: [] });
+    this.#template = new Histogram({ name, help, labelNames: [...labels], registers: [] });
   }
 
   override async get(): Reading {

@@ -1,62 +1,82 @@
-import { Counter, Gauge, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
 
-import type { Clock } from "../clock.ts";
 import { egressVerdicts } from "../egress-ip/classify.ts";
 import type { EgressReport } from "../egress-ip/observed.ts";
 import type { Subscriber } from "./events.ts";
-import { addReadGauge } from "./metrics-process.ts";
+import { createMetricMaker, type MetricRows, timestamp } from "./metric-rows.ts";
+
+export const egressMetricRows = {
+  presto_sidecar_egress_checks_total: {
+    type: "counter",
+    labels: ["check_url", "end"],
+    help: "Questions to a check URL, by how they ended. One that failed closes nothing.",
+    watch:
+      "Only `failed` grows for one URL: it is gone, or our way to it. Two that answer are needed to see a wrong address.",
+  },
+  presto_sidecar_egress_closures_total: {
+    type: "counter",
+    help: "How often calls began to be kept back because they would leave from an address that is not registered.",
+    watch:
+      "Grows: a NAT gateway or a proxy was changed. Register the address on `/status`, or mend the way out.",
+  },
+  presto_sidecar_egress_verdict: {
+    type: "gauge",
+    labels: ["verdict"],
+    help: "1 for what the last exchanges with Presto show, 0 for the rest.",
+    watch: "`not-registered`: as above. `dead-token`: see the token. `partner-outage`: ask Presto.",
+  },
+  presto_sidecar_egress_registered: {
+    type: "gauge",
+    help: "1 while the address that calls leave from is in PRESTO_EGRESS_IPS, 0 while it is not; absent while unknown.",
+    watch: "0: compare the address on `/status` with the list, and with what Presto has registered.",
+  },
+  presto_sidecar_egress_closed: {
+    type: "gauge",
+    help: "1 while calls are kept back because they would leave from an address that is not registered.",
+    watch: "1: callers get 503 `egress-not-registered`. `presto-sidecar doctor` says which address was seen.",
+  },
+  presto_sidecar_egress_check_timestamp_seconds: {
+    type: "gauge",
+    help: "When the check URLs were asked last, in seconds since 1970; absent before the first time.",
+    watch: "Much older than the rest of its kind: the process hangs, or was paused.",
+  },
+} as const satisfies MetricRows;
 
 export interface EgressMetricsOptions {
   readonly registry: Registry;
-  readonly clock: Pick<Clock, "now">;
   /** Undefined while nobody can say. */
   readonly report: () => EgressReport | undefined;
 }
 
 /** Counts the questions to check URLs, and shows how this process stands with Presto. The addresses themselves are on `/status`: as labels they would never end. */
-export function createEgressMetrics({ registry, clock, report }: EgressMetricsOptions): Subscriber {
-  const registers = [registry];
-  const checks: Counter<"check_url" | "end"> = new Counter({
-    name: "presto_sidecar_egress_checks_total",
-    help: "Questions to a check URL, by how they ended. One that failed closes nothing.",
-    labelNames: ["check_url", "end"],
-    registers,
-    collect() {
-      // A counter that begins at its first event hides that event from rate().
-      for (const { host } of report()?.checkUrls ?? [])
-        for (const end of ["answered", "failed"]) checks.inc({ check_url: host, end }, 0);
-    },
+export function createEgressMetrics({ registry, report }: EgressMetricsOptions): Subscriber {
+  const make = createMetricMaker(registry, egressMetricRows);
+  const checks = make.counter("presto_sidecar_egress_checks_total", (counter) => {
+    // A counter that begins at its first event hides that event from rate().
+    for (const { host } of report()?.checkUrls ?? [])
+      for (const end of ["answered", "failed"]) counter.inc({ check_url: host, end }, 0);
   });
-  const closures = new Counter({
-    name: "presto_sidecar_egress_closures_total",
-    help: "How often calls began to be kept back because they would leave from an address that is not registered.",
-    registers,
+  const closures = make.counter("presto_sidecar_egress_closures_total");
+  const of = (read: (given: EgressReport) => number | undefined) => () => {
+    const given = report();
+    return given === undefined ? undefined : read(given);
+  };
+  make.gauge("presto_sidecar_egress_verdict", (verdict) => {
+    const present = report()?.verdict;
+    if (present === undefined) verdict.reset();
+    else for (const each of egressVerdicts) verdict.set({ verdict: each }, Number(each === present));
   });
-  const verdict: Gauge<"verdict"> = new Gauge({
-    name: "presto_sidecar_egress_verdict",
-    help: "1 for what the last exchanges with Presto show, 0 for the rest.",
-    labelNames: ["verdict"],
-    registers,
-    collect() {
-      const present = report()?.verdict;
-      if (present === undefined) verdict.reset();
-      else for (const each of egressVerdicts) verdict.set({ verdict: each }, Number(each === present));
-    },
-  });
-  gauge(
-    "registered",
-    "1 while the address that calls leave from is in PRESTO_EGRESS_IPS, 0 while it is not; absent while unknown.",
-    ({ registered }) => (registered === null ? undefined : Number(registered)),
+  make.readGauge(
+    "presto_sidecar_egress_registered",
+    of(({ registered }) => (registered === null ? undefined : Number(registered))),
   );
-  gauge(
-    "closed",
-    "1 while calls are kept back because they would leave from an address that is not registered.",
-    ({ closed }) => Number(closed !== null),
+  make.readGauge(
+    "presto_sidecar_egress_closed",
+    of(({ closed }) => Number(closed !== null)),
   );
-  gauge(
-    "check_age_seconds",
-    "Seconds since the check URLs were asked last; absent before the first time.",
-    ({ checkedAt }) => (checkedAt === null ? undefined : (clock.now() - checkedAt.getTime()) / 1000),
+  make.readGauge(
+    "presto_sidecar_egress_check_timestamp_seconds",
+    of(({ checkedAt }) => timestamp(checkedAt)),
   );
   let isClosed = false;
 
@@ -73,11 +93,4 @@ export function createEgressMetrics({ registry, clock, report }: EgressMetricsOp
       default:
     }
   };
-
-  function gauge(name: string, help: string, read: (given: EgressReport) => number | undefined): void {
-    addReadGauge(registry, `presto_sidecar_egress_${name}`, help, () => {
-      const given = report();
-      return given === undefined ? undefined : read(given);
-    });
-  }
 }

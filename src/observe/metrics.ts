@@ -1,4 +1,4 @@
-import { Counter, Gauge, Registry } from "prom-client";
+import { Registry } from "prom-client";
 
 import type { AuditReport } from "../audit/types.ts";
 import type { Clock } from "../clock.ts";
@@ -7,12 +7,112 @@ import type { RenewalReport } from "../renewal/types.ts";
 import { StoreError, type StoreErrorCode } from "../store/contract.ts";
 import type { Subscriber } from "./events.ts";
 import type { LastSeen } from "./last-seen.ts";
+import { createMetricMaker, type MetricMaker, type MetricRows, timestamp } from "./metric-rows.ts";
 import { createAuditMetrics } from "./metrics-audit.ts";
 import { createCallMetrics } from "./metrics-calls.ts";
 import { createEgressMetrics } from "./metrics-egress.ts";
 import { createMoneyMetrics } from "./metrics-money.ts";
-import { addReadGauge, createProcessMetrics } from "./metrics-process.ts";
+import { createProcessMetrics } from "./metrics-process.ts";
 import { createRenewalMetrics } from "./metrics-renewal.ts";
+
+export const generalMetricRows = {
+  presto_sidecar_in_flight_calls: {
+    type: "gauge",
+    help: "Calls being sent.",
+    watch: "Stays at `PRESTO_MAX_IN_FLIGHT`: Presto is slow, or the apps want more than it takes.",
+  },
+  presto_sidecar_queued_calls: {
+    type: "gauge",
+    help: "Calls waiting for their turn, held ones too.",
+    watch: "Grows: as above, or there is no token that works.",
+  },
+  presto_sidecar_buffered_bytes: {
+    type: "gauge",
+    help: "Bytes of bodies and replies in memory.",
+    watch:
+      "Nears `PRESTO_MAX_BUFFERED`: calls get 503 `overloaded`. Fewer large replies at one time, or a larger bound.",
+  },
+  presto_sidecar_token_generation: {
+    type: "gauge",
+    help: "Generation of the token in hand.",
+    watch:
+      "Differs between pods for longer than a minute: one does not follow the store. See `store_state` on its `/status`.",
+  },
+  presto_sidecar_token_refused: {
+    type: "gauge",
+    help: "1 while Presto's last word on the token in hand is 401; absent without one.",
+    watch:
+      "1 for longer than a minute: the token was revoked or has expired, and no newer one came. See the rotator.",
+  },
+  presto_sidecar_token_expiry_timestamp_seconds: {
+    type: "gauge",
+    help: "When the token in hand ends, in seconds since 1970; absent while unknown.",
+    watch:
+      "Within two weeks: the renewal is late, see `presto_sidecar_renewal_due_timestamp_seconds`. Without a rotator: import a new one.",
+  },
+  presto_sidecar_certificate_expiry_timestamp_seconds: {
+    type: "gauge",
+    help: "When the certificate that Presto showed last ends, in seconds since 1970; absent while none was seen.",
+    watch: "Within a week: tell Presto.",
+  },
+  presto_sidecar_token_changes_total: {
+    type: "counter",
+    help: "How often another token came into hand.",
+    watch:
+      "More often than renewals are due: somebody issues or imports tokens. Look for `audit` lines in the log.",
+  },
+  presto_sidecar_token_rejections_total: {
+    type: "counter",
+    help: "How often Presto answered 401 to a token.",
+    watch: "Grows beside renewals: as for `presto_sidecar_token_refused`.",
+  },
+  presto_sidecar_store_failures_total: {
+    type: "counter",
+    labels: ["code"],
+    help: "Reads of the token store that failed, by code.",
+    watch:
+      "Grows: the token in hand serves on, and nobody hears of a newer one. `presto-sidecar doctor` has the mend.",
+  },
+  presto_sidecar_connect_failures_total: {
+    type: "counter",
+    help: "Connections to Presto that could not be made.",
+    watch: "Grows: name, route, egress proxy or certificate; the log's line says which.",
+  },
+  presto_sidecar_refused_connections_total: {
+    type: "counter",
+    help: "Callers' connections that were closed at once, because as many were open as may be.",
+    watch: "Grows: a caller keeps too many connections, or `process_max_fds` is low.",
+  },
+  presto_sidecar_last_good_addresses: {
+    type: "gauge",
+    help: "Names for which no resolver answers, so that their last good addresses serve.",
+    watch: "Not 0: DNS is down. Calls go on until Presto moves.",
+  },
+  presto_sidecar_latch_closed: {
+    type: "gauge",
+    labels: ["latch"],
+    help: "1 while a condition of readiness does not hold; the sidecar is ready when all of them are 0.",
+    watch: "1: `/readyz?verbose` says why, in a sentence.",
+  },
+  presto_sidecar_warnings_total: {
+    type: "counter",
+    help: "Warnings that were logged.",
+    watch: "Grows: read them.",
+  },
+  presto_sidecar_log_lines_lost_total: {
+    type: "counter",
+    help: "Log lines that were lost because nobody read them, or they could not be written.",
+    watch: "Grows: whatever reads standard output is too slow, or its disk is full.",
+  },
+  presto_sidecar_build_info: {
+    type: "gauge",
+    labels: ["version", "node_version"],
+    help: "1, labelled with versions.",
+    watch: "Differs between pods after a rollout: it has not ended.",
+  },
+} as const satisfies MetricRows;
+
+type GeneralMetricMaker = MetricMaker<keyof typeof generalMetricRows>;
 
 /** Present values that only other parts know. */
 export interface Readings {
@@ -65,7 +165,7 @@ const storeCodes = [
   "other",
 ] as const satisfies readonly (StoreErrorCode | "other")[];
 
-/** `presto_sidecar_*`, in a registry of its own. A value that is not known yet is absent, not zero. */
+/** `presto_sidecar_*` and `process_*`, in a registry of its own. A value that is not known yet is absent, not zero. */
 export function createMetrics(options: MetricsOptions): Metrics {
   const { operations, lastSeen, startedAt, clock } = options;
   const registry = new Registry();
@@ -73,13 +173,14 @@ export function createMetrics(options: MetricsOptions): Metrics {
   let countRenewal: Subscriber | undefined;
   let countAudit: Subscriber | undefined;
 
+  const make = createMetricMaker(registry, generalMetricRows);
   const countCall = createCallMetrics(registry, operations);
-  const close = createProcessMetrics(registry);
-  const countEgress = createEgressMetrics({ registry, clock, report: () => readings?.egress?.() });
-  const countMoney = createMoneyMetrics({ registry, summary: () => readings?.outcomes?.() });
-  const countRest = createRestMetrics(registry);
-  addReadings({ registry, lastSeen, startedAt, readings: () => readings });
-  addBuildInfo(registry, options.version);
+  const close = createProcessMetrics(registry, startedAt);
+  const countEgress = createEgressMetrics({ registry, report: () => readings?.egress?.() });
+  const countMoney = createMoneyMetrics({ registry, clock, summary: () => readings?.outcomes?.() });
+  const countRest = createRestMetrics(make);
+  addReadings(make, lastSeen, () => readings);
+  make.gauge("presto_sidecar_build_info").set({ version: options.version, node_version: process.version }, 1);
 
   return {
     count(event) {
@@ -98,7 +199,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       if (given.audit !== undefined) countAudit ??= createAuditMetrics(registry, () => readings?.audit?.());
       // A role that can't issue has no such metric, not even zeros.
       if (given.renewal !== undefined)
-        countRenewal ??= createRenewalMetrics({ registry, clock, report: () => readings?.renewal?.() });
+        countRenewal ??= createRenewalMetrics({ registry, report: () => readings?.renewal?.() });
     },
     text: () => registry.metrics(),
     contentType: registry.contentType,
@@ -107,35 +208,16 @@ export function createMetrics(options: MetricsOptions): Metrics {
 }
 
 /** Counts what is told of tokens, stores, connections and latches, and the warnings. */
-function createRestMetrics(registry: Registry): Subscriber {
-  const counter = (name: string, help: string): Counter =>
-    new Counter({ name: `presto_sidecar_${name}`, help, registers: [registry] });
-  const tokenChanges = counter("token_changes_total", "How often another token came into hand.");
-  const rejections = counter("token_rejections_total", "How often Presto answered 401 to a token.");
-  const connectFailures = counter("connect_failures_total", "Connections to Presto that could not be made.");
-  const refusedConnections = counter(
-    "refused_connections_total",
-    "Callers' connections that were closed at once, because as many were open as may be.",
-  );
-  const warnings = counter("warnings_total", "Warnings that were logged.");
-  const storeFailures = new Counter({
-    name: "presto_sidecar_store_failures_total",
-    help: "Reads of the token store that failed, by code.",
-    labelNames: ["code"],
-    registers: [registry],
-  });
+function createRestMetrics(make: GeneralMetricMaker): Subscriber {
+  const tokenChanges = make.counter("presto_sidecar_token_changes_total");
+  const rejections = make.counter("presto_sidecar_token_rejections_total");
+  const connectFailures = make.counter("presto_sidecar_connect_failures_total");
+  const refusedConnections = make.counter("presto_sidecar_refused_connections_total");
+  const warnings = make.counter("presto_sidecar_warnings_total");
+  const storeFailures = make.counter("presto_sidecar_store_failures_total");
   for (const code of storeCodes) storeFailures.inc({ code }, 0);
-  const lastGood = new Gauge({
-    name: "presto_sidecar_last_good_addresses",
-    help: "Names for which no resolver answers, so that their last good addresses serve.",
-    registers: [registry],
-  });
-  const latches = new Gauge({
-    name: "presto_sidecar_latch_closed",
-    help: "1 while a readiness latch is closed; the sidecar is ready when none is.",
-    labelNames: ["latch"],
-    registers: [registry],
-  });
+  const lastGood = make.gauge("presto_sidecar_last_good_addresses");
+  const latches = make.gauge("presto_sidecar_latch_closed");
 
   return (event) => {
     switch (event.type) {
@@ -168,52 +250,24 @@ function createRestMetrics(registry: Registry): Subscriber {
   };
 }
 
-interface ReadingsDeps {
-  readonly registry: Registry;
-  readonly lastSeen: LastSeen;
-  /** Wall clock of the start, milliseconds since 1970. */
-  readonly startedAt: number;
-  readonly readings: () => Readings | undefined;
-}
-
 /** Shows present values, read when somebody asks. */
-function addReadings({ registry, lastSeen, startedAt, readings }: ReadingsDeps): void {
-  const gauge = (name: string, help: string, read: () => number | undefined): void =>
-    addReadGauge(registry, `presto_sidecar_${name}`, help, read);
-
-  gauge("in_flight_calls", "Calls being sent.", () => readings()?.load().inFlight);
-  gauge("queued_calls", "Calls waiting for their turn, held ones too.", () => readings()?.load().queued);
-  gauge("buffered_bytes", "Bytes of bodies and replies in memory.", () => readings()?.load().buffered);
-  gauge("token_generation", "Generation of the token in hand.", () => lastSeen.token()?.generation);
-  gauge("token_refused", "1 while Presto's last word on the token in hand is 401; absent without one.", () =>
+function addReadings(
+  make: GeneralMetricMaker,
+  lastSeen: LastSeen,
+  readings: () => Readings | undefined,
+): void {
+  make.readGauge("presto_sidecar_in_flight_calls", () => readings()?.load().inFlight);
+  make.readGauge("presto_sidecar_queued_calls", () => readings()?.load().queued);
+  make.readGauge("presto_sidecar_buffered_bytes", () => readings()?.load().buffered);
+  make.readGauge("presto_sidecar_token_generation", () => lastSeen.token()?.generation);
+  make.readGauge("presto_sidecar_token_refused", () =>
     lastSeen.tokenState() === "none" ? undefined : Number(lastSeen.tokenState() === "refused"),
   );
-  gauge("token_seconds_left", "Seconds until the token in hand ends; absent while unknown.", () =>
-    lastSeen.tokenSecondsLeft(),
+  make.readGauge("presto_sidecar_token_expiry_timestamp_seconds", () =>
+    timestamp(lastSeen.token()?.expiresAt),
   );
-  gauge(
-    "certificate_days_left",
-    "Days until the certificate that Presto showed last ends; absent while none was seen.",
-    () => lastSeen.certificateDaysLeft(),
+  make.readGauge("presto_sidecar_certificate_expiry_timestamp_seconds", () =>
+    timestamp(lastSeen.certificateEnd()),
   );
-  gauge("start_time_seconds", "When the process started, in seconds since 1970.", () => startedAt / 1000);
-  const lost: Counter = new Counter({
-    name: "presto_sidecar_log_lines_lost_total",
-    help: "Log lines that were lost because nobody read them, or they could not be written.",
-    registers: [registry],
-    collect() {
-      lost.reset();
-      lost.inc(readings()?.logLinesLost() ?? 0);
-    },
-  });
-}
-
-function addBuildInfo(registry: Registry, version: string): void {
-  const build = new Gauge({
-    name: "presto_sidecar_build_info",
-    help: "1, labelled with versions.",
-    labelNames: ["version", "node_version"],
-    registers: [registry],
-  });
-  build.set({ version, node_version: process.version }, 1);
+  make.readCounter("presto_sidecar_log_lines_lost_total", () => readings()?.logLinesLost());
 }

@@ -21,7 +21,12 @@ describe("what was seen last", () => {
     seen.note({ type: "token-changed", generation: 1, id: "a", expiresAt: new Date(11 * day) });
     seen.note({ type: "token-changed", generation: 2, id: "b", expiresAt: new Date(12 * day) });
     seen.note({ type: "peer-certificate", validTo: new Date(11 * day) });
-    expect(seen.token()).toEqual({ generation: 2, id: "b", expiresAt: new Date(12 * day) });
+    expect(seen.token()).toEqual({
+      generation: 2,
+      id: "b",
+      expiresAt: new Date(12 * day),
+      since: new Date(10 * day),
+    });
     expect([seen.tokenSecondsLeft(), seen.certificateDaysLeft()]).toEqual([2 * 86_400, 1]);
     now = 13 * day;
     expect([seen.tokenSecondsLeft(), seen.certificateDaysLeft()]).toEqual([-86_400, -2]);

@@ -43,7 +43,7 @@ describe("the metrics of egress", () => {
   it("are absent, not zero, while nothing is known", async () => {
     const { value } = await newMetrics(unknown).read();
     expect(value("presto_sidecar_egress_registered")).toBeUndefined();
-    expect(value("presto_sidecar_egress_check_age_seconds")).toBeUndefined();
+    expect(value("presto_sidecar_egress_check_timestamp_seconds")).toBeUndefined();
     expect(value("presto_sidecar_egress_closed")).toBe(0);
   });
 
@@ -57,7 +57,7 @@ describe("the metrics of egress", () => {
     }).read();
     expect(value("presto_sidecar_egress_registered")).toBe(0);
     expect(value("presto_sidecar_egress_closed")).toBe(1);
-    expect(value("presto_sidecar_egress_check_age_seconds")).toBe(90);
+    expect(value("presto_sidecar_egress_check_timestamp_seconds")).toBe((now - 90_000) / 1000);
     expect(value("presto_sidecar_egress_verdict", { verdict: "not-registered" })).toBe(1);
     expect(value("presto_sidecar_egress_verdict", { verdict: "registered" })).toBe(0);
   });

@@ -47,7 +47,7 @@ describe("the metrics of renewals", () => {
   it("are well-formed and have zeros before their first event, so that rate() sees it", async () => {
     const { families, value } = await newMetrics(renewalReport()).read();
     for (const [name, { help }] of families) {
-      expect(name).toMatch(/^presto_sidecar_[a-z_]+$/);
+      expect(name).toMatch(/^(presto_sidecar|process)_[a-z0-9_]+$/);
       expect(help).toMatch(/\w.*\.$/);
     }
     for (const end of ["issued", "refused", "not-sent", "unclear"])
@@ -98,8 +98,8 @@ describe("the metrics of renewals", () => {
   it("show the present: when it is due and tried again, deaths, alarm, credentials", async () => {
     const { set, read } = newMetrics(renewalReport({ dueAt: new Date(now + 60_500) }));
     const calm = await read();
-    expect(calm.value("presto_sidecar_renewal_due_seconds")).toBe(60.5);
-    expect(calm.value("presto_sidecar_renewal_next_try_seconds")).toBeUndefined();
+    expect(calm.value("presto_sidecar_renewal_due_timestamp_seconds")).toBe((now + 60_500) / 1000);
+    expect(calm.value("presto_sidecar_renewal_next_try_timestamp_seconds")).toBeUndefined();
     expect(calm.value("presto_sidecar_renewal_unexplained_deaths_last_day")).toBe(0);
     expect(calm.value("presto_sidecar_renewal_credentials_refused")).toBe(0);
     expect(calm.value("presto_sidecar_renewal_stopped")).toBe(0);
@@ -111,15 +111,15 @@ describe("the metrics of renewals", () => {
       stopped: { reason: "Two issue.", at: new Date(now) },
     });
     const bad = await read();
-    expect(bad.value("presto_sidecar_renewal_due_seconds")).toBe(-1);
-    expect(bad.value("presto_sidecar_renewal_next_try_seconds")).toBe(4);
+    expect(bad.value("presto_sidecar_renewal_due_timestamp_seconds")).toBe((now - 1000) / 1000);
+    expect(bad.value("presto_sidecar_renewal_next_try_timestamp_seconds")).toBe((now + 4000) / 1000);
     expect(bad.value("presto_sidecar_renewal_unexplained_deaths_last_day")).toBe(2);
     expect(bad.value("presto_sidecar_renewal_credentials_refused")).toBe(1);
     expect(bad.value("presto_sidecar_renewal_stopped")).toBe(1);
     set({ dueAt: null });
     const unknown = await read();
-    expect(unknown.value("presto_sidecar_renewal_due_seconds")).toBeUndefined();
-    expect(unknown.value("presto_sidecar_renewal_next_try_seconds")).toBeUndefined();
+    expect(unknown.value("presto_sidecar_renewal_due_timestamp_seconds")).toBeUndefined();
+    expect(unknown.value("presto_sidecar_renewal_next_try_timestamp_seconds")).toBeUndefined();
   });
 
   it("show one state as 1 and all others as 0", async () => {

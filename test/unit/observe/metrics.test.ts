@@ -29,14 +29,14 @@ function newMetrics() {
 }
 
 describe("the metrics", () => {
-  it("are well-formed Prometheus text, each named presto_sidecar_*, each with a help line", async () => {
+  it("are well-formed Prometheus text, each named presto_sidecar_* or process_*, each with a help line", async () => {
     const { metrics, read } = newMetrics();
     metrics.count(finishedCall());
-    metrics.count({ type: "latch-changed", name: "token", reason: "none" });
+    metrics.count({ type: "latch-changed", name: "token", reason: "none", ready: false });
     const { families } = await read();
     expect(families.size).toBeGreaterThan(20);
     for (const [name, { help }] of families) {
-      expect(name).toMatch(/^presto_sidecar_[a-z_]+$/);
+      expect(name).toMatch(/^(presto_sidecar|process)_[a-z0-9_]+$/);
       expect(help).toMatch(/\w.*\.$/);
     }
     expect(metrics.contentType).toBe("text/plain; version=0.0.4; charset=utf-8");
@@ -122,8 +122,8 @@ describe("the metrics", () => {
     const { value } = await read();
     for (const name of [
       "token_generation",
-      "token_seconds_left",
-      "certificate_days_left",
+      "token_expiry_timestamp_seconds",
+      "certificate_expiry_timestamp_seconds",
       "in_flight_calls",
       "queued_calls",
       "buffered_bytes",
@@ -138,19 +138,19 @@ describe("the metrics", () => {
     metrics.measure({ load: () => ({ inFlight: 2, queued, buffered: 4096 }), logLinesLost: () => 5 });
     lastSeen.note({ type: "token-changed", generation: 9, id: "a", expiresAt: new Date(11 * day) });
     lastSeen.note({ type: "peer-certificate", validTo: new Date(40 * day) });
-    metrics.count({ type: "latch-changed", name: "token", reason: "none" });
-    metrics.count({ type: "latch-changed", name: "started", reason: undefined });
+    metrics.count({ type: "latch-changed", name: "token", reason: "none", ready: false });
+    metrics.count({ type: "latch-changed", name: "started", reason: undefined, ready: false });
     const { value } = await read();
     expect(value("presto_sidecar_in_flight_calls")).toBe(2);
     expect(value("presto_sidecar_queued_calls")).toBe(7);
     expect(value("presto_sidecar_buffered_bytes")).toBe(4096);
     expect(value("presto_sidecar_log_lines_lost_total")).toBe(5);
     expect(value("presto_sidecar_token_generation")).toBe(9);
-    expect(value("presto_sidecar_token_seconds_left")).toBe(86_400);
-    expect(value("presto_sidecar_certificate_days_left")).toBe(30);
+    expect(value("presto_sidecar_token_expiry_timestamp_seconds")).toBe((11 * day) / 1000);
+    expect(value("presto_sidecar_certificate_expiry_timestamp_seconds")).toBe((40 * day) / 1000);
     expect(value("presto_sidecar_latch_closed", { latch: "token" })).toBe(1);
     expect(value("presto_sidecar_latch_closed", { latch: "started" })).toBe(0);
-    expect(value("presto_sidecar_start_time_seconds")).toBe(5);
+    expect(value("process_start_time_seconds")).toBe(5);
     expect(value("presto_sidecar_build_info", { version: "1.2.3", node_version: process.version })).toBe(1);
     queued = 0;
     expect((await read()).value("presto_sidecar_queued_calls")).toBe(0);
@@ -160,8 +160,8 @@ describe("the metrics", () => {
   it("leave the token's end out again when a token without one follows", async () => {
     const { lastSeen, read } = newMetrics();
     lastSeen.note({ type: "token-changed", generation: 1, id: "a", expiresAt: new Date(11 * day) });
-    expect((await read()).value("presto_sidecar_token_seconds_left")).toBe(86_400);
+    expect((await read()).value("presto_sidecar_token_expiry_timestamp_seconds")).toBe((11 * day) / 1000);
     lastSeen.note({ type: "token-changed", generation: 2, id: "b", expiresAt: null });
-    expect((await read()).value("presto_sidecar_token_seconds_left")).toBeUndefined();
+    expect((await read()).value("presto_sidecar_token_expiry_timestamp_seconds")).toBeUndefined();
   });
 });
