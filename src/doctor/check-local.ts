@@ -219,10 +219,14 @@ function checkRenewal({ record, store, issuing }: TokenOptions): Finding {
   return ok("renewal", "None is under way, and nothing stops the next one.");
 }
 
-/** Can the account's e-mail and password be read, and is the password settled? Neither is ever shown. */
+/**
+ * Can the account's e-mail and password be read, is the password settled, and does Presto take them? Neither is ever shown.
+ * @param refused why Presto does not, as a sidecar that runs here says; undefined where none says so
+ */
 export function checkCredentials(
   attempted: Attempted<StoredCredentials | undefined>,
   options: CredentialOptions,
+  refused?: string,
 ): Finding {
   if (attempted.kind === "late") return fail("credentials", "unreachable", lateDetail, lateMend);
   if (attempted.kind === "failed") {
@@ -240,6 +244,14 @@ export function checkCredentials(
       "configuration",
       "There are none in PRESTO_CREDENTIALS.",
       "Put them there with: presto-sidecar credentials import",
+    );
+  }
+  if (refused !== undefined) {
+    return fail(
+      "credentials",
+      "refused",
+      `They can be read, and Presto refuses them. The sidecar that runs here says: ${refused}`,
+      "Give the account's right ones (presto-sidecar credentials import, or the variables and files of PRESTO_EMAIL and PRESTO_PASSWORD): it tries them as soon as they change.",
     );
   }
   if (stored.credentials.pending !== null) {

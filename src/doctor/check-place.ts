@@ -94,16 +94,16 @@ const longestUnreadMs = 3 * 60_000;
 
 /**
  * Does a sidecar that runs here follow the store?
- * @param status what its admin listener says; undefined where there is nothing to ask for
+ * @param status what its admin listener says
  * @param now wall clock, milliseconds since 1970
  */
 export function checkFollowing(
   { kind, isRemote }: Pick<Place, "kind" | "isRemote">,
-  status: Attempted<JsonObject> | undefined,
+  status: Attempted<JsonObject>,
   now: number,
 ): Finding {
   const check = "store-watch";
-  if (!isRemote || status === undefined) {
+  if (!isRemote) {
     return skip(check, `PRESTO_STORE is ${kind}:, which no server keeps.`);
   }
   if (status.kind !== "done") {

@@ -60,6 +60,7 @@ export const needsConfiguration = "The configuration has to be mended first.";
 /** Everything that is looked at, in the order in which it is told: what comes later leans on what came before. */
 export const checks = [
   "configuration",
+  "sidecar",
   "store",
   "store-login",
   "store-rights",

@@ -36,6 +36,7 @@ import {
   wasLetIn,
 } from "./check-presto.ts";
 import { checkRegistered } from "./check-registration.ts";
+import { checkSidecar, refusedCredentials } from "./check-sidecar.ts";
 import {
   dial,
   type DialOptions,
@@ -108,14 +109,14 @@ async function lookAtAll(options: DoctorOptions, { clock, readStatus, stop }: Lo
     store === undefined || roleThatIssues === undefined
       ? undefined
       : attempt(stop, () => inspectLock(store, clock)),
-    store?.isRemote === true ? attempt(stop, readStatus) : undefined,
+    attempt(stop, readStatus),
     roleThatIssues === undefined
       ? undefined
       : attempt(stop, () => readCredentials(roleThatIssues.credentials, clock)),
     upstream === undefined ? undefined : probeUpstream({ upstream, urls, token, clock, stop }),
   ]);
 
-  const findings: Finding[] = [checkConfiguration(options.configuration)];
+  const findings: Finding[] = [checkConfiguration(options.configuration), checkSidecar(status)];
   const recorded: TokenOptions | undefined =
     store === undefined || attempted?.kind !== "done"
       ? undefined
@@ -135,7 +136,7 @@ async function lookAtAll(options: DoctorOptions, { clock, readStatus, stop }: Lo
   if (issuing === "not-issuing") {
     findings.push(skip("credentials", "The role proxy holds none, as it should."));
   } else if (issuing !== undefined && credentials !== undefined) {
-    findings.push(checkCredentials(credentials, issuing.credentials));
+    findings.push(checkCredentials(credentials, issuing.credentials, refusedCredentials(status)));
   }
   if (upstream === undefined || answers === undefined) return findings;
   const { route, reached, probed, seenFrom } = answers;

@@ -22,6 +22,7 @@ const situations = [...situationsHere, ...situationsOutside];
 
 /** What is skipped where everything is in order: what is not configured. */
 const notConfigured = [
+  "sidecar",
   "store-login",
   "store-rights",
   "store-object",

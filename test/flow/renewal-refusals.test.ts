@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
+import { runHere } from "../support/command-io.ts";
 import { createFastClock } from "../support/fast-clock.ts";
 import { createIssuingBench, issuePath } from "../support/issuing-bench.ts";
 import type { IssuingBench } from "../support/issuing-bench.ts";
@@ -53,6 +54,18 @@ describe("credentials that Presto refuses", () => {
     expect(await sidecar.renew("?force=1")).toMatchObject({ status: 502 });
     expect(bench.issues()).toBe(2);
     expect((await sidecar.readyz(true)).body).toContain("[!]credentials-refused: ");
+    const examined = await runHere(["doctor"], {
+      env: bench.env({
+        ...env,
+        PRESTO_ADMIN_LISTEN: `127.0.0.1:${sidecar.adminPort}`,
+        PRESTO_CONTROL_LISTEN: "off",
+      }),
+    });
+    expect(examined.code).toBe(77);
+    expect(examined.out).toMatch(
+      /^FAIL {2}sidecar .*credentials-refused: Presto refused.*credentials import\./m,
+    );
+    expect(examined.out).toMatch(/^FAIL {2}credentials .*and Presto refuses them\./m);
 
     put(bench.sandbox.account.password);
     await eventually(async () => (await sidecar.readyz()).status).toBe(200);

@@ -69,6 +69,8 @@ export async function createDoctorStage(): Promise<DoctorStage> {
   const keys = { kind: "value", secret: new Secret(storeKey) } as const;
   const env = {
     PRESTO_URL: sandbox.url,
+    // Nobody listens there: whoever runs on this machine is not asked.
+    PRESTO_ADMIN_LISTEN: "127.0.0.1:1",
     PRESTO_CA_FILE: caFile,
     PRESTO_STORE: `file:${path}`,
     PRESTO_STORE_KEY: storeKey,

@@ -93,6 +93,6 @@ describe("what the doctor makes of what a sidecar says of its store", () => {
   it("nothing where no sidecar runs, or one that follows another store", () => {
     expect(following({}, "vault").result).toBe("SKIP");
     expect(checkFollowing(place, { kind: "failed", error: new Error("x") }, now).result).toBe("SKIP");
-    expect(checkFollowing({ kind: "file", isRemote: false }, undefined, now).result).toBe("SKIP");
+    expect(checkFollowing({ kind: "file", isRemote: false }, { kind: "late" }, now).result).toBe("SKIP");
   });
 });
