@@ -18,9 +18,12 @@ export interface StatusReport {
   readonly token_id: string | null;
   /** `refused`: Presto's last word on that token is 401. Readiness does not follow it: a 401 can lie. */
   readonly token_state: "none" | "in use" | "refused";
-  /** ISO 8601. */
+  /** When it came into the hand of this process; ISO 8601, as all times here. */
+  readonly token_since: string | null;
   readonly expires_at: string | null;
   readonly seconds_left: number | null;
+  /** That of Presto, as it was shown last. */
+  readonly certificate_ends_at: string | null;
   readonly certificate_days_left: number | null;
   /** Calls being sent, and calls waiting. */
   readonly in_flight: number;
@@ -114,8 +117,10 @@ export function statusOf(deps: StatusDeps): StatusReport {
     generation: token?.generation ?? null,
     token_id: token?.id ?? null,
     token_state: lastSeen.tokenState(),
+    token_since: token?.since.toISOString() ?? null,
     expires_at: token?.expiresAt?.toISOString() ?? null,
     seconds_left: wholeOrNull(lastSeen.tokenSecondsLeft()),
+    certificate_ends_at: isoTime(lastSeen.certificateEnd()),
     certificate_days_left: wholeOrNull(lastSeen.certificateDaysLeft()),
     in_flight: inFlight,
     queued,
@@ -125,6 +130,11 @@ export function statusOf(deps: StatusDeps): StatusReport {
     started_at: new Date(deps.startedAt).toISOString(),
     versions: { presto_sidecar: deps.version, node: process.versions.node },
   };
+}
+
+/** Null for none, and for one that could not be parsed. */
+function isoTime(date: Date | undefined): string | null {
+  return date === undefined || Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
 
 function storeState(report: StoreReport | undefined): StoreState | null {

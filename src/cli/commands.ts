@@ -52,9 +52,13 @@ export const commands: readonly Command[] = [
   {
     name: "status",
     summary: "show what a running sidecar says of itself",
-    description: "Reads the admin listener (PRESTO_ADMIN_LISTEN). Exit code 69 if no sidecar answers there.",
-    options: { json },
-    examples: ["presto-sidecar status", "presto-sidecar status --json"],
+    description:
+      "Reads the admin listener (PRESTO_ADMIN_LISTEN), and says in words what serves, how long the token lives, and what to look at. Exit code 69 if no sidecar answers there.",
+    options: {
+      watch: { summary: "again every 2 s, until it is stopped; a sidecar that is away is waited for" },
+      json,
+    },
+    examples: ["presto-sidecar status", "presto-sidecar status --watch", "presto-sidecar status --json"],
     load: async () => (await import("./status.ts")).status,
   },
   {

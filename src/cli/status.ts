@@ -1,28 +1,49 @@
 import { loadListeners } from "../config/load-listeners.ts";
 import { CommandError } from "../errors.ts";
-import { isObject } from "../lib/json.ts";
-import { type Run, startTimeLimit, waitUntil } from "./command.ts";
+import type { JsonObject } from "../lib/json.ts";
+import { type Io, type Run, startTimeLimit, waitUntil } from "./command.ts";
 import { getFromAdmin, isNobodyThere, readStatus } from "./sidecar-client.ts";
-import { printable, printError, printJson, printTable } from "./terminal.ts";
+import { statusText } from "./status-text.ts";
+import { printError, printJson, printLine, styled } from "./terminal.ts";
 
-/** Shows what the admin listener says of the sidecar. */
+/** Milliseconds between two looks of `--watch`. */
+const watchEveryMs = 2000;
+/** To the upper left corner, and away with all below (ECMA-48: CUP, ED). */
+const anew = "\u001B[H\u001B[J";
+
+/** Shows what the admin listener says of the sidecar, once, or again and again until the command is stopped. */
 export const status: Run = async (args, io) => {
-  const answer = await readStatus(io, loadListeners(io.env).adminListen);
-  if (args.flag("json")) printJson(io, answer);
-  else printTable(io, flatten(answer, ""));
-  return 0;
+  const admin = loadListeners(io.env).adminListen;
+  const print = (answer: JsonObject): void => {
+    if (args.flag("json")) printJson(io, answer);
+    else for (const line of statusLines(io, answer)) printLine(io, line);
+  };
+  if (!args.flag("watch")) {
+    print(await readStatus(io, admin));
+    return 0;
+  }
+  const isPage = io.stdout.isTTY === true && !args.flag("json");
+  for (;;) {
+    const answer = await readStatus(io, admin).catch((error: unknown) => {
+      // It may come back: that is what is watched for.
+      if (error instanceof CommandError && error.code === "unreachable") return error;
+      throw error;
+    });
+    if (isPage) io.stdout.write(anew);
+    if (answer instanceof CommandError) printError(io, answer.message);
+    else print(answer);
+    await io.clock.sleep(watchEveryMs, io.signal);
+  }
 };
 
-function flatten(value: unknown, name: string): [name: string, value: string][] {
-  if (!isObject(value)) return [[name, show(value)]];
-  return Object.entries(value).flatMap(([key, inner]) =>
-    flatten(inner, name === "" ? key : `${name}.${key}`),
-  );
-}
-
-function show(value: unknown): string {
-  if (value === null) return "-";
-  return printable(typeof value === "string" ? value : JSON.stringify(value));
+function statusLines(io: Io, answer: JsonObject): readonly string[] {
+  const { stdout } = io;
+  return statusText(answer, io.clock.now(), {
+    strong: (text) => styled(io, stdout, "bold", text),
+    good: (text) => styled(io, stdout, "green", text),
+    bad: (text) => styled(io, stdout, "red", text),
+    odd: (text) => styled(io, stdout, "yellow", text),
+  });
 }
 
 /** Container runtimes give a check a few seconds, and then kill it without a word. */

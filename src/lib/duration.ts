@@ -48,3 +48,33 @@ function counted(amount: number, unit: string): string {
   const whole = Math.floor(amount);
   return `${whole} ${unit}${whole === 1 ? "" : "s"}`;
 }
+
+const spokenUnits = [
+  ["days", dayMs],
+  ["hours", hourMs],
+  ["minutes", minuteMs],
+  ["seconds", 1000],
+] as const;
+
+/** `90 days`, `2 hours`, `1 minute`: one unit, rounded down, and no smaller than the second one that fits. */
+export function spanText(ms: number): string {
+  const [unit, length] = spokenUnits.find(([, each]) => Math.abs(ms) >= 2 * each) ?? ["seconds", 1000];
+  const count = Math.floor(Math.abs(ms) / length);
+  if (count === 0) return "a moment";
+  return new Intl.DurationFormat("en", { style: "long" }).format({ [unit]: count });
+}
+
+/** `in 90 days`, `3 hours ago`. Times are milliseconds since 1970. */
+export function relativeText(at: number, now: number): string {
+  return at > now ? `in ${spanText(at - now)}` : `${spanText(now - at)} ago`;
+}
+
+/** The day; within two days the time, too. */
+export function dateText(at: number, now: number): string {
+  const date = new Date(at);
+  if (Number.isNaN(date.getTime())) return "a date that is none";
+  const text = date.toISOString();
+  return Math.abs(at - now) >= 2 * dayMs
+    ? text.slice(0, "2027-02-28".length)
+    : `${text.slice(0, "2027-02-28".length)} ${text.slice("2027-02-28T".length, "2027-02-28T04:20".length)} UTC`;
+}
