@@ -2,7 +2,6 @@ import { beforeEach, describe, expect, it } from "vitest";
 
 import { Problem } from "../../../src/errors.ts";
 import { cancel } from "../../../src/lib/async.ts";
-import { createCompleted } from "../../../src/money/completed.ts";
 import { type Attempt, createGuard, mostOpen } from "../../../src/money/guard.ts";
 import { CallerGone } from "../../../src/upstream/call.ts";
 import {
@@ -247,17 +246,6 @@ describe("bounds:", () => {
       code: "overloaded",
     });
     expect(codeOf(bench.confirm("T0"))).toBe("duplicate-confirm");
-  });
-
-  it("the newest hundred thousand that were completed are remembered, for a day", async () => {
-    const { clock } = bench;
-    const completed = createCompleted(clock);
-    for (let index = 0; index <= 100_000; index += 1) completed.add(`T${index}`);
-    expect([completed.at("T0"), completed.at("T1")]).toEqual([undefined, clock.now()]);
-    await clock.advance(24 * 3_600_000 - 1);
-    expect(completed.at("T1")).toBeDefined();
-    await clock.advance(1);
-    expect(completed.at("T1")).toBeUndefined();
   });
 
   it("of several references in one body the answer completes its own, and the others stay open", async () => {
