@@ -72,7 +72,7 @@ export async function createApp(
   { clock, log, onQuit, described = [] }: AppDeps,
 ): Promise<App> {
   const observers = await createObservers(config, { clock, log });
-  const { emit, metrics, version } = observers;
+  const { emit, metrics, recent, version } = observers;
   const unwatchStalls = watchStalls((folder, stalled) => {
     if (stalled) {
       const message = `The file system under ${folder} does not answer. What was read from it goes on serving.`;
@@ -94,7 +94,15 @@ export async function createApp(
   const { status } = observers.watch(sidecar, parts.store, calls);
   const drain = createDrain(config, { readiness, calls, lifecycle, clock });
   const actions = { drain: drain.refuseNew, quit: onQuit, reload };
-  const operators = await createOperatorListeners(config, { sidecar, metrics, status, actions, emit });
+  const operators = await createOperatorListeners(config, {
+    sidecar,
+    clock,
+    metrics,
+    recent,
+    status,
+    actions,
+    emit,
+  });
 
   async function reload(): Promise<readonly string[]> {
     const [anchors, token] = await Promise.allSettled([parts.reload(), tokens.refresh()]);

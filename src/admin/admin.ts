@@ -1,8 +1,10 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 
+import type { Clock } from "../clock.ts";
 import type { EgressReport } from "../egress-ip/observed.ts";
 import type { Emit, Warning } from "../lib/events.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Recent } from "../observe/recent.ts";
 import type { RenewalReport } from "../renewal/types.ts";
 import { isReady, type Latch, type Readiness } from "./readiness.ts";
 import { type BoundableServer, createServer, type ServerOptions } from "./server.ts";
@@ -17,6 +19,8 @@ export interface AdminServerOptions extends Pick<ServerOptions, "mostConnections
   /** Only where egress is watched. */
   readonly egress?: () => EgressReport;
   readonly metrics: Pick<Metrics, "text" | "contentType">;
+  readonly recent: Pick<Recent, "report">;
+  readonly clock: Pick<Clock, "now">;
   readonly emit: Emit<Warning>;
 }
 
@@ -30,6 +34,8 @@ export function createAdminServer({
   renewal,
   egress,
   metrics,
+  recent,
+  clock,
   emit,
   ...limits
 }: AdminServerOptions): Promise<BoundableServer> {
@@ -68,7 +74,7 @@ export function createAdminServer({
         reply
           .header("content-security-policy", statusPagePolicy)
           .type("text/html; charset=utf-8")
-          .send(statusPage(report())),
+          .send(statusPage(report(), recent.report(), clock.now())),
       );
     },
   });

@@ -10,6 +10,7 @@ import type { BoundListener, ListenAddress } from "../listen/address.ts";
 import { bindServer } from "../listen/bind.ts";
 import type { Event } from "../observe/events.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Recent } from "../observe/recent.ts";
 import type { Sidecar } from "./sidecar.ts";
 
 export type CallListenerOptions = Pick<
@@ -49,8 +50,9 @@ export interface OperatorListenerOptions {
   readonly controlListen: ListenAddress | undefined;
 }
 
-export interface OperatorListenerDeps extends Omit<ListenerDeps, "clock"> {
+export interface OperatorListenerDeps extends ListenerDeps {
   readonly metrics: Metrics;
+  readonly recent: Recent;
   readonly status: () => StatusReport;
   readonly actions: Omit<ControlActions, "renew">;
 }
@@ -66,7 +68,7 @@ export interface OperatorListeners {
 
 export async function createOperatorListeners(
   { adminListen, controlListen }: OperatorListenerOptions,
-  { sidecar, metrics, status, actions, emit }: OperatorListenerDeps,
+  { sidecar, clock, metrics, recent, status, actions, emit }: OperatorListenerDeps,
 ): Promise<OperatorListeners> {
   const { readiness, check, lifecycle, outcomes } = sidecar;
   const renewal = lifecycle === undefined ? {} : { renewal: lifecycle.report };
@@ -77,6 +79,8 @@ export async function createOperatorListeners(
     readiness,
     status,
     metrics,
+    recent,
+    clock,
     emit,
     egress: check.report,
     ...renewal,

@@ -11,6 +11,7 @@ import { createLastSeen } from "../observe/last-seen.ts";
 import { logEvents } from "../observe/log-events.ts";
 import type { Log } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
+import { createRecent, type Recent } from "../observe/recent.ts";
 import type { Operation } from "../policy/operations.ts";
 import type { TokenStore } from "../store/contract.ts";
 import type { Sidecar, SidecarOptions } from "./sidecar.ts";
@@ -25,6 +26,7 @@ export interface ObserversOptions {
 export interface Observers {
   readonly emit: Emit<Event>;
   readonly metrics: Metrics;
+  readonly recent: Recent;
   /** This program's. */
   readonly version: string;
   /** From now on what concerns money and credentials stands in the record, too. */
@@ -51,12 +53,14 @@ export async function createObservers(
     startedAt,
     clock,
   });
+  const recent = createRecent(clock);
   let note: Subscriber = ignore;
   let record: AuditRecord | undefined;
   const emit = createEvents(
     lastSeen.note,
     logEvents(log, clock),
     metrics.count,
+    recent.note,
     (event) => {
       const entry = entryOf(event);
       if (entry !== undefined) record?.note(entry);
@@ -66,6 +70,7 @@ export async function createObservers(
   return {
     emit,
     metrics,
+    recent,
     version,
     keepRecord(opened) {
       record = opened;

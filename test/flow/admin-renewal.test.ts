@@ -7,6 +7,7 @@ import { ignore } from "../../src/lib/events.ts";
 import { bindServer } from "../../src/listen/bind.ts";
 import { createLastSeen } from "../../src/observe/last-seen.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
+import { createRecent } from "../../src/observe/recent.ts";
 import { parseExposition } from "../support/parse-exposition.ts";
 import { rawRequest, statusOf } from "../support/raw-exchange.ts";
 import { renewalReport } from "../support/renewal-report.ts";
@@ -40,6 +41,8 @@ async function startAdmin(alarm: "decisive" | "advisory") {
     status: statusReport,
     renewal,
     metrics,
+    recent: createRecent(systemClock),
+    clock: systemClock,
     emit: ignore,
   });
   closers.push(async () => {

@@ -8,6 +8,7 @@ import { ignore } from "../../src/lib/events.ts";
 import { bindServer } from "../../src/listen/bind.ts";
 import { createLastSeen } from "../../src/observe/last-seen.ts";
 import { createMetrics, type Metrics } from "../../src/observe/metrics.ts";
+import { createRecent } from "../../src/observe/recent.ts";
 import { parseExposition } from "../support/parse-exposition.ts";
 import { rawRequest, statusOf } from "../support/raw-exchange.ts";
 import { statusReport } from "../support/status-report.ts";
@@ -34,6 +35,8 @@ beforeEach(async () => {
     readiness,
     status: () => status(),
     metrics,
+    recent: createRecent(systemClock),
+    clock: systemClock,
     emit: ({ message, cause }) => warnings.push([message, cause]),
   });
   const { address } = await bindServer(bound.server, { kind: "tcp", host: "127.0.0.1", port: 0 });

@@ -2,14 +2,15 @@ import { createHash } from "node:crypto";
 
 import { describe, expect, it } from "vitest";
 
-import { statusPage, statusPagePolicy } from "../../../src/admin/status-page.ts";
+import { statusPagePolicy } from "../../../src/admin/status-page.ts";
 import { fullReport } from "../../../src/admin/status.ts";
+import { pageOf } from "../../support/page-of.ts";
 import { renewalReport } from "../../support/renewal-report.ts";
 import { statusReport } from "../../support/status-report.ts";
 
 describe("the status page", () => {
   it("says what the report says, and that something is not known", () => {
-    const page = statusPage(
+    const page = pageOf(
       fullReport(
         statusReport({ expires_at: null }),
         [{ name: "token", advisory: false, closed: true, reason: "The file is empty." }],
@@ -18,7 +19,7 @@ describe("the status page", () => {
     );
     for (const text of [
       "Not ready",
-      "closed: The file is empty.",
+      "<strong>Not ready: token.</strong> The file is empty. <em>Put a token into the store",
       "https://presto.example",
       "61.3",
       "0123456789abcdef",
@@ -27,12 +28,13 @@ describe("the status page", () => {
       expect(page).toContain(text);
     }
     expect(page).toContain('<th scope="row">expires at</th><td>not known</td>');
-    expect(statusPage(fullReport(statusReport(), [], undefined))).toContain(">Ready<");
+    expect(pageOf(fullReport(statusReport(), [], undefined))).toContain(">Ready<");
+    expect(page).toContain("<dt>Certificate ends</dt><dd>in 55 days<small>2027-01-24</small></dd>");
   });
 
   it("says how the renewal stands, in a role that issues", () => {
     const at = new Date("2026-11-24T01:02:03Z");
-    const page = statusPage(
+    const page = pageOf(
       fullReport(
         statusReport(),
         [{ name: "alarm", advisory: true, closed: true, reason: "Two issue." }],
@@ -51,7 +53,8 @@ describe("the status page", () => {
     const row = (name: string, value: string): string =>
       `<tr><th scope="row">${name}</th><td>${value}</td></tr>`;
     for (const line of [
-      row("alarm", "warning: Two issue."),
+      row("alarm", "Two issue."),
+      "<strong>Look at: alarm.</strong> Two issue. <em>Stop whoever else issues",
       row("state", "reconciling"),
       row("automatic", "no: issues only when told"),
       row("due at", "2026-11-24T01:02:03.000Z"),
@@ -64,7 +67,7 @@ describe("the status page", () => {
       expect(page).toContain(line);
     }
     expect(page).toContain(">Ready<");
-    expect(statusPage(fullReport(statusReport(), [], undefined))).not.toContain("Renewal");
+    expect(pageOf(fullReport(statusReport(), [], undefined))).not.toContain("<h2>Renewal</h2>");
   });
 
   it("says how following the store goes, where it is followed", () => {
@@ -73,31 +76,38 @@ describe("the status page", () => {
       last_read_at: "2026-11-24T12:00:00.000Z",
       failure: "It is away.",
     } as const;
-    const page = statusPage(fullReport(statusReport({ store_state: state }), [], undefined));
+    const page = pageOf(fullReport(statusReport({ store_state: state }), [], undefined));
     for (const text of ["<h2>Store</h2>", "down", "2026-11-24T12:00:00.000Z", "It is away."])
       expect(page).toContain(text);
-    expect(statusPage(fullReport(statusReport(), [], undefined))).not.toContain("<h2>Store</h2>");
+    expect(pageOf(fullReport(statusReport(), [], undefined))).not.toContain("<h2>Store</h2>");
   });
 
   it("escapes whatever is in it", () => {
     const hostile = `"><script>alert('1')</script>&`;
-    const page = statusPage(
+    const page = pageOf(
       fullReport(
         statusReport({ role: hostile, upstream: hostile, versions: { [hostile]: hostile } }),
         [{ name: "token", advisory: false, closed: true, reason: hostile }],
         undefined,
       ),
     );
-    expect(page).not.toContain("<script");
+    expect(page.match(/<script/g)).toHaveLength(1);
     expect(page).not.toContain(`"><script`);
-    expect(page.split("&quot;&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;")).toHaveLength(6);
+    expect(page).not.toContain("alert('1')");
+    expect(page.split("&quot;&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;")).toHaveLength(9);
   });
 
-  it("has one style, which its policy allows by hash, and nothing that loads, runs or sends", () => {
-    const page = statusPage(fullReport(statusReport(), [], undefined));
-    const style = /<style>([\s\S]*?)<\/style>/.exec(page)?.[1] ?? "";
-    expect(statusPagePolicy).toContain(`'sha256-${createHash("sha256").update(style).digest("base64")}'`);
+  it("has one style and one script, which its policy allows by hash, and nothing else that loads, runs or sends", () => {
+    const page = pageOf(fullReport(statusReport(), [], undefined));
+    for (const name of ["style", "script"]) {
+      const text = new RegExp(`<${name}>([\\s\\S]*?)</${name}>`).exec(page)?.[1] ?? "";
+      expect(text.length).toBeGreaterThan(100);
+      const hash = createHash("sha256").update(text).digest("base64");
+      expect(statusPagePolicy).toContain(`${name}-src 'sha256-${hash}'`);
+    }
     expect(statusPagePolicy).toMatch(/^default-src 'none';/);
-    expect(page).not.toMatch(/<(script|img|link|iframe|form|object|embed)|\son\w+=|\ssrc=|url\(/i);
+    expect(statusPagePolicy).not.toMatch(/unsafe|\*|https?:|data:/);
+    const text = page.replaceAll(/<(style|script)>[\s\S]*?<\/\1>/g, "");
+    expect(text).not.toMatch(/<(script|style|img|link|iframe|form|object|embed)|\s(on\w+|style|src)=|url\(/i);
   });
 });

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 
 import { createReadiness, isReady } from "../../../src/admin/readiness.ts";
-import { statusPage } from "../../../src/admin/status-page.ts";
 import { egressStatus, fullReport } from "../../../src/admin/status.ts";
 import { ignore } from "../../../src/lib/events.ts";
 import { egressReport } from "../../support/egress-report.ts";
+import { pageOf } from "../../support/page-of.ts";
 import { statusReport } from "../../support/status-report.ts";
 
 const known = egressReport({
@@ -48,7 +48,7 @@ describe("egress in the status", () => {
   });
 
   it("is on the page, escaped", () => {
-    const page = statusPage(fullReport(statusReport(), [], undefined, known));
+    const page = pageOf(fullReport(statusReport(), [], undefined, known));
     const row = (name: string, value: string): string =>
       `<tr><th scope="row">${name}</th><td>${value}</td></tr>`;
     for (const line of [
@@ -63,7 +63,7 @@ describe("egress in the status", () => {
       row("new.example", "not asked yet"),
     ])
       expect(page).toContain(line);
-    expect(statusPage(fullReport(statusReport(), [], undefined))).not.toContain("Way out");
+    expect(pageOf(fullReport(statusReport(), [], undefined))).not.toContain("Way out");
   });
 });
 
