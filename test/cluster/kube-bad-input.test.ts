@@ -1,26 +1,23 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { writeFile } from "node:fs/promises";
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 
 import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
-import { type CliResult, runCli, type RunningCli, startCli } from "../support/built-cli.ts";
+import { ask, askForNone } from "../support/ask.ts";
+import { runCli } from "../support/built-cli.ts";
+import { openProgramStage, patience, type ProgramStage } from "../support/program-stage.ts";
 import { until } from "../support/until.ts";
-import { ask, askForNone, statusOf } from "./ask.ts";
 import { makeNamespace, makeSecret } from "./kube/namespace.ts";
 import { type KubeServer, startKubeServer } from "./kube/server.ts";
 
 // What people get wrong with the token in a Secret, by the built program and a real API server: each is told in
 // a sentence that says what to run, and nothing is overwritten.
 
-const patience = { withinMs: 30_000, everyMs: 20 };
 let kube: KubeServer;
 let sandbox: Sandbox;
-let folder: string;
+let stage: ProgramStage;
 let name: string;
 let serial = 0;
-const running: RunningCli[] = [];
 
 beforeAll(async () => {
   [kube, sandbox] = [await startKubeServer(), createSandbox()];
@@ -34,76 +31,26 @@ afterAll(async () => {
 beforeEach(async () => {
   serial += 1;
   name = `token-${serial}`;
-  folder = await mkdtemp(join(tmpdir(), "kube-bad-input-"));
-  await writeFile(join(folder, "ca.pem"), sandbox.caPem);
+  stage = await openProgramStage(sandbox, {
+    PRESTO_STORE: `kubernetes:presto/${name}`,
+    KUBECONFIG: kube.kubeconfig,
+  });
 });
-afterEach(async () => {
-  for (const { child, ended } of running.splice(0)) {
-    child.kill("SIGKILL");
-    await ended;
-  }
-  await rm(folder, { recursive: true });
-});
+afterEach(() => stage.close());
 
-const at = (socket: string): string => join(folder, socket);
 const path = (secret = name): string => `/api/v1/namespaces/presto/secrets/${secret}`;
 
-function environment(more: Record<string, string> = {}): Record<string, string> {
-  return {
-    PRESTO_URL: sandbox.url,
-    PRESTO_CA_FILE: at("ca.pem"),
-    PRESTO_STORE: `kubernetes:presto/${name}`,
-    PRESTO_LISTEN: `unix:${at("proxy")}`,
-    PRESTO_ADMIN_LISTEN: `unix:${at("admin")}`,
-    PRESTO_CONTROL_LISTEN: `unix:${at("control")}`,
-    KUBECONFIG: kube.kubeconfig,
-    ...more,
-  };
-}
-
-function run(argv: readonly string[], more: Record<string, string> = {}, stdin = ""): Promise<CliResult> {
-  return runCli(argv, { env: environment(more), stdin });
-}
-
-function start(more: Record<string, string> = {}, nodeArgs: readonly string[] = []): void {
-  running.push(startCli(["start"], { env: environment(more), nodeArgs }));
-}
-
-async function readinessSays(text: string): Promise<string> {
-  return until(
-    async () => {
-      const { text: said } = await ask(at("admin"), "/readyz?verbose");
-      return said.includes(text) ? said : undefined;
-    },
-    { ...patience, what: () => `"${text}": ${running.map(({ out, err }) => out() + err()).join("")}` },
-  );
-}
-
-async function ready(): Promise<void> {
-  await until(async () => ((await ask(at("admin"), "/readyz")).status === 200 ? true : undefined), {
-    ...patience,
-    what: () => `it is ready: ${running.map(({ out, err }) => out() + err()).join("")}`,
-  });
-}
-
 async function importToken(): Promise<void> {
-  expect(await run(["token", "import"], {}, sandbox.token)).toMatchObject({ code: 0, err: "" });
+  expect(await stage.run(["token", "import"], {}, sandbox.token)).toMatchObject({ code: 0, err: "" });
 }
 
 async function findingOf(check: string, more: Record<string, string> = {}) {
-  const { out } = await run(["doctor", "--json"], more);
-  const rows: {
-    readonly check: string;
-    readonly result: string;
-    readonly detail: string;
-    readonly mend: string;
-  }[] = JSON.parse(out);
-  return rows.find((row) => row.check === check);
+  return (await stage.doctor(more)).of(check);
 }
 
 it("no such namespace: the line that makes it", async () => {
   const nowhere = { PRESTO_STORE: "kubernetes:nowhere/token" };
-  expect(await run(["token", "import"], nowhere, "a-token")).toMatchObject({
+  expect(await stage.run(["token", "import"], nowhere, "a-token")).toMatchObject({
     code: 77,
     err: expect.stringContaining(
       "there is no namespace nowhere. Make it, or mend the address: kubectl create namespace nowhere",
@@ -116,8 +63,8 @@ it("no such namespace: the line that makes it", async () => {
 });
 
 it("no such Secret: up, not ready, and the line that makes it; ready when it is there", async () => {
-  start();
-  expect(await readinessSays("There is no Secret")).toContain(
+  stage.start();
+  expect(await stage.readinessSays("There is no Secret")).toContain(
     `[-]token: The store holds no token yet. There is no Secret presto/${name}. Make it, empty: kubectl create secret generic ${name} -n presto`,
   );
   expect(await findingOf("store-object")).toMatchObject({
@@ -126,18 +73,18 @@ it("no such Secret: up, not ready, and the line that makes it; ready when it is 
   });
   // Whoever may create Secrets has it made.
   await importToken();
-  await ready();
+  await stage.ready();
   const { json } = await kube.admin("GET", path());
   expect(json).toMatchObject({ metadata: { annotations: { "reloader.stakater.com/ignore": "true" } } });
 });
 
 it("no such key: which there are, and how a token gets there", async () => {
   await makeSecret(kube, "presto", name, { data: { token: "eA==" } });
-  start();
-  expect(await readinessSays("has no key")).toContain(
+  stage.start();
+  expect(await stage.readinessSays("has no key")).toContain(
     `The Secret presto/${name} has no key record; it has token. Put one in with: presto-sidecar token import`,
   );
-  expect(await run(["token", "show"])).toMatchObject({
+  expect(await stage.run(["token", "show"])).toMatchObject({
     code: 66,
     err: expect.stringContaining("presto-sidecar token import"),
   });
@@ -146,24 +93,22 @@ it("no such key: which there are, and how a token gets there", async () => {
 it("edited by hand into nonsense while it serves: nothing is overwritten, the token in hand goes on", async () => {
   await makeSecret(kube, "presto", name);
   await importToken();
-  start();
-  await ready();
+  stage.start();
+  await stage.ready();
   const nonsense = Buffer.from("MARKED nonsense").toString("base64");
   await kube.admin("PATCH", path(), { data: { record: nonsense } });
   await until(
     async () =>
-      /is damaged/.test(String(Object((await statusOf(at("admin")))["store_state"]).failure))
-        ? true
-        : undefined,
+      /is damaged/.test(String(Object((await stage.status())["store_state"]).failure)) ? true : undefined,
     { ...patience, what: "it says so" },
   );
-  expect(await askForNone(at("proxy"))).toBe(404);
-  expect((await ask(at("admin"), "/readyz")).status).toBe(200);
+  expect(await askForNone(stage.at("proxy"))).toBe(404);
+  expect((await ask(stage.at("admin"), "/readyz")).status).toBe(200);
   expect(await findingOf("store")).toMatchObject({
     result: "FAIL",
     mend: expect.stringContaining("the token in hand goes on serving"),
   });
-  const refused = await run(["token", "import"], {}, sandbox.token);
+  const refused = await stage.run(["token", "import"], {}, sandbox.token);
   expect(refused.code).toBe(78);
   expect(refused.err).not.toContain("MARKED");
   expect((await kube.admin("GET", path())).json).toMatchObject({ data: { record: nonsense } });
@@ -171,7 +116,7 @@ it("edited by hand into nonsense while it serves: nothing is overwritten, the to
   await kube.admin("PATCH", path(), { data: { record: null } });
   await importToken();
   await until(
-    async () => (Object((await statusOf(at("admin")))["store_state"]).failure === null ? true : undefined),
+    async () => (Object((await stage.status())["store_state"]).failure === null ? true : undefined),
     {
       ...patience,
       what: "it reads again",
@@ -185,7 +130,7 @@ it("both in one Secret: proxies could read the account", async () => {
     PRESTO_CREDENTIALS: `kubernetes:presto/${name}?key=account`,
   };
   for (const argv of [["start"], ["check"], ["credentials", "import"]]) {
-    expect(await run(argv, same, "{}")).toMatchObject({
+    expect(await stage.run(argv, same, "{}")).toMatchObject({
       code: 78,
       err: expect.stringContaining(
         "names the Secret of PRESTO_STORE, which every proxy may read whole, whatever the key; give it a Secret of its own",
@@ -200,7 +145,7 @@ it("what kubectl apply has left in clear: import and doctor say so, with the lin
     metadata: { name, namespace: "presto", annotations: { [annotation]: '{"data":{"token":"TUFSS0VE"}}' } },
   });
   const line = `kubectl annotate secret ${name} -n presto ${annotation}-`;
-  const imported = await run(["token", "import"], {}, sandbox.token);
+  const imported = await stage.run(["token", "import"], {}, sandbox.token);
   expect([imported.code, imported.err]).toEqual([0, expect.stringContaining(line)]);
   expect(await findingOf("store-object")).toMatchObject({
     result: "WARN",
@@ -213,17 +158,17 @@ it("what kubectl apply has left in clear: import and doctor say so, with the lin
 it("a clock that is an hour off: it serves and follows, and doctor says how far it is off", async () => {
   await makeSecret(kube, "presto", name);
   await importToken();
-  const shift = at("shift.mjs");
+  const shift = stage.at("shift.mjs");
   await writeFile(shift, "const now = Date.now; Date.now = () => now() + 3_600_000;\n");
-  start({}, ["--import", shift]);
-  await ready();
-  const env = environment();
+  stage.start({}, { nodeArgs: ["--import", shift] });
+  await stage.ready();
+  const env = stage.environment();
   await runCli(["token", "import"], { env, stdin: sandbox.mintToken().token });
-  await until(async () => ((await statusOf(at("admin")))["generation"] === 2 ? true : undefined), {
+  await until(async () => ((await stage.status())["generation"] === 2 ? true : undefined), {
     ...patience,
     what: "it follows",
   });
-  expect(await askForNone(at("proxy"))).toBe(404);
+  expect(await askForNone(stage.at("proxy"))).toBe(404);
   const { out } = await runCli(["doctor", "--json"], { env, nodeArgs: ["--import", shift] });
   const rows: readonly { readonly check: string }[] = JSON.parse(out);
   expect(rows.find(({ check }) => check === "store-clock")).toMatchObject({
@@ -241,7 +186,7 @@ it("a Lease that something else holds: nothing is stored, and it is said by what
     spec: { holderIdentity: "some-operator", leaseDurationSeconds: 3_600 },
   };
   expect((await kube.admin("POST", lease, held)).status).toBe(201);
-  expect(await run(["token", "import"], {}, "a-token")).toMatchObject({
+  expect(await stage.run(["token", "import"], {}, "a-token")).toMatchObject({
     code: 75,
     err: expect.stringMatching(
       new RegExp(

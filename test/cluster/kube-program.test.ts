@@ -1,13 +1,12 @@
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 
 import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
-import { runCli, type RunningCli, startCli } from "../support/built-cli.ts";
+import { askForNone } from "../support/ask.ts";
+import { openProgramStage, patience, type ProgramStage } from "../support/program-stage.ts";
 import { until } from "../support/until.ts";
-import { ask, askForNone, statusOf } from "./ask.ts";
 import { writeKubeconfig } from "./kube/client.ts";
 import { grant, makeNamespace, makeSecret } from "./kube/namespace.ts";
 import { type KubeServer, startKubeServer } from "./kube/server.ts";
@@ -16,14 +15,12 @@ import { type Relay, startRelay } from "./relay.ts";
 // The built program over a real API server: what it does when the network, its rights or its way of logging in fail.
 
 const namespace = "program";
-const patience = { withinMs: 30_000, everyMs: 20 };
 let kube: KubeServer;
 let sandbox: Sandbox;
 let relay: Relay;
-let folder: string;
+let stage: ProgramStage;
 let name: string;
 let serial = 0;
-const running: RunningCli[] = [];
 
 beforeAll(async () => {
   [kube, sandbox] = [await startKubeServer(), createSandbox({ issuedAgoMs: 60 * 60_000 })];
@@ -37,51 +34,26 @@ afterAll(async () => {
 beforeEach(async () => {
   serial += 1;
   name = `token-${serial}`;
-  folder = await mkdtemp(join(tmpdir(), "kube-program-"));
-  await writeFile(join(folder, "ca.pem"), sandbox.caPem);
+  stage = await openProgramStage(sandbox, { PRESTO_STORE: `kubernetes:${namespace}/${name}` });
   await makeSecret(kube, namespace, name);
   relay = await startRelay([Number(kube.port)]);
 });
 afterEach(async () => {
-  for (const { child, ended } of running.splice(0)) {
-    child.kill("SIGKILL");
-    await ended;
-  }
+  await stage.close();
   await relay.close();
-  await rm(folder, { recursive: true });
 });
 
-const at = (socket: string): string => join(folder, socket);
-
-function environment(kubeconfig: string): Record<string, string> {
-  return {
-    PRESTO_URL: sandbox.url,
-    PRESTO_CA_FILE: at("ca.pem"),
-    PRESTO_STORE: `kubernetes:${namespace}/${name}`,
-    PRESTO_LISTEN: `unix:${at("proxy")}`,
-    PRESTO_ADMIN_LISTEN: `unix:${at("admin")}`,
-    PRESTO_CONTROL_LISTEN: `unix:${at("control")}`,
-    KUBECONFIG: kubeconfig,
-  };
+function start(kubeconfig: string): void {
+  stage.start({ KUBECONFIG: kubeconfig });
 }
 
-function start(kubeconfig: string): RunningCli {
-  const sidecar = startCli(["start"], { env: environment(kubeconfig) });
-  running.push(sidecar);
-  return sidecar;
+function importAs(kubeconfig: string, token: string) {
+  return stage.run(["token", "import"], { KUBECONFIG: kubeconfig, HOME: stage.folder }, token);
 }
 
-async function importToken(token: string, kubeconfig = kube.kubeconfig): Promise<void> {
-  const env = { ...environment(kubeconfig), HOME: folder };
-  const { code, err } = await runCli(["token", "import"], { env, stdin: token });
+async function importToken(token: string): Promise<void> {
+  const { code, err } = await importAs(kube.kubeconfig, token);
   expect([code, err]).toEqual([0, expect.not.stringContaining(token)]);
-}
-
-async function ready(): Promise<void> {
-  await until(async () => ((await ask(at("admin"), "/readyz")).status === 200 ? true : undefined), {
-    ...patience,
-    what: () => `the sidecar is ready: ${running.map(({ out, err }) => out() + err()).join("")}`,
-  });
 }
 
 /** A service account that may get and watch the Secret, by way of the relay. */
@@ -93,20 +65,20 @@ async function asProxy(): Promise<string> {
 it("with every connection frozen no call fails: the first 401 has the store read over a new one", async () => {
   await importToken(sandbox.token);
   start(await asProxy());
-  await ready();
-  expect(await askForNone(at("proxy"))).toBe(404);
+  await stage.ready();
+  expect(await askForNone(stage.at("proxy"))).toBe(404);
   relay.freeze();
   await importToken(sandbox.mintToken().token);
-  const calls = await Promise.all(Array.from({ length: 20 }, () => askForNone(at("proxy"))));
+  const calls = await Promise.all(Array.from({ length: 20 }, () => askForNone(stage.at("proxy"))));
   expect(new Set(calls)).toEqual(new Set([404]));
-  expect(await statusOf(at("admin"))).toMatchObject({ generation: 2 });
+  expect(await stage.status()).toMatchObject({ generation: 2 });
 });
 
 it("rights that are taken away and given back: the token in hand serves, and the next is followed", async () => {
   await importToken(sandbox.token);
   const kubeconfig = await asProxy();
   start(kubeconfig);
-  await ready();
+  await stage.ready();
   const binding = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/rolebindings/${name}`;
   const { json } = await kube.admin("GET", binding);
   await kube.admin("DELETE", binding);
@@ -116,11 +88,11 @@ it("rights that are taken away and given back: the token in hand serves, and the
   await new Promise((resolve) => {
     setTimeout(resolve, 8_000);
   });
-  expect(await askForNone(at("proxy"))).toBe(404);
-  expect(await statusOf(at("admin"))).toMatchObject({ generation: 1 });
+  expect(await askForNone(stage.at("proxy"))).toBe(404);
+  expect(await stage.status()).toMatchObject({ generation: 1 });
   const again = { ...Object(json), metadata: { name, namespace } };
   await kube.admin("POST", binding.replace(/\/[^/]+$/, ""), again);
-  await until(async () => ((await statusOf(at("admin")))["generation"] === 2 ? true : undefined), {
+  await until(async () => ((await stage.status())["generation"] === 2 ? true : undefined), {
     ...patience,
     what: "the next token is in hand",
   });
@@ -137,13 +109,7 @@ it("without rights it is up and says which lines grant them; with them it gets r
   });
   const token = await kube.tokenFor(namespace, account);
   start(await writeKubeconfig(kube, { name: account, user: { token }, port: relay.port }));
-  const told = await until(
-    async () => {
-      const { text } = await ask(at("admin"), "/readyz?verbose");
-      return text.includes("kubectl create role") ? text : undefined;
-    },
-    { ...patience, what: "it says which right is missing" },
-  );
+  const told = await stage.readinessSays("kubectl create role");
   expect(told).toContain(`--verb=get --resource=secrets --resource-name=${name}`);
   const metadata = { name: account, namespace };
   const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
@@ -156,15 +122,18 @@ it("without rights it is up and says which lines grant them; with them it gets r
     roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: account },
     subjects: [{ kind: "ServiceAccount", name: account, namespace }],
   });
-  await ready();
-  expect(await askForNone(at("proxy"))).toBe(404);
+  await stage.ready();
+  expect(await askForNone(stage.at("proxy"))).toBe(404);
 });
 
 it("from a laptop: a program that gives credentials, a client certificate, a token in a file", async () => {
-  const plugin = at("plugin");
+  const plugin = stage.at("plugin");
   const status = { token: kube.adminToken };
   const credential = { apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", status };
-  await writeFile(plugin, `#!/bin/sh\necho run >> ${at("runs")}\necho '${JSON.stringify(credential)}'\n`);
+  await writeFile(
+    plugin,
+    `#!/bin/sh\necho run >> ${stage.at("runs")}\necho '${JSON.stringify(credential)}'\n`,
+  );
   await chmod(plugin, 0o755);
   const { certPem, keyPem } = await kube.certificateFor("admin");
   await writeFile(join(kube.folder, "jane.crt"), certPem);
@@ -190,8 +159,7 @@ it("from a laptop: a program that gives credentials, a client certificate, a tok
     const kubeconfig = await writeKubeconfig(kube, { name: which, user });
     await until(
       async () => {
-        const env = { ...environment(kubeconfig), HOME: folder };
-        const { code } = await runCli(["token", "import"], { env, stdin: sandbox.token });
+        const { code } = await importAs(kubeconfig, sandbox.token);
         return code === 0 ? true : undefined;
       },
       { withinMs: 15_000, everyMs: 500, what: `an import by ${which}` },

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
+import { ask, askForNone, statusOf } from "../support/ask.ts";
 import { runCli, type RunningCli, startCli } from "../support/built-cli.ts";
 import type { DoctorRow } from "../support/doctor-stage.ts";
 import { until } from "../support/until.ts";
-import { ask, askForNone, statusOf } from "./ask.ts";
 import {
   type AppliedFleet,
   applyFleet,

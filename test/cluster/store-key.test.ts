@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
-import { runCli, type RunningCli, startCli } from "../support/built-cli.ts";
+import { askForNone } from "../support/ask.ts";
+import { openProgramStage, type ProgramStage } from "../support/program-stage.ts";
 import { until } from "../support/until.ts";
-import { ask, askForNone, statusOf } from "./ask.ts";
 import { makeNamespace, makeSecret } from "./kube/namespace.ts";
 import { startKubeServer } from "./kube/server.ts";
 import { startBaoServer } from "./vault/server.ts";
@@ -78,9 +78,9 @@ describe.each([
   let sandbox: Sandbox;
   let place: SealedPlace;
   let token: string;
-  let folder: string;
+  let keys: string;
   let serial = 0;
-  let running: RunningCli[] = [];
+  let proxies: ProgramStage[] = [];
   beforeAll(async () => {
     [server, sandbox] = [await open(), createSandbox({ issuedAgoMs: 60 * 60_000 })];
     await sandbox.start();
@@ -92,78 +92,54 @@ describe.each([
   beforeEach(async () => {
     serial += 1;
     place = await server.place(`sealed-${serial}`);
-    folder = await mkdtemp(join(tmpdir(), "store-key-"));
-    await writeFile(join(folder, "ca.pem"), sandbox.caPem);
+    keys = await mkdtemp(join(tmpdir(), "store-key-"));
     await setKeys(old);
+    const env = { ...place.env, PRESTO_STORE_KEY_FILE: join(keys, "keys"), PRESTO_CONTROL_LISTEN: "off" };
+    proxies = [await openProgramStage(sandbox, env), await openProgramStage(sandbox, env)];
   });
   afterEach(async () => {
-    for (const { child, ended } of running.splice(0)) {
-      child.kill("SIGKILL");
-      await ended;
-    }
-    await rm(folder, { recursive: true });
+    for (const stage of proxies) await stage.close();
+    await rm(keys, { recursive: true });
   });
 
-  const at = (name: string): string => join(folder, name);
-
   /** As kubelet brings another one into the mount. */
-  async function setKeys(...keys: readonly (string | undefined)[]): Promise<void> {
-    await writeFile(at("keys"), `${keys.join(",")}\n`, { mode: 0o600 });
+  async function setKeys(...all: readonly (string | undefined)[]): Promise<void> {
+    await writeFile(join(keys, "keys"), `${all.join(",")}\n`, { mode: 0o600 });
   }
 
-  function environment(id: string): Record<string, string> {
-    return {
-      ...place.env,
-      PRESTO_URL: sandbox.url,
-      PRESTO_CA_FILE: at("ca.pem"),
-      PRESTO_STORE_KEY_FILE: at("keys"),
-      PRESTO_LISTEN: `unix:${at(`${id}-proxy`)}`,
-      PRESTO_ADMIN_LISTEN: `unix:${at(`${id}-admin`)}`,
-      PRESTO_CONTROL_LISTEN: "off",
-    };
+  function first(): ProgramStage {
+    const [stage] = proxies;
+    if (stage === undefined) throw new Error("there is no stage");
+    return stage;
   }
 
-  async function importToken(keys?: string, another = sandbox.mintToken().token): Promise<void> {
-    const { PRESTO_STORE_KEY_FILE: file, ...rest } = environment("command");
-    const env =
-      keys === undefined ? { ...rest, PRESTO_STORE_KEY_FILE: file } : { ...rest, PRESTO_STORE_KEY: keys };
+  const byValue = (key: string | undefined) => ({ PRESTO_STORE_KEY_FILE: undefined, PRESTO_STORE_KEY: key });
+
+  async function importToken(key?: string, another = sandbox.mintToken().token): Promise<void> {
     // Another each time, unless one is given, which kills the one before.
     token = another;
-    expect(await runCli(["token", "import"], { env, stdin: token })).toMatchObject({
-      code: 0,
-      err: "",
-    });
+    const more = key === undefined ? {} : byValue(key);
+    expect(await first().run(["token", "import"], more, token)).toMatchObject({ code: 0, err: "" });
   }
 
   async function serve(): Promise<void> {
-    running = ["one", "two"].map((id) => startCli(["start"], { env: environment(id) }));
-    for (const id of ["one", "two"]) {
-      await until(async () => ((await ask(at(`${id}-admin`), "/readyz")).status === 200 ? true : undefined), {
-        withinMs: 30_000,
-        everyMs: 50,
-        what: () => `${id} is ready: ${running.map(({ out, err }) => out() + err()).join("")}`,
-      });
-    }
+    for (const stage of proxies) stage.start();
+    for (const stage of proxies) await stage.ready();
   }
 
   async function untilFollowed(generation: number): Promise<void> {
-    for (const id of ["one", "two"]) {
-      await until(
-        async () => ((await statusOf(at(`${id}-admin`)))["generation"] === generation ? true : undefined),
-        {
-          withinMs: 15_000,
-          everyMs: 50,
-          what: `${id} has generation ${generation}`,
-        },
-      );
-      expect(await askForNone(at(`${id}-proxy`))).toBe(404);
+    for (const stage of proxies) {
+      await until(async () => ((await stage.status())["generation"] === generation ? true : undefined), {
+        withinMs: 15_000,
+        everyMs: 50,
+        what: () => `generation ${generation}: ${stage.output()}`,
+      });
+      expect(await askForNone(stage.at("proxy"))).toBe(404);
     }
   }
 
   async function sealedBy(key: string | undefined): Promise<boolean> {
-    const { code, out } = await runCli(["token", "show", "--json"], {
-      env: { ...environment("command"), PRESTO_STORE_KEY_FILE: undefined, PRESTO_STORE_KEY: key },
-    });
+    const { code, out } = await first().run(["token", "show", "--json"], byValue(key));
     expect(await place.text()).not.toContain(token);
     return code === 0 && out.includes("generation");
   }
@@ -177,8 +153,7 @@ describe.each([
     expect([await sealedBy(old), await sealedBy(next)]).toEqual([true, false]);
 
     await setKeys(next, old);
-    const { out } = await runCli(["doctor", "--json"], { env: environment("one") });
-    expect(JSON.parse(out).find(({ check }: { check: string }) => check === "store")).toMatchObject({
+    expect((await first().doctor()).of("store")).toMatchObject({
       result: "WARN",
       detail: expect.stringContaining("with another than the first of the store keys"),
     });
@@ -196,15 +171,15 @@ describe.each([
     await serve();
     // Of somebody else, so that the one in hand lives on.
     await importToken(`${next},${old}`, "another-token");
-    for (const id of ["one", "two"]) {
+    for (const stage of proxies) {
       await until(
         async () => {
-          const { generation, store_state: state } = await statusOf(at(`${id}-admin`));
+          const { generation, store_state: state } = await stage.status();
           return generation === 1 && /store key/.test(String(Object(state).failure)) ? true : undefined;
         },
-        { withinMs: 15_000, everyMs: 50, what: `${id} says that it can't open it` },
+        { withinMs: 15_000, everyMs: 50, what: "it says that it can't open it" },
       );
-      expect(await askForNone(at(`${id}-proxy`))).toBe(404);
+      expect(await askForNone(stage.at("proxy"))).toBe(404);
     }
     await setKeys(old, next);
     await importToken();

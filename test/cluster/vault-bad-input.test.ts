@@ -1,27 +1,29 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { writeFile } from "node:fs/promises";
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 
 import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
-import { type CliResult, runCli, type RunningCli, startCli } from "../support/built-cli.ts";
+import { askForNone } from "../support/ask.ts";
+import {
+  type Examination,
+  openProgramStage,
+  patience,
+  type ProgramStage,
+  type Variables,
+} from "../support/program-stage.ts";
 import { until } from "../support/until.ts";
-import { ask, askForNone, statusOf } from "./ask.ts";
 import { type BaoServer, startBaoServer } from "./vault/server.ts";
 import { allow } from "./vault/stores.ts";
 
 // What people get wrong with the token in a Vault, and what doctor says of it when it is well: by the built program
 // and a real OpenBao. Each is told in a sentence that says what to run, and nothing is overwritten.
 
-const patience = { withinMs: 30_000, everyMs: 50 };
 let bao: BaoServer;
 let sandbox: Sandbox;
-let folder: string;
+let stage: ProgramStage;
 let name: string;
 let token: string;
 let serial = 0;
-const running: RunningCli[] = [];
 
 beforeAll(async () => {
   [bao, sandbox] = [await startBaoServer(), createSandbox()];
@@ -34,67 +36,34 @@ afterAll(async () => {
 beforeEach(async () => {
   serial += 1;
   name = `presto-${serial}`;
-  folder = await mkdtemp(join(tmpdir(), "vault-bad-input-"));
-  await writeFile(join(folder, "ca.pem"), sandbox.caPem);
   await allow(bao, name, name, ["read", "create", "update"]);
   token = await bao.tokenFor(name, { period: "1h" });
-});
-afterEach(async () => {
-  for (const { child, ended } of running.splice(0)) {
-    child.kill("SIGKILL");
-    await ended;
-  }
-  await bao.unseal();
-  await rm(folder, { recursive: true });
-});
-
-const at = (socket: string): string => join(folder, socket);
-
-function environment(more: Record<string, string | undefined> = {}): Record<string, string | undefined> {
-  return {
-    PRESTO_URL: sandbox.url,
-    PRESTO_CA_FILE: at("ca.pem"),
+  stage = await openProgramStage(sandbox, {
     PRESTO_STORE: `vault:secret/${name}`,
     VAULT_ADDR: bao.url,
     VAULT_CACERT: bao.caFile,
     VAULT_TOKEN: token,
-    PRESTO_LISTEN: `unix:${at("proxy")}`,
-    PRESTO_ADMIN_LISTEN: `unix:${at("admin")}`,
     PRESTO_CONTROL_LISTEN: "off",
-    ...more,
-  };
-}
-
-function run(
-  argv: readonly string[],
-  more: Record<string, string | undefined> = {},
-  stdin = "",
-): Promise<CliResult> {
-  return runCli(argv, { env: environment(more), stdin });
-}
+  });
+});
+afterEach(async () => {
+  await stage.close();
+  await bao.unseal();
+});
 
 async function importToken(): Promise<void> {
-  expect(await run(["token", "import"], {}, sandbox.token)).toMatchObject({ code: 0, err: "" });
+  expect(await stage.run(["token", "import"], {}, sandbox.token)).toMatchObject({ code: 0, err: "" });
 }
 
-async function findings(more: Record<string, string | undefined> = {}) {
-  const { out, code } = await run(["doctor", "--json"], more);
-  for (const secret of [token, sandbox.token, bao.rootToken]) expect(out).not.toContain(secret);
-  const rows: {
-    readonly check: string;
-    readonly result: string;
-    readonly detail: string;
-    readonly mend: string;
-  }[] = JSON.parse(out);
-  return { code, of: (check: string) => rows.find((row) => row.check === check) };
+async function findings(more: Variables = {}): Promise<Examination> {
+  const found = await stage.doctor(more);
+  for (const secret of [token, sandbox.token, bao.rootToken]) expect(found.out).not.toContain(secret);
+  return found;
 }
 
 async function serve(): Promise<void> {
-  running.push(startCli(["start"], { env: environment() }));
-  await until(async () => ((await ask(at("admin"), "/readyz")).status === 200 ? true : undefined), {
-    ...patience,
-    what: () => `it is ready: ${running.map(({ out, err }) => out() + err()).join("")}`,
-  });
+  stage.start();
+  await stage.ready();
 }
 
 it("doctor says what is well, of a Vault and of the sidecar that runs here", async () => {
@@ -126,7 +95,7 @@ it("doctor says what is well, of a Vault and of the sidecar that runs here", asy
 it("a policy that lacks something: told by commands, and by the doctor with the policy that gives it", async () => {
   await importToken();
   await allow(bao, name, name, ["read"]);
-  expect(await run(["token", "import"], {}, sandbox.token)).toMatchObject({
+  expect(await stage.run(["token", "import"], {}, sandbox.token)).toMatchObject({
     code: 77,
     err: expect.stringContaining(`lacks the create and update capability on secret/data/${name}`),
   });
@@ -142,13 +111,13 @@ it("a policy that lacks something: told by commands, and by the doctor with the 
 
 it("an expired token: told, and another in its file is taken without a restart", async () => {
   await importToken();
-  const file = at("vault-token");
+  const file = stage.at("vault-token");
   const short = await bao.tokenFor(name, { ttl: "1s", renewable: false });
   await writeFile(file, short, { mode: 0o600 });
   const byFile = { VAULT_TOKEN: undefined, VAULT_TOKEN_FILE: file };
   const said = await until(
     async () => {
-      const shown = await run(["token", "show"], byFile);
+      const shown = await stage.run(["token", "show"], byFile);
       return shown.code === 0 ? undefined : shown;
     },
     { ...patience, what: "it has expired" },
@@ -159,19 +128,10 @@ it("an expired token: told, and another in its file is taken without a restart",
       "The token in VAULT_TOKEN has expired, was revoked, or lacks the read capability",
     ),
   });
-  running.push(startCli(["start"], { env: environment(byFile) }));
-  await until(
-    async () => ((await ask(at("admin"), "/readyz")).text.includes("has expired") ? true : undefined),
-    {
-      ...patience,
-      what: "it says so",
-    },
-  );
+  stage.start(byFile);
+  await stage.readinessSays("has expired");
   await writeFile(file, token, { mode: 0o600 });
-  await until(async () => ((await ask(at("admin"), "/readyz")).status === 200 ? true : undefined), {
-    ...patience,
-    what: "it is ready with the other",
-  });
+  await stage.ready();
 });
 
 it.each([
@@ -184,7 +144,7 @@ it.each([
     ["token", "import"],
     ["token", "show"],
   ]) {
-    expect(await run(argv, { PRESTO_STORE: `vault:${path}` }, "a-token")).toMatchObject({
+    expect(await stage.run(argv, { PRESTO_STORE: `vault:${path}` }, "a-token")).toMatchObject({
       code,
       err: expect.stringMatching(says),
     });
@@ -198,7 +158,7 @@ it.each([
 
 it("plain HTTP to another host is refused before anything is sent", async () => {
   for (const argv of [["start"], ["check"], ["token", "show"]]) {
-    const { code, err, out } = await run(argv, { VAULT_ADDR: "http://vault.example:8200" });
+    const { code, err, out } = await stage.run(argv, { VAULT_ADDR: "http://vault.example:8200" });
     expect([code, err + out]).toEqual([
       78,
       expect.stringContaining(
@@ -210,7 +170,7 @@ it("plain HTTP to another host is refused before anything is sent", async () => 
 
 it("both in one entry: whoever uses the token could read the account", async () => {
   const same = { PRESTO_ROLE: "rotator", PRESTO_CREDENTIALS: `vault:secret/${name}?field=account` };
-  expect(await run(["check"], same)).toMatchObject({
+  expect(await stage.run(["check"], same)).toMatchObject({
     code: 78,
     err: expect.stringContaining(
       "names the Vault entry of PRESTO_STORE, which whoever uses the token may read whole; give it an entry of its own",
@@ -224,13 +184,11 @@ it("edited by hand into nonsense while it serves: nothing is overwritten, the to
   await bao.api("PUT", `secret/data/${name}`, { data: { record: "MARKED nonsense" } });
   await until(
     async () =>
-      /is damaged/.test(String(Object((await statusOf(at("admin")))["store_state"]).failure))
-        ? true
-        : undefined,
+      /is damaged/.test(String(Object((await stage.status())["store_state"]).failure)) ? true : undefined,
     { ...patience, what: "it says so" },
   );
-  expect(await askForNone(at("proxy"))).toBe(404);
-  const refused = await run(["token", "import"], {}, sandbox.token);
+  expect(await askForNone(stage.at("proxy"))).toBe(404);
+  const refused = await stage.run(["token", "import"], {}, sandbox.token);
   expect([refused.code, refused.err]).toEqual([78, expect.not.stringContaining("MARKED")]);
   expect((await bao.api("GET", `secret/data/${name}`)).json).toMatchObject({
     data: { data: { record: "MARKED nonsense" } },
@@ -261,5 +219,5 @@ it("sealed: told with the command that unseals, and by the sidecar that goes on 
     detail: expect.stringContaining("is sealed; have it unsealed with: bao operator unseal"),
   });
   expect(of("store-rights")).toMatchObject({ result: "SKIP" });
-  expect(await askForNone(at("proxy"))).toBe(404);
+  expect(await askForNone(stage.at("proxy"))).toBe(404);
 });

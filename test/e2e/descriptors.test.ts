@@ -1,64 +1,51 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 
 import { afterEach, beforeEach, expect, it } from "vitest";
 
-import { runCli, startCli } from "../support/built-cli.ts";
-import type { RunningCli } from "../support/built-cli.ts";
 import { echo } from "../support/held-presto.ts";
 import { expectProblem } from "../support/problem-reply.ts";
+import { openProgramStage, type ProgramStage } from "../support/program-stage.ts";
 import { exchange, openRawCaller } from "../support/raw-caller.ts";
 import type { RawCaller } from "../support/raw-caller.ts";
 import { startRawPresto } from "../support/raw-presto.ts";
 import type { RawPresto } from "../support/raw-presto.ts";
 import { confirmCall, getCall, nextConfirmCall, queryCall } from "../support/wallet-call.ts";
+import type { WatchedCli } from "../support/watched-cli.ts";
 
-let folder: string;
 let presto: RawPresto;
-let env: Record<string, string>;
-let sidecar: RunningCli;
+let stage: ProgramStage;
+let sidecar: WatchedCli;
 const callers: RawCaller[] = [];
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), "descriptors-"));
   presto = await startRawPresto();
   presto.answer((request) => void request.socket.write(echo(request)));
-  writeFileSync(join(folder, "ca.pem"), presto.authority.certPem);
-  env = {
-    PRESTO_URL: presto.url,
-    PRESTO_CA_FILE: join(folder, "ca.pem"),
-    PRESTO_TOKEN: "token-of-the-tests",
-    PRESTO_LISTEN: `unix:${join(folder, "proxy")}`,
-    PRESTO_ADMIN_LISTEN: `unix:${join(folder, "admin")}`,
-    PRESTO_CONTROL_LISTEN: "off",
-  };
-  sidecar = startCli(["start"], {
-    env,
-    node: "/bin/sh",
-    nodeArgs: ["-c", 'ulimit -n 160; exec "$@"', "sh", process.execPath],
-  });
-  await runCli(["wait"], { env });
+  stage = await openProgramStage(
+    { url: presto.url, caPem: presto.authority.certPem },
+    { PRESTO_TOKEN: "token-of-the-tests", PRESTO_CONTROL_LISTEN: "off" },
+  );
+  sidecar = stage.start(
+    {},
+    { node: "/bin/sh", nodeArgs: ["-c", 'ulimit -n 160; exec "$@"', "sh", process.execPath] },
+  );
+  await stage.ready();
 });
 
 afterEach(async () => {
   for (const caller of callers.splice(0)) caller.close();
-  sidecar.child.kill("SIGKILL");
-  await sidecar.ended;
+  await stage.close();
   await presto.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 it("callers that take more connections than there are descriptors are told of, and the others served", async () => {
-  const path = join(folder, "proxy");
+  const path = stage.at("proxy");
   for (let index = 0; index < 200; index += 1) callers.push(await openRawCaller({ path }));
   const first = callers[0];
   first?.send(confirmCall("A"));
   expect((await first?.answers(1))?.[0]?.status).toBe(200);
   const refused = callers.slice(48);
   for (const caller of refused) await caller.ended();
-  const metrics = await exchange({ path: join(folder, "admin") }, getCall("/metrics", "Connection: close"));
+  const metrics = await exchange({ path: stage.at("admin") }, getCall("/metrics", "Connection: close"));
   expect(metrics.body).toContain("presto_sidecar_refused_connections_total 152\n");
   await expect.poll(() => sidecar.out().match(/connections were closed without a reply/g)).toHaveLength(1);
   // Each of those that were let in has a connection to Presto as well, if it calls.
@@ -68,7 +55,7 @@ it("callers that take more connections than there are descriptors are told of, a
 });
 
 it("whoever floods the admin listener takes no descriptor from callers, and keeps no probe out", async () => {
-  const [path, admin] = [join(folder, "proxy"), join(folder, "admin")];
+  const [path, admin] = [stage.at("proxy"), stage.at("admin")];
   for (let index = 0; index < 200; index += 1) callers.push(await openRawCaller({ path: admin }));
   const served: RawCaller[] = [];
   for (let index = 0; index < 48; index += 1) served.push(await openRawCaller({ path }));
@@ -81,7 +68,7 @@ it("whoever floods the admin listener takes no descriptor from callers, and keep
 });
 
 it("a call for whose connection there is no descriptor gets 503 overloaded, not-sent, and has its line", async () => {
-  const path = join(folder, "proxy");
+  const path = stage.at("proxy");
   for (let index = 0; index < 24; index += 1) callers.push(await openRawCaller({ path }));
   // Each is let in before the rest is taken away.
   for (const caller of callers) caller.send(queryCall("BEFORE"));

@@ -1,53 +1,41 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { writeFileSync } from "node:fs";
 
 import { afterEach, beforeEach, expect, it } from "vitest";
 
-import { runCli, startCli } from "../support/built-cli.ts";
-import type { RunningCli } from "../support/built-cli.ts";
 import { startHeldPresto } from "../support/held-presto.ts";
 import type { HeldPresto } from "../support/held-presto.ts";
+import { openProgramStage, type ProgramStage } from "../support/program-stage.ts";
 import { openRawCaller } from "../support/raw-caller.ts";
 import type { RawCaller } from "../support/raw-caller.ts";
 import { confirmCall, postCall, queryCall, walletPaths } from "../support/wallet-call.ts";
+import type { WatchedCli } from "../support/watched-cli.ts";
 
-let folder: string;
-let env: Record<string, string>;
 let presto: HeldPresto;
-let sidecar: RunningCli;
+let stage: ProgramStage;
+let sidecar: WatchedCli;
 const callers: RawCaller[] = [];
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), "ends-"));
   presto = await startHeldPresto();
-  writeFileSync(join(folder, "ca.pem"), presto.authority.certPem);
-  env = {
-    PRESTO_URL: presto.url,
-    PRESTO_CA_FILE: join(folder, "ca.pem"),
-    PRESTO_TOKEN: "token-of-the-tests",
-    PRESTO_LISTEN: `unix:${join(folder, "proxy")}`,
-    PRESTO_ADMIN_LISTEN: `unix:${join(folder, "admin")}`,
-    PRESTO_CONTROL_LISTEN: `unix:${join(folder, "control")}`,
-  };
+  stage = await openProgramStage(
+    { url: presto.url, caPem: presto.authority.certPem },
+    { PRESTO_TOKEN: "token-of-the-tests" },
+  );
 });
 
 afterEach(async () => {
   for (const caller of callers.splice(0)) caller.close();
-  sidecar.child.kill("SIGKILL");
-  await sidecar.ended;
+  await stage.close();
   await presto.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 async function start(more: Record<string, string> = {}, nodeArgs: readonly string[] = []): Promise<void> {
-  env = { ...env, ...more };
-  sidecar = startCli(["start"], { env, nodeArgs });
-  expect((await runCli(["wait"], { env })).code).toBe(0);
+  sidecar = stage.start(more, { nodeArgs });
+  await stage.ready();
 }
 
 async function call(bytes: string): Promise<RawCaller> {
-  const caller = await openRawCaller({ path: join(folder, "proxy") });
+  const caller = await openRawCaller({ path: stage.at("proxy") });
   callers.push(caller);
   caller.send(bytes);
   return caller;
@@ -108,7 +96,7 @@ it.each(["SIGTERM", "SIGINT"] as const)(
 it("what PRESTO_DRAIN_MAX cuts off has its lines too, and so has what POST /quit ends", async () => {
   await start({ PRESTO_DRAIN_MAX: "1s" });
   await keepBusy();
-  expect((await runCli(["quit"], { env })).code).toBeDefined();
+  expect((await stage.run(["quit"], { PRESTO_DRAIN_MAX: "1s" })).code).toBeDefined();
   await sidecar.ended;
   expect(callLines()).toEqual(cutOff);
 });
@@ -127,7 +115,7 @@ it("a confirm whose caller has gone is told of as well", async () => {
 });
 
 it("a defect that ends the process does not end it without a word", async () => {
-  const fault = join(folder, "fault.cjs");
+  const fault = stage.at("fault.cjs");
   writeFileSync(
     fault,
     `process.on("SIGUSR2", () => setImmediate(() => { throw new TypeError("MARKED"); }));`,
@@ -146,7 +134,7 @@ it("a defect that ends the process does not end it without a word", async () => 
 });
 
 it("a start that fails is one line of the log as well", async () => {
-  sidecar = startCli(["start"], { env: { ...env, PRESTO_CA_FILE: "/dev/zero" } });
+  sidecar = stage.start({ PRESTO_CA_FILE: "/dev/zero" });
   expect(await sidecar.ended).toBe(78);
   expect(lines()).toEqual([
     expect.objectContaining({

@@ -1,57 +1,46 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { systemClock } from "../../src/clock.ts";
-import { runCli, startCli } from "../support/built-cli.ts";
-import type { RunningCli } from "../support/built-cli.ts";
 import { echo } from "../support/held-presto.ts";
+import { openProgramStage, type ProgramStage } from "../support/program-stage.ts";
 import { exchange } from "../support/raw-caller.ts";
 import { startRawPresto } from "../support/raw-presto.ts";
 import type { RawPresto } from "../support/raw-presto.ts";
 import { canStick, createStuckMount } from "../support/stuck-mount.ts";
 import type { StuckMount } from "../support/stuck-mount.ts";
 import { getCall, queryCall } from "../support/wallet-call.ts";
+import type { WatchedCli } from "../support/watched-cli.ts";
 
-let folder: string;
 let presto: RawPresto;
 let mount: StuckMount;
-let env: Record<string, string>;
-let sidecar: RunningCli;
+let stage: ProgramStage;
+let sidecar: WatchedCli;
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), "beside-mount-"));
   presto = await startRawPresto();
   presto.answer((request) => void request.socket.write(echo(request)));
   mount = await createStuckMount();
   mount.write("token", "token-one");
   mount.write("ca.pem", presto.authority.certPem);
-  writeFileSync(join(folder, "ca.pem"), presto.authority.certPem);
-  env = {
-    PRESTO_URL: presto.url,
-    PRESTO_CA_FILE: mount.path("ca.pem"),
-    PRESTO_TOKEN_FILE: mount.path("token"),
-    PRESTO_LISTEN: `unix:${join(folder, "proxy")}`,
-    PRESTO_ADMIN_LISTEN: `unix:${join(folder, "admin")}`,
-    PRESTO_CONTROL_LISTEN: `unix:${join(folder, "control")}`,
-  };
+  stage = await openProgramStage(
+    { url: presto.url, caPem: presto.authority.certPem },
+    { PRESTO_CA_FILE: mount.path("ca.pem"), PRESTO_TOKEN_FILE: mount.path("token") },
+  );
 });
 
 afterEach(async () => {
   mount.goOn();
-  sidecar.child.kill("SIGKILL");
-  await sidecar.ended;
+  await stage.close();
   await mount.remove();
   await presto.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
-const wait = async (): Promise<number | null> => (await runCli(["wait"], { env })).code;
+const wait = async (): Promise<number | null> => (await stage.run(["wait"])).code;
 const live = async (): Promise<number> =>
-  (await exchange({ path: join(folder, "admin") }, getCall("/livez", "Connection: close"))).status;
-const call = () => exchange({ path: join(folder, "proxy") }, queryCall("T"));
+  (await exchange({ path: stage.at("admin") }, getCall("/livez", "Connection: close"))).status;
+const call = () => exchange({ path: stage.at("proxy") }, queryCall("T"));
 /** Ends it, and tells how long that took. */
 async function endedAfter(): Promise<{ readonly code: number | null; readonly ms: number }> {
   const begun = systemClock.monotonic();
@@ -62,7 +51,7 @@ async function endedAfter(): Promise<{ readonly code: number | null; readonly ms
 
 describe.runIf(await canStick())("a mount that does not answer any more", () => {
   it("stops no call, no liveness and no end; it is told which, and looked at again when it answers", async () => {
-    sidecar = startCli(["start"], { env });
+    sidecar = stage.start();
     expect(await wait()).toBe(0);
     mount.stop();
     // Longer than between two looks, and than a look may take.
@@ -77,7 +66,7 @@ describe.runIf(await canStick())("a mount that does not answer any more", () => 
     }
     expect(slowest).toBeLessThan(2_000);
     expect(sidecar.out()).toContain(`The file system under ${dirname(mount.path("token"))} does not answer`);
-    expect((await runCli(["healthcheck"], { env })).code).toBe(0);
+    expect((await stage.run(["healthcheck"])).code).toBe(0);
 
     mount.write("token", "token-two");
     mount.goOn();
@@ -95,7 +84,7 @@ describe.runIf(await canStick())("a mount that does not answer any more", () => 
   });
 
   it("does not keep the process from ending", async () => {
-    sidecar = startCli(["start"], { env });
+    sidecar = stage.start();
     expect(await wait()).toBe(0);
     mount.stop();
     await expect
@@ -107,8 +96,7 @@ describe.runIf(await canStick())("a mount that does not answer any more", () => 
   });
 
   it("keeps neither a call nor the end, where the runtime has one thread for files", async () => {
-    env = { ...env, UV_THREADPOOL_SIZE: "1" };
-    sidecar = startCli(["start"], { env });
+    sidecar = stage.start({ UV_THREADPOOL_SIZE: "1" });
     expect(await wait()).toBe(0);
     mount.stop();
     await systemClock.sleep(6_000);
@@ -119,15 +107,15 @@ describe.runIf(await canStick())("a mount that does not answer any more", () => 
   });
 
   it("leaves a sidecar that starts live and not ready, until it answers", async () => {
-    env = { ...env, PRESTO_CA_FILE: join(folder, "ca.pem") };
+    const outside = { PRESTO_CA_FILE: stage.at("ca.pem") };
     mount.stop();
-    sidecar = startCli(["start"], { env });
+    sidecar = stage.start(outside);
     await expect.poll(() => sidecar.out(), { timeout: 20_000 }).toContain("The sidecar listens.");
     expect(await live()).toBe(200);
     expect((await call()).status).toBe(503);
     expect(sidecar.out()).toContain("its file system does not answer");
     mount.goOn();
-    expect(await wait()).toBe(0);
+    expect((await stage.run(["wait"], outside)).code).toBe(0);
     expect((await call()).status).toBe(200);
   });
 });

@@ -1,14 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { runCli, startCli } from "../support/built-cli.ts";
 import { echo } from "../support/held-presto.ts";
+import { openProgramStage, type ProgramStage } from "../support/program-stage.ts";
 import { exchange } from "../support/raw-caller.ts";
 import { startRawPresto } from "../support/raw-presto.ts";
 import type { RawPresto } from "../support/raw-presto.ts";
@@ -17,32 +15,25 @@ import { getCall, queryCall } from "../support/wallet-call.ts";
 
 const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 
-let folder: string;
 let presto: RawPresto;
-let env: Record<string, string>;
+let stage: ProgramStage;
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), "unread-"));
   presto = await startRawPresto();
   presto.answer((request) => void request.socket.write(echo(request)));
-  writeFileSync(join(folder, "ca.pem"), presto.authority.certPem);
-  env = {
-    PRESTO_URL: presto.url,
-    PRESTO_CA_FILE: join(folder, "ca.pem"),
-    PRESTO_TOKEN: "token-of-the-tests",
-    PRESTO_LISTEN: `unix:${join(folder, "proxy")}`,
-    PRESTO_ADMIN_LISTEN: `unix:${join(folder, "admin")}`,
-    PRESTO_CONTROL_LISTEN: "off",
-  };
+  stage = await openProgramStage(
+    { url: presto.url, caPem: presto.authority.certPem },
+    { PRESTO_TOKEN: "token-of-the-tests", PRESTO_CONTROL_LISTEN: "off" },
+  );
 });
 
 afterEach(async () => {
+  await stage.close();
   await presto.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
-const call = () => exchange({ path: join(folder, "proxy") }, queryCall("T"));
-const ask = (path: string) => exchange({ path: join(folder, "admin") }, getCall(path, "Connection: close"));
+const call = () => exchange({ path: stage.at("proxy") }, queryCall("T"));
+const ask = (path: string) => exchange({ path: stage.at("admin") }, getCall(path, "Connection: close"));
 
 /** As ps(1) shows it: Z once it has ended and nobody has asked how. */
 function stateOf(pid: number): string {
@@ -61,14 +52,14 @@ describe.runIf(hasTerminal && process.platform === "linux")("standard output tha
   });
 
   it("which nobody reads stops no call and no end, and its lines are counted as lost", async () => {
-    const pidFile = join(folder, "pid");
+    const pidFile = stage.at("pid");
     const script = `echo $$ > '${pidFile}'; exec '${process.execPath}' '${main}' start`;
     terminal = spawn("script", ["--quiet", "--return", "--command", script, "/dev/null"], {
-      env: { PATH: process.env["PATH"], SHELL: "/bin/sh", ...env },
+      env: { PATH: process.env["PATH"], SHELL: "/bin/sh", ...stage.environment() },
       stdio: ["pipe", "pipe", "inherit"],
     });
     terminal.stdout?.resume();
-    expect((await runCli(["wait"], { env })).code).toBe(0);
+    expect((await stage.run(["wait"])).code).toBe(0);
     terminal.kill("SIGSTOP");
     // Far more than the terminal keeps, and than the log keeps of what it could not write.
     for (let round = 0; round < 120; round += 1) {
@@ -91,11 +82,11 @@ describe.runIf(hasTerminal && process.platform === "linux")("standard output tha
 
 describe("standard output that is a file", () => {
   it("has all lines, in their order, to the last one of the end", async () => {
-    const path = join(folder, "log");
+    const path = stage.at("log");
     const file = openSync(path, "a");
-    const sidecar = startCli(["start"], { env, stdout: file });
+    const sidecar = stage.start({}, { stdout: file });
     try {
-      expect((await runCli(["wait"], { env })).code).toBe(0);
+      expect((await stage.run(["wait"])).code).toBe(0);
       for (let round = 0; round < 20; round += 1) await Promise.all(Array.from({ length: 10 }, call));
       sidecar.child.kill("SIGTERM");
       expect(await sidecar.ended).toBe(0);
@@ -106,7 +97,6 @@ describe("standard output that is a file", () => {
       expect(lines.filter((line) => line === "call")).toHaveLength(200);
       expect(lines.at(-1)).toBe("Nothing is in flight any more.");
     } finally {
-      sidecar.child.kill("SIGKILL");
       closeSync(file);
     }
   });

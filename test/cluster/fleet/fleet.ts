@@ -4,8 +4,8 @@ import { join } from "node:path";
 
 import { createSandbox, type Sandbox } from "../../../src/sandbox/server.ts";
 import { Secret } from "../../../src/secret.ts";
+import { askForNone, statusOf } from "../../support/ask.ts";
 import { until } from "../../support/until.ts";
-import { askForNone, statusOf } from "../ask.ts";
 import { followIssues, type IssueLedger } from "./ledger.ts";
 import { createMember, type Member } from "./member.ts";
 import type { FleetPlace } from "./place.ts";

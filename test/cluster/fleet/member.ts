@@ -1,7 +1,7 @@
 import { join } from "node:path";
 
+import { ask, type Asked } from "../../support/ask.ts";
 import { watchCli, type WatchedCli } from "../../support/watched-cli.ts";
-import { ask, type Asked } from "../ask.ts";
 import type { FleetRole } from "./place.ts";
 
 export interface MemberOptions {

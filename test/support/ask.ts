@@ -1,6 +1,6 @@
 import { request } from "node:http";
 
-import { walletPaths } from "../support/wallet-call.ts";
+import { walletPaths } from "./wallet-call.ts";
 
 /** An answer over a Unix socket; status 0: there was none. */
 export interface Asked {
