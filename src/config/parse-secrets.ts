@@ -4,6 +4,7 @@ import { faultOfPath } from "../files/io.ts";
 import { isTokenText, Secret, withoutLineEnd } from "../secret.ts";
 import { StoreError } from "../store/contract.ts";
 import { faultOfEmail, faultOfPassword } from "../store/credentials.ts";
+import { isName, isNamespace } from "../store/kubernetes/names.ts";
 import { type LockAddress, parseLockAddress } from "../store/lock-address.ts";
 import { AddressError, parseCredentialPlace, parsePlace, type Place } from "../store/open.ts";
 import { parseStoreKeys } from "../store/seal.ts";
@@ -28,10 +29,16 @@ export function parseLock(text: string): LockAddress {
   return lock;
 }
 
-/** A namespace's or a Pod's name, as Kubernetes has it. @throws InvalidValue */
+/** A Pod's name, as Kubernetes has it. @throws InvalidValue */
 export function parsePodName(text: string): string {
-  if (/^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/.test(text)) return text;
+  if (isName(text)) return text;
   throw new InvalidValue("is no name that Kubernetes could have given: lower case, digits, dashes and dots");
+}
+
+/** A namespace's name, as Kubernetes has it. @throws InvalidValue */
+export function parseNamespace(text: string): string {
+  if (isNamespace(text)) return text;
+  throw new InvalidValue("is no name that Kubernetes could have given: lower case, digits and dashes");
 }
 
 function valid<T>(parse: () => T): T {

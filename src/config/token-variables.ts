@@ -4,6 +4,7 @@ import {
   parseKeys,
   parseKubeconfig,
   parseLock,
+  parseNamespace,
   parsePassword,
   parsePath,
   parsePodName,
@@ -104,7 +105,7 @@ export const tokenVariables = {
       "For `kubernetes:` outside of a cluster: one kubeconfig, or several separated by colons, whose current context is taken. In a Pod nothing need be set: `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT` stand there, and the service account's token is mounted.",
   }),
   POD_NAMESPACE: variable({
-    parse: parsePodName,
+    parse: parseNamespace,
     example: "presto",
     meaning:
       "With `POD_NAME`: the Pod that this process runs in (Kubernetes' downward API), by which those who wait for its lock name it, and the record of `PRESTO_AUDIT`. Without the two a lock is held by its host.",

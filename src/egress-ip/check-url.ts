@@ -3,7 +3,7 @@ import { ConnectError } from "../connect/errors.ts";
 import { CodedError } from "../errors.ts";
 import type { Origin } from "../lib/host.ts";
 import { type Address, parseAddress } from "../lib/ip.ts";
-import { parseObject } from "../presto/answers.ts";
+import { parseMembers } from "../presto/answers.ts";
 import { fieldOf, mediaTypeOf } from "../upstream/call.ts";
 import {
   getOnce,
@@ -157,7 +157,7 @@ function fromText(text: string): Address {
 }
 
 function fromJson(body: Buffer): Address {
-  const object = parseObject(body);
+  const object = parseMembers(body);
   if (object === undefined) throw new AddressAnswerError("not-json", "its answer is not a JSON object");
   const ip = object.get("ip");
   if (typeof ip !== "string")

@@ -4,25 +4,25 @@ import { parseJson } from "../upstream/content.ts";
 import type { OwnResponse } from "../upstream/request-once.ts";
 
 /** A JSON object with whatever is in it; only its own members count. */
-export type JsonObject = ReadonlyMap<string, unknown>;
+export type Members = ReadonlyMap<string, unknown>;
 
 /** The JSON object that a body consists of, whatever type it claims to be; undefined if it is none. Of a member given twice the last counts. */
-export function parseObject(body: Buffer): JsonObject | undefined {
-  return toObject(parseJson(body));
+export function parseMembers(body: Buffer): Members | undefined {
+  return toMembers(parseJson(body));
 }
 
 /** An object's members, or undefined for everything else, arrays included. */
-export function toObject(value: unknown): JsonObject | undefined {
+export function toMembers(value: unknown): Members | undefined {
   return isObject(value) ? new Map(Object.entries(value)) : undefined;
 }
 
 /** The JSON object of an answer of the API's own: one that says it is JSON, or says nothing and is. A page of a gateway is none. */
-export function readJson(response: OwnResponse): JsonObject | undefined {
-  return mediaTypeOf(response) !== "" && !isJson(response) ? undefined : parseObject(response.body);
+export function readJson(response: OwnResponse): Members | undefined {
+  return mediaTypeOf(response) !== "" && !isJson(response) ? undefined : parseMembers(response.body);
 }
 
 /** Is it the shape that every error of Presto's has? */
-export function isErrorShape(object: JsonObject | undefined): object is JsonObject {
+export function isErrorShape(object: Members | undefined): object is Members {
   return typeof object?.get("message") === "string";
 }
 

@@ -11,12 +11,12 @@ import {
 } from "../upstream/request-once.ts";
 import {
   isErrorShape,
-  type JsonObject,
-  parseObject,
+  type Members,
+  parseMembers,
   readJson,
   readRetryAfter,
   readTime,
-  toObject,
+  toMembers,
 } from "./answers.ts";
 
 /** Who asks. Both are secrets: the e-mail is in no output either. */
@@ -159,9 +159,9 @@ export function readIssueAnswer(response: OwnResponse, asked: IssueRequest, now:
     return readRefusal(response, "the e-mail or the password", now) ?? unexpectedStatus(response);
   }
   // By what it is and not by what it is called: nothing but Presto puts a token there, and it would be lost.
-  const body = parseObject(response.body);
+  const body = parseMembers(response.body);
   if (body === undefined) return notJson(response);
-  const data = toObject(body.get("data"));
+  const data = toMembers(body.get("data"));
   const token = data?.get("token");
   if (data === undefined || token === undefined || token === null || token === "") {
     return unclear("no-token", `Presto answered ${response.status} without a token; it may have made one`);
@@ -180,15 +180,15 @@ export function readResetAnswer(response: OwnResponse, now: number): ResetEnd {
   if (!isSuccess(response)) {
     return readRefusal(response, "the e-mail or the current password", now) ?? unexpectedStatus(response);
   }
-  const body = parseObject(response.body);
+  const body = parseMembers(response.body);
   if (body === undefined) return notJson(response);
-  if (typeof body.get("message") === "string" || toObject(body.get("data")) !== undefined) {
+  if (typeof body.get("message") === "string" || toMembers(body.get("data")) !== undefined) {
     return { kind: "reset" };
   }
   return unclear("not-json", `Presto answered ${response.status}, but not as it answers to a reset`);
 }
 
-function toIssued(token: Secret, data: JsonObject, asked: IssueRequest, now: number): IssuedToken {
+function toIssued(token: Secret, data: Members, asked: IssueRequest, now: number): IssuedToken {
   const expiresAt = readTime(data.get("expiration_date"));
   const issuedAt = readTime(data.get("created_at"));
   // A token that has just been made can't be past its end: such a date says nothing.
@@ -270,7 +270,7 @@ export function readRefusal(
   };
 }
 
-function detailOf(status: RefusedByPresto["status"], whatFor401: string, body: JsonObject): string {
+function detailOf(status: RefusedByPresto["status"], whatFor401: string, body: Members): string {
   switch (status) {
     case 401:
       return `Presto refused ${whatFor401} (401).`;
@@ -287,7 +287,7 @@ function detailOf(status: RefusedByPresto["status"], whatFor401: string, body: J
 const mostFields = 8;
 
 /** The fields that a 422 complains of. Their names only: its sentences may repeat what was sent. */
-function fieldNames(body: JsonObject): readonly string[] {
-  const names = [...(toObject(body.get("errors"))?.keys() ?? [])];
+function fieldNames(body: Members): readonly string[] {
+  const names = [...(toMembers(body.get("errors"))?.keys() ?? [])];
   return names.filter((name) => /^[a-z_]{1,40}$/.test(name)).slice(0, mostFields);
 }

@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 
 import type { PodName } from "./contract.ts";
+import { namePattern, namespacePattern } from "./kubernetes/names.ts";
 
 // Who holds a lock that several hosts share. Kept as text in the lock itself, so anybody may have written it.
 
@@ -22,7 +23,7 @@ export function holderName(pod: PodName | undefined, id: string): string {
 }
 
 const uuid = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
-const inPod = new RegExp(`^([a-z0-9][-a-z0-9]{0,62})/([a-z0-9][-a-z0-9.]{0,252})_${uuid}$`);
+const inPod = new RegExp(`^(${namespacePattern})/(${namePattern})_${uuid}$`);
 const onHost = new RegExp(`^([A-Za-z0-9][-A-Za-z0-9._]{0,252})_${uuid}$`);
 
 /**

@@ -2,12 +2,8 @@ import type { Clock } from "../clock.ts";
 import { random } from "../lib/async.ts";
 import { ignore } from "../lib/events.ts";
 import type { Inspection, Remark, Use } from "./inspection.ts";
-import {
-  parseSecretAddress,
-  type ServerName,
-  type StoredCredentialOptions,
-  type StoreOptions,
-} from "./open.ts";
+import { parseSecretAddress } from "./kubernetes/names.ts";
+import type { ServerName, StoredCredentialOptions, StoreOptions } from "./open.ts";
 import { parseVaultEntry } from "./vault/access.ts";
 
 /** Asks the server that keeps a place, as this process. */

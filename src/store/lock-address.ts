@@ -1,8 +1,7 @@
+import { type NamespacedName, parseNamespacedName } from "./kubernetes/names.ts";
+
 /** A Lease of coordination.k8s.io. */
-export interface LeaseAddress {
-  readonly namespace: string;
-  readonly name: string;
-}
+export type LeaseAddress = NamespacedName;
 
 /** Which lock a renewal is done under. */
 export type LockAddress =
@@ -12,14 +11,10 @@ export type LockAddress =
   | { readonly kind: "store" }
   | ({ readonly kind: "lease" } & LeaseAddress);
 
-/** RFC 1123: a namespace is a label, a Lease's name a subdomain. */
-const leaseAddress =
-  /^kubernetes:([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)\/([a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)$/;
-
 /** What PRESTO_LOCK names, or what is wrong with it: that goes on from the variable's name, and shows nothing of the text. */
 export function parseLockAddress(text: string): LockAddress | string {
   if (text === "store") return { kind: "store" };
-  const [, namespace, name] = leaseAddress.exec(text) ?? [];
-  if (namespace !== undefined && name !== undefined) return { kind: "lease", namespace, name };
+  const lease = parseNamespacedName(text);
+  if (lease !== undefined) return { kind: "lease", ...lease };
   return "is neither store nor kubernetes:namespace/lease, each in lower case as Kubernetes has it";
 }

@@ -15,7 +15,7 @@ import type {
 } from "./contract.ts";
 import { filesOf } from "./file/lock.ts";
 import type { ClusterOptions } from "./kubernetes/cluster.ts";
-import type { SecretAddress } from "./kubernetes/secret.ts";
+import { parseSecretAddress } from "./kubernetes/names.ts";
 import type { LockAddress } from "./lock-address.ts";
 import { createCredentialStore, createTokenStore, type WritableBackend } from "./over-backend.ts";
 import type { SecretSource } from "./secret-source.ts";
@@ -180,15 +180,6 @@ const file: Kind = {
   }),
   findWriteFault: async (path) => (await import("./file/file.ts")).findFolderFault(path),
 };
-
-/** RFC 1123: a namespace is a label, a Secret's name a subdomain; a key as Kubernetes takes it. */
-const secretAddress =
-  /^kubernetes:([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)\/([a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)(?:\?key=([-._a-zA-Z0-9]{1,253}))?$/;
-
-export function parseSecretAddress(text: string): SecretAddress | undefined {
-  const [, namespace, , name, key = "record"] = secretAddress.exec(text) ?? [];
-  return namespace === undefined || name === undefined ? undefined : { namespace, name, key };
-}
 
 const kubernetes: Kind = {
   form: "kubernetes:namespace/secret[?key=name]",

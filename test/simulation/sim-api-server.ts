@@ -1,7 +1,8 @@
 import { isObject, type JsonObject } from "../../src/lib/json.ts";
 import { type StoredBytes, StoreError } from "../../src/store/contract.ts";
 import type { Api, ApiRequest } from "../../src/store/kubernetes/api.ts";
-import { createSecretBackend, type SecretAddress } from "../../src/store/kubernetes/secret.ts";
+import type { SecretAddress } from "../../src/store/kubernetes/names.ts";
+import { createSecretBackend } from "../../src/store/kubernetes/secret.ts";
 import type { RemoteResponse } from "../../src/store/remote.ts";
 import { type Ask, createAsk, type Place, type PlaceOptions } from "./sim-place.ts";
 import type { SimProcess } from "./sim-process.ts";

@@ -80,7 +80,7 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   PRESTO_PASSWORD_FILE: ["MARKED"],
   PRESTO_CREDENTIALS: ["env:MARKED", "file:MARKED", "MARKED", "vault:MARKED"],
   PRESTO_LOCK: ["MARKED", "kubernetes:MARKED", "file:/MARKED"],
-  POD_NAMESPACE: ["MARKED"],
+  POD_NAMESPACE: ["MARKED", "with.dots"],
   POD_NAME: ["MARKED", "two words"],
   VAULT_ADDR: ["https://vault.example MARKED"],
   VAULT_NAMESPACE: ["a b"],
