@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.ts";
-import { isObject, type JsonObject } from "../../lib/json.ts";
+import type { JsonObject } from "../../lib/json.ts";
 import { describeHolder, findHolder } from "../holder.ts";
 import { type DatedAnswer, type Inspection, joinRemarks, type Remark, type Use } from "../inspection.ts";
 import type { LeaseAddress } from "../lock-address.ts";
@@ -7,9 +7,10 @@ import { jsonOf } from "../remote.ts";
 import { type Api, createApi } from "./api.ts";
 import { type ClusterOptions, openCluster } from "./cluster.ts";
 import { createLease, type LeaseDeps } from "./lease-object.ts";
+import type { SecretAddress } from "./names.ts";
+import { neighboursOf, shown, writerOf } from "./neighbours.ts";
 import { refusalOf } from "./refusal.ts";
 import { mayDo, nameOf, reviewRights, type Subject, userOf } from "./rights.ts";
-import { appliedAnnotation, keepsApplied, type SecretAddress } from "./secret.ts";
 
 export interface SecretInspectionOptions extends SecretAddress {
   readonly cluster: ClusterOptions;
@@ -162,27 +163,8 @@ function remarksOn(object: JsonObject, options: SecretInspectionOptions): Remark
       mend: `Make it anew without that: kubectl get secret ${name} -n ${namespace} -o yaml`,
     });
   }
-  if (keepsApplied(object)) {
-    found.push({
-      result: "WARN",
-      detail: `${secret} keeps in an annotation, in clear and for good, what kubectl apply once wrote to it.`,
-      mend: `Have nothing apply it any more, revoke what was in it (token renew), and take the annotation away: kubectl annotate secret ${name} -n ${namespace} ${appliedAnnotation}-`,
-    });
-  }
-  const metadata = isObject(object["metadata"]) ? object["metadata"] : {};
-  const marks = { ...textsOf(metadata["labels"]), ...textsOf(metadata["annotations"]) };
-  for (const { mark, does, mend } of neighbours) {
-    if (mark in marks) found.push({ result: "WARN", detail: `${secret} ${does} (${mark}).`, mend });
-  }
-  const owner = ownerOf(metadata);
-  if (owner !== undefined) {
-    found.push({
-      result: "WARN",
-      detail: `${secret} belongs to ${owner}, which may write it anew or take it with it.`,
-      mend: "Name a Secret that nothing else makes or owns.",
-    });
-  }
-  const writer = writerOf(metadata, key);
+  for (const remark of neighboursOf(object, options)) found.push({ result: "WARN", ...remark });
+  const writer = shown(writerOf(object, key)?.manager);
   if (writer !== undefined && !ownManagers.has(writer)) {
     found.push({
       result: "WARN",
@@ -199,62 +181,8 @@ function remarksOn(object: JsonObject, options: SecretInspectionOptions): Remark
   ];
 }
 
-/** What marks a Secret that a neighbour in the cluster copies or writes anew, and what that does to ours. */
-const neighbours = [
-  {
-    mark: "reflector.v1.k8s.emberstack.com/reflection-allowed",
-    does: "is copied into other namespaces by Reflector",
-    mend: "Take its annotations away, and the copies: whoever reads one has the token.",
-  },
-  {
-    mark: "replicator.v1.mittwald.de/replicate-to",
-    does: "is copied into other namespaces by kubernetes-replicator",
-    mend: "Take its annotations away, and the copies: whoever reads one has the token.",
-  },
-  {
-    mark: "replicator.v1.mittwald.de/replicate-from",
-    does: "is written anew by kubernetes-replicator",
-    mend: "Name a Secret that nothing else writes: a token that is put back is dead.",
-  },
-  {
-    mark: "kustomize.toolkit.fluxcd.io/name",
-    does: "is written anew by Flux",
-    mend: "Take it out of what Flux applies, and make it by: kubectl create",
-  },
-  {
-    mark: "argocd.argoproj.io/tracking-id",
-    does: "is written anew by Argo CD",
-    mend: "Take it out of what Argo CD applies, and make it by: kubectl create",
-  },
-] as const;
-
 /** This program, by its User-Agent; and whoever made the Secret with nothing in it has not written the key. */
 const ownManagers: ReadonlySet<string> = new Set(["presto-sidecar"]);
-
-function textsOf(value: unknown): JsonObject {
-  return isObject(value) ? value : {};
-}
-
-const shownName = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
-
-function ownerOf({ ownerReferences }: JsonObject): string | undefined {
-  const owners: readonly unknown[] = Array.isArray(ownerReferences) ? ownerReferences : [];
-  const owner = owners.find(isObject);
-  if (owner === undefined) return undefined;
-  const { kind, name } = owner;
-  const named = [kind, name].filter((part) => typeof part === "string" && shownName.test(part));
-  return named.length === 2 ? named.join(" ") : "something else";
-}
-
-/** Who wrote the key last, by the API server's own books (managedFields). */
-function writerOf({ managedFields }: JsonObject, key: string): string | undefined {
-  const entries: readonly unknown[] = Array.isArray(managedFields) ? managedFields : [];
-  const writer = entries.filter(isObject).findLast(({ fieldsV1 }) => {
-    const data = isObject(fieldsV1) ? fieldsV1["f:data"] : undefined;
-    return isObject(data) && `f:${key}` in data;
-  })?.["manager"];
-  return typeof writer === "string" && shownName.test(writer) ? writer : undefined;
-}
 
 /**
  * Asks an API server whether this process may take a Lease, and who holds it. Nothing is written.

@@ -13,6 +13,8 @@ import {
 import { jsonOf } from "../remote.ts";
 import { type Api, createApi } from "./api.ts";
 import { type ClusterOptions, openCluster } from "./cluster.ts";
+import type { SecretAddress } from "./names.ts";
+import { ignoredBy, neighboursOf, writerOf } from "./neighbours.ts";
 import {
   altered,
   type Asked,
@@ -24,13 +26,6 @@ import {
   restOf,
 } from "./refusal.ts";
 import { createSecretWatch, type SecretWatch } from "./watch.ts";
-
-/** One key of a Secret. */
-export interface SecretAddress {
-  readonly namespace: string;
-  readonly name: string;
-  readonly key: string;
-}
 
 export interface SecretBackendOptions extends SecretAddress {
   readonly holds: Holding;
@@ -97,7 +92,7 @@ export function createSecretBackend(
     const response = await api.request({ method: "GET", path });
     if (response.status === 200) {
       const found = readSecret(jsonOf(response), key, where);
-      warnOfApplied(found.object);
+      warnOfNeighbours(found.object);
       absence = found.bytes === undefined ? lacksKey(found.object) : undefined;
       return found;
     }
@@ -118,14 +113,13 @@ export function createSecretBackend(
       : `The Secret ${namespace}/${name} has no key ${key}; it has ${new Intl.ListFormat("en-GB").format(keys)}.`;
   }
 
-  let warned = false;
-  function warnOfApplied(object: JsonObject): void {
-    if (warned || !keepsApplied(object)) return;
-    warned = true;
-    emit({
-      type: "warning",
-      message: `The Secret ${namespace}/${name} keeps in an annotation, in clear and for good, what kubectl apply once wrote to it. Have nothing apply it any more, and take that away: kubectl annotate secret ${name} -n ${namespace} ${appliedAnnotation}-`,
-    });
+  const warned = new Set<string>();
+  function warnOfNeighbours(object: JsonObject): void {
+    for (const { detail, mend } of neighboursOf(object, { namespace, name })) {
+      if (warned.has(detail)) continue;
+      warned.add(detail);
+      emit({ type: "warning", message: `${detail} ${mend}` });
+    }
   }
 
   async function put(found: Found, bytes: Uint8Array): Promise<WriteResult> {
@@ -144,7 +138,7 @@ export function createSecretBackend(
     const object = {
       apiVersion: "v1",
       kind: "Secret",
-      metadata: { name, namespace, labels: ignoredByLabel, annotations: ignoredByAnnotation },
+      metadata: { name, namespace, ...ignoredBy },
       type: "Opaque",
       data: { [key]: base64(bytes) },
     };
@@ -189,7 +183,10 @@ export function createSecretBackend(
         bytes: found.bytes,
         version: versionOf(found),
         identity: { uid: found.uid, name },
-        lastWriter: () => lastWriter(found.object, key),
+        lastWriter() {
+          const writer = writerOf(found.object, key);
+          return writer && `${JSON.stringify(writer.manager.slice(0, 128))} at ${writer.time.slice(0, 32)}`;
+        },
       };
     },
     async write(bytes, expected) {
@@ -206,23 +203,6 @@ export function createSecretBackend(
       api.close();
     },
   };
-}
-
-/** What neighbours in a cluster do with Secrets by themselves, and must not with ours: restart its readers at each change, back it up, prune it. */
-const ignoredByLabel = { "velero.io/exclude-from-backup": "true" };
-const ignoredByAnnotation = {
-  "reloader.stakater.com/ignore": "true",
-  "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
-  "argocd.argoproj.io/sync-options": "Prune=false",
-};
-
-export const appliedAnnotation = "kubectl.kubernetes.io/last-applied-configuration";
-
-/** Does an annotation hold data of a Secret? Who may list Secrets' metadata alone can read it, and sealing does not reach it. */
-export function keepsApplied({ metadata }: JsonObject): boolean {
-  const annotations = isObject(metadata) ? metadata["annotations"] : undefined;
-  const applied = isObject(annotations) ? annotations[appliedAnnotation] : undefined;
-  return typeof applied === "string" && /"(data|stringData)":\{"/.test(applied);
 }
 
 function readSecret(object: JsonObject | undefined, key: string, where: string): Found {
@@ -242,21 +222,6 @@ function readSecret(object: JsonObject | undefined, key: string, where: string):
     );
   }
   return { object, uid, resourceVersion, bytes };
-}
-
-/** Who wrote our key last, as the API server notes it of each field: https://kubernetes.io/docs/reference/using-api/server-side-apply/ */
-function lastWriter({ metadata }: JsonObject, key: string): string | undefined {
-  const entries = isObject(metadata) ? metadata["managedFields"] : undefined;
-  let last: { readonly manager: string; readonly time: string } | undefined;
-  for (const entry of Array.isArray(entries) ? entries : []) {
-    if (!isObject(entry)) continue;
-    const { manager, time, fieldsV1 } = entry;
-    const data = isObject(fieldsV1) ? fieldsV1["f:data"] : undefined;
-    const isOfKey = isObject(data) && Object.hasOwn(data, `f:${key}`);
-    if (!isOfKey || typeof manager !== "string" || typeof time !== "string") continue;
-    if (last === undefined || time >= last.time) last = { manager, time };
-  }
-  return last && `${JSON.stringify(last.manager.slice(0, 128))} at ${last.time.slice(0, 32)}`;
 }
 
 function versionOf({ uid, resourceVersion }: Found): string {

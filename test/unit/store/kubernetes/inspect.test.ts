@@ -18,6 +18,9 @@ import {
 
 const account = "system:serviceaccount:payments:wallet";
 
+/** Of our key, as managedFields name it. */
+const keyed = { "f:data": { "f:record": {} } };
+
 describe("what an API server says of a Secret and of this process", () => {
   let api: StandInApi;
   let folder: string;
@@ -184,17 +187,15 @@ describe("what an API server says of a Secret and of this process", () => {
       {},
       /kubernetes-replicator.*whoever reads one has the token/,
     ],
-    ["Argo CD", { annotations: { "argocd.argoproj.io/tracking-id": "x" } }, {}, /written anew by Argo CD/],
-    ["Flux", { labels: { "kustomize.toolkit.fluxcd.io/name": "x" } }, {}, /written anew by Flux/],
-    [
-      "an owner",
-      { ownerReferences: [{ kind: "ExternalSecret", name: "presto" }] },
-      {},
-      /belongs to ExternalSecret presto/,
-    ],
     [
       "another writer",
-      { managedFields: [{ manager: "velero-server", fieldsV1: { "f:data": { "f:record": {} } } }] },
+      {
+        managedFields: [
+          // Not in the order of time.
+          { manager: "velero-server", time: "2026-11-24T02:00:00Z", fieldsV1: keyed },
+          { manager: "presto-sidecar", time: "2026-11-24T01:00:00Z", fieldsV1: keyed },
+        ],
+      },
       {},
       /written last by velero-server/,
     ],
@@ -209,8 +210,8 @@ describe("what an API server says of a Secret and of this process", () => {
   it("nothing of a Secret that only this program writes", async () => {
     standing({
       managedFields: [
-        { manager: "kubectl-create", fieldsV1: { "f:type": {} } },
-        { manager: "presto-sidecar", fieldsV1: { "f:data": { "f:record": {} } } },
+        { manager: "kubectl-create", time: "2026-11-24T03:00:00Z", fieldsV1: { "f:type": {} } },
+        { manager: "presto-sidecar", time: "2026-11-24T02:00:00Z", fieldsV1: keyed },
       ],
     });
     expect((await inspect()).object.result).toBe("OK");
