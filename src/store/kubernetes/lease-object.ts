@@ -2,10 +2,10 @@ import type { Clock } from "../../clock.ts";
 import { isObject, type JsonObject } from "../../lib/json.ts";
 import { StoreError } from "../contract.ts";
 import type { LeaseAddress } from "../lock-address.ts";
-import { jsonOf } from "../remote.ts";
+import { jsonOf, type RemoteResponse } from "../remote.ts";
 import { leaseMs } from "../term.ts";
-import type { Api } from "./api.ts";
-import { altered, type Asked, isAbsent, notAnApiServer, refusalOf } from "./refusal.ts";
+import type { Api, ApiRequest } from "./api.ts";
+import { altered, type Asked, createRefusals, isAbsent, notAnApiServer } from "./refusal.ts";
 
 export interface LeaseOptions extends LeaseAddress {
   /** This process, as `holderName` names it. */
@@ -62,11 +62,22 @@ export function createLease({ namespace, name, holder }: LeaseOptions, { api, cl
     return `${new Date(clock.now()).toISOString().slice(0, -1)}${String(serial).padStart(3, "0")}Z`;
   }
 
+  const refusals = createRefusals(clock);
+  async function ask(request: ApiRequest): Promise<RemoteResponse> {
+    try {
+      return await api.request(request);
+    } catch (error) {
+      refusals.startAnew();
+      throw error;
+    }
+  }
+
   async function find(): Promise<FoundLease | undefined> {
-    const response = await api.request({ method: "GET", path });
-    if (response.status === 200) return readLease(jsonOf(response), where);
-    if (isAbsent(response, asked("get"))) return undefined;
-    throw refusalOf(response, asked("get"));
+    const response = await ask({ method: "GET", path });
+    const isGone = isAbsent(response, asked("get"));
+    if (response.status !== 200 && !isGone) throw refusals.of(response, asked("get"));
+    refusals.letThrough("get");
+    return isGone ? undefined : readLease(jsonOf(response), where);
   }
 
   return {
@@ -77,8 +88,10 @@ export function createLease({ namespace, name, holder }: LeaseOptions, { api, cl
         before === undefined
           ? { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name, namespace }, spec }
           : { ...before.object, spec: { ...before.spec, ...spec } };
-      const response = await api.request({ method: "PUT", path, body: JSON.stringify(object) });
+      const verb = before === undefined ? "create" : "update";
+      const response = await ask({ method: "PUT", path, body: JSON.stringify(object) });
       if (response.status === 200 || response.status === 201) {
+        refusals.letThrough(verb);
         const found = readLease(jsonOf(response), where);
         if (found.spec["holderIdentity"] !== spec["holderIdentity"]) throw altered(asked("update"));
         return found;
@@ -86,7 +99,7 @@ export function createLease({ namespace, name, holder }: LeaseOptions, { api, cl
       if (response.status === 409 || isAbsent(response, asked("update"))) return "refused";
       // One that was made meanwhile is not written over without its version: 422.
       if (before === undefined && response.status === 422 && (await find()) !== undefined) return "refused";
-      throw refusalOf(response, asked(before === undefined ? "create" : "update"));
+      throw refusals.of(response, asked(verb));
     },
     async judge(error, spec) {
       if (!(error instanceof StoreError) || error.code !== "unreachable") throw error;

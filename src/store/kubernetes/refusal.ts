@@ -1,3 +1,4 @@
+import type { Clock } from "../../clock.ts";
 import { isObject, type JsonObject } from "../../lib/json.ts";
 import { StoreError } from "../contract.ts";
 import { jsonOf, type RemoteResponse } from "../remote.ts";
@@ -24,8 +25,40 @@ const failingWebhook = new RegExp(`failed calling webhook "${shown}"`);
 const policy = new RegExp(`Policy '${shown}'`);
 const quota = new RegExp(`exceeded quota: ${shown}`);
 
-/** Why the API server did not do what was asked, by its cause, and what to do. */
-export function refusalOf(response: Pick<RemoteResponse, "status" | "body">, asked: Asked): StoreError {
+type Refused = Pick<RemoteResponse, "status" | "body">;
+
+/** What is refused for less than this, milliseconds, may pass by itself: an API server that has just started, rights that spread. */
+const passingMs = 60_000;
+
+/** Why the API server does not do what this process asks, time and again. */
+export interface Refusals {
+  /** As `refusalOf`; once it has lasted for a minute, it is no longer said that it may pass. */
+  of(response: Refused, asked: Asked): StoreError;
+  /** That verb was let through. */
+  letThrough(verb: Verb): void;
+  /** The API server is away: when it is back, it has just started. */
+  startAnew(): void;
+}
+
+export function createRefusals(clock: Pick<Clock, "monotonic">): Refusals {
+  const since = new Map<Verb, number>();
+  return {
+    of(response, asked) {
+      const now = clock.monotonic();
+      const begun = since.get(asked.verb) ?? now;
+      since.set(asked.verb, begun);
+      return refusalOf(response, asked, now - begun < passingMs);
+    },
+    letThrough: (verb) => void since.delete(verb),
+    startAnew: () => since.clear(),
+  };
+}
+
+/**
+ * Why the API server did not do what was asked, by its cause, and what to do.
+ * @param mayPass is it not known to have lasted?
+ */
+export function refusalOf(response: Refused, asked: Asked, mayPass = true): StoreError {
   const status = statusOf(response);
   // Its filters refuse in plain text, before anything makes a Status: too many requests, and a server that ends.
   if (response.status === 429) return busy(asked);
@@ -42,10 +75,11 @@ export function refusalOf(response: Pick<RemoteResponse, "status" | "body">, ask
       return refused(
         asked,
         "the API server does not accept the credentials of this process (401)",
-        "They have expired, or their service account or user is gone; log in again, or start the Pod anew. Shortly after the API server's start it passes by itself",
+        "They have expired, or their service account or user is gone; log in again, or start the Pod anew",
+        mayPass,
       );
     case 403:
-      return forbidden(asked, message, status);
+      return forbidden(asked, message, status, mayPass);
     case 404:
       return isAbout(status, "namespaces", asked.namespace)
         ? refused(
@@ -62,7 +96,7 @@ export function refusalOf(response: Pick<RemoteResponse, "status" | "body">, ask
       return invalid(asked, message);
     default:
       return response.status >= 500
-        ? failing(asked, message, response.status)
+        ? failing(asked, message, response.status, mayPass)
         : refused(asked, `the API server answered ${response.status}`, lookAt(asked));
   }
 }
@@ -114,7 +148,7 @@ export function restOf(response: RemoteResponse): number {
   return Math.min(seconds, longestRest);
 }
 
-function forbidden(asked: Asked, message: string, status: JsonObject): StoreError {
+function forbidden(asked: Asked, message: string, status: JsonObject, mayPass: boolean): StoreError {
   if (message.includes('"system:anonymous"')) {
     return refused(
       asked,
@@ -144,10 +178,13 @@ function forbidden(asked: Asked, message: string, status: JsonObject): StoreErro
     return refused(
       asked,
       `${user} lacks the right to ${verb} it`,
-      `${makeOrGrant({ ...asked, verb }, user)} (if that was done within the last minute, it passes by itself)`,
+      makeOrGrant({ ...asked, verb }, user),
+      mayPass,
     );
   }
-  return byAdmission(asked, message) ?? refused(asked, "the API server forbids it (403)", lookAt(asked));
+  return (
+    byAdmission(asked, message) ?? refused(asked, "the API server forbids it (403)", lookAt(asked), mayPass)
+  );
 }
 
 const verbNames: readonly Verb[] = ["get", "watch", "update", "create"];
@@ -204,7 +241,7 @@ function byAdmission(asked: Asked, message: string): StoreError | undefined {
   );
 }
 
-function failing(asked: Asked, message: string, status: number): StoreError {
+function failing(asked: Asked, message: string, status: number, mayPass: boolean): StoreError {
   const [, hook] = failingWebhook.exec(message) ?? [];
   if (hook !== undefined) {
     return unreachable(
@@ -224,7 +261,8 @@ function failing(asked: Asked, message: string, status: number): StoreError {
   return unreachable(
     asked,
     `the API server failed (${status})`,
-    "Right after its start this passes by itself; else see to it and its etcd: kubectl get --raw '/readyz?verbose'",
+    "See to it and its etcd: kubectl get --raw '/readyz?verbose'",
+    mayPass,
   );
 }
 
@@ -244,17 +282,20 @@ const verbs: Readonly<Record<Asked["verb"], string>> = {
   create: "made",
 };
 
-function sentence({ where, verb }: Asked, why: string, mend: string): string {
+const passes = " (within a minute of the API server's start, or of a grant, this passes by itself)";
+
+function sentence({ where, verb }: Asked, why: string, mend: string, mayPass: boolean): string {
   // A command is copied to the end of the line.
-  return `${where} could not be ${verbs[verb]}: ${why}. ${mend}${mend.includes("kubectl") ? "" : "."}`;
+  const end = mend.includes("kubectl") ? "" : ".";
+  return `${where} could not be ${verbs[verb]}${mayPass ? passes : ""}: ${why}. ${mend}${end}`;
 }
 
-function refused(asked: Asked, why: string, mend: string): StoreError {
-  return new StoreError("refused", sentence(asked, why, mend));
+function refused(asked: Asked, why: string, mend: string, mayPass = false): StoreError {
+  return new StoreError("refused", sentence(asked, why, mend, mayPass));
 }
 
-function unreachable(asked: Asked, why: string, mend: string): StoreError {
-  return new StoreError("unreachable", sentence(asked, why, mend));
+function unreachable(asked: Asked, why: string, mend: string, mayPass = false): StoreError {
+  return new StoreError("unreachable", sentence(asked, why, mend, mayPass));
 }
 
 /** What answered is no such object, with status 200 or 201. */

@@ -10,18 +10,18 @@ import {
   type StoredBytes,
   type WriteResult,
 } from "../contract.ts";
-import { jsonOf } from "../remote.ts";
-import { type Api, createApi } from "./api.ts";
+import { jsonOf, type RemoteResponse } from "../remote.ts";
+import { type Api, type ApiRequest, createApi } from "./api.ts";
 import { type ClusterOptions, openCluster } from "./cluster.ts";
 import type { SecretAddress } from "./names.ts";
 import { ignoredBy, neighboursOf, writerOf } from "./neighbours.ts";
 import {
   altered,
   type Asked,
+  createRefusals,
   immutable,
   isAbsent,
   notAnApiServer,
-  refusalOf,
   resting,
   restOf,
 } from "./refusal.ts";
@@ -80,28 +80,40 @@ export function createSecretBackend(
   const where = `The ${nouns[holds]} in the Secret ${namespace}/${name}`;
   const all = `/api/v1/namespaces/${namespace}/secrets`;
   const path = `${all}/${name}`;
+  const refusals = createRefusals(clock);
 
   function asked(verb: Asked["verb"]): Asked {
     return { verb, resource: "secrets", namespace, name, where };
+  }
+
+  async function ask(request: ApiRequest): Promise<RemoteResponse> {
+    try {
+      return await api.request(request);
+    } catch (error) {
+      refusals.startAnew();
+      throw error;
+    }
   }
 
   /** A quorum read: without a resourceVersion the API server asks etcd, and none of its caches. */
   async function find(): Promise<Found | undefined> {
     const restMs = watch.restMs();
     if (restMs > 0) throw resting(asked("get"), restMs);
-    const response = await api.request({ method: "GET", path });
+    const response = await ask({ method: "GET", path });
     if (response.status === 200) {
+      refusals.letThrough("get");
       const found = readSecret(jsonOf(response), key, where);
       warnOfNeighbours(found.object);
       absence = found.bytes === undefined ? lacksKey(found.object) : undefined;
       return found;
     }
     if (isAbsent(response, asked("get"))) {
+      refusals.letThrough("get");
       absence = `There is no Secret ${namespace}/${name}. Make it, empty: kubectl create secret generic ${name} -n ${namespace}`;
       return undefined;
     }
     watch.noteRest(restOf(response));
-    throw refusalOf(response, asked("get"));
+    throw refusals.of(response, asked("get"));
   }
 
   let absence: string | undefined;
@@ -126,12 +138,12 @@ export function createSecretBackend(
     if (found.object["immutable"] === true) throw immutable(asked("update"));
     const { data } = found.object;
     const object = { ...found.object, data: { ...(isObject(data) ? data : {}), [key]: base64(bytes) } };
-    const response = await api.request({ method: "PUT", path, body: JSON.stringify(object) });
+    const response = await ask({ method: "PUT", path, body: JSON.stringify(object) });
     if (response.status === 200) return written(jsonOf(response), bytes, "update");
     // Written by somebody else, or deleted, since it was read here.
     if (response.status === 409 || isAbsent(response, asked("update"))) return { outcome: "refused" };
     watch.noteRest(restOf(response));
-    throw refusalOf(response, asked("update"));
+    throw refusals.of(response, asked("update"));
   }
 
   async function create(bytes: Uint8Array): Promise<WriteResult> {
@@ -142,11 +154,11 @@ export function createSecretBackend(
       type: "Opaque",
       data: { [key]: base64(bytes) },
     };
-    const response = await api.request({ method: "POST", path: all, body: JSON.stringify(object) });
+    const response = await ask({ method: "POST", path: all, body: JSON.stringify(object) });
     if (response.status === 201) return written(jsonOf(response), bytes, "create");
     if (response.status === 409) return { outcome: "refused" };
     watch.noteRest(restOf(response));
-    throw refusalOf(response, asked("create"));
+    throw refusals.of(response, asked("create"));
   }
 
   function written(
@@ -154,6 +166,7 @@ export function createSecretBackend(
     bytes: Uint8Array,
     verb: "update" | "create",
   ): WriteResult {
+    refusals.letThrough(verb);
     const found = readSecret(object, key, where);
     if (found.bytes === undefined || !found.bytes.equals(bytes)) throw altered(asked(verb));
     return { outcome: "written", version: versionOf(found) };
@@ -161,11 +174,15 @@ export function createSecretBackend(
 
   const watch: SecretWatch = createSecretWatch({
     path: `${all}?watch=1&allowWatchBookmarks=true&fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}`,
-    open: api.stream,
+    async open(path) {
+      const stream = await api.stream(path);
+      if (stream.status === 200) refusals.letThrough("watch");
+      return stream;
+    },
     look: async () => (await find())?.resourceVersion,
     refusalOf(response) {
       watch.noteRest(restOf(response));
-      return refusalOf(response, asked("watch"));
+      return refusals.of(response, asked("watch"));
     },
     clock,
     random,

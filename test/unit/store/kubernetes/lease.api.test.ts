@@ -99,7 +99,7 @@ describe("a Lease over connections", () => {
       "GET",
       [500, "InternalError"],
       "unreachable",
-      /The Lease presto\/lease-\d+ could not be read: the API server failed/,
+      /The Lease presto\/lease-\d+ could not be read \(within a minute of [^)]+\): the API server failed/,
     ],
     ["PUT", [422, "Invalid", {}, "field is immutable"], "refused", /does not take what is written \(422\)/],
     [

@@ -155,6 +155,44 @@ describe("Secret as a place", () => {
     });
   });
 
+  it("tells which object was read, and who wrote the key last", async () => {
+    const writes = (manager: string, time: string, fields: object) => ({
+      manager,
+      operation: "Update",
+      time,
+      fieldsV1: fields,
+    });
+    const ours = { "f:data": { ".": {}, "f:record": {} } };
+    const managedFields = [
+      writes("kubectl-edit", "2026-11-24T03:00:00Z", { "f:data": { "f:other": {} } }),
+      writes("velero-server", "2026-11-24T02:00:00Z", ours),
+      writes("presto-sidecar", "2026-11-24T01:00:00Z", ours),
+      { manager: "cut", fieldsV1: ours },
+      null,
+    ];
+    api.put(name, { record: "eA==" }, { metadata: { managedFields } });
+    const backend = await open();
+    const found = await backend.read();
+    expect(found?.identity).toEqual({ uid: api.secret(name)?.metadata["uid"], name });
+    expect(found?.lastWriter?.()).toBe('"velero-server" at 2026-11-24T02:00:00Z');
+    // Made anew it is another object, whoever says otherwise of its name.
+    api.remove(name);
+    api.put(name, { record: "eA==" });
+    const anew = await backend.read();
+    expect(anew?.identity?.["name"]).toBe(name);
+    expect(anew?.identity?.["uid"]).not.toBe(found?.identity?.["uid"]);
+    expect(anew?.lastWriter?.()).toBeUndefined();
+  });
+
+  it("shows a writer's name that may be anybody's text in quotes, and not for ever", async () => {
+    const manager = `a"\n${"x".repeat(500)}`;
+    const entry = { manager, time: "2026-11-24T02:00:00Z", fieldsV1: { "f:data": { "f:record": {} } } };
+    api.put(name, { record: "eA==" }, { metadata: { managedFields: [entry] } });
+    const told = (await (await open()).read())?.lastWriter?.() ?? "";
+    expect(told).toMatch(/^"a\\"\\nx+" at 2026-11-24T02:00:00Z$/);
+    expect(told.length).toBeLessThan(200);
+  });
+
   it("warns once of what kubectl apply has left in clear", async () => {
     const applied = (object: object) => ({
       metadata: {
@@ -217,7 +255,7 @@ describe("Secret as a place", () => {
   it.each<[Refusal, RegExp]>([
     [
       forbidden(`secrets "x" is forbidden: ${user} in the namespace "presto"`),
-      /^refused: .* lacks the right to get it\. Grant it: kubectl create role \S+-get -n presto --verb=get --resource=secrets --resource-name=\S+ && kubectl create rolebinding \S+ -n presto --role=\S+ --serviceaccount=presto:app /,
+      /^refused: .* lacks the right to get it\. Grant it: kubectl create role \S+-get -n presto --verb=get --resource=secrets --resource-name=\S+ && kubectl create rolebinding \S+ -n presto --role=\S+ --serviceaccount=presto:app$/,
     ],
     [
       forbidden('secrets "x" is forbidden: User "jane@example.com" cannot get resource "secrets"'),
