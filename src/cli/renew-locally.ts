@@ -8,6 +8,7 @@ import type { Subscriber } from "../observe/events.ts";
 import type { RenewalDeps } from "../renewal/run.ts";
 import type { IssuingOptions, RenewalEnd } from "../renewal/types.ts";
 import { StoreError, type TokenRecord } from "../store/contract.ts";
+import { leaseMs } from "../store/term.ts";
 import { recorded } from "./command-record.ts";
 import type { Io } from "./command.ts";
 import { reasonOf } from "./presto-client.ts";
@@ -49,7 +50,10 @@ export async function renewLocally(
   options: RenewLocallyOptions,
   io: Io,
 ): Promise<number> {
-  const tell = renewalNotes(io, config.issuing.settleMs);
+  const tell = renewalNotes(io, {
+    settleMs: config.issuing.settleMs,
+    hasTerm: config.store.lock?.kind !== "own",
+  });
   let note: ((entry: Entry) => void) | undefined;
   const { deps, close } = await openRenewal(config, {
     clock: io.clock,
@@ -72,8 +76,14 @@ export async function renewLocally(
   }
 }
 
+export interface RenewalNotesOptions {
+  readonly settleMs: number;
+  /** Does the lock run out by itself, so that one that was left behind is taken after that time? */
+  readonly hasTerm: boolean;
+}
+
 /** Tells on standard error what a person who waits for a renewal must know. */
-export function renewalNotes(io: Io, settleMs: number): Subscriber {
+export function renewalNotes(io: Io, { settleMs, hasTerm }: RenewalNotesOptions): Subscriber {
   const noted = new Set<string>();
   const noteOnce = (text: string): void => {
     if (noted.has(text)) return;
@@ -83,6 +93,14 @@ export function renewalNotes(io: Io, settleMs: number): Subscriber {
   return (event) => {
     switch (event.type) {
       case "renewal-moved":
+        if (event.to === "locking") {
+          const longer = hasTerm
+            ? `; where it does not move, until it has stood still for ${formatDuration(leaseMs)}, for then it was left behind and is taken over`
+            : "";
+          noteOnce(
+            `Another process holds the renewal lock. It is waited for, up to ${formatDuration(lockWaitMs)}${longer}. Ctrl-C ends the waiting; nothing was begun.`,
+          );
+        }
         if (event.to === "settling") {
           noteOnce(
             `It is not known yet whether Presto executed an issue call. Finding out takes up to ${formatDuration(settleMs)} (PRESTO_SETTLE). Ctrl-C leaves it to the next process that renews: it stands in the record. While the call may still be answered it is listened to for up to 25 s more; a second Ctrl-C ends that.`,

@@ -97,7 +97,8 @@ export function createRenewal(deps: RenewalDeps): Renewal {
         noteOther(other, waitedMs);
         onOtherHolder?.(other);
       };
-      const held = await deps.lock.acquire({ waitMs: lockWaitMs, signal: draining, onHeld }).finally(() => {
+      const wanted = { waitMs: lockWaitMs, outwaits: true, signal: draining, onHeld };
+      const held = await deps.lock.acquire(wanted).finally(() => {
         other = undefined;
         toldHolder = undefined;
         if (state === "locking") move("idle");

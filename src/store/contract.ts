@@ -302,6 +302,11 @@ export interface PodName {
 export interface AcquireOptions {
   /** Milliseconds to wait while another holds the lock; 0 asks once, `Infinity` waits for as long as it takes. */
   readonly waitMs: number;
+  /**
+   * Goes on waiting past `waitMs` while whoever holds a lock that has a term does not move: only a whole term (LEASE) tells
+   * one that was left behind, and a process that asks once and ends would never see it. False unless given.
+   */
+  readonly outwaits?: boolean;
   /** Ends the waiting: `acquire` then rejects with its reason. */
   readonly signal?: AbortSignal;
   /**

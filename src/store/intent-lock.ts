@@ -99,7 +99,7 @@ export function createIntentLock(options: IntentLockOptions): RenewalLock {
 
   return {
     name: "the record's intent",
-    async acquire({ waitMs, signal, onHeld }: AcquireOptions) {
+    async acquire({ waitMs, outwaits = false, signal, onHeld }: AcquireOptions) {
       const begun = clock.monotonic();
       let first: Seen | undefined;
       let tellAfter = 0;
@@ -110,8 +110,7 @@ export function createIntentLock(options: IntentLockOptions): RenewalLock {
         if (found === undefined || leftMs === 0) return hold();
         first ??= seen;
         const waited = clock.monotonic() - begun;
-        // Only a whole term tells whether one that stands still was left behind.
-        const standsStill = waitMs > 0 && seen === first;
+        const standsStill = outwaits && waitMs > 0 && seen === first;
         if (waited >= waitMs && !standsStill) throw isHeld(found.record, holder.identity);
         if (onHeld !== undefined && waited >= tellAfter) {
           tellAfter = waited + tellEveryMs;
@@ -158,6 +157,7 @@ export function createClaimLock(
 ): RenewalLock {
   const { store, holder, clock, newId } = options;
   const lock = createIntentLock(options);
+  // Whose intent was left behind is not waited for: it is not this work's to write over.
 
   async function claim(held: HeldLock): Promise<boolean> {
     const found = await store.read();

@@ -44,7 +44,7 @@ export function createLeaseLock(options: LeaseOptions, deps: LeaseLockDeps): Ren
   const { clock, random } = deps;
   const lease = createLease(options, deps);
   /** Kept from one wait to the next: a version seen long ago, and still there, has been there all the time. */
-  let seen: { readonly version: string; readonly since: number } | undefined;
+  let seen: { readonly version: string; readonly since: number; readonly termMs: number } | undefined;
   /** By whoever asks in this process: all of it has one name. */
   let isTaken = false;
 
@@ -52,8 +52,9 @@ export function createLeaseLock(options: LeaseOptions, deps: LeaseLockDeps): Ren
     if (found === undefined || found.holder === "" || found.holder === holder) return true;
     // Only now: the answer took its time.
     const now = clock.monotonic();
-    if (seen?.version !== found.version) seen = { version: found.version, since: now };
-    return now - seen.since >= Math.max(leaseMs, found.durationMs);
+    if (seen?.version !== found.version)
+      seen = { version: found.version, since: now, termMs: Math.max(leaseMs, found.durationMs) };
+    return now - seen.since >= seen.termMs;
   }
 
   async function tryTake(): Promise<HeldLock | DescribedHolder> {
@@ -100,22 +101,27 @@ export function createLeaseLock(options: LeaseOptions, deps: LeaseLockDeps): Ren
 
   return {
     name: `Lease ${namespace}/${name}`,
-    async acquire({ waitMs, signal, onHeld }) {
+    async acquire({ waitMs, outwaits = false, signal, onHeld }) {
       const begun = clock.monotonic();
+      let first: typeof seen;
       let tellAfter = 0;
       let told: string | undefined;
       for (;;) {
         signal?.throwIfAborted();
         const got = await look(signal);
         if (!("words" in got)) return got;
+        first ??= seen;
         const waited = clock.monotonic() - begun;
-        if (waited >= waitMs) throw heldBy(got, options);
+        // One of another program, for hours, is told at once.
+        const standsStill = outwaits && waitMs > 0 && seen === first && seen?.termMs === leaseMs;
+        if (waited >= waitMs && !standsStill) throw heldBy(got, options);
         if (waited >= tellAfter || got.words !== told) {
           tellAfter = waited + tellEveryMs;
           told = got.words;
           onHeld?.(got.words, waited, got.pod);
         }
-        await clock.sleep(Math.min(lookEveryMs + random() * lookJitterMs, waitMs - waited), signal);
+        const pauseMs = lookEveryMs + random() * lookJitterMs;
+        await clock.sleep(waited < waitMs ? Math.min(pauseMs, waitMs - waited) : pauseMs, signal);
       }
     },
   };
@@ -127,7 +133,7 @@ function heldBy({ words }: DescribedHolder, { namespace, name }: LeaseAddress): 
     : "";
   return new CommandError(
     "try-again",
-    `${words} holds the lock, the Lease ${namespace}/${name}. Nothing was changed. Try again when it is done.${other}`,
+    `${words} holds the lock, the Lease ${namespace}/${name}. Nothing was changed. Try again when it is done; if that process is gone, whoever renews next takes it over.${other}`,
   );
 }
 

@@ -123,9 +123,29 @@ it("an alarm that says itself what clears it is not told twice", () => {
 });
 
 describe("while a renewal is under way", () => {
+  const notes = { settleMs: 90_000, hasTerm: true };
+
+  it.each([
+    [
+      true,
+      /^Another process holds the renewal lock\. It is waited for, up to 5s; where it does not move, until it has stood still for 45s, [^\n]*Ctrl-C[^\n]*\n$/,
+    ],
+    [false, /^Another process holds the renewal lock\. It is waited for, up to 5s\. Ctrl-C[^\n]*\n$/],
+  ])(
+    "a person is told whose end is waited for, and for how long (a lock with a term: %s)",
+    (hasTerm, says) => {
+      const { io, err } = createTestIo();
+      const emit = renewalNotes(io, { ...notes, hasTerm });
+      const move = { from: "idle", reason: undefined, intent: undefined } as const;
+      emit({ type: "renewal-moved", ...move, to: "locking" });
+      emit({ type: "renewal-moved", ...move, to: "locking" });
+      expect(err()).toMatch(says);
+    },
+  );
+
   it("a person is told once what is waited for, and what Ctrl-C does", () => {
     const { io, out, err } = createTestIo();
-    const emit = renewalNotes(io, 90_000);
+    const emit = renewalNotes(io, notes);
     const move = { from: "issuing", reason: "manual", intent: "1" } as const;
     emit({ type: "renewal-moved", ...move, to: "settling" });
     emit({ type: "renewal-moved", ...move, to: "settling" });
@@ -137,7 +157,7 @@ describe("while a renewal is under way", () => {
 
   it("nothing is said of states that pass by themselves", () => {
     const { io, err } = createTestIo();
-    const emit = renewalNotes(io, 90_000);
+    const emit = renewalNotes(io, notes);
     for (const to of [
       "reading",
       "probing",
@@ -155,7 +175,7 @@ describe("while a renewal is under way", () => {
     const { io, err } = createTestIo();
     renewalNotes(
       io,
-      90_000,
+      notes,
     )({
       type: "warning",
       message: "The clock is odd.",

@@ -93,14 +93,23 @@ describe("the record's intent as the lock: taking it", () => {
   it("gives up after its time where the holder lives, and else only after a term", async () => {
     const { clock, store, lock } = createBench();
     store.put({ intent: intentOf("another") });
-    const refused = follow(lock.acquire({ waitMs: 5_000 }).catch((error: unknown) => error));
+    const outwaiting = { waitMs: 5_000, outwaits: true };
+    const refused = follow(lock.acquire(outwaiting).catch((error: unknown) => error));
     await clock.advance(3_000);
     store.put({ intent: intentOf("another", "next") });
     await clock.advance(2_500);
     expect(refused.now).toMatchObject({ exitCode: 75, message: expect.stringContaining("Another process") });
-    const taken = follow(lock.acquire({ waitMs: 5_000 }));
+    const taken = follow(lock.acquire(outwaiting));
     await clock.advance(leaseMs);
     expect(taken.now).toBeDefined();
+  });
+
+  it("gives up after its time where nobody asked to outwait who stands still", async () => {
+    const { clock, store, lock } = createBench();
+    store.put({ intent: intentOf("another") });
+    const refused = follow(lock.acquire({ waitMs: 5_000 }).catch((error: unknown) => error));
+    await clock.advance(5_001);
+    expect(refused.now).toMatchObject({ exitCode: 75 });
   });
 
   it("names who holds it: whoever wrote the record with that intent, and wrote last", async () => {
@@ -201,8 +210,11 @@ describe("work that is no renewal", () => {
     const { clock, store, work } = createWork();
     store.put({ intent: intentOf("another") });
     const refused = follow(work.acquire({ waitMs: 5_000 }).catch((error: unknown) => error));
-    await clock.advance(leaseMs + 1_000);
+    // A person is not kept for a whole term, only to be told the same.
+    await clock.advance(5_001);
     expect(refused.now).toMatchObject({ exitCode: 75 });
+    await clock.advance(leaseMs);
+    await expect(work.acquire({ waitMs: 5_000 })).rejects.toMatchObject({ exitCode: 75 });
     expect(store.record().intent?.id).toBe("of another");
   });
 

@@ -332,6 +332,38 @@ describe("a Lease as the renewal lock", () => {
     expect(told.length).toBeGreaterThan(5);
   });
 
+  it("is outwaited by a process that asks once, where its holder is gone; one that lives is told at its next sign", async () => {
+    const { clock, process } = createBench();
+    const [a, b] = [process(ids.a), process(ids.b)];
+    await taken(clock, a.lock);
+    const outwaiting = { waitMs: 5_000, outwaits: true };
+    const refused = await now(clock, b.lock.acquire(outwaiting));
+    // It is renewed each LEASE/3.
+    await clock.advance(leaseMs / 3 + 2_000);
+    await expect(refused.promise).rejects.toThrow("The Pod presto/rotator-a holds the lock");
+    a.api.state = "dead";
+    const { lock } = process(ids.b);
+    const waiting = await now(clock, lock.acquire(outwaiting));
+    await clock.advance(leaseMs - 1_000);
+    expect(waiting.now).toBeUndefined();
+    await clock.advance(3_000);
+    expect(waiting.now).toBeDefined();
+  });
+
+  it("is not outwaited where nobody asked for that, nor where another program has it for longer", async () => {
+    const { clock, leases, process } = createBench();
+    leases.put("token", { holderIdentity: ids.a, leaseDurationSeconds: 45 });
+    const asked = await now(clock, process(ids.b).lock.acquire({ waitMs: 5_000 }));
+    await clock.advance(5_001);
+    await expect(asked.promise).rejects.toThrow("holds the lock");
+    leases.put("token", { holderIdentity: "some-operator", leaseDurationSeconds: 3_600 });
+    const other = await now(clock, process(ids.b).lock.acquire({ waitMs: 5_000, outwaits: true }));
+    await clock.advance(5_001);
+    await expect(other.promise).rejects.toThrow(
+      '"some-operator", which is no presto-sidecar, holds the lock',
+    );
+  });
+
   it("ends the waiting at once when it is told to, and gives back what comes too late", async () => {
     const { clock, leases, process } = createBench();
     const { lock, api } = process(ids.a);
