@@ -124,6 +124,8 @@ function meaningOf(code: StoreErrorCode | undefined): "configuration" | "unreach
 /** What a record is checked against. */
 export interface TokenOptions {
   readonly record: TokenRecord | undefined;
+  /** Only of a record that was written for another object: why nothing is issued by it, and what to do. */
+  readonly elsewhere?: { readonly detail: string; readonly mend: string } | undefined;
   readonly store: Pick<Place, "kind" | "canWrite" | "doctor">;
   /** Undefined where this role issues no tokens. */
   readonly issuing: Pick<IssuingOptions, "automatic" | "renewAt"> | undefined;
@@ -195,9 +197,15 @@ function checkLife({ record, store, issuing, now }: TokenOptions): Finding {
     : ok("token-life", detail);
 }
 
-function checkRenewal({ record, store, issuing }: TokenOptions): Finding {
+function checkRenewal({ record, elsewhere, store, issuing }: TokenOptions): Finding {
   if (!store.canWrite) return skip("renewal", `A token of ${store.kind}: is renewed elsewhere.`);
   if (record === undefined) return skip("renewal", "There is no record.");
+  if (elsewhere !== undefined) {
+    const detail = elsewhere.detail.replaceAll(/\p{Cc}/gu, " ");
+    return issuing === undefined
+      ? warn("renewal", detail, elsewhere.mend)
+      : fail("renewal", "refused", detail, elsewhere.mend);
+  }
   const { stopped, intent } = record;
   if (stopped !== null) {
     const detail = `Renewing is stopped since ${stopped.at.toISOString()}: ${stopped.reason.replaceAll(/\p{Cc}/gu, " ")}`;

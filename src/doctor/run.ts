@@ -6,6 +6,7 @@ import type { JsonObject } from "../lib/json.ts";
 import { createAsk, createProbe } from "../presto/probe.ts";
 import type { Secret } from "../secret.ts";
 import type { StoredCredentials } from "../store/contract.ts";
+import { explainElsewhere, isAtHome } from "../store/home.ts";
 import { inspectLock, inspectPlace } from "../store/inspect.ts";
 import type { Inspection } from "../store/inspection.ts";
 import {
@@ -120,7 +121,13 @@ async function lookAtAll(options: DoctorOptions, { clock, readStatus, stop }: Lo
   const recorded: TokenOptions | undefined =
     store === undefined || attempted?.kind !== "done"
       ? undefined
-      : { record: attempted.value.stored?.record, store, issuing: roleThatIssues, now: clock.now() };
+      : {
+          record: attempted.value.stored?.record,
+          elsewhere: isAtHome(attempted.value.stored) ? undefined : explainElsewhere(attempted.value.stored),
+          store,
+          issuing: roleThatIssues,
+          now: clock.now(),
+        };
   if (store !== undefined && attempted !== undefined) {
     const inMemory = unstored?.kind === "done" ? unstored.value : undefined;
     findings.push(

@@ -39,8 +39,20 @@ export async function fillInHome(
 }
 
 /** Why nothing is issued by this record, and what a person can do about it. */
+export function explainElsewhere(found: StoredRecord | undefined): {
+  readonly detail: string;
+  readonly mend: string;
+} {
+  return {
+    detail: `The record was written for another object (${words(found?.record.home)}) than the one that it stands in (${words(found?.identity)}), as in a copied namespace, or after a restore on a second site. If both sides issued, each would kill the other's token: this one issues none, and changes nothing.`,
+    mend: "If the other has ended for good, take the record as this side's own: presto-sidecar token renew --force",
+  };
+}
+
+/** The same in one text. */
 export function describeElsewhere(found: StoredRecord | undefined): string {
-  return `The record was written for another object (${words(found?.record.home)}) than the one that it stands in (${words(found?.identity)}), as in a copied namespace, or after a restore on a second site. If both sides issued, each would kill the other's token: this one issues none, and changes nothing. If the other has ended for good, take the record as this side's own: presto-sidecar token renew --force`;
+  const { detail, mend } = explainElsewhere(found);
+  return `${detail} ${mend}`;
 }
 
 function words(home: Home | null | undefined): string {

@@ -27,7 +27,7 @@ for (const there of [false, true]) {
       },
       remove: async (name) => void (await kube.admin("DELETE", pathOf(name))),
     })),
-    { watch: true, lock: false },
+    { watch: true, lock: false, identity: true },
   );
 }
 

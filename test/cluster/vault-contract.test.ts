@@ -52,5 +52,5 @@ describeBackend(
       dispose: async () => session.close(),
     };
   },
-  { watch: false, lock: false },
+  { watch: false, lock: false, identity: true },
 );

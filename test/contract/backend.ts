@@ -27,6 +27,8 @@ export interface PlaceUnderTest {
 export interface Abilities {
   readonly watch: boolean;
   readonly lock: boolean;
+  /** Does it tell which object it read, for those who must not take a copy for the original? */
+  readonly identity: boolean;
 }
 
 const first = Buffer.from("first");
@@ -72,7 +74,8 @@ export function describeBackend(
     }
 
     it("offers what it can do and no more, and says what it is", () => {
-      expect({ watch: mine.watch !== undefined, lock: mine.lock !== undefined }).toEqual(abilities);
+      const { watch, lock } = abilities;
+      expect([mine.watch !== undefined, mine.lock !== undefined]).toEqual([watch, lock]);
       expect(mine.kind).toMatch(/^[a-z]+$/);
       expect(mine.where).toMatch(/^The [^.]+$/);
       expect(place.view("credentials").where).not.toBe(mine.where);
@@ -93,6 +96,15 @@ export function describeBackend(
         expect(Buffer.from(read.bytes).equals(bytes)).toBe(true);
         expect(result).toEqual({ outcome: "written", version: read.version });
       }
+    });
+
+    it("tells the same object to all who read it, whatever was written, or none", async () => {
+      await replace(first);
+      const { identity } = await stored();
+      expect(identity !== undefined).toBe(abilities.identity);
+      expect((await stored(other)).identity).toEqual(identity);
+      await replace(second);
+      expect((await stored()).identity).toEqual(identity);
     });
 
     it("reads afresh: other bytes are seen by the next read, under another version", async () => {

@@ -17,5 +17,5 @@ describeBackend(
       dispose: () => rm(folder, { recursive: true }),
     };
   },
-  { watch: true, lock: true },
+  { watch: true, lock: true, identity: false },
 );

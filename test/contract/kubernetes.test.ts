@@ -30,6 +30,6 @@ for (const there of [false, true]) {
       spoil: async (name, bytes) => api.put(name, { record: bytes.toString("base64") }),
       remove: async (name) => (api.secret(name) === undefined ? undefined : api.remove(name)),
     })),
-    { watch: true, lock: false },
+    { watch: true, lock: false, identity: true },
   );
 }

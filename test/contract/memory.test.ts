@@ -13,6 +13,6 @@ for (const tells of [true, false]) {
         dispose: async () => {},
       };
     },
-    { watch: tells, lock: tells },
+    { watch: tells, lock: tells, identity: false },
   );
 }

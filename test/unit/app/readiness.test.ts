@@ -1,7 +1,19 @@
 import { describe, expect, it } from "vitest";
 
-import { keepCredentialsLatch, keepRefusedTokenLatch, keepTokenLatch } from "../../../src/app/readiness.ts";
+import { isReady } from "../../../src/admin/readiness.ts";
+import {
+  composeReadiness,
+  createAlarmFollower,
+  keepClockLatch,
+  keepCredentialsLatch,
+  keepElsewhereLatch,
+  keepNamesLatch,
+  keepRefusedTokenLatch,
+  keepTokenLatch,
+} from "../../../src/app/readiness.ts";
+import type { Event } from "../../../src/observe/events.ts";
 import { StoreError } from "../../../src/store/contract.ts";
+import { emptyRecord } from "../../../src/store/record.ts";
 
 function open(keep = keepTokenLatch) {
   const latch: string[] = [];
@@ -76,5 +88,81 @@ describe("the latch of refused credentials", () => {
     emit({ ...ended, end: { kind: "unreachable", detail: "No answer." } });
     emit({ ...ended, end: { kind: "renewed", generation: 2, tokenId: "id", expiresAt: null } });
     expect(latch).toEqual(["All were refused.", "open"]);
+  });
+});
+
+describe.each([
+  ["a record that is another object's", keepElsewhereLatch, "elsewhere-changed"],
+  ["a clock that makes each new token due at once", keepClockLatch, "clock-alarm-changed"],
+] as const)("the latch of %s", (_of, keep, type) => {
+  it("is closed as long as that lasts, and moved by nothing else", () => {
+    const { latch, emit } = open(keep);
+    emit({ type: "token-changed", ...changed });
+    emit({ type: "renewal-ended", end: { kind: "elsewhere", detail: "No." }, nextTryAt: undefined });
+    expect(latch).toEqual([]);
+    emit({ type, reason: "Because." });
+    emit({ type, reason: undefined });
+    expect(latch).toEqual(["Because.", "open"]);
+  });
+});
+
+describe("the latch of names that are served from memory", () => {
+  it("is closed while any of them is, and says which", () => {
+    const { latch, emit } = open(keepNamesLatch);
+    const served = (host: string, serving: boolean) => emit({ type: "last-good-addresses", host, serving });
+    served("a.example", true);
+    served("b.example", true);
+    served("a.example", false);
+    served("b.example", false);
+    expect(latch.map((each) => (each === "open" ? each : (/for (.*);/.exec(each)?.[1] ?? "")))).toEqual([
+      "a.example",
+      "a.example, b.example",
+      "b.example",
+      "open",
+    ]);
+  });
+});
+
+describe("the latch of the alarm", () => {
+  it("follows the record, whoever latched or cleared it, and tells once", () => {
+    const latch: string[] = [];
+    const told: Event[] = [];
+    const follow = createAlarmFollower((event) => told.push(event), {
+      open: () => void latch.push("open"),
+      close: (reason) => void latch.push(reason),
+    });
+    const stopped = { reason: "Two issue.", at: new Date(0) };
+    follow(undefined);
+    follow({ ...emptyRecord, stopped });
+    follow({ ...emptyRecord, stopped });
+    follow(emptyRecord);
+    expect(latch).toEqual(["Two issue.", "open"]);
+    expect(told).toEqual([
+      { type: "alarm-changed", alarm: stopped },
+      { type: "alarm-changed", alarm: undefined },
+    ]);
+  });
+});
+
+describe("what a role's readiness rests on", () => {
+  it.each([
+    ["proxy", true],
+    ["all", true],
+    ["rotator", false],
+  ] as const)("role %s is ready while the alarm is latched: %s", (role, ready) => {
+    const readiness = composeReadiness(role, false, () => {});
+    readiness.open("started");
+    readiness.open("token");
+    expect(isReady(readiness.all())).toBe(true);
+    readiness.close("alarm", "Two issue.");
+    expect(isReady(readiness.all())).toBe(ready);
+  });
+
+  it.each(["proxy", "all", "rotator"] as const)("role %s is ready with another side's record", (role) => {
+    const readiness = composeReadiness(role, false, () => {});
+    readiness.open("started");
+    readiness.open("token");
+    readiness.close("record-elsewhere", "Of another site.");
+    expect(isReady(readiness.all())).toBe(true);
   });
 });

@@ -32,6 +32,7 @@ const intent = {
   reason: "scheduled",
   at: at(0),
 } as const;
+const elsewhere = { detail: "Of another\u009b site.", mend: "Take it as one's own." };
 const stopped = { reason: "others issue tokens", at: at(-1) };
 
 function results(facts: Partial<TokenOptions>): string {
@@ -86,6 +87,12 @@ describe("the token, its life and its renewal", () => {
       "OK, OK, FAIL refused",
     ],
     ["the alarm, where they are used", { record: { ...record, stopped } }, "OK, OK, WARN"],
+    [
+      "a record from elsewhere, where tokens are issued",
+      { elsewhere, issuing: automatic },
+      "OK, OK, FAIL refused",
+    ],
+    ["a record from elsewhere, where they are used", { elsewhere }, "OK, OK, WARN"],
   ];
 
   it.each(cases)("are judged: %s", (_what, facts, expected) => {
@@ -105,6 +112,10 @@ describe("the token, its life and its renewal", () => {
       now,
     };
     expect(checkToken(facts)[2]?.detail).not.toMatch(/\p{Cc}/u);
+    expect(checkToken({ ...facts, elsewhere })[2]).toMatchObject({
+      detail: "Of another  site.",
+      mend: "Take it as one's own.",
+    });
   });
 });
 

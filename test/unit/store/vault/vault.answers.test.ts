@@ -75,7 +75,7 @@ describe("answers of a Vault", () => {
     } as const;
     const session = await openVaultSession(access, { clock, random: () => 0.5, emit: ignore });
     return createVaultBackend(
-      { entry: { path: "secret/presto", field: "record" }, holds: "token" },
+      { entry: { path: "secret/presto", field: "record" }, holds: "token", namespace: access.namespace },
       { session, random: () => 0.5 },
     );
   }
@@ -88,6 +88,22 @@ describe("answers of a Vault", () => {
     expect(inspect(error, { depth: 10, showHidden: true })).not.toContain("MARKED");
     return error;
   }
+
+  it("tell which entry was read: by namespace, mount and path, not by the field", async () => {
+    const backend = await open();
+    answers = [
+      { body: entry(1, "2026-11-24T08:00:00Z") },
+      // Made anew: it is the same entry all the same.
+      { body: entry(1, "2026-11-25T08:00:00Z") },
+    ];
+    const identity = { namespace: "payments", mount: "secret/", path: "presto" };
+    for (const _ of [1, 2]) {
+      const read = await backend.read();
+      expect(read?.identity).toEqual(identity);
+      // A Vault does not say who wrote.
+      expect(read?.lastWriter).toBeUndefined();
+    }
+  });
 
   async function textOf(backend: Awaited<ReturnType<typeof open>>): Promise<string> {
     const read = await backend.read();
