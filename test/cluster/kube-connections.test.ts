@@ -1,6 +1,11 @@
+import { randomUUID } from "node:crypto";
+
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 
-import type { Clock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/clock.ts";
+import { random } from "../../src/lib/async.ts";
+import { openLeaseLock } from "../../src/store/kubernetes/lease.ts";
+import { leaseMs } from "../../src/store/term.ts";
 import { createFastClock } from "../support/fast-clock.ts";
 import { until } from "../support/until.ts";
 import { openSecret, refusalOf, writeKubeconfig } from "./kube/client.ts";
@@ -87,6 +92,34 @@ it("a read never waits behind the open watch", async () => {
   const times = [];
   for (let read = 0; read < 50; read += 1) times.push((await timed(backend.text())).ms);
   expect(Math.max(...times)).toBeLessThan(1_000);
+});
+
+it("all frozen: a Lease is renewed over a new one within LEASE/3, and given back at once", async () => {
+  const user = { token: kube.adminToken };
+  const path = await writeKubeconfig(kube, { name, user, port: relay.port });
+  const cluster = { kubeconfig: [path], host: undefined, port: undefined, environment: {} };
+  const lock = await openLeaseLock(
+    { namespace, name, holder: `${namespace}/a_${randomUUID()}`, cluster },
+    { clock: systemClock, random },
+  );
+  ends.push(lock.close);
+  const held = await lock.acquire({ waitMs: 0 });
+  relay.freeze();
+  const sentAt = systemClock.monotonic();
+  const renewed = await timed(held.renew());
+  expect(renewed.value).toBe(true);
+  expect(renewed.ms).toBeLessThan(leaseMs / 3);
+  // Counted from the write that went through.
+  expect(held.heldUntil()).toBeGreaterThan(sentAt + leaseMs);
+  expect((await timed(held.renew())).ms).toBeLessThan(1_000);
+  relay.freeze();
+  const released = await timed(held.release());
+  expect(released.ms).toBeLessThan(6_500);
+  const { json } = await kube.admin(
+    "GET",
+    `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${name}`,
+  );
+  expect(json).toMatchObject({ spec: { holderIdentity: "" } });
 });
 
 it("a watch of which no byte comes for 90 s is given up, and what changed meanwhile is told", async () => {

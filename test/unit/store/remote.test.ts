@@ -1,8 +1,9 @@
+import { Resolver } from "node:dns/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { inspect } from "node:util";
 
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
 import { createRemoteClient, jsonOf, type RemoteClient } from "../../../src/store/remote.ts";
@@ -112,6 +113,88 @@ describe("requests to the server of a store", () => {
     expect(clock.monotonic() - beganAt).toBeLessThan(5_000);
     expect((await remote.request(post)).status).toBe(200);
     expect(seen.slice(3).map(({ socket }) => socket)).toEqual([2, 2]);
+  });
+
+  describe.runIf(process.platform === "linux")("of a name that moves to another address", () => {
+    let address: string;
+    beforeEach(() => {
+      address = "127.0.0.1";
+      vi.spyOn(Resolver.prototype, "resolve4").mockImplementation(async () => [address]);
+      vi.spyOn(Resolver.prototype, "resolve6").mockImplementation(async () => []);
+    });
+    afterEach(() => vi.restoreAllMocks());
+
+    /** The same port at both addresses, and what each was asked. */
+    async function twoPlaces() {
+      const seen: string[] = [];
+      const sockets = new Set<Socket>();
+      const at = async (host: string, port: number): Promise<Server> => {
+        const server = createServer((request, response) => {
+          seen.push(`${request.method} ${host}`);
+          request.resume().on("end", () => {
+            if (!frozen.has(request.socket)) response.end(host);
+          });
+        });
+        server.on("connection", (socket) => void sockets.add(socket));
+        await new Promise<void>((resolve) => {
+          server.listen(port, host, resolve);
+        });
+        ends.push(() => {
+          server.close();
+          server.closeAllConnections();
+        });
+        return server;
+      };
+      const frozen = new Set<Socket>();
+      const first = await at("127.0.0.1", 0);
+      const port = portOf(first);
+      await at("127.0.0.2", port);
+      const remote = createRemoteClient({
+        url: `http://api.example:${port}`,
+        server: { host: "api.example", port },
+        tls: undefined,
+        clock: systemClock,
+      });
+      ends.push(remote.close);
+      return {
+        remote,
+        seen,
+        freeze: () => sockets.forEach((socket) => frozen.add(socket)),
+        end() {
+          first.close();
+          first.closeAllConnections();
+        },
+      };
+    }
+
+    const bodyOf = async (answer: Promise<{ readonly body: Buffer }>): Promise<string> =>
+      (await answer).body.toString();
+
+    it("looks it up anew for each connection: after an end, and for a stream", async () => {
+      const { remote, end } = await twoPlaces();
+      expect(await bodyOf(remote.request(get))).toBe("127.0.0.1");
+      address = "127.0.0.2";
+      // One that is kept is the old server's still.
+      expect(await bodyOf(remote.request(get))).toBe("127.0.0.1");
+      end();
+      expect(await bodyOf(remote.request(get))).toBe("127.0.0.2");
+      const stream = await remote.stream(get);
+      const chunks: Buffer[] = [];
+      for await (const chunk of stream.body) chunks.push(chunk);
+      expect(Buffer.concat(chunks).toString()).toBe("127.0.0.2");
+    });
+
+    it("finds the new one where the old one went without a word, for a write by its deadline", async () => {
+      const { remote, freeze, seen } = await twoPlaces();
+      await remote.request(get);
+      address = "127.0.0.2";
+      freeze();
+      const begun = performance.now();
+      expect(await bodyOf(remote.request(get))).toBe("127.0.0.2");
+      expect(performance.now() - begun).toBeLessThan(3_000);
+      expect(await bodyOf(remote.request(post))).toBe("127.0.0.2");
+      expect(seen.filter((each) => each.startsWith("POST"))).toEqual(["POST 127.0.0.2"]);
+    });
   });
 
   it("sends nothing twice but a question: a write waits to the end of its time", async () => {
