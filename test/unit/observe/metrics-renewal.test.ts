@@ -55,7 +55,9 @@ describe("the metrics of renewals", () => {
     for (const kind of [
       "renewed",
       "nothing-to-do",
+      "young-token",
       "stopped",
+      "elsewhere",
       "refused",
       "unreachable",
       "lost",
@@ -66,6 +68,7 @@ describe("the metrics of renewals", () => {
     for (const to of renewalStates) expect(value("presto_sidecar_renewal_transitions_total", { to })).toBe(0);
     expect(value("presto_sidecar_renewal_unexplained_deaths_total")).toBe(0);
     expect(value("presto_sidecar_renewal_alarms_total")).toBe(0);
+    expect(value("presto_sidecar_renewal_records_put_back_total")).toBe(0);
     expect(value("presto_sidecar_issue_call_duration_seconds_count")).toBe(0);
   });
 
@@ -81,6 +84,9 @@ describe("the metrics of renewals", () => {
     count({ type: "unexplained-death", generation: 1, id: "a", count: 5 });
     count({ type: "alarm-changed", alarm: { reason: "Two issue.", at: new Date(0) } });
     count({ type: "alarm-changed", alarm: undefined });
+    const putBack = { type: "record-put-back", generation: 1, id: "a", lastWriter: undefined } as const;
+    count({ ...putBack, wasGone: true });
+    count({ ...putBack, wasGone: false });
     const { value } = await read();
     expect(value("presto_sidecar_renewal_transitions_total", { to: "reading" })).toBe(2);
     expect(value("presto_sidecar_renewal_transitions_total", { to: "probing" })).toBe(1);
@@ -93,6 +99,7 @@ describe("the metrics of renewals", () => {
     expect(value("presto_sidecar_renewal_ends_total", { kind: "lost" })).toBe(1);
     expect(value("presto_sidecar_renewal_unexplained_deaths_total")).toBe(1);
     expect(value("presto_sidecar_renewal_alarms_total")).toBe(1);
+    expect(value("presto_sidecar_renewal_records_put_back_total")).toBe(2);
   });
 
   it("show the present: when it is due and tried again, deaths, alarm, credentials", async () => {
@@ -103,12 +110,16 @@ describe("the metrics of renewals", () => {
     expect(calm.value("presto_sidecar_renewal_unexplained_deaths_last_day")).toBe(0);
     expect(calm.value("presto_sidecar_renewal_credentials_refused")).toBe(0);
     expect(calm.value("presto_sidecar_renewal_stopped")).toBe(0);
+    expect(calm.value("presto_sidecar_renewal_record_elsewhere")).toBe(0);
+    expect(calm.value("presto_sidecar_renewal_clock_wrong")).toBe(0);
     set({
       dueAt: new Date(now - 1000),
       nextTryAt: new Date(now + 4000),
       unexplainedDeaths: 2,
       credentialsRefused: "No.",
       stopped: { reason: "Two issue.", at: new Date(now) },
+      elsewhere: "Of another site.",
+      clockWrong: "A day ahead.",
     });
     const bad = await read();
     expect(bad.value("presto_sidecar_renewal_due_timestamp_seconds")).toBe((now - 1000) / 1000);
@@ -116,10 +127,27 @@ describe("the metrics of renewals", () => {
     expect(bad.value("presto_sidecar_renewal_unexplained_deaths_last_day")).toBe(2);
     expect(bad.value("presto_sidecar_renewal_credentials_refused")).toBe(1);
     expect(bad.value("presto_sidecar_renewal_stopped")).toBe(1);
+    expect(bad.value("presto_sidecar_renewal_record_elsewhere")).toBe(1);
+    expect(bad.value("presto_sidecar_renewal_clock_wrong")).toBe(1);
     set({ dueAt: null });
     const unknown = await read();
     expect(unknown.value("presto_sidecar_renewal_due_timestamp_seconds")).toBeUndefined();
     expect(unknown.value("presto_sidecar_renewal_next_try_timestamp_seconds")).toBeUndefined();
+  });
+
+  it("show the lock: 1 while it is this process's, and who is waited for, one series at a time", async () => {
+    const { set, read } = newMetrics(renewalReport());
+    const name = "Lease presto/token";
+    const metric = "presto_sidecar_renewal_lock";
+    set({ lock: { name, holder: "The Pod presto/a", ours: false } });
+    const waiting = await read();
+    expect(waiting.value(metric, { lock: name, holder: "The Pod presto/a" })).toBe(0);
+    set({ lock: { name, holder: "This process", ours: true } });
+    const held = await read();
+    expect(held.value(metric, { lock: name, holder: "This process" })).toBe(1);
+    expect(held.value(metric, { lock: name, holder: "The Pod presto/a" })).toBeUndefined();
+    set({ lock: { name, holder: null, ours: false } });
+    expect((await read()).value(metric, { lock: name, holder: "" })).toBe(0);
   });
 
   it("show one state as 1 and all others as 0", async () => {

@@ -81,7 +81,9 @@ const ends: [level: string, end: RenewalEnd, fields: object, error?: unknown][] 
     { generation: 7, token_id: "ab12", expires_at: null },
   ],
   ["info", { kind: "nothing-to-do", detail: "Not due." }, { detail: "Not due." }],
+  ["warn", { kind: "young-token", detail: "Young.", nextLookMs: 5_000 }, { detail: "Young." }],
   ["warn", { kind: "stopped", detail: "Two issue." }, { detail: "Two issue." }],
+  ["warn", { kind: "elsewhere", detail: "Of another site." }, { detail: "Of another site." }],
   ["warn", { kind: "refused", credentials: true, detail: "No." }, { detail: "No." }],
   ["warn", { kind: "refused", credentials: false, detail: "Later." }, { detail: "Later." }],
   ["warn", { kind: "unreachable", detail: "Away.", cause }, { detail: "Away." }, cause],
@@ -136,6 +138,59 @@ describe("what points at somebody else who issues", () => {
     expect(lines.map(({ level, fields }) => [level, fields])).toEqual([
       ["warn", { generation: 7, token_id: "ab12", deaths_24h: 3, audit: true }],
       ["error", { reason: "Two issue.", stopped_at: atText, audit: true }],
+      ["info", { audit: true }],
+    ]);
+  });
+});
+
+describe("what others do to the record", () => {
+  it("is warned of when it was put back, with who wrote last, and told apart from one that was taken away", () => {
+    const put = { type: "record-put-back", generation: 7, id: "ab12" } as const;
+    const lines = logged((emit) => {
+      emit({ ...put, lastWriter: '"velero" at 2026-11-24T02:00:00Z', wasGone: false });
+      emit({ ...put, lastWriter: undefined, wasGone: true });
+    });
+    expect(lines).toEqual([
+      {
+        level: "warn",
+        message: expect.stringContaining("Another record had been put in the place of ours"),
+        fields: {
+          generation: 7,
+          token_id: "ab12",
+          last_writer: '"velero" at 2026-11-24T02:00:00Z',
+          audit: true,
+        },
+        error: undefined,
+      },
+      {
+        level: "warn",
+        message: expect.stringContaining("had been taken away"),
+        fields: { generation: 7, token_id: "ab12", last_writer: undefined, audit: true },
+        error: undefined,
+      },
+    ]);
+  });
+
+  it("is warned of while it is another side's, and told when it is one's own again", () => {
+    const lines = logged((emit) => {
+      emit({ type: "elsewhere-changed", reason: "Of another site." });
+      emit({ type: "elsewhere-changed", reason: undefined });
+    });
+    expect(lines.map(({ level, message, fields }) => [level, message, fields])).toEqual([
+      ["warn", expect.stringContaining("another side's"), { reason: "Of another site.", audit: true }],
+      ["info", expect.stringContaining("this side's own again"), { audit: true }],
+    ]);
+  });
+});
+
+describe("a clock that makes each new token due at once", () => {
+  it("is an error, and told when it is right again", () => {
+    const lines = logged((emit) => {
+      emit({ type: "clock-alarm-changed", reason: "A day ahead." });
+      emit({ type: "clock-alarm-changed", reason: undefined });
+    });
+    expect(lines.map(({ level, fields }) => [level, fields])).toEqual([
+      ["error", { reason: "A day ahead.", audit: true }],
       ["info", { audit: true }],
     ]);
   });
