@@ -1,4 +1,5 @@
 import type { JsonObject } from "../lib/json.ts";
+import { keyOf } from "../upstream/references.ts";
 import type { Entry } from "./line.ts";
 
 // What the lines of the record hold, and which calls are open by them.
@@ -118,6 +119,19 @@ function textsOf(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((each): each is string => typeof each === "string") : [];
 }
 
+/** Longer than any reference of Presto's; of one that is not one, no more is kept. */
+export const longestReference = 4_096;
+
+/**
+ * Is it the reference that stands in the line of a settled outcome? There one that is longer than any path
+ * takes is told by its key; of one that was cut when it was taken down the key can't be made again.
+ */
+function isTold(reference: string, told: unknown): boolean {
+  if (typeof told !== "string") return false;
+  if (reference.length === longestReference && told.startsWith("sha256:")) return true;
+  return reference === told || keyOf(reference) === told;
+}
+
 /** Calls without a reference can't be asked about, and nobody settles them: so many are remembered. */
 const mostWithoutReference = 1_000;
 
@@ -161,14 +175,14 @@ export class OpenCalls {
     if (open.references.length === 0) this.#withoutReference -= 1;
   }
 
-  /** One of the references of a call; it stays open while it has others. */
+  /** One of the references of a call, which stays open while it has others. Several calls may have one request id. */
   #settle({ request_id: requestId, operation, reference }: Entry): void {
     for (const open of this.#calls.values()) {
       if (open.requestId !== requestId || open.operation !== operation) continue;
-      const left = open.references.filter((each) => each !== reference);
-      // A single one may be told in another form than it was taken down in: a very long one is.
-      if (left.length === 0 || open.references.length === 1) this.drop(open.call);
-      else this.#calls.set(open.call, { ...open, references: left });
+      const { references } = open;
+      const left = references.filter((each) => !isTold(each, reference));
+      if (references.length === 0 ? reference === null : left.length === 0) this.drop(open.call);
+      else if (left.length < references.length) this.#calls.set(open.call, { ...open, references: left });
     }
   }
 

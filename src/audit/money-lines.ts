@@ -4,11 +4,9 @@ import type { Clock } from "../clock.ts";
 import { Problem } from "../errors.ts";
 import type { MoneyRecord, Sending, SendingEnd } from "../money/record.ts";
 import type { Call } from "../upstream/call.ts";
+import { longestReference } from "./entries.ts";
 import type { Entry } from "./line.ts";
 import type { AuditRecord, AwaitedLine, PodName } from "./types.ts";
-
-/** Longer than any reference of Presto's; of one that is not one, no more is kept. */
-const longestReference = 4_096;
 
 /** What was taken down of a sending. */
 interface Taken {
