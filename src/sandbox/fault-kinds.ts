@@ -27,6 +27,14 @@ export type ConnectionEffect =
   | { readonly kind: "wrong-certificate"; readonly certificate: CertificateFlaw }
   | { readonly kind: "old-tls" };
 
+/** Whether a request that is answered by a fault is executed all the same. */
+interface Acting {
+  /** Default false. */
+  readonly acts?: boolean;
+  /** It is executed so many milliseconds after it was read, whenever it was answered. Default 0. */
+  readonly actsAfterMs?: number;
+}
+
 /** What a fault does to a request. Durations are milliseconds; `acts` defaults to false. */
 export type RequestEffect =
   | { readonly kind: "reset-before-reading" }
@@ -37,22 +45,20 @@ export type RequestEffect =
   | { readonly kind: "slow-body"; readonly ms: number }
   | { readonly kind: "half-answer" }
   | { readonly kind: "garbage" }
-  | {
+  | (Acting & {
       readonly kind: "status";
       readonly status: number;
       readonly message?: string;
       /** Seconds. */
       readonly retryAfter?: number;
-      readonly acts?: boolean;
-    }
-  | { readonly kind: "html"; readonly status?: number; readonly acts?: boolean }
-  | {
+    })
+  | (Acting & { readonly kind: "html"; readonly status?: number })
+  | (Acting & {
       readonly kind: "answer";
       readonly status: number;
       readonly headers?: Readonly<Record<string, string>>;
       readonly body?: string;
-      readonly acts?: boolean;
-    };
+    });
 
 /** Which requests a fault hits. */
 export interface RequestMatch {
@@ -60,6 +66,8 @@ export interface RequestMatch {
   readonly method?: string;
   /** The exact path without its query, or the beginning of one and a `*`. Default: every path. */
   readonly path?: string;
+  /** The exact `X-Request-Id`. Default: any, or none. */
+  readonly requestId?: string;
 }
 
 /** How often a fault strikes. */
@@ -84,11 +92,14 @@ export type FaultKind = Fault["kind"];
 export interface FaultKindDoc {
   readonly strikes: "connection" | "request";
   readonly does: string;
-  /** Its own fields, beside `times` and, where it strikes requests, `method` and `path`. */
+  /** Its own fields, beside `times` and, where it strikes requests, `method`, `path` and `requestId`. */
   readonly fields: Readonly<Record<string, string>>;
 }
 
-const acts = "true: the request is executed all the same. Default false";
+const acting = {
+  acts: "true: the request is executed all the same. Default false",
+  actsAfterMs: "with acts: so many milliseconds after it was read, at most 600000. Default 0",
+};
 
 /** Every kind of fault, what it does, and its own fields. */
 export const faultKinds: Readonly<Record<FaultKind, FaultKindDoc>> = {
@@ -159,13 +170,13 @@ export const faultKinds: Readonly<Record<FaultKind, FaultKindDoc>> = {
       status: "400 to 599",
       message: "optional text",
       retryAfter: "optional seconds for Retry-After",
-      acts,
+      ...acting,
     },
   },
   html: {
     strikes: "request",
     does: "Answers with the HTML error page of a gateway.",
-    fields: { status: "200 to 599. Default 502", acts },
+    fields: { status: "200 to 599. Default 502", ...acting },
   },
   answer: {
     strikes: "request",
@@ -174,7 +185,7 @@ export const faultKinds: Readonly<Record<FaultKind, FaultKindDoc>> = {
       status: "200 to 599",
       headers: "optional object of header names and values",
       body: "optional text",
-      acts,
+      ...acting,
     },
   },
 };
@@ -198,7 +209,7 @@ export function parseFault(input: unknown): Fault {
   }
   const body = createBody(input);
   const known = ["times", ...Object.keys(faultKinds[kind].fields)];
-  if (faultKinds[kind].strikes === "request") known.push("method", "path");
+  if (faultKinds[kind].strikes === "request") known.push("method", "path", "requestId");
   for (const field of Object.keys(input)) {
     if (field !== "kind" && !known.includes(field))
       body.refuse(field, `${kind} has no field ${field}; it has ${known.join(", ")}.`);
@@ -229,8 +240,14 @@ function readFault(kind: FaultKind, body: RequestBody): Fault {
 const method = text("a method in capital letters, such as POST", /^[A-Z]+$/);
 const path = text("a path that begins with / and has no query; * may stand at its end", /^\/[^?#*]*\*?$/);
 
+const requestId = text("an X-Request-Id of 1 to 128 of A-Za-z0-9._-", /^[A-Za-z0-9._-]{1,128}$/);
+
 function readMatch(body: RequestBody): RequestMatch {
-  return { ...optional(body, "method", method), ...optional(body, "path", path) };
+  return {
+    ...optional(body, "method", method),
+    ...optional(body, "path", path),
+    ...optional(body, "requestId", requestId),
+  };
 }
 
 function readEffect(kind: RequestEffect["kind"], body: RequestBody): RequestEffect {
@@ -246,13 +263,13 @@ function readEffect(kind: RequestEffect["kind"], body: RequestBody): RequestEffe
         status: required(body, "status", integer(400, 599)),
         ...optional(body, "message", text()),
         ...optional(body, "retryAfter", integer(0, 86_400)),
-        ...optional(body, "acts", flag),
+        ...readActing(body),
       };
     case "html":
       return {
         kind,
         ...optional(body, "status", integer(200, 599)),
-        ...optional(body, "acts", flag),
+        ...readActing(body),
       };
     case "answer":
       return {
@@ -260,11 +277,18 @@ function readEffect(kind: RequestEffect["kind"], body: RequestBody): RequestEffe
         status: required(body, "status", integer(200, 599)),
         ...optional(body, "headers", headers),
         ...optional(body, "body", text()),
-        ...optional(body, "acts", flag),
+        ...readActing(body),
       };
     default:
       return { kind };
   }
+}
+
+function readActing(body: RequestBody): Acting {
+  return {
+    ...optional(body, "acts", flag),
+    ...optional(body, "actsAfterMs", integer(0, longestWaitMs)),
+  };
 }
 
 const headers: Shape<Readonly<Record<string, string>>> = {

@@ -38,13 +38,22 @@ export interface Faults {
   /** The fault for a new connection, now used once more; undefined if there is none. */
   takeForConnection(): Strike<ConnectionEffect> | undefined;
   /** The fault for a request, now used once more; undefined if there is none. */
-  takeForRequest(method: string, path: string): Strike<RequestEffect> | undefined;
+  takeForRequest(request: StruckRequest): Strike<RequestEffect> | undefined;
   /** Is any fault set that strikes new connections? */
   awaitsConnection(): boolean;
   list(): readonly FaultState[];
   /** False if there is no fault of that number. */
   remove(id: number): boolean;
   clear(): void;
+}
+
+/** What a fault goes by. */
+export interface StruckRequest {
+  readonly method: string;
+  /** Without its query. */
+  readonly path: string;
+  /** Its `X-Request-Id`, if it has one. */
+  readonly requestId: string | undefined;
 }
 
 interface Entry<Kind extends Fault> extends FaultState {
@@ -85,11 +94,11 @@ export function createFaults(): Faults {
       return { id, remove: () => void remove(id) };
     },
     takeForConnection: () => take(entries.find(forConnection)),
-    takeForRequest: (method, path) =>
+    takeForRequest: (request) =>
       take(
         entries.find(
           (entry): entry is Entry<RequestFault> =>
-            !isConnectionFault(entry.fault) && isLeft(entry) && matches(entry.fault, method, path),
+            !isConnectionFault(entry.fault) && isLeft(entry) && matches(entry.fault, request),
         ),
       ),
     awaitsConnection: () => entries.some(forConnection),
@@ -105,8 +114,9 @@ function isLeft({ fault, struck }: FaultState): boolean {
   return fault.times === undefined || struck < fault.times;
 }
 
-function matches(fault: RequestFault, method: string, path: string): boolean {
+function matches(fault: RequestFault, { method, path, requestId }: StruckRequest): boolean {
   if (fault.method !== undefined && fault.method !== method) return false;
+  if (fault.requestId !== undefined && fault.requestId !== requestId) return false;
   if (fault.path === undefined) return true;
   return fault.path.endsWith("*") ? path.startsWith(fault.path.slice(0, -1)) : path === fault.path;
 }
@@ -177,7 +187,7 @@ export async function writeAnswer(
 }
 
 /** Waits; false if the sandbox closes meanwhile. */
-async function elapses(ms: number, closing: AbortSignal): Promise<boolean> {
+export async function elapses(ms: number, closing: AbortSignal): Promise<boolean> {
   try {
     return await setTimeout(ms, true, { signal: closing });
   } catch {

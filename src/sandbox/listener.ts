@@ -9,7 +9,7 @@ import {
 } from "./certificates.ts";
 import type { Call } from "./endpoints.ts";
 import type { RequestEffect } from "./fault-kinds.ts";
-import { type AnswerDeps, type Faults, replacement, writeAnswer } from "./faults.ts";
+import { type AnswerDeps, elapses, type Faults, replacement, writeAnswer } from "./faults.ts";
 import { messageReply, readBytes, type Reply } from "./http.ts";
 import type { IpFilter } from "./ip-filter.ts";
 import type { Journal } from "./journal.ts";
@@ -126,7 +126,8 @@ async function serve(
   journal.counted(method, path);
   response.setHeader("date", new Date(now()).toUTCString());
   const refusal = ipFilter.refusal(connection.address);
-  const strike = refusal === undefined ? faults.takeForRequest(method, path) : undefined;
+  const [requestId] = request.headersDistinct["x-request-id"] ?? [];
+  const strike = refusal === undefined ? faults.takeForRequest({ method, path, requestId }) : undefined;
   const effect = strike?.effect;
   const answering: AnswerDeps = { reset: () => connection.socket.resetAndDestroy(), closing };
   if (effect?.kind === "reset-before-reading") return answering.reset();
@@ -148,26 +149,36 @@ async function serve(
   const actsFirst = effect?.kind === "hold" && effect.acts === true;
   if (effect?.kind === "hold" && !actsFirst) await strike?.removed;
   if (closing.aborted) return;
-  const reply = answer(effect, act, {
+  const call = {
     method,
     path,
     authorization: request.headersDistinct["authorization"] ?? [],
     contentType: request.headers["content-type"],
     body,
-  });
+  };
+  const reply = answer(effect, call, { act, closing });
   if (actsFirst) await strike?.removed;
   // After a handshake fault was set, no connection from before may be used again.
   if (faults.awaitsConnection()) response.setHeader("connection", "close");
   await writeAnswer(response, reply, effect, answering);
 }
 
+interface AnswerParts extends Pick<PrestoListenerDeps, "act"> {
+  readonly closing: AbortSignal;
+}
+
 /** Presto's own answer, or the one that a fault puts in its place, whether or not the call is executed. */
-function answer(effect: RequestEffect | undefined, act: PrestoListenerDeps["act"], call: Call): Reply {
+function answer(effect: RequestEffect | undefined, call: Call, { act, closing }: AnswerParts): Reply {
   if (effect?.kind === "reset-before-acting")
     return messageReply(500, "Never sent: the connection is reset.");
   const instead = replacement(effect);
   if (instead === undefined) return act(call);
-  if (effect !== undefined && "acts" in effect && effect.acts) act(call);
+  if (effect !== undefined && "acts" in effect && effect.acts) {
+    const afterMs = "actsAfterMs" in effect ? (effect.actsAfterMs ?? 0) : 0;
+    if (afterMs === 0) act(call);
+    // A gateway has given up, and what stands behind it has not.
+    else void elapses(afterMs, closing).then((isOver) => isOver && act(call));
+  }
   return instead;
 }
 

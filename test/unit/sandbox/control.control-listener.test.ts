@@ -89,10 +89,11 @@ describe("the control endpoint", () => {
         headers: {},
         body: "b",
         acts: true,
+        actsAfterMs: 1,
       };
       const { fields, strikes } = faultKinds[kind as keyof typeof faultKinds];
       const own = Object.fromEntries(Object.keys(fields).map((field) => [field, values[field]]));
-      const match = strikes === "request" ? { method: "GET", path: "/a*" } : {};
+      const match = strikes === "request" ? { method: "GET", path: "/a*", requestId: "a.1" } : {};
       const fault = { kind, times: 1, ...own, ...match };
       const set = await control(sandbox, "POST", "/faults", fault);
       expect([set.status, set.json.fault]).toEqual([201, fault]);
@@ -108,6 +109,7 @@ describe("the control endpoint", () => {
       times: 1.5,
       method: "post",
       path: "a?b",
+      requestId: "a b",
       acts: 1,
       retryAfter: -1,
       message: 1,
@@ -119,6 +121,7 @@ describe("the control endpoint", () => {
       "message",
       "method",
       "path",
+      "requestId",
       "retryAfter",
       "status",
       "times",

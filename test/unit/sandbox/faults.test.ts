@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { createSandbox, type Sandbox } from "../../../src/sandbox/server.ts";
 import { call, confirm, init, prefix } from "./client.ts";
@@ -24,6 +24,30 @@ describe("a fault", () => {
     sandbox.setFault({ kind: "status", status: 418, path: `${prefix}/wallet/transaction/*` });
     expect((await call(sandbox, `${show}?a=b`)).status).toBe(418);
     expect((await call(sandbox, `${prefix}/wallet/transactions`)).status).toBe(404);
+  });
+
+  it("strikes only the request id that it names", async () => {
+    sandbox.setFault({ kind: "status", status: 500, requestId: "one" });
+    const show = `${prefix}/wallet/transaction/${reference}`;
+    const named = (id: string) => call(sandbox, show, { headers: { "x-request-id": id } });
+    expect((await named("one")).status).toBe(500);
+    expect((await named("one-more")).status).toBe(200);
+    expect((await call(sandbox, show)).status).toBe(200);
+  });
+
+  it("may have what it answers executed later", async () => {
+    const moved = () => sandbox.state().confirms[reference] ?? 0;
+    sandbox.setFault({
+      kind: "status",
+      status: 504,
+      path: confirmPath,
+      acts: true,
+      actsAfterMs: 30,
+      times: 1,
+    });
+    expect((await confirm(sandbox, reference)).status).toBe(504);
+    expect(moved()).toBe(0);
+    await vi.waitFor(() => expect(moved()).toBe(1));
   });
 
   it("strikes the next N, then no more; without N until it is removed; the one set first goes first", async () => {
