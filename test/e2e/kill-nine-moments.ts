@@ -1,9 +1,7 @@
 import type { RenewalState } from "../../src/renewal/types.ts";
 import type { RequestEffect } from "../../src/sandbox/fault-kinds.ts";
+import type { Span } from "../support/deck.ts";
 import type { StageOptions } from "../support/renewal-stage.ts";
-
-/** From and to, milliseconds: drawn from the seed. */
-export type Span = readonly [number, number];
 
 /** A moment of a renewal at which its process is killed: how it is brought about, and what it is counted from. */
 export interface Moment extends StageOptions {

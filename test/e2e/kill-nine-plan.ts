@@ -1,7 +1,8 @@
 import { createRandom } from "../simulation/random.ts";
 import type { Random } from "../simulation/random.ts";
+import { deal, drawIn, type Span } from "../support/deck.ts";
 import { moments } from "./kill-nine-moments.ts";
-import type { Moment, Span } from "./kill-nine-moments.ts";
+import type { Moment } from "./kill-nine-moments.ts";
 
 /** One round, as the seed draws it. Milliseconds; the machine's own timing is not in it. */
 export interface RoundPlan {
@@ -24,10 +25,8 @@ export function planRounds(options: {
   readonly lanes: number;
 }): readonly (readonly RoundPlan[])[] {
   const random = createRandom(options.seed);
-  const drawn: Moment[] = [];
-  while (drawn.length < options.rounds) drawn.push(...shuffle(moments, random));
   const lanes = Array.from({ length: options.lanes }, () => ({ plans: new Array<RoundPlan>(), deaths: 0 }));
-  for (const [index, moment] of drawn.slice(0, options.rounds).entries()) {
+  for (const [index, moment] of deal(moments, options.rounds, random).entries()) {
     const lane = lanes[index % lanes.length];
     if (lane === undefined) throw new Error("there are no lanes");
     const emptied =
@@ -37,7 +36,7 @@ export function planRounds(options: {
     lane.plans.push({
       number: index + 1,
       moment,
-      afterMs: draw(random, moment.afterMs),
+      afterMs: drawIn(random, moment.afterMs),
       executedAfterMs: maybe(random, moment.executedAfterMs),
       againAfterMs: maybe(random, moment.againAfterMs),
       emptied,
@@ -46,25 +45,6 @@ export function planRounds(options: {
   return lanes.map(({ plans }) => plans);
 }
 
-function draw(random: Random, [from, to]: Span): number {
-  return Math.round(random.between(from, to) * 10) / 10;
-}
-
 function maybe(random: Random, span: Span | undefined): number | undefined {
-  return span === undefined ? undefined : draw(random, span);
-}
-
-/** Fisher and Yates's shuffle. */
-function shuffle<T>(list: readonly T[], random: Random): T[] {
-  const shuffled: T[] = [];
-  for (const item of list) {
-    const at = random.whole(0, shuffled.length);
-    const moved = shuffled[at];
-    if (moved === undefined) shuffled.push(item);
-    else {
-      shuffled[at] = item;
-      shuffled.push(moved);
-    }
-  }
-  return shuffled;
+  return span === undefined ? undefined : drawIn(random, span);
 }

@@ -1,5 +1,6 @@
 import { renewalStates } from "../../src/renewal/types.ts";
 import { type CallEnd, callEnds, type NotedCall } from "../support/caller-log.ts";
+import { count, figures, row, sum } from "../support/figures.ts";
 import type { LaneStory } from "./kill-nine-lane.ts";
 import { remainKinds } from "./kill-nine-remains.ts";
 import type { RoundStory } from "./kill-nine-story.ts";
@@ -69,26 +70,4 @@ function isUnheard({ end, status }: NotedCall): boolean {
 
 function titleOf({ plan }: RoundStory): string {
   return `round ${plan.number} (${plan.moment.name} +${plan.afterMs} ms)`;
-}
-
-function row(name: string, value: number): string {
-  return `  ${name.padEnd(40)} ${String(value).padStart(7)}`;
-}
-
-function figures(name: string, times: readonly number[]): string {
-  const sorted = times.toSorted((one, other) => one - other);
-  const at = (part: number): string => {
-    const value = sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))];
-    return value === undefined ? "-" : String(Math.round(value));
-  };
-  const columns = [at(0.5), at(0.99), at(1)].map((text) => text.padStart(6)).join(" ");
-  return `${row(name, sorted.length)} ${columns}`;
-}
-
-function count(list: readonly string[], wanted: string): number {
-  return list.filter((item) => item === wanted).length;
-}
-
-function sum(list: readonly number[]): number {
-  return list.reduce((all, one) => all + one, 0);
 }

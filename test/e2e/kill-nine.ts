@@ -5,6 +5,7 @@
  */
 import { parseArgs } from "node:util";
 
+import { wholeArgument } from "../support/whole-argument.ts";
 import { lineOf, problemsOf, reportOf } from "./kill-nine-report.ts";
 import { killNine } from "./kill-nine-run.ts";
 
@@ -17,20 +18,14 @@ const { values } = parseArgs({
   },
 });
 
-function whole(name: string, text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new Error(`--${name} wants a whole number from 1 on, not "${text}".`);
-}
-
 // What was started ends with this process, however that ends.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
-const seed = whole("seed", values.seed);
+const seed = wholeArgument("seed", values.seed);
 const lanes = await killNine({
   seed,
-  rounds: whole("rounds", values.rounds),
-  lanes: whole("lanes", values.lanes),
+  rounds: wholeArgument("rounds", values.rounds),
+  lanes: wholeArgument("lanes", values.lanes),
   onRound: (round) => {
     if (!values.quiet) process.stderr.write(`${lineOf(round)}\n`);
   },

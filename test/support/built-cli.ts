@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
+const builtMain = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 
 /** How the built program is run. */
 export interface CliOptions {
@@ -12,6 +12,8 @@ export interface CliOptions {
   readonly stdin?: string;
   /** Node to run it by; the test's own unless given. */
   readonly node?: string;
+  /** The program's first file; that of the last build unless given. */
+  readonly main?: string;
   /** Node's own arguments. */
   readonly nodeArgs?: readonly string[];
   /** Descriptor that standard output goes to; what is written is then not seen here. */
@@ -38,7 +40,8 @@ export interface CliResult {
 
 /** Starts `node dist/main.js ARGV`. Whoever starts one that does not end by itself must end it. */
 export function startCli(argv: readonly string[], options: CliOptions = {}): RunningCli {
-  const child = spawn(options.node ?? process.execPath, [...(options.nodeArgs ?? []), main, ...argv], {
+  const { node = process.execPath, nodeArgs = [], main = builtMain } = options;
+  const child = spawn(node, [...nodeArgs, main, ...argv], {
     env: { PATH: process.env["PATH"], ...options.env },
     stdio: ["pipe", options.stdout ?? "pipe", "pipe"],
   });
