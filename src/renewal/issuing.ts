@@ -63,6 +63,11 @@ export async function issuing(run: RenewalRun, { standing, account }: Issuing): 
         signal: call.signal,
       },
     )
+    .then((heard) => {
+      // Now, and not when whoever waits comes to it: a person who asks for another token from here on gets another.
+      if (heard.kind === "issued") noteIssued(run, heard.issued, standing);
+      return heard;
+    })
     .finally(() => run.closing.removeEventListener("abort", hangUp));
   const end = await within(clock, times.issueTimeoutMs, answer);
   const heard = end ?? { kind: "unclear", cause: undefined };
@@ -98,7 +103,6 @@ export async function afterIssue(
   switch (end.kind) {
     case "issued":
       run.memory.unclear = undefined;
-      noteIssued(run, end.issued, standing);
       return {
         to: "storing",
         standing,

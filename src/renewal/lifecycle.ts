@@ -52,7 +52,8 @@ export interface Lifecycle {
 }
 
 export function createLifecycle(options: LifecycleOptions): Lifecycle {
-  const { deps, renewal, current } = options;
+  const { deps, renewal } = options;
+  const standing = (): TokenRecord | undefined => recordThatStands(options);
   const draining = new AbortController();
   const closing = new AbortController();
   const stop = { draining: draining.signal, closing: closing.signal };
@@ -61,18 +62,19 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   const home = createHomeWatch(options);
   const triggers = createTriggers({
     deps,
-    current,
+    standing,
     dueAt: options.dueAt,
     requests,
     retry,
     isMissing: home.isMissing,
     isBlocked: () => home.blockedBy() !== undefined,
   });
-  const runs = createRuns({ deps, renewal, current, retry, requests, triggers, stop, onOver: look });
+  const runs = createRuns({ deps, renewal, standing, retry, requests, triggers, stop, onOver: look });
   const nextLook = createNextLook(deps.clock, look);
   const probes = createProbeLoop({
     deps,
-    current,
+    // Also one that was taken out of the store: it serves, and whether it lives is worth knowing.
+    current: options.current,
     lastRead: options.lastRead,
     remembered: renewal.remembered,
     acceptedSince: options.acceptedSince,
@@ -87,8 +89,8 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     const blockedBy = home.look();
     // Who waits is told so; what was forced goes on.
     if (blockedBy !== undefined && !runs.isUnderWay())
-      requests.ended({ kind: "elsewhere", detail: blockedBy }, current());
-    deps.clockAlarm.look(current());
+      requests.ended({ kind: "elsewhere", detail: blockedBy }, standing());
+    deps.clockAlarm.look(standing());
     const moment = { now: deps.clock.now(), monotonic: deps.clock.monotonic() };
     probes.look(moment.monotonic, runs.isUnderWay());
     const waits = [probes.leftMs(moment.monotonic, runs.isUnderWay())];
@@ -113,13 +115,13 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     async renew(request) {
       const refused =
         elsewhere(request, home.blockedBy()) ??
-        refusal(request, current(), triggers.credentialsRefused(), stop.draining.aborted);
+        refusal(request, standing(), triggers.credentialsRefused(), stop.draining.aborted);
       if (refused !== undefined) return refused;
       const other = renewal.waitsFor();
       const sentOn = other && lockHeldReply(other);
       if (sentOn !== undefined) return sentOn;
       const issued = renewal.issued();
-      const inHand = current()?.token?.fingerprint();
+      const inHand = options.current()?.token?.fingerprint();
       const reply = requests.add(request, {
         ids: inHand === undefined ? [...issued] : [...issued, inHand],
         stored: deps.store.read().then(storedId),
@@ -144,7 +146,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       draining.abort();
       nextLook.cancel();
       await runs.over();
-      requests.ended({ kind: "shut-down" }, current());
+      requests.ended({ kind: "shut-down" }, standing());
     },
     close() {
       draining.abort();
@@ -152,6 +154,18 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       nextLook.cancel();
     },
   };
+}
+
+/**
+ * What stands in the store, as it was last read: nothing, where the record was taken away, though the one that was
+ * read before it is in hand and serves. An alarm or an intent that went with it is over.
+ */
+function recordThatStands({
+  current,
+  lastRead,
+}: Pick<LifecycleOptions, "current" | "lastRead">): TokenRecord | undefined {
+  const read = lastRead();
+  return read === undefined ? current() : read.found?.record;
 }
 
 /** Does what stands in the store belong there? */
@@ -220,7 +234,8 @@ function createNextLook(clock: Clock, look: () => void): NextLook {
   };
 }
 
-interface RunsDeps extends Pick<LifecycleOptions, "deps" | "renewal" | "current"> {
+interface RunsDeps extends Pick<LifecycleOptions, "deps" | "renewal"> {
+  readonly standing: () => TokenRecord | undefined;
   readonly retry: Retry;
   readonly requests: RenewRequests;
   readonly triggers: Triggers;
@@ -238,7 +253,7 @@ interface Runs {
   lastEnd(): RenewalReport["lastEnd"];
 }
 
-function createRuns({ deps, renewal, current, retry, requests, triggers, stop, onOver }: RunsDeps): Runs {
+function createRuns({ deps, renewal, standing, retry, requests, triggers, stop, onOver }: RunsDeps): Runs {
   const { clock, emit } = deps;
   let running: Promise<void> | undefined;
   let lastEnd: RenewalReport["lastEnd"] = null;
@@ -251,7 +266,7 @@ function createRuns({ deps, renewal, current, retry, requests, triggers, stop, o
     settle(end);
     if (end.kind === "renewed") judgeClock(end.tokenId);
     retry.ended(end);
-    requests.ended(end, current());
+    requests.ended(end, standing());
     emit({ type: "renewal-ended", end, nextTryAt: retry.nextTryAt() ?? undefined });
   }
 
@@ -267,7 +282,7 @@ function createRuns({ deps, renewal, current, retry, requests, triggers, stop, o
 
   /** That is the clock's fault, not the token's: a second one would be due as well. */
   function judgeClock(tokenId: string): void {
-    const record = current();
+    const record = standing();
     const isStillDue = tokenId === record?.token?.fingerprint() && deps.isDue(record, clock.now());
     if (record !== undefined && isStillDue) deps.clockAlarm.latch(record);
   }
@@ -314,16 +329,17 @@ function unstoredEnd(at: Date | undefined): RenewalReport["lastEnd"] {
 }
 
 function reportOf(
-  { deps, renewal, current, dueAt }: LifecycleOptions,
+  options: LifecycleOptions,
   retry: Retry,
   triggers: Triggers,
   runs: Runs,
 ): Omit<RenewalReport, "elsewhere"> {
-  const record = current();
+  const { deps, renewal, dueAt } = options;
+  const record = recordThatStands(options);
   const state = renewal.state();
   return {
-    // A person has cleared the alarm, and no run has begun since.
-    state: record?.stopped === null && state === "stopped" ? "idle" : state,
+    // A person has cleared the alarm, or it has gone with its record, and no run has begun since.
+    state: (record?.stopped ?? null) === null && state === "stopped" ? "idle" : state,
     automatic: deps.automatic,
     lock: renewal.lock(),
     dueAt: deps.automatic ? dueAt(record) : null,

@@ -6,8 +6,8 @@ import type { RenewalEnd } from "./types.ts";
 
 export interface TriggersDeps {
   readonly deps: Pick<RenewalDeps, "automatic" | "isDue" | "accounts">;
-  /** The record in hand, as the store was last read. */
-  readonly current: () => TokenRecord | undefined;
+  /** What stands in the store, as it was last read; undefined where nothing does. */
+  readonly standing: () => TokenRecord | undefined;
   /** When it is to be renewed by the clock; null if that is not known. */
   readonly dueAt: (record: TokenRecord | undefined) => Date | null;
   readonly requests: Pick<RenewRequests, "pending" | "isUntried">;
@@ -48,7 +48,7 @@ const nothing: ReadonlySet<string> = new Set();
 const mostRejected = 16;
 
 export function createTriggers(options: TriggersDeps): Triggers {
-  const { deps, current, dueAt, requests, retry } = options;
+  const { deps, standing, dueAt, requests, retry } = options;
   /** A first look under the lock settles what an earlier process left. */
   let hasLooked = false;
   /** Ids of tokens that Presto answered 401 to, and that no run has looked into since. */
@@ -59,7 +59,7 @@ export function createTriggers(options: TriggersDeps): Triggers {
 
   return {
     find({ now, monotonic }) {
-      const record = current();
+      const record = standing();
       const request = requests.pending();
       const counted = deps.automatic ? rejected : nothing;
       const begin: Reason = { trigger: { request, rejected: new Set(counted) } };

@@ -10,7 +10,7 @@ export interface ScriptedRun extends RunOptions {
   fail(cause: Error): Promise<void>;
 }
 
-/** A lifecycle over a renewal whose runs a test ends by hand; the record in hand is the scripted store's. */
+/** A lifecycle over a renewal whose runs a test ends by hand; the record in hand is the one that the scripted store had last. */
 export interface LifecycleBench extends RenewalBench {
   readonly lifecycle: Lifecycle;
   readonly runs: readonly ScriptedRun[];
@@ -40,6 +40,7 @@ export interface LifecycleBench extends RenewalBench {
 export function createLifecycleBench(options: BenchOptions = {}): LifecycleBench {
   const bench = createRenewalBench(options);
   const runs: ScriptedRun[] = [];
+  let inHand = bench.store.current()?.record;
   let ticks = 0;
   let passedMs = 0;
   /** Set once the bench stands: its making looks at the clocks, too. */
@@ -105,7 +106,7 @@ export function createLifecycleBench(options: BenchOptions = {}): LifecycleBench
         issued: () => whole.issued,
         remembered: bench.remembered,
       },
-      current: () => bench.store.current()?.record,
+      current: () => (inHand = bench.store.current()?.record ?? inHand),
       lastRead: () => ({ found: bench.store.current() }),
       dueAt: () => (whole.dueAt === undefined ? null : new Date(whole.dueAt)),
       acceptedSince: (_id, monotonic) => whole.acceptedAt >= monotonic,

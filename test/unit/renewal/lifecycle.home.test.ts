@@ -34,6 +34,19 @@ describe("R0: a record that is not what this process remembers", () => {
     expect(bench.runs.length).toBe(before + 1);
   });
 
+  it("an alarm ends with the record that it stood in, and a token is issued where nothing is remembered", async () => {
+    const stopped = { reason: "two owners", at: new Date(0) };
+    const bench = await startedLifecycle({ stored: { stopped } });
+    bench.remembered.died(new Secret("token-1").fingerprint());
+    bench.lifecycle.recordChanged();
+    const before = bench.runs.length;
+    expect(bench.lifecycle.report().stopped).toEqual(stopped);
+    bench.store.remove();
+    bench.lifecycle.recordChanged();
+    expect(bench.runs.length).toBe(before + 1);
+    expect(bench.lifecycle.report().stopped).toBeNull();
+  });
+
   it("waits for its back-off where the last look has told nothing", async () => {
     const bench = await startedLifecycle();
     bench.store.put({ token: new Secret("token-0") });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { defaultTimes } from "../../../src/renewal/types.ts";
 import { createRenewalBench, type RenewalBench } from "../../support/renewal-bench.ts";
-import { intentBy, wishBeyond } from "../../support/renewal-cases.ts";
+import { idOf, intentBy, wishBeyond } from "../../support/renewal-cases.ts";
 import { issuedToken, unclear } from "../../support/scripted-presto.ts";
 
 // Two rotators over one store that has no lock but the intent that stands in it.
@@ -75,6 +75,36 @@ describe("two rotators whose lock is the intent", () => {
     expect(first.now).toMatchObject({ kind: "renewed" });
     expect(one.presto.calls).toHaveLength(2);
     expect(one.store.record()).toMatchObject({ generation: 2, intent: null });
+  });
+
+  it("know a token as theirs from the moment its late answer has come, also while the intent is being written anew", async () => {
+    const first = createRenewalBench();
+    let held: Promise<void> | undefined;
+    const store = {
+      ...first.store,
+      async write(...given: Parameters<typeof first.store.write>) {
+        await held;
+        return first.store.write(...given);
+      },
+    };
+    const one = createRenewalBench({ lockIsIntent: true, holder: "one", beside: { ...first, store } });
+    one.presto.says("token-1", "alive");
+    one.begin(wishBeyond("token-1"));
+    await one.clock.advance(leaseMs / 3 - 1);
+    expect(one.renewal.state()).toBe("issuing");
+    const { promise, resolve } = Promise.withResolvers<void>();
+    held = promise;
+    await one.clock.advance(2_000);
+    expect(one.renewal.state()).toBe("settling");
+    one.presto.last().answer({ kind: "issued", issued: issuedToken("token-2", one.clock.now()) });
+    await one.clock.advance(0);
+    expect(one.renewal.state()).toBe("settling");
+    // Whoever asks for another token now is not told of this one.
+    expect([...one.renewal.issued()]).toEqual([idOf("token-2")]);
+    held = undefined;
+    resolve();
+    await one.clock.advance(1_000);
+    expect(first.store.record().token?.reveal()).toBe("token-2");
   });
 
   it("take over one that stood unchanged for a term, and wait SETTLE from then on", async () => {
