@@ -39,6 +39,7 @@ export function createOwnRequests(options: OwnRequestsOptions, process: SimProce
     const begunAt = process.clock.monotonic();
     handler.onRequestStart?.(controller, {});
     const heard = (response: SimResponse): void => {
+      presto.tellTime(process);
       if (response === notFound || response === unauthorized) addresses.letIn(process, begunAt);
       if (token !== undefined) options.onProbed(process, new Secret(token), response === notFound);
       respond(handler, controller, response, httpDate(presto.wallClock()));

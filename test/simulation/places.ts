@@ -72,10 +72,14 @@ function isDueBy(
 }
 
 /** In its last 24 h a token is replaced where no probe tells whether it works. Between the look at the window and the call time passes. */
-function isCalledFor(sidecar: SimSidecar | undefined, record: TokenRecord | undefined): boolean {
+function isCalledFor(
+  sidecar: SimSidecar | undefined,
+  record: TokenRecord | undefined,
+  presto: Pick<Presto, "timeAsKnownTo">,
+): boolean {
   if (sidecar === undefined) return false;
   const endsAt = record?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
-  return isDueBy(sidecar, record, undefined) || endsAt - sidecar.process.clock.now() <= dayMs;
+  return isDueBy(sidecar, record, undefined) || endsAt - presto.timeAsKnownTo(sidecar.process) <= dayMs;
 }
 
 /** What stands at another site is another's: nothing is written there until a person forces it. */
@@ -175,8 +179,9 @@ export function createPlaces(options: PlacesOptions): Places {
     faults,
     addresses,
     stored: store.current,
+    isElsewhere: store.isElsewhere,
     credentials: credentials.current,
-    isCalledFor: (process) => isCalledFor(alive.get(process), store.current()?.record),
+    isCalledFor: (process, record) => isCalledFor(alive.get(process), record, presto),
     isDue(process) {
       const sidecar = alive.get(process);
       const record = store.current()?.record;

@@ -1,5 +1,6 @@
 import type { Secret } from "../../src/secret.ts";
 import type { Random } from "./random.ts";
+import type { SimProcess } from "./sim-process.ts";
 import type { SimToken, SimTokens } from "./sim-token.ts";
 import type { Story } from "./story.ts";
 import type { Timeline } from "./timeline.ts";
@@ -27,6 +28,10 @@ export interface Presto {
   fail(ms: number): void;
   isDown(): boolean;
   wallClock(): number;
+  /** An answer that names the time (Date) has come to that process. */
+  tellTime(process: SimProcess): void;
+  /** The same as that process knows it: by its own clock until an answer has told. */
+  timeAsKnownTo(process: SimProcess): number;
 }
 
 export interface PrestoOptions {
@@ -44,6 +49,7 @@ export function createPresto(options: PrestoOptions): Presto {
   let live: SimToken | undefined;
   /** When each token died. */
   const deaths = new Map<string, number>();
+  const toldTime = new WeakSet<SimProcess>();
   let password = options.password;
   let downUntil = 0;
   /** One that lags has a replica now and then that has forgotten older tokens too. */
@@ -110,5 +116,7 @@ export function createPresto(options: PrestoOptions): Presto {
     },
     isDown: () => timeline.now() < downUntil,
     wallClock,
+    tellTime: (process) => void toldTime.add(process),
+    timeAsKnownTo: (process) => (toldTime.has(process) ? wallClock() : process.clock.now()),
   };
 }

@@ -101,7 +101,10 @@ export function createSimIssuer(
   /** A response has come: from Presto's application in JSON, from whatever stands before it as a page. */
   function hear(status: number, begunAt: number): void {
     const isPresto = status < 500 && status !== 403;
-    if (isPresto) addresses.letIn(process, begunAt);
+    if (isPresto) {
+      addresses.letIn(process, begunAt);
+      presto.tellTime(process);
+    }
     onResponse(
       {
         status,

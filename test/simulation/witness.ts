@@ -76,9 +76,11 @@ export interface WitnessOptions {
   readonly faults: Pick<Faults, "wasPausedPastTerm">;
   readonly addresses: Pick<SimAddresses, "mustBlock">;
   readonly stored: () => StoredRecord | undefined;
+  /** Does what is stored name another object than the one that it stands in? */
+  readonly isElsewhere: () => boolean;
   readonly credentials: () => Credentials;
-  /** Is a token due, or about to end, by this process's clock? */
-  readonly isCalledFor: (process: SimProcess) => boolean;
+  /** Is the token of this record due by this process's clock, or about to end? */
+  readonly isCalledFor: (process: SimProcess, record: TokenRecord | undefined) => boolean;
   /** Is the stored token due by the clock and the window alone? */
   readonly isDue: (process: SimProcess) => boolean;
   /** Id of the token that the process has read last. */
@@ -98,6 +100,9 @@ const dayMs = 24 * hourMs;
 /** For so long at most the proof that a token lives is older than the call that it is for. */
 const proofMs = 60_000;
 
+/** The Date of an answer tells whole seconds. */
+const dateMs = 1_500;
+
 /** In these states a candidate is being looked after. */
 const caring = new Set(["issuing", "settling", "storing", "reconciling"]);
 
@@ -106,6 +111,8 @@ export function createWitness(options: WitnessOptions): Witness {
   /** For each process the intents that it wrote since it took the lock, and made no call under. */
   const freshIntents = new Map<SimProcess, Set<string>>();
   const intended = new Map<SimProcess, string>();
+  /** What each intent was written for: until the first byte of its call another record may have been put there. */
+  const intentRecords = new Map<string, TokenRecord>();
   const ending = new Set<SimProcess>();
   /** Those whose renewal was about to probe while they knew that they must send nothing, and have heard nothing else since. */
   const blocked = new Set<SimProcess>();
@@ -224,7 +231,8 @@ export function createWitness(options: WitnessOptions): Witness {
   function checkBegun(process: SimProcess): void {
     const record = stored()?.record;
     const endsAt = record?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
-    if ((record?.token ?? null) === null || endsAt - process.clock.now() <= dayMs) return;
+    // By Presto's clock, which it goes by: its own may have jumped.
+    if ((record?.token ?? null) === null || endsAt - presto.timeAsKnownTo(process) <= dayMs + dateMs) return;
     violation ??= new Violation(
       "gate",
       `${process.name} begins a renewal, and knows that its address is not registered`,
@@ -241,8 +249,10 @@ export function createWitness(options: WitnessOptions): Witness {
       const { intent } = next;
       const isNew = intent !== null && intent.id !== before?.record.intent?.id;
       if (isNew && intent.reason === "scheduled") checkWindow(process, before?.record);
-      if (intent !== null && intent.holder === process.holder && intent.id !== before?.record.intent?.id)
+      if (intent !== null && intent.holder === process.holder && intent.id !== before?.record.intent?.id) {
         freshIntents.get(process)?.add(intent.id);
+        intentRecords.set(intent.id, next);
+      }
       // A password's reset may be done while the alarm is set, under an intent that is its lock.
       if (next.stopped !== null && isNew && process.role !== "reset")
         throw new Violation("L4", `${process.name} begins a renewal though the alarm is set`);
@@ -265,7 +275,8 @@ export function createWitness(options: WitnessOptions): Witness {
       candidates = candidates.filter(({ token }) => !isStored(token.secret));
     },
     letIn(process, token) {
-      if (isStored(token)) memories.note(process, token);
+      // What is seen in a record from elsewhere is remembered by nobody: a person has to take it as one's own.
+      if (isStored(token) && !options.isElsewhere()) memories.note(process, token);
     },
     isRemembered: () => options.issuers().some(memories.knowsLive),
     putBack() {
@@ -312,7 +323,8 @@ export function createWitness(options: WitnessOptions): Witness {
       calls.push(call);
       // The stored token was proved alive before somebody else had another issued.
       if (timeline.now() - abroadAt < proofMs) forgotten.add(call);
-      if (options.isCalledFor(process)) calledFor.set(call, tokens.nameOf(stored()?.record.token));
+      const base = intentRecords.get(intended.get(process) ?? "") ?? stored()?.record;
+      if (options.isCalledFor(process, base)) calledFor.set(call, tokens.nameOf(base?.token));
       return call;
     },
     executed(call) {
