@@ -136,9 +136,11 @@ export function createProbe(options: TokenProbeOptions): Probe {
   return async (token, { issuedAt = null, acceptedFrom } = {}) => {
     const id = token.fingerprint();
     const startedAt = clock.monotonic();
-    const isYoung =
-      evidence?.isYoung(id) === true || (issuedAt !== null && youngLeftMs(issuedAt, prestoNow()) > 0);
+    const wasYoung = evidence?.isYoung(id) === true;
     const found = await question(token);
+    // Asked only now: the answers have told a process that has just started what time it is there.
+    const beganAt = prestoNow() - (clock.monotonic() - startedAt);
+    const isYoung = wasYoung || (issuedAt !== null && youngLeftMs(issuedAt, beganAt) > 0);
     switch (found) {
       case "alive":
         evidence?.accepted(id, startedAt);

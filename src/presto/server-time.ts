@@ -12,8 +12,16 @@ export interface ServerTime {
   now(): number;
 }
 
-export function createServerTime(clock: Pick<Clock, "now" | "monotonic">): ServerTime {
-  let aheadMs: number | undefined;
+/**
+ * What was heard goes on by the time since this machine was started, which nobody sets, and which counts while it
+ * sleeps: a wall clock that is set, or set right, moves Presto's by nothing.
+ */
+export function createServerTime(clock: Pick<Clock, "now" | "monotonic" | "sinceBoot">): ServerTime {
+  let last: { readonly prestoAt: number; readonly bootAt: number } | undefined;
+
+  function now(): number {
+    return last === undefined ? clock.now() : last.prestoAt + clock.sinceBoot() - last.bootAt;
+  }
 
   return {
     heard(response, begunAt) {
@@ -22,10 +30,12 @@ export function createServerTime(clock: Pick<Clock, "now" | "monotonic">): Serve
       const receivedAt = clock.now();
       const sentAt = receivedAt - (clock.monotonic() - begunAt);
       // It read its clock between the two, and told whole seconds.
+      let aheadMs = 0;
       if (at > receivedAt) aheadMs = at - receivedAt;
-      else aheadMs = at + 1_000 < sentAt ? at + 1_000 - sentAt : 0;
+      else if (at + 1_000 < sentAt) aheadMs = at + 1_000 - sentAt;
+      last = { prestoAt: receivedAt + aheadMs, bootAt: clock.sinceBoot() };
     },
-    aheadMs: () => aheadMs,
-    now: () => clock.now() + (aheadMs ?? 0),
+    aheadMs: () => (last === undefined ? undefined : now() - clock.now()),
+    now,
   };
 }

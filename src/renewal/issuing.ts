@@ -57,7 +57,7 @@ export async function issuing(run: RenewalRun, { standing, account }: Issuing): 
   emit({ type: "issue-begun", intent: intent.id, reason: intent.reason });
   const answer = deps.issuer
     .issueToken(
-      { account, name: deps.tokenName, expiresAt: endOfLife(clock.now(), deps.tokenDays) },
+      { account, name: deps.tokenName, expiresAt: endOfLife(deps.prestoNow(), deps.tokenDays) },
       {
         mayBegin: () => !run.draining.aborted && clock.monotonic() + times.issueTimeoutMs < held.heldUntil(),
         signal: call.signal,

@@ -346,7 +346,7 @@ function reportOf(
     nextTryAt: retry.nextTryAt(),
     lastEnd: unstoredEnd(renewal.unstoredSince()) ?? runs.lastEnd(),
     stopped: record?.stopped ?? null,
-    unexplainedDeaths: recentDeaths(record?.unexplainedDeaths ?? [], deps.clock.now()).length,
+    unexplainedDeaths: recentDeaths(record?.unexplainedDeaths ?? [], deps.prestoNow()).length,
     credentialsRefused: triggers.credentialsRefused() ?? null,
     clockWrong: deps.clockAlarm.reason() ?? null,
   };

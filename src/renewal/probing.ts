@@ -22,7 +22,8 @@ type Probing = Extract<NextState, { to: "probing" }>;
 
 /**
  * R2. What the stored token is decides what may follow. An outage is when answers get lost,
- * so nothing is begun in one, unless the token is about to end anyway.
+ * so nothing is begun in one, unless the token is about to end anyway. Dates that others have made, or will
+ * read, are compared by Presto's clock: processes on several hosts count deaths, and their clocks may differ by hours.
  */
 export async function probing(run: RenewalRun, { found, reason }: Probing): Promise<NextState> {
   const { deps } = run;
@@ -33,8 +34,8 @@ export async function probing(run: RenewalRun, { found, reason }: Probing): Prom
   const expiresAt = record.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
   const verdict = await probeStored(run, found);
   if (verdict === undefined) return { to: "idle", end: { kind: "shut-down" } };
-  // Only now: a probe takes its time.
-  const now = deps.clock.now();
+  // Only now: a probe takes its time, and has told what time it is there.
+  const now = deps.prestoNow();
   switch (verdict) {
     case "alive":
     case "alive-lately": {
@@ -71,7 +72,7 @@ export async function probing(run: RenewalRun, { found, reason }: Probing): Prom
       if (run.trigger.request?.force === true) return { to: "intending", found, reason, soleCall: false };
       const leftMs = record.issuedAt === null ? 0 : youngLeftMs(record.issuedAt, deps.prestoNow());
       const nextLookMs = leftMs > 0 ? leftMs : youngMs;
-      const at = new Date(now + nextLookMs).toISOString();
+      const at = new Date(deps.clock.now() + nextLookMs).toISOString();
       const detail = `Presto answers 401 to the stored token, but that is younger than ${youngMs / 1000} s: its own replicas may not know it yet, so it is not taken for dead. The next look is at ${at}.`;
       return { to: "idle", end: { kind: "young-token", detail, nextLookMs } };
     }

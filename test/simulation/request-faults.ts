@@ -48,8 +48,8 @@ export const requestFaults: readonly DeliberateFault[] = [
     patches: [
       {
         file: "presto/probe.ts",
-        from: "evidence?.isYoung(id) === true || (issuedAt !== null && youngLeftMs(issuedAt, prestoNow()) > 0);",
-        to: "issuedAt !== null && youngLeftMs(issuedAt, prestoNow()) > 1e12;",
+        from: "const isYoung = wasYoung || (issuedAt !== null && youngLeftMs(issuedAt, beganAt) > 0);",
+        to: "const isYoung = wasYoung && beganAt < 0;",
       },
     ],
   },

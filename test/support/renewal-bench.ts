@@ -50,6 +50,8 @@ export interface BenchKnobs {
   quiet: Promise<void> | undefined;
   /** From 0 to 1. */
   random: number;
+  /** How far Presto's clock is ahead of this host's. */
+  prestoAheadMs: number;
 }
 
 /** A renewal over scripted parts and a clock moved by hand. Everything that is done stands in `trail`, in order. */
@@ -120,6 +122,7 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
     lockHolder: undefined,
     quiet: undefined,
     random: 1,
+    prestoAheadMs: 0,
   };
   let ids = 0;
 
@@ -165,7 +168,7 @@ export function createRenewalBench(options: BenchOptions = {}): RenewalBench {
     issuer: presto.issuer,
     accounts: createAccounts(credentials, { clock, settleMs: defaultTimes.settleMs }),
     probe: presto.probe,
-    prestoNow: clock.now,
+    prestoNow: () => clock.now() + knobs.prestoAheadMs,
     clockAlarm,
     mayLeave: () => knobs.mayLeave,
     consumer: {

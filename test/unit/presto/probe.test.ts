@@ -187,6 +187,23 @@ describe("a stored token that is younger than 30 s", () => {
     expect(await seemsDead((now) => new Date(now - 30_000))).toBe("dead");
   });
 
+  it("by Presto's clock as its answers tell of it, also to a process that had heard of none before", async () => {
+    const clock = createHandClock();
+    const hourMs = 3_600_000;
+    let aheadMs = 0;
+    const probe = createProbe({
+      clock,
+      prestoNow: () => clock.now() + aheadMs,
+      async ask() {
+        aheadMs = -hourMs;
+        return "unauthorized";
+      },
+    });
+    const verdict = probe(token, { issuedAt: new Date(clock.now() - hourMs - 5_000) });
+    await clock.advance(10_000);
+    expect(await verdict).toBe("young");
+  });
+
   it("by Presto's clock, which made the date; one that is far ahead protects no dead token", async () => {
     expect(await seemsDead((now) => new Date(now - 10_000), 90 * 24 * 3_600_000)).toBe("young");
     expect(await seemsDead((now) => new Date(now + 30_000))).toBe("dead");

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { issuing } from "../../../src/renewal/issuing.ts";
 import { defaultTimes } from "../../../src/renewal/types.ts";
 import type { Intent } from "../../../src/store/contract.ts";
-import { createRenewalBench, follow, type RenewalBench } from "../../support/renewal-bench.ts";
+import { createRenewalBench, dayMs, follow, type RenewalBench } from "../../support/renewal-bench.ts";
 import { endOf, standing } from "../../support/renewal-cases.ts";
 import { issuedToken, refusal, unclear } from "../../support/scripted-presto.ts";
 
@@ -30,6 +30,15 @@ describe("R6: one call", () => {
 
   it("asks for exactly the days where it is made at 00:00 UTC", async () => {
     const bench = createRenewalBench();
+    await issue(bench);
+    await bench.clock.advance(0);
+    expect(bench.presto.last().request.expiresAt).toEqual(new Date("2027-02-22T00:00:00Z"));
+  });
+
+  it("counts the days by Presto's clock, and not by one of this host that is days behind", async () => {
+    const bench = createRenewalBench();
+    bench.clock.setWall(-100 * dayMs);
+    bench.knobs.prestoAheadMs = 100 * dayMs;
     await issue(bench);
     await bench.clock.advance(0);
     expect(bench.presto.last().request.expiresAt).toEqual(new Date("2027-02-22T00:00:00Z"));

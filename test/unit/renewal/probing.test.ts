@@ -163,6 +163,31 @@ describe("R2: the death that is one too many", () => {
   });
 });
 
+describe("R2: dates are compared by Presto's clock, which all hosts share", () => {
+  const hostsApartMs = 3 * 3_600_000;
+
+  it.each([hostsApartMs, -hostsApartMs])(
+    "so a host that is %i ms off counts another's deaths",
+    async (ms) => {
+      const bench = createRenewalBench();
+      bench.store.put({ unexplainedDeaths: ago(bench, 9, 6, 3) });
+      bench.clock.setWall(ms);
+      bench.knobs.prestoAheadMs = -ms;
+      expect(await probe(bench, "rejected", "dead")).toMatchObject({ to: "stopped" });
+      expect(bench.store.record().unexplainedDeaths.at(-1)).toEqual(new Date(bench.clock.now() - ms));
+    },
+  );
+
+  it("and a token that ends soon there proves nothing by its death, nor counts as one", async () => {
+    const bench = createRenewalBench();
+    bench.knobs.prestoAheadMs = hostsApartMs;
+    bench.store.put({ expiresAt: new Date(bench.clock.now() + hostsApartMs + 60_000) });
+    expect(await probe(bench, "scheduled", "alive")).toMatchObject({ soleCall: false });
+    bench.store.put({ expiresAt: new Date(bench.clock.now() + hostsApartMs) });
+    expect(await probe(bench, "rejected", "dead")).not.toHaveProperty("deaths");
+  });
+});
+
 describe("R2: an answer that tells nothing", () => {
   it.each(["scheduled", "manual", "rejected"] as const)(
     "begins nothing (%s): outages lose answers",
