@@ -15,7 +15,7 @@ import type { Sidecar } from "./sidecar.ts";
 
 export type CallListenerOptions = Pick<
   ProxyListenerOptions,
-  "origin" | "listen" | "hosts" | "operations" | "maxBody" | "timeoutMs"
+  "origin" | "listen" | "hosts" | "operations" | "maxBody" | "timeoutMs" | "traceUpstream"
 > & { readonly limits: { readonly maxInFlight: number } };
 
 export interface ListenerDeps {
@@ -36,6 +36,7 @@ export async function createCallListener(
     operations: options.operations,
     maxBody: options.maxBody,
     timeoutMs: options.timeoutMs,
+    traceUpstream: options.traceUpstream,
     mostConnections: callerConnections(await readDescriptorLimit(), options.limits.maxInFlight),
     limiter: sidecar.limiter,
     perform: sidecar.perform,

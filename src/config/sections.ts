@@ -57,6 +57,8 @@ export interface Config extends UpstreamConfig {
   readonly maxBody: number;
   readonly limits: Limits;
   readonly holdMaxMs: number;
+  /** `traceparent` goes on to Presto. */
+  readonly traceUpstream: boolean;
   /** How long what became of calls that move money is asked for. */
   readonly settle: { readonly settleMs: number; readonly settleOutcomesMs: number };
   readonly drainMinMs: number;
@@ -95,6 +97,7 @@ export function sidecarOptions(read: ReadVariables): Omit<Config, "warnings"> {
       maxBuffered: required(values.PRESTO_MAX_BUFFERED),
     },
     holdMaxMs: required(values.PRESTO_HOLD_MAX),
+    traceUpstream: required(values.PRESTO_TRACE_UPSTREAM),
     settle: {
       settleMs: required(values.PRESTO_SETTLE),
       settleOutcomesMs: required(values.PRESTO_SETTLE_OUTCOMES),

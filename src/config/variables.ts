@@ -278,6 +278,15 @@ export const variables = {
     onlyFor: "serving",
     chart: "env",
   }),
+  PRESTO_TRACE_UPSTREAM: variable({
+    parse: parseYesNo,
+    fallback: "no",
+    example: "yes",
+    meaning:
+      "`yes`: the `traceparent` of a caller goes on to Presto. Its trace id stands in the log and in problem documents in any case.",
+    onlyFor: "serving",
+    chart: "env",
+  }),
   PRESTO_LOG_LEVEL: variable({
     parse: parseLogLevel,
     fallback: "info",

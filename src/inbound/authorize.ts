@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http";
 import { Problem } from "../errors.ts";
 import { checkCaller, hostNames } from "../policy/caller.ts";
 import { checkFraming } from "../policy/framing.ts";
-import { readRequestId, selectRequestHeaders } from "../policy/headers.ts";
+import { readRequestId, readTraceId, selectRequestHeaders } from "../policy/headers.ts";
 import { createOperations, isAuthPath, type Operation } from "../policy/operations.ts";
 import { checkTarget, createOwnAuthority, type Upstream } from "../policy/target.ts";
 import type { AcceptedRequest } from "./request.ts";
@@ -14,6 +14,8 @@ export interface AuthorizeOptions {
   /** Further names accepted in Host. */
   readonly hosts: readonly string[];
   readonly operations: readonly Operation[];
+  /** `traceparent` goes on to Presto. */
+  readonly traceUpstream: boolean;
 }
 
 /** A request that is refused, with the id that its reply carries. */
@@ -87,6 +89,12 @@ export function createAuthorize(options: AuthorizeOptions): AuthorizeRequest {
     }
 
     const headers = selectRequestHeaders(rawHeaders);
+    if (options.traceUpstream) {
+      const parent = request.headers["traceparent"];
+      // Two of them, which Node joins, are not one that is well-formed.
+      if (typeof parent === "string" && readTraceId(parent) !== undefined)
+        headers.push("traceparent", parent);
+    }
     headers.push("x-request-id", requestId);
     return { requestId, operation: match.operation, target: target.target, headers };
   };

@@ -33,6 +33,8 @@ export interface ProxyListenerOptions {
   readonly operations: readonly Operation[];
   readonly maxBody: number;
   readonly timeoutMs: number;
+  /** `traceparent` goes on to Presto. */
+  readonly traceUpstream: boolean;
   /** Callers' connections that may be open on all addresses together. */
   readonly mostConnections: number;
   readonly limiter: Limiter;
@@ -150,7 +152,12 @@ async function createProxy(
   const accept = createAccept(
     { timeoutMs, maxBody },
     {
-      authorize: createAuthorize({ upstream: origin, hosts: options.hosts, operations }),
+      authorize: createAuthorize({
+        upstream: origin,
+        hosts: options.hosts,
+        operations,
+        traceUpstream: options.traceUpstream,
+      }),
       reject,
       underWay,
       route,

@@ -10,7 +10,7 @@ import type { CallFinished } from "../upstream/call.ts";
 import type { RejectedRequest } from "./authorize.ts";
 import { closeAfterLast, type Connection, endLingering } from "./connection.ts";
 import type { CallerRequest } from "./request.ts";
-import { renderProblem, renderRawProblem, writeProblem } from "./response.ts";
+import { type ProblemContext, renderProblem, renderRawProblem, writeProblem } from "./response.ts";
 
 export interface RejectOptions {
   readonly clock: Clock;
@@ -63,7 +63,7 @@ export function createRejectRequest(options: RejectOptions): RejectRequest {
 
   function onSocket(connection: Connection, rejected: RejectedRequest, request?: IncomingMessage): void {
     const startedAt = clock.monotonic();
-    const context = { ...contextOf(rejected), toHead: request?.method === "HEAD" };
+    const context = { ...contextOf(rejected, request), toHead: request?.method === "HEAD" };
     endLingering(connection, renderRawProblem(rejected.problem, context, new Date(clock.now())), clock);
     report(connection, rejected, startedAt, request);
   }
@@ -88,15 +88,15 @@ export function createRejectRequest(options: RejectOptions): RejectRequest {
           onSocket(connection, rejected, request);
           return;
         }
-        writeProblem(reply, renderProblem(rejected.problem, contextOf(rejected)));
+        writeProblem(reply, renderProblem(rejected.problem, contextOf(rejected, request)));
         report(connection, rejected, startedAt, request);
       });
     },
   };
 }
 
-function contextOf(rejected: RejectedRequest): { requestId: string; actsTwice: boolean } {
-  return { requestId: rejected.requestId, actsTwice: false };
+function contextOf({ requestId }: RejectedRequest, request: IncomingMessage | undefined): ProblemContext {
+  return { requestId, actsTwice: false, traceId: readTraceId(request?.headers["traceparent"]) };
 }
 
 /** What Node's HTTP server tells of beside requests: there is nothing in it to serve, and never a reason to answer for a call that is under way. */

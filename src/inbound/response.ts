@@ -59,6 +59,8 @@ export interface ProblemContext {
   /** The operation would act a second time if it was sent again. */
   readonly actsTwice: boolean;
   readonly transaction?: TransactionView | undefined;
+  /** Of the trace that the caller says the request belongs to. */
+  readonly traceId?: string | undefined;
   /** The request was a HEAD. */
   readonly toHead?: boolean;
 }
@@ -83,6 +85,7 @@ export function renderProblem(problem: Problem, context: ProblemContext): Proble
     outcome: problem.outcome,
     retryable: isRetryable(problem, context.actsTwice),
     request_id: context.requestId,
+    ...(context.traceId === undefined ? {} : { trace_id: context.traceId }),
     ...(transaction === undefined
       ? {}
       : {

@@ -125,7 +125,12 @@ function createReplies({ clock, upstream, isLastReply }: ServeOptions): Replies 
       told.cause ?? (error instanceof Problem ? undefined : error),
     );
     if (call.reply.destroyed) return;
-    const context = { requestId: call.requestId, actsTwice: call.operation.movesMoney, transaction };
+    const context = {
+      requestId: call.requestId,
+      actsTwice: call.operation.movesMoney,
+      transaction,
+      traceId: call.traceId,
+    };
     const { req: request } = call.reply;
     if (request.complete || call.connection.calls.length > 1) {
       closeIfLast(call);

@@ -70,6 +70,7 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   PRESTO_HOLD_MAX: ["5s\n", "٥s"],
   PRESTO_DRAIN_MIN: ["-1s", "1.5s"],
   PRESTO_DRAIN_MAX: ["25S", "999999h"],
+  PRESTO_TRACE_UPSTREAM: ["true", "on"],
   PRESTO_LOG_LEVEL: ["INFO", "loud"],
   PRESTO_LOG_FORMAT: ["pretty", "JSON"],
   OTEL_SERVICE_NAME: ["na\u00efve", "a\nb"],
