@@ -94,7 +94,7 @@ export interface TokenSource {
   close(): void;
 }
 
-/** While a call waits for a change the store is read this often: reads are cheap beside a waiting payment. */
+/** While a call waits for a change the store is read this often at least: reads are cheap beside a waiting payment. */
 const urgentPollMs = 1_000;
 
 export function createTokenSource(options: TokenSourceOptions): TokenSource {
@@ -110,6 +110,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     emit,
     pollMs: options.pollMs,
     urgentPollMs,
+    random: options.random,
     sendsCalls: options.sendsCalls !== false,
     onRecord: adopt,
     // That is no reason to give up the token in hand.

@@ -16,8 +16,10 @@ export interface RecordWatchOptions {
   readonly sendsCalls?: boolean;
   /** Milliseconds between reads. */
   readonly pollMs: number;
-  /** Milliseconds between reads while somebody waits for a change. */
+  /** Milliseconds between reads while somebody waits for a change, at most. */
   readonly urgentPollMs: number;
+  /** From 0 to 1, for jitter. */
+  readonly random: () => number;
   /** Called with each record whose version differs from the last one told. */
   readonly onRecord: (stored: StoredRecord) => void;
   /** Called when a read finds none where there was one, or at the first. */
@@ -35,6 +37,13 @@ export interface RecordWatch {
   close(): void;
 }
 
+/**
+ * Between the first reads of a store that tells of no change, while somebody waits for one, milliseconds. Each
+ * pause is twice the one before: a renewal that waits for calls in flight (GRACE) is followed closely enough
+ * for its end to be seen within another second, and a token that stays dead costs a read a second.
+ */
+const firstUrgentMs = 100;
+
 export function createRecordWatch(options: RecordWatchOptions): RecordWatch {
   const { store, clock, emit } = options;
   /** Of the record that was told last; null while there is none. */
@@ -45,6 +54,8 @@ export function createRecordWatch(options: RecordWatchOptions): RecordWatch {
   let unwatch: (() => void) | undefined;
   let polledAt = clock.monotonic();
   let urgent = false;
+  /** Polls in a row that were urgent, since the record was last another one. */
+  let urgentPolls = 0;
   /** Did the last read fail? Then what it was to bring is not told of again. */
   let failed = false;
   let wasLater = false;
@@ -76,6 +87,7 @@ export function createRecordWatch(options: RecordWatchOptions): RecordWatch {
       const found = stored?.version ?? null;
       if (found === version || closed) return;
       version = found;
+      noteChange();
       if (stored === undefined) {
         options.onAbsent?.();
         return;
@@ -87,6 +99,20 @@ export function createRecordWatch(options: RecordWatchOptions): RecordWatch {
       emit({ type: "store-failed", error });
       throw error;
     }
+  }
+
+  /** What comes next may come soon: an intent is followed by its token. */
+  function noteChange(): void {
+    urgentPolls = 0;
+    if (urgent) arm();
+  }
+
+  function urgentMs(): number {
+    // Where a store tells of changes, polling is for the case that it does not.
+    if (store.watch !== undefined) return options.urgentPollMs;
+    const pauseMs = Math.min(options.urgentPollMs, firstUrgentMs * 2 ** urgentPolls);
+    // Many processes begin to wait at one moment, at the first 401.
+    return pauseMs * (0.8 + options.random() / 5);
   }
 
   function begin(): Promise<void> {
@@ -118,13 +144,14 @@ export function createRecordWatch(options: RecordWatchOptions): RecordWatch {
     const calmMs = store.pollMs?.() ?? options.pollMs;
     // A store that asks to be left alone fails a read without asking its server.
     const restMs = failed ? Math.min(calmMs, options.pollMs) : calmMs;
-    const dueAt = polledAt + (urgent ? Math.min(options.urgentPollMs, restMs) : restMs);
+    const dueAt = polledAt + (urgent ? Math.min(urgentMs(), restMs) : restMs);
     timer = clock.after(Math.min(dueAt - clock.monotonic(), options.pollMs), () => {
       if (clock.monotonic() < dueAt) {
         arm();
         return;
       }
       polledAt = clock.monotonic();
+      urgentPolls = urgent ? urgentPolls + 1 : 0;
       refresh().then(arm, arm);
     });
   }

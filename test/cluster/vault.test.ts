@@ -302,6 +302,7 @@ it("200 proxies cost it 200 logins, and 40 requests a second at rest", async () 
       emit: () => void (failed += 1),
       pollMs: 5_000,
       urgentPollMs: 1_000,
+      random: () => 0.5,
       onRecord() {},
     }),
   );
