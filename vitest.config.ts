@@ -26,7 +26,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          include: ["test/unit/**/*.test.ts", "test/*.test.ts"],
+          include: ["test/unit/**/*.test.ts", "test/*.test.ts", "test/cluster/fleet/*.test.ts"],
           isolate: false,
           testTimeout: 15_000,
           hookTimeout: 10_000,
@@ -88,7 +88,7 @@ export default defineConfig({
         test: {
           name: "cluster",
           retry,
-          include: ["test/cluster/**/*.test.ts"],
+          include: ["test/cluster/*.test.ts"],
           // The built program; and the servers, which the first run builds.
           globalSetup: ["./tools/vitest/build-once.ts", "./test/cluster/build-once.ts"],
           testTimeout: 60_000,

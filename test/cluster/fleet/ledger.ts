@@ -10,6 +10,11 @@ export interface IssueCall {
   executedAt: number | undefined;
 }
 
+/** What is looked at of a sandbox. */
+export type WatchedPresto = Pick<Sandbox, "received" | "token"> & {
+  state(): { readonly tokens: readonly { readonly fingerprint: string; readonly token_name: string }[] };
+};
+
 /** Follows the issue calls that come to a sandbox. */
 export interface IssueLedger {
   readonly calls: readonly IssueCall[];
@@ -21,7 +26,7 @@ export interface IssueLedger {
 /** Milliseconds between two looks: much less than any renewal takes. */
 const lookMs = 4;
 
-export function followIssues(sandbox: Sandbox): IssueLedger {
+export function followIssues(sandbox: WatchedPresto): IssueLedger {
   const calls: IssueCall[] = [];
   const waiting = new Set<(call: IssueCall) => void>();
   let newest: object | undefined;
@@ -67,20 +72,54 @@ function nameIn(body: Buffer): string {
   return String(Object(parsed).token_name);
 }
 
-/** Two calls that might both still be executed, at one time. The later one's sender may have been stopped for so long that it knew of nothing. */
-export interface Overlap {
-  readonly earlier: IssueCall;
-  readonly later: IssueCall;
+/** A process that was stopped (SIGSTOP), and went on. Times are `performance.now()`. */
+export interface Stop {
+  /** The name under which it issues. */
+  readonly by: string;
+  readonly from: number;
+  /** Infinity until it goes on. */
+  to: number;
 }
 
-/** Milliseconds by which a time may be wrong: two looks. */
-const inexactMs = 3 * lookMs;
+/** What is to be thought of the issue calls. */
+export interface OverlapVerdict {
+  /** Pairs that may not be: a sentence each. */
+  readonly problems: readonly string[];
+  /** Pairs of which one sender was stopped past its lease: it knew of nothing, and Presto can't see the lease. */
+  readonly excused: number;
+}
 
-export function overlapsOf(calls: readonly IssueCall[]): readonly Overlap[] {
-  return calls.flatMap((later, index) =>
-    calls
-      .slice(0, index)
-      .filter((earlier) => (earlier.executedAt ?? Number.POSITIVE_INFINITY) > later.cameAt + inexactMs)
-      .map((earlier) => ({ earlier, later })),
-  );
+/** Milliseconds by which a time may be wrong: two looks, and the one under way. */
+const inexactMs = 3 * lookMs;
+/** Milliseconds after which whoever was stopped has looked at its lease again. */
+const wakingMs = 5_000;
+
+/** Finds each two issue calls that might both still be executed at one time. */
+export function judgeOverlaps(
+  calls: readonly IssueCall[],
+  stops: readonly Stop[],
+  leaseMs: number,
+): OverlapVerdict {
+  const wasStopped = ({ by, cameAt }: IssueCall): boolean =>
+    stops.some(
+      (stop) =>
+        stop.by === by &&
+        stop.to - stop.from >= leaseMs &&
+        cameAt >= stop.from &&
+        cameAt <= stop.to + wakingMs,
+    );
+  const problems: string[] = [];
+  let excused = 0;
+  for (const [index, later] of calls.entries()) {
+    for (const earlier of calls.slice(0, index)) {
+      const { executedAt = Number.POSITIVE_INFINITY } = earlier;
+      if (executedAt <= later.cameAt + inexactMs) continue;
+      if (wasStopped(earlier) || wasStopped(later)) excused += 1;
+      else
+        problems.push(
+          `${later.by} sent an issue call ${Math.round(later.cameAt - earlier.cameAt)} ms after ${earlier.by}, whose call might still be executed`,
+        );
+    }
+  }
+  return { problems, excused };
 }

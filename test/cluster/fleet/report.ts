@@ -1,4 +1,5 @@
 import { type CallEnd, callEnds, type NotedCall } from "../../support/caller-log.ts";
+import type { IssueCall } from "./ledger.ts";
 
 /** How long calls took, milliseconds. */
 export interface CallTimes {
@@ -12,7 +13,12 @@ export interface CallTimes {
 export interface FleetStory {
   readonly store: string;
   readonly seed: number;
-  readonly peace: CallTimes & { readonly failed: number; readonly renewals: number };
+  readonly peace: CallTimes & {
+    readonly failed: number;
+    readonly renewals: number;
+    /** For so long the process that plays callers, network and Presto did nothing: each time is too long by as much. */
+    readonly stoodStillMs: number;
+  };
   readonly struck: CallTimes;
   readonly ends: Readonly<Record<CallEnd, number>>;
   readonly strikes: readonly string[];
@@ -29,10 +35,24 @@ export interface FleetStory {
 
 /** How long they took. */
 export function timesOf(calls: readonly NotedCall[]): CallTimes {
-  const sorted = calls.map(({ begunAt, endedAt }) => endedAt - begunAt).toSorted((one, other) => one - other);
+  const sorted = calls.map(tookMs).toSorted((one, other) => one - other);
   const at = (part: number): number =>
     sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? 0;
   return { calls: sorted.length, p50: at(0.5), p99: at(0.99), longest: at(1) };
+}
+
+/** The call that took longest, and which renewals it met. */
+export function longestOf(calls: readonly NotedCall[], issues: readonly IssueCall[]): string {
+  const [longest] = calls.toSorted((one, other) => tookMs(other) - tookMs(one));
+  if (longest === undefined) return "there was no call";
+  const met = issues
+    .filter(({ cameAt }) => cameAt > longest.begunAt - 1_000 && cameAt < longest.endedAt + 1_000)
+    .map(({ by, cameAt }) => `${by}'s after ${Math.round(cameAt - longest.begunAt)} ms`);
+  return `a call (${longest.kind}) took ${Math.round(tookMs(longest))} ms; issue calls about it: ${met.join(", ") || "none"}`;
+}
+
+function tookMs({ begunAt, endedAt }: NotedCall): number {
+  return endedAt - begunAt;
 }
 
 /** Those that were not served, by how they ended. */
@@ -57,6 +77,7 @@ export function reportOf(story: FleetStory): string {
     row("in peace", times(peace)),
     row("failed in peace", peace.failed),
     row("issue calls in peace", peace.renewals),
+    row("the longest that the proof itself stood still", ms(peace.stoodStillMs)),
     row("under faults", times(struck)),
     ...callEnds.map((end) => row(`calls in all: ${end}`, ends[end])),
     row("faults", story.strikes.length),

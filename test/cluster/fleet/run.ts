@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as pause } from "node:timers/promises";
 
 import { createRandom, type Random } from "../../simulation/random.ts";
@@ -6,9 +7,9 @@ import { type CallerLog, createCallerLog, type NotedCall } from "../../support/c
 import { judgeCalls } from "../../support/judge-calls.ts";
 import { startCallers } from "../../support/load-callers.ts";
 import { type Fleet, settle, startFleet } from "./fleet.ts";
-import { overlapsOf } from "./ledger.ts";
+import { judgeOverlaps, type Stop } from "./ledger.ts";
 import type { FleetPlace } from "./place.ts";
-import { failuresOf, type FleetStory, timesOf } from "./report.ts";
+import { failuresOf, type FleetStory, longestOf, timesOf } from "./report.ts";
 import { leaseMs, type Strike, strikesOf } from "./strikes.ts";
 
 export interface RunOptions {
@@ -50,22 +51,29 @@ export async function runFleet(place: FleetPlace, options: RunOptions): Promise<
     await pause(1_000);
     calls.begin();
     const before = fleet.ledger.calls.length;
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    delay.enable();
     await pause(peaceMs);
-    const inPeace = calls.end();
+    const overAt = performance.now();
+    // A call that is under way is judged, too.
+    await pause(options.longestCallMs);
+    delay.disable();
+    const inPeace = calls.end().filter(({ begunAt }) => begunAt < overAt);
     const peace = {
       ...timesOf(inPeace),
       failed: inPeace.filter(({ end }) => end !== "served").length,
       renewals: fleet.ledger.calls.length - before,
+      stoodStillMs: delay.max / 1_000_000,
     };
     if (peace.failed > 0)
       problems.push(`${peace.failed} calls failed without a fault: ${failuresOf(inPeace)}`);
     if (peace.longest > options.longestCallMs)
-      problems.push(`a call took ${Math.round(peace.longest)} ms without a fault`);
+      problems.push(`without a fault ${longestOf(inPeace, fleet.ledger.calls)}`);
     if (peace.renewals === 0) problems.push("nothing was renewed without a fault");
 
     calls.begin();
-    const stopped = new Set<string>();
-    const strikes = await strike(fleet, createRandom(seed), strikesMs, stopped, tell);
+    const stops: Stop[] = [];
+    const strikes = await strike(fleet, createRandom(seed), strikesMs, stops, tell);
     await wishes.stop();
     const lossy = strikes.filter(({ losesTokens }) => losesTokens).length;
     const { convergedMs, alarm } = await converge(fleet, lossy, problems);
@@ -79,12 +87,8 @@ export async function runFleet(place: FleetPlace, options: RunOptions): Promise<
     if (lies.length > 0) problems.push(`with Presto and proxies well, calls ended so: ${failuresOf(lies)}`);
     const { confirms, transactions } = fleet.sandbox.state();
     problems.push(...judgeCalls(calls.log, { confirms, transactions }));
-    const overlaps = overlapsOf(fleet.ledger.calls);
-    const excused = overlaps.filter(({ earlier, later }) => stopped.has(earlier.by) || stopped.has(later.by));
-    for (const { earlier, later } of overlaps.filter((each) => !excused.includes(each)))
-      problems.push(
-        `${later.by} sent an issue call ${Math.round(later.cameAt - earlier.cameAt)} ms after ${earlier.by}, whose call might still be executed`,
-      );
+    const overlaps = judgeOverlaps(fleet.ledger.calls, stops, leaseMs);
+    problems.push(...overlaps.problems);
     const issueCalls = fleet.ledger.calls.length;
     // One more for the first token, and one for each fault that may cost the one on its way.
     if (issueCalls > 1 + wishes.count() + 2 * strikes.length)
@@ -98,7 +102,7 @@ export async function runFleet(place: FleetPlace, options: RunOptions): Promise<
       strikes: strikes.map(({ name }) => name),
       issueCalls,
       wishes: wishes.count(),
-      excusedOverlaps: excused.length,
+      excusedOverlaps: overlaps.excused,
       convergedMs,
       alarm,
       generation: (await place.record())?.generation ?? 0,
@@ -117,7 +121,7 @@ async function strike(
   fleet: Fleet,
   random: Random,
   ms: number,
-  stopped: Set<string>,
+  stops: Stop[],
   tell: (line: string) => void,
 ): Promise<readonly Strike[]> {
   const endsAt = performance.now() + ms;
@@ -129,7 +133,7 @@ async function strike(
     if (next === undefined) break;
     if (performance.now() + next.leastMs > endsAt && done.length > 0) continue;
     const beganAt = performance.now();
-    await next.run(fleet, random, stopped);
+    await next.run(fleet, random, stops);
     done.push(next);
     tell(`${next.name} (${Math.round(performance.now() - beganAt)} ms)`);
     if (performance.now() < endsAt) await pause(random.between(1_000, 6_000));

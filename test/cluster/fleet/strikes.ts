@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Random } from "../../simulation/random.ts";
 import { issuePath } from "../../support/token-host.ts";
 import type { Fleet } from "./fleet.ts";
-import type { Member } from "./member.ts";
+import type { Stop } from "./ledger.ts";
 
 /** The term of the renewal lock, milliseconds (LEASE). */
 export const leaseMs = 45_000;
@@ -18,7 +18,8 @@ export interface Strike {
   readonly losesTokens: boolean;
   /** Milliseconds that it takes at least. */
   readonly leastMs: number;
-  run(fleet: Fleet, random: Random, stopped: Set<string>): Promise<void>;
+  /** @param stops is added to where a process is stopped past its lease */
+  run(fleet: Fleet, random: Random, stops: Stop[]): Promise<void>;
 }
 
 const killed: Strike = {
@@ -64,13 +65,19 @@ const stoppedPastItsLease: Strike = {
   name: "a rotator is stopped in a renewal, past its lease, and goes on",
   losesTokens: true,
   leastMs: leaseMs + 5_000,
-  async run({ rotators }, random, stopped) {
+  async run({ rotators }, random, stops) {
     const rotator = random.pick(rotators);
     await rotator.renew("wait=0s");
     await pause(random.between(0, renewalMs));
+    const stop: Stop = {
+      by: rotator.issuesAs(),
+      from: performance.now(),
+      to: Number.POSITIVE_INFINITY,
+    };
+    stops.push(stop);
     rotator.signal("SIGSTOP");
-    stopped.add(rotator.issuesAs());
     await pause(leaseMs + 5_000);
+    stop.to = performance.now();
     rotator.signal("SIGCONT");
   },
 };
@@ -106,9 +113,4 @@ export function strikesOf({ place }: Fleet): readonly Strike[] {
     },
   }));
   return [...outages, killed, cut, killedInTheCall, frozen, killed, stoppedPastItsLease];
-}
-
-/** The rotator that issues under that name, if its process still runs. */
-export function holderOf({ rotators }: Fleet, by: string): Member | undefined {
-  return rotators.find(({ issuesAs }) => issuesAs() === by);
 }
