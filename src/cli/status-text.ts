@@ -96,12 +96,19 @@ function renewalText(renewal: JsonObject | undefined, now: number): string | und
   return [
     plan,
     state === undefined || state === "idle" ? undefined : `now ${state}`,
+    lockText(objectOf(renewal, "lock")),
     next === undefined ? undefined : `tried again ${relativeText(next, now)}`,
     lastEndText(objectOf(renewal, "last_end"), now),
   ]
     .filter((part) => part !== undefined)
     .join("; ")
     .concat(".");
+}
+
+function lockText(lock: JsonObject | undefined): string | undefined {
+  const name = lock === undefined ? undefined : textOf(lock, "name");
+  const holder = lock === undefined ? undefined : textOf(lock, "holder");
+  return name === undefined || holder === undefined ? undefined : `${holder} holds the lock (${name})`;
 }
 
 function lastEndText(end: JsonObject | undefined, now: number): string | undefined {

@@ -50,6 +50,13 @@ describe("status, for people", () => {
     ]);
   });
 
+  it.each(["The Pod presto/rotator-a", "This process"])("says who holds the lock: %s", (holder) => {
+    const lock = { name: "Lease presto/token", holder, ours: holder === "This process" };
+    const renewal = renewalReport({ state: "locking", lock });
+    const text = statusText(asJson(fullReport(statusReport({}), [], renewal)), now, plain).join("\n");
+    expect(text).toContain(`now locking; ${holder} holds the lock (Lease presto/token)`);
+  });
+
   it("says what is wrong, in words, and what to look at", () => {
     const report = fullReport(
       statusReport({
