@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-import { isObject } from "../lib/json.ts";
+import { isObject, type JsonObject, parseObject } from "../lib/json.ts";
 import { contentOf, textOf } from "./content.ts";
 
 /** A transaction, as a body names it. */
@@ -156,7 +156,39 @@ interface Members {
  * would keep the last of several, and round numbers. Undefined for what is no object of JSON.
  */
 function membersOf(text: string, member: string): Members | undefined {
-  if (!isJsonObject(text)) return undefined;
+  const parsed = parseObject(text);
+  return parsed === undefined ? undefined : (plainMembers(parsed, text, member) ?? allMembers(text, member));
+}
+
+/**
+ * Of a text in which neither name stands twice nor is spelled with escapes, the parser has dropped
+ * nothing. So are nearly all bodies, and reading them once more would cost twice as much. Undefined
+ * for any other, and where the value is a number.
+ */
+function plainMembers(parsed: JsonObject, text: string, member: string): Members | undefined {
+  if (text.includes("\\") || isTwice(text, `"${member}"`) || isTwice(text, '"data"')) return undefined;
+  const data = own(parsed, "data");
+  const within = isObject(data) ? data : undefined;
+  const [outer, inner] = [own(parsed, member), own(within, member)];
+  if (typeof outer === "number" || typeof inner === "number") return undefined;
+  return { outermost: plainValues(outer), data: within && plainValues(inner) };
+}
+
+function isTwice(text: string, part: string): boolean {
+  const at = text.indexOf(part);
+  return at !== -1 && text.includes(part, at + 1);
+}
+
+function own(object: JsonObject | undefined, name: string): unknown {
+  return object !== undefined && Object.hasOwn(object, name) ? object[name] : undefined;
+}
+
+function plainValues(value: unknown): Value[] {
+  return typeof value === "string" ? [{ text: value, isNumber: false }] : [];
+}
+
+/** The same from the text itself, whatever it looks like. It is JSON: that was seen. */
+function allMembers(text: string, member: string): Members {
   const outermost: Value[] = [];
   let data: Value[] | undefined;
   let depth = 0;
@@ -191,15 +223,6 @@ function membersOf(text: string, member: string): Members | undefined {
     }
   }
   return { outermost, data };
-}
-
-function isJsonObject(text: string): boolean {
-  try {
-    return isObject(JSON.parse(text));
-  } catch {
-    // The parser's own error quotes the text: it goes no further.
-    return false;
-  }
 }
 
 function unquoted(string: string): string {

@@ -72,5 +72,5 @@ describe("completed transactions", () => {
       if ((completed.at(key) !== undefined) !== isKnown(key)) wrong.push(key);
     }
     expect(wrong).toEqual([]);
-  });
+  }, 60_000);
 });

@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { answeredReferences, keyOf, readReferences } from "../../../src/upstream/references.ts";
@@ -70,5 +71,40 @@ describe("the references in a body", () => {
     expect(told('{"transaction_reference":"T1"}')).toEqual(["T1"]);
     expect(told('{"data":{}}')).toEqual([]);
     expect(told("<html>")).toEqual([]);
+    expect(told('{"data":{"transaction_reference":"T1"},"data":{}}')).toEqual(["T1"]);
+  });
+});
+
+describe("a body that the parser tells all of", () => {
+  const names = fc.constantFrom(member, "data", "status", "x");
+  const { value } = fc.letrec<{ value: unknown }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 3 },
+      fc.constantFrom("T1", "T2", "", " t1", member, "data", null, true, 7, 9.5),
+      fc.array(tie("value"), { maxLength: 3 }),
+      fc.dictionary(names, tie("value"), { maxKeys: 3 }),
+    ),
+  }));
+  const object = fc.dictionary(names, value, { maxKeys: 4 });
+  /** The same in JSON, so that the parser alone is not enough. */
+  const escaped = (text: string): string =>
+    text
+      .replaceAll(`"${member}"`, '"tr\\u0061nsaction_reference"')
+      .replaceAll('"data"', '"d\\u0061ta"')
+      .replace("{", '{"\\u0078x":0,');
+
+  it("names the same as its text does", () => {
+    fc.assert(
+      fc.property(object, (body) => {
+        const text = JSON.stringify(body);
+        const longer = escaped(text).replace(":0,}", ":0}");
+        expect(read(text)).toEqual(read(longer));
+        const [one, other] = [text, longer].map((each) =>
+          answeredReferences({ headers: [], body: Buffer.from(each) }, member),
+        );
+        expect(one).toEqual(other);
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });
