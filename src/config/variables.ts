@@ -266,7 +266,7 @@ export const variables = {
     chart: "env",
     chartLimit: {
       pattern: "^(off|stdout)$",
-      reason: "In the chart only stdout: a file's record needs a volume that outlives the pod.",
+      reason: "Here `off` or `stdout`; a record in files needs a volume: see `audit`.",
     },
   }),
   PRESTO_AUDIT_FULL: variable({

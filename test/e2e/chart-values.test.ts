@@ -43,6 +43,15 @@ describe.skipIf(!hasKubeTools)("the chart's values", () => {
     [{ app: { runAsUser: 0 } }, /runAsUser/],
     [{ app: { env: { PRESTO_TOKEN: "abc" } } }, /PRESTO_TOKEN/],
     [{ podSecurityContext: {} }, /podSecurityContext/],
+    [{ env: { PRESTO_AUDIT: "file:/record.jsonl" } }, /PRESTO_AUDIT/],
+    [
+      { audit: { volume: "emptyDir" }, env: { PRESTO_AUDIT: "stdout" } },
+      /audit\.volume and env\.PRESTO_AUDIT/,
+    ],
+    [{ audit: { volume: "claim" } }, /claimName/],
+    [{ audit: { volume: "emptyDir", claimName: "records" } }, /claimName/],
+    [{ audit: { volume: "claim", claimName: "records", sizeLimit: "1Gi" } }, /sizeLimit/],
+    [{ audit: { volume: "hostPath" } }, /volume/],
   ])("refuses %j and names it", (values, named) => {
     expect(refusalOf(values)).toMatch(named);
   });

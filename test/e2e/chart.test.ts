@@ -176,6 +176,51 @@ describe.skipIf(!hasKubeTools)("the chart", () => {
     });
   });
 
+  describe("the record", () => {
+    const mountPath = "/var/lib/presto-sidecar/audit";
+
+    it("is kept in files only where a volume is named, and that is mounted into the sidecar alone", () => {
+      expect(JSON.stringify(fixed)).not.toMatch(/PRESTO_AUDIT|presto-sidecar-audit|POD_NAME/);
+      for (const [audit, volume] of [
+        [{ volume: "emptyDir" }, { emptyDir: {} }],
+        [{ volume: "emptyDir", sizeLimit: "2Gi" }, { emptyDir: { sizeLimit: "2Gi" } }],
+        [{ volume: "claim", claimName: "records" }, { persistentVolumeClaim: { claimName: "records" } }],
+      ] as const) {
+        const objects = renderChart({ audit });
+        const deployment = deploymentOf(objects);
+        const pod = podOf(objects);
+        const sidecar = sidecarOf(objects);
+        expect(pod.volumes.at(-1)).toEqual({ name: "presto-sidecar-audit", ...volume });
+        expect(sidecar.volumeMounts.at(-1)).toEqual({ name: "presto-sidecar-audit", mountPath });
+        expect(JSON.stringify(pod.containers)).not.toContain("audit");
+        expect(asKubernetesReads(deployment)).toMatchObject(deployment);
+      }
+    });
+
+    it("has a file of its own for each pod, and says which pod it is of", () => {
+      const sidecar = sidecarOf(renderChart({ audit: { volume: "emptyDir" } }));
+      const fieldOf = (fieldPath: string) => ({ valueFrom: { fieldRef: { fieldPath } } });
+      expect(sidecar.env).toContainEqual({ name: "POD_NAME", ...fieldOf("metadata.name") });
+      expect(sidecar.env).toContainEqual({ name: "POD_NAMESPACE", ...fieldOf("metadata.namespace") });
+      const names: string[] = sidecar.env.map(({ name }: KubeObject) => name);
+      // kubelet puts in what stands further up alone.
+      expect(names.indexOf("POD_NAME")).toBeLessThan(names.indexOf("PRESTO_AUDIT"));
+      expect(sidecar.env).toContainEqual({
+        name: "PRESTO_AUDIT",
+        value: `file:${mountPath}/$(POD_NAME).jsonl`,
+      });
+      const { config } = examineConfig(environmentOf(sidecar, "10.1.2.3"), []);
+      expect(config?.audit?.place).toMatchObject({ kind: "file", mode: 0o600 });
+    });
+
+    it("says of which pod it is on standard output, too", () => {
+      const names = sidecarOf(renderChart({ env: { PRESTO_AUDIT: "stdout" } })).env.map(
+        ({ name }: KubeObject) => name,
+      );
+      expect(names).toEqual(expect.arrayContaining(["POD_NAME", "POD_NAMESPACE", "PRESTO_AUDIT"]));
+    });
+  });
+
   it("has a network policy only when asked, and then calls out on port 443 alone", () => {
     expect(fixed.map(({ kind }) => kind)).not.toContain("NetworkPolicy");
     const policy = renderChart({ networkPolicy: { enabled: true } }).find(

@@ -38,6 +38,15 @@ left. Five seconds are for all that is neither.
 {{- fail (printf "terminationGracePeriodSeconds is %d, but PRESTO_DRAIN_MAX alone takes up to %d s: kubelet would kill the sidecar in the middle of a call. Make it longer than PRESTO_DRAIN_MAX and the app's own shutdown together, or leave it out." (.Values.terminationGracePeriodSeconds | int64) $drain) -}}
 {{- end -}}
 {{- end -}}
+{{- if and .Values.audit.volume .Values.env.PRESTO_AUDIT -}}
+{{- fail "audit.volume and env.PRESTO_AUDIT are both set: the record is kept in one place. Leave one of them out." -}}
+{{- end -}}
+{{- if ne (eq .Values.audit.volume "claim") (ne (.Values.audit.claimName | default "") "") -}}
+{{- fail "audit.volume: claim and audit.claimName go together: name the PersistentVolumeClaim, or leave both out." -}}
+{{- end -}}
+{{- if and .Values.audit.sizeLimit (ne .Values.audit.volume "emptyDir") -}}
+{{- fail "audit.sizeLimit is of audit.volume: emptyDir alone; a claim has a size of its own." -}}
+{{- end -}}
 {{- $min := include "presto-sidecar.milliseconds" (.Values.env.PRESTO_DRAIN_MIN | default "0s") | int64 -}}
 {{- $max := include "presto-sidecar.milliseconds" (.Values.env.PRESTO_DRAIN_MAX | default "25s") | int64 -}}
 {{- if gt $min $max -}}

@@ -43,6 +43,20 @@ http://127.0.0.1:{{ .Values.port }}
 - name: PRESTO_CA_FILE
   value: "/var/run/presto-sidecar/ca/ca.crt"
 {{- end }}
+{{- if or .Values.audit.volume (eq (.Values.env.PRESTO_AUDIT | default "off") "stdout") }}
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: POD_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+{{- end }}
+{{- if .Values.audit.volume }}
+- name: PRESTO_AUDIT
+  value: "file:/var/lib/presto-sidecar/audit/$(POD_NAME).jsonl"
+{{- end }}
 {{- range $name, $value := .Values.env }}
 - name: {{ $name }}
   value: {{ $value | quote }}
@@ -58,6 +72,10 @@ http://127.0.0.1:{{ .Values.port }}
 - name: presto-sidecar-ca
   mountPath: /var/run/presto-sidecar/ca
   readOnly: true
+{{- end }}
+{{- if .Values.audit.volume }}
+- name: presto-sidecar-audit
+  mountPath: /var/lib/presto-sidecar/audit
 {{- end }}
 {{- end -}}
 
@@ -77,6 +95,19 @@ http://127.0.0.1:{{ .Values.port }}
     items:
       - key: {{ .Values.ca.key }}
         path: ca.crt
+{{- end }}
+{{- if eq .Values.audit.volume "emptyDir" }}
+- name: presto-sidecar-audit
+  {{- if .Values.audit.sizeLimit }}
+  emptyDir:
+    sizeLimit: {{ .Values.audit.sizeLimit | quote }}
+  {{- else }}
+  emptyDir: {}
+  {{- end }}
+{{- else if eq .Values.audit.volume "claim" }}
+- name: presto-sidecar-audit
+  persistentVolumeClaim:
+    claimName: {{ .Values.audit.claimName }}
 {{- end }}
 {{- end -}}
 
