@@ -4,6 +4,7 @@ import { commands } from "../src/cli/commands.ts";
 import { unsafeFlags, unsafeVariables } from "../src/config/unsafe-environment.ts";
 import { rowOf, variableNames } from "../src/config/variables.ts";
 import { exitCodes, type CommandErrorCode, problems } from "../src/errors.ts";
+import { walletOperations } from "../src/policy/operations.ts";
 import { controlVerbs } from "../src/sandbox/control.ts";
 import { faultKinds } from "../src/sandbox/fault-kinds.ts";
 import { chartSchemaFile, makeChartSchema } from "./chart-schema.ts";
@@ -25,6 +26,7 @@ export const generators: ReadonlyMap<string, Generator> = new Map([
   ["problems", problemTable],
   ["exit-codes", exitCodeTable],
   ["commands", commandTable],
+  ["operations", operationTable],
   ["faults", faultTable],
   ["sandbox-verbs", verbTable],
   ["log-lines", () => table(...logLineRows())],
@@ -107,6 +109,16 @@ function commandTable(): string {
       return [`\`${name}${given.join("")}\``, summary];
     }),
   );
+}
+
+function operationTable(): string {
+  const rows = walletOperations.map(({ name, method, template, nature, reconcile }) => [
+    `\`${name}\``,
+    `\`${method} ${template}\``,
+    nature,
+    reconcile === undefined ? "" : `by its \`${reconcile.member}\`, with \`GET ${reconcile.path}\``,
+  ]);
+  return table(["operation", "is", "nature", "what became of it is asked for"], rows);
 }
 
 function faultTable(): string {

@@ -1,10 +1,10 @@
-import type { OpenCall } from "../audit/entries.ts";
+import type { CompletedReference, OpenCall } from "../audit/entries.ts";
 import { createMoneyRecord } from "../audit/money-lines.ts";
-import { openAudit } from "../audit/open.ts";
+import { type AuditDeps, openAudit, type OpenAuditOptions } from "../audit/open.ts";
 import type { AuditOptions, AuditRecord, PodName } from "../audit/types.ts";
 import type { Clock } from "../clock.ts";
 import type { ConfigRow } from "../config/describe.ts";
-import type { LeftOpen, MoneyRecord } from "../money/record.ts";
+import type { KnownCompleted, LeftOpen, MoneyRecord } from "../money/record.ts";
 import { openStandardStream } from "../observe/standard-output.ts";
 import type { Operation } from "../policy/operations.ts";
 import type { Observers } from "./observers.ts";
@@ -23,13 +23,15 @@ export interface RecordDeps {
   readonly observers: Pick<Observers, "emit" | "version" | "keepRecord">;
   /** The configuration, secrets masked. */
   readonly described: readonly ConfigRow[];
+  /** The system's unless given: for the simulation. */
+  readonly files?: Required<Pick<AuditDeps, "disk" | "lock"> & Pick<OpenAuditOptions, "mostBytes">>;
 }
 
 /** The record of money and credentials of a sidecar that runs. */
 export interface KeptRecord {
   /** As calls that move money see it. */
   readonly money: MoneyRecord;
-  /** Hands over what an earlier process has left open, now and whenever it becomes known. */
+  /** Hands over what an earlier process has left open or seen completed, now and whenever it becomes known. */
   leaveTo(sidecar: Pick<Sidecar, "reopen">): void;
   close: AuditRecord["close"];
   /** The process ends as it should. */
@@ -45,19 +47,36 @@ const lockWaitMs = 500;
  */
 export async function keepRecord(
   { role, audit, pod, operations }: RecordOptions,
-  { clock, observers, described }: RecordDeps,
+  { clock, observers, described, files }: RecordDeps,
 ): Promise<KeptRecord | undefined> {
   if (audit === undefined) return undefined;
   const { emit, version } = observers;
-  const early: LeftOpen[] = [];
-  let reopen = (left: readonly LeftOpen[]): void => void early.push(...left);
+  const early: { readonly left: LeftOpen[]; readonly completed: KnownCompleted[] } = {
+    left: [],
+    completed: [],
+  };
+  const operationOf = lookUpIn(operations);
+  let reopen: Sidecar["reopen"] = (left, completed) => {
+    early.left.push(...left);
+    for (const one of completed) early.completed.push(one);
+  };
   const record = await openAudit(
-    { ...audit, writer: "sidecar", lockWaitMs },
+    {
+      ...audit,
+      writer: "sidecar",
+      lockWaitMs,
+      ...(files === undefined ? {} : { mostBytes: files.mostBytes }),
+    },
     {
       clock,
       emit,
       stream: () => openStandardStream(1, { clock }),
-      onFound: (open) => reopen(open.map((call) => leftOpen(call, operations))),
+      onFound: (open, completed) =>
+        reopen(
+          open.map((call) => leftOpen(call, operationOf)),
+          completed.map((one) => knownCompleted(one, operationOf)),
+        ),
+      ...(files === undefined ? {} : { disk: files.disk, lock: files.lock }),
     },
   );
   observers.keepRecord(record);
@@ -67,7 +86,7 @@ export async function keepRecord(
     money: createMoneyRecord(record, { pod, clock }),
     leaveTo(sidecar) {
       reopen = sidecar.reopen;
-      sidecar.reopen(early);
+      sidecar.reopen(early.left, early.completed);
     },
     close: record.close,
     stop: () => record.note({ type: "stop" }),
@@ -80,13 +99,30 @@ function podFields({ name, namespace }: PodName): { readonly pod?: string; reado
 
 function leftOpen(
   { operation: name, references, requestId, begunAt }: OpenCall,
-  operations: readonly Operation[],
+  operationOf: LookUp,
 ): LeftOpen {
-  const operation = operations.find((each) => each.name === name) ?? forgotten(name);
-  return { operation, references, requestId, at: new Date(begunAt) };
+  return { operation: operationOf(name), references, requestId, at: new Date(begunAt) };
+}
+
+function knownCompleted(
+  { operation, reference, at }: CompletedReference,
+  operationOf: LookUp,
+): KnownCompleted {
+  return { operation: operationOf(operation), reference, at: new Date(at) };
+}
+
+type LookUp = (name: string) => Operation;
+
+function lookUpIn(operations: readonly Operation[]): LookUp {
+  const byName = new Map(operations.map((each) => [each.name, each]));
+  return (name) => {
+    const known = byName.get(name) ?? forgotten(name);
+    byName.set(name, known);
+    return known;
+  };
 }
 
 /** One that the configuration does not name any more: nobody can be asked about it. */
 function forgotten(name: string): Operation {
-  return { name, method: "POST", template: "", movesMoney: true };
+  return { name, method: "POST", template: "", nature: "moves" };
 }

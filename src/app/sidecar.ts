@@ -8,9 +8,10 @@ import type { Emit } from "../lib/events.ts";
 import type { Network } from "../lib/ip.ts";
 import { createMoney, type Money } from "../money/money.ts";
 import type { Outcomes } from "../money/outcomes.ts";
-import { type LeftOpen, type MoneyRecord, noRecord, withRecord } from "../money/record.ts";
+import { type MoneyRecord, noRecord, withRecord } from "../money/record.ts";
 import { mostInBackground, type SettleTimes } from "../money/settle.ts";
 import type { Event, Subscriber } from "../observe/events.ts";
+import { movesMoney } from "../policy/operations.ts";
 import type { ProbeOptions } from "../presto/probe.ts";
 import { createLifecycle, type Lifecycle } from "../renewal/lifecycle.ts";
 import { createRenewal } from "../renewal/machine.ts";
@@ -84,8 +85,8 @@ export interface Sidecar {
   readonly perform: Perform;
   /** Calls that move money whose end is unclear. */
   readonly outcomes: Outcomes;
-  /** Begins to settle calls of an earlier process whose end is not known, by the record. */
-  reopen(left: readonly LeftOpen[]): void;
+  /** Begins to settle calls of an earlier process whose end is not known, by the record, and remembers whose money has moved. */
+  readonly reopen: Money["reopen"];
   readonly limiter: Limiter;
   readonly tokens: TokenSource;
   readonly check: EgressCheck;
@@ -222,7 +223,7 @@ function composeCalls(
   const money = createMoney(settle, { perform: inner, ask, record, clock, random, emit });
   return {
     perform(call, end) {
-      if (call.operation.movesMoney) money.perform(call, end);
+      if (movesMoney(call.operation)) money.perform(call, end);
       else circuit.perform(call, end);
     },
     money,

@@ -2,7 +2,7 @@ import type { JsonObject } from "../lib/json.ts";
 import { keyOf } from "../upstream/references.ts";
 import type { Entry } from "./line.ts";
 
-// What the lines of the record hold, and which calls are open by them.
+// What the lines of the record hold, which calls are open by them, and whose money has moved.
 
 /** Who writes a chain: the sidecar its own, commands another beside it. */
 export type Writer = "sidecar" | "command";
@@ -33,6 +33,8 @@ export interface FileBegun {
   /** Hashes of the lines that stand in the file before behind the last durable one, in their order: they do not count. */
   readonly givenUp: readonly string[];
   readonly open: readonly OpenCall[];
+  /** The newest of those whose money has moved, the oldest first. */
+  readonly completed: readonly CompletedReference[];
 }
 
 const schema = 1;
@@ -42,7 +44,7 @@ export function fileBegunEntry(
   begun: FileBegun,
   last: { readonly seq: number; readonly hash: string },
 ): Entry {
-  const { chain, writer, file, reason, givenUp, open } = begun;
+  const { chain, writer, file, reason, givenUp, open, completed } = begun;
   return {
     type: "file",
     schema,
@@ -54,6 +56,7 @@ export function fileBegunEntry(
     last_hash: last.hash,
     given_up: givenUp,
     open: open.map(openCallObject),
+    completed: completed.map(({ operation, reference, at }) => ({ operation, reference, at })),
   };
 }
 
@@ -73,6 +76,7 @@ export function readFileBegun(entry: Entry): FileBegun | undefined {
     reason,
     givenUp: textsOf(givenUp),
     open: open.flatMap((each: unknown) => readOpenCall(each) ?? []),
+    completed: listOf(entry["completed"]).flatMap((each) => readCompleted(each) ?? []),
   };
 }
 
@@ -93,6 +97,21 @@ export interface OpenCall {
   readonly endedAt: string | null;
 }
 
+/** A transaction whose money has moved. */
+export interface CompletedReference {
+  readonly operation: string;
+  /** As it came. */
+  readonly reference: string;
+  /** When that was taken down, ISO 8601. */
+  readonly at: string;
+}
+
+function readCompleted(value: unknown): CompletedReference | undefined {
+  const [operation, reference, at] = ["operation", "reference", "at"].map((name) => textAt(value, name));
+  if (operation === undefined || reference === undefined || at === undefined) return undefined;
+  return { operation, reference, at };
+}
+
 function openCallObject(open: OpenCall): JsonObject {
   const { call, requestId, operation, references, begunAt, endedAt } = open;
   return { call, request_id: requestId, operation, references, begun_at: begunAt, ended_at: endedAt };
@@ -100,10 +119,7 @@ function openCallObject(open: OpenCall): JsonObject {
 
 function readOpenCall(value: unknown): OpenCall | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  const text = (name: string): string => {
-    const found: unknown = Reflect.get(value, name);
-    return typeof found === "string" ? found : "";
-  };
+  const text = (name: string): string => textAt(value, name) ?? "";
   if (text("call") === "") return undefined;
   return {
     call: text("call"),
@@ -115,8 +131,18 @@ function readOpenCall(value: unknown): OpenCall | undefined {
   };
 }
 
+function textAt(value: unknown, name: string): string | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const found: unknown = Reflect.get(value, name);
+  return typeof found === "string" ? found : undefined;
+}
+
 function textsOf(value: unknown): string[] {
-  return Array.isArray(value) ? value.filter((each): each is string => typeof each === "string") : [];
+  return listOf(value).filter((each): each is string => typeof each === "string");
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }
 
 /** Longer than any reference of Presto's; of one that is not one, no more is kept. */
@@ -135,19 +161,31 @@ function isTold(reference: string, told: unknown): boolean {
 /** Calls without a reference can't be asked about, and nobody settles them: so many are remembered. */
 const mostWithoutReference = 1_000;
 
-/** Which calls are open by the lines so far: the writer keeps it as it writes, a start as it reads. */
+/**
+ * So many of those whose money has moved stand at the beginning of a file: a caller that a crash has cut off
+ * from its answer, and that asks again, did so among the last ones.
+ */
+const mostCarried = 1_000;
+
+/**
+ * Which calls are open by the lines so far, and whose money has moved: the writer keeps it as it writes,
+ * a start as it reads.
+ */
 export class OpenCalls {
   readonly #calls = new Map<string, OpenCall>();
   #withoutReference = 0;
+  readonly #mostCompleted: number;
+  #completed: CompletedReference[] = [];
 
-  constructor(open: readonly OpenCall[] = []) {
-    for (const call of open) this.add(call);
+  /** @param mostCompleted so many of those whose money has moved are remembered, the newest */
+  constructor(mostCompleted: number = mostCarried) {
+    this.#mostCompleted = mostCompleted;
   }
 
   /** @param at the line's time, ISO 8601 */
   apply(entry: Entry, at: string): void {
     const { call } = entry;
-    if (entry.type === "outcome-settled") this.#settle(entry);
+    if (entry.type === "outcome-settled") this.#settle(entry, at);
     if (typeof call !== "string") return;
     switch (entry.type) {
       case "call-begun": {
@@ -159,9 +197,7 @@ export class OpenCalls {
         break;
       }
       case "call-ended": {
-        const open = this.#calls.get(call);
-        if (entry["open"] !== true) this.drop(call);
-        else if (open !== undefined) this.#calls.set(call, { ...open, endedAt: at });
+        this.#end(call, entry, at);
         break;
       }
       default:
@@ -175,8 +211,36 @@ export class OpenCalls {
     if (open.references.length === 0) this.#withoutReference -= 1;
   }
 
+  /** Of a call that names several transactions a success may be about some of them: it stays open with the others. */
+  #end(call: string, entry: Entry, at: string): void {
+    const open = this.#calls.get(call);
+    const isOpen = entry["open"] === true;
+    if (open !== undefined && entry["verdict"] === "completed") {
+      const left = isOpen ? textsOf(entry["open_references"]) : [];
+      for (const reference of open.references)
+        if (!left.includes(reference)) this.addCompleted({ operation: open.operation, reference, at });
+      if (isOpen) this.#calls.set(call, { ...open, references: left, endedAt: at });
+    } else if (open !== undefined && isOpen) this.#calls.set(call, { ...open, endedAt: at });
+    if (!isOpen) this.drop(call);
+  }
+
+  addCompleted(completed: CompletedReference): void {
+    this.#completed.push(completed);
+    if (this.#completed.length >= 2 * this.#mostCompleted)
+      this.#completed = this.#completed.slice(-this.#mostCompleted);
+  }
+
+  /** The newest, the oldest of them first. */
+  completed(): readonly CompletedReference[] {
+    return this.#completed.slice(-this.#mostCompleted);
+  }
+
   /** One of the references of a call, which stays open while it has others. Several calls may have one request id. */
-  #settle({ request_id: requestId, operation, reference }: Entry): void {
+  #settle({ request_id: requestId, operation, reference, status }: Entry, at: string): void {
+    if (typeof reference === "string" && typeof operation === "string") {
+      if (status === "completed") this.addCompleted({ operation, reference, at });
+      else this.#forgetCompleted(operation, reference);
+    }
     for (const open of this.#calls.values()) {
       if (open.requestId !== requestId || open.operation !== operation) continue;
       const { references } = open;
@@ -184,6 +248,14 @@ export class OpenCalls {
       if (references.length === 0 ? reference === null : left.length === 0) this.drop(open.call);
       else if (left.length < references.length) this.#calls.set(open.call, { ...open, references: left });
     }
+  }
+
+  /** A person has said that nothing moved after all. */
+  #forgetCompleted(operation: string, reference: string): void {
+    const key = keyOf(reference);
+    this.#completed = this.#completed.filter(
+      (one) => one.operation !== operation || keyOf(one.reference) !== key,
+    );
   }
 
   all(): OpenCall[] {

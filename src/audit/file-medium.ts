@@ -4,7 +4,14 @@ import { basename, dirname, join } from "node:path";
 import { CommandError, systemCode } from "../errors.ts";
 import type { HeldLock, RenewalLock } from "../store/contract.ts";
 import type { AppendedFile, Disk, FileIdentity, FileLook } from "./disk.ts";
-import { type FileReason, fileBegunEntry, type OpenCall, type OpenCalls, type Writer } from "./entries.ts";
+import {
+  type CompletedReference,
+  type FileReason,
+  fileBegunEntry,
+  type OpenCall,
+  type OpenCalls,
+  type Writer,
+} from "./entries.ts";
 import { encodeLine, type Head } from "./line.ts";
 import type { BeginState, Medium } from "./medium.ts";
 import { asidePath, type Found, findNewest, isPassing, refusedPath, refuseStranger } from "./recover.ts";
@@ -24,8 +31,8 @@ export interface FileMediumDeps {
   readonly disk: Disk;
   /** Held by whoever writes the record. */
   readonly lock: Pick<RenewalLock, "acquire">;
-  /** Told once of the calls that are open by the record, if there are any. */
-  readonly onFound: (open: readonly OpenCall[]) => void;
+  /** Told once of the calls that are open by the record, and of those whose money has moved, if there are any. */
+  readonly onFound: (open: readonly OpenCall[], completed: readonly CompletedReference[]) => void;
 }
 
 export interface FileMedium extends Medium {
@@ -96,8 +103,9 @@ export function createFileMedium(options: FileMediumOptions, deps: FileMediumDep
 
   function tellFound(open: OpenCalls): void {
     if (found === undefined) return;
+    const completed = found.segment.open.completed();
     found = undefined;
-    if (open.size > 0) deps.onFound(open.all());
+    if (open.size + completed.length > 0) deps.onFound(open.all(), completed);
   }
 
   async function writeFirst(next: AppendedFile, text: string): Promise<FileIdentity> {
@@ -154,6 +162,7 @@ export function createFileMedium(options: FileMediumOptions, deps: FileMediumDep
       if (found !== undefined) {
         const { segment, begin } = found;
         for (const call of segment.open.all()) open.add(call);
+        for (const completed of segment.open.completed()) open.addCompleted(completed);
         if (begin === undefined) {
           const head = await goOn(found);
           tellFound(open);
@@ -162,7 +171,15 @@ export function createFileMedium(options: FileMediumOptions, deps: FileMediumDep
         why = begin;
         before = segment.last;
       }
-      const begun = { chain, writer, file: number + 1, reason: why, givenUp, open: open.all() };
+      const begun = {
+        chain,
+        writer,
+        file: number + 1,
+        reason: why,
+        givenUp,
+        open: open.all(),
+        completed: open.completed(),
+      };
       const line = encodeLine(before, at, fileBegunEntry(begun, before));
       const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}${temporarySuffix}`);
       let next: AppendedFile | undefined;

@@ -4,6 +4,7 @@ import type { Clock } from "../clock.ts";
 import { Problem } from "../errors.ts";
 import type { MoneyRecord, Sending, SendingEnd } from "../money/record.ts";
 import type { Call } from "../upstream/call.ts";
+import type { Reference } from "../upstream/references.ts";
 import { longestReference } from "./entries.ts";
 import type { Entry } from "./line.ts";
 import type { AuditRecord, AwaitedLine, PodName } from "./types.ts";
@@ -66,6 +67,10 @@ export function createMoneyRecord(
   };
 }
 
+function asRecorded({ text }: Pick<Reference, "text">): string {
+  return text.slice(0, longestReference);
+}
+
 function unavailable(cause: Error): Problem {
   return new Problem("audit-unavailable", {
     detail: `${cause.message}; nothing was sent`,
@@ -82,7 +87,7 @@ function begunEntry(id: string, { call, number, generation }: Sending, pod: PodN
     request_id: call.requestId,
     attempt: number,
     operation: call.operation.name,
-    references: references.map(({ text }) => text.slice(0, longestReference)),
+    references: references.map(asRecorded),
     // Nothing guards it against a second sending.
     unguarded: unread,
     generation,
@@ -100,7 +105,7 @@ function notSentEntry(id: string, { call, number }: Sending): Entry {
     request_id: call.requestId,
     attempt: number,
     operation: call.operation.name,
-    references: call.money?.references.map(({ text }) => text.slice(0, longestReference)) ?? [],
+    references: call.money?.references.map(asRecorded) ?? [],
     outcome: "not-sent",
     code: "audit-unavailable",
     open: false,
@@ -124,8 +129,10 @@ function endedEntry(
     ms: Math.round(ms * 100) / 100,
   };
   if (end.kind === "answered") {
-    const { status, verdict } = end;
-    return { ...ended, outcome: "answered", status, verdict, open: verdict === "unclear" };
+    const { status, verdict, left = [] } = end;
+    const answered = { ...ended, outcome: "answered", status, verdict };
+    if (left.length === 0) return { ...answered, open: verdict === "unclear" };
+    return { ...answered, open: true, open_references: left.map(asRecorded) };
   }
   const code = end.error instanceof Problem ? end.error.code : "caller-gone";
   return { ...ended, outcome: end.kind, code, open: end.kind === "unknown" };

@@ -5,7 +5,7 @@ import type { Emit } from "../lib/events.ts";
 import type { RenewalLock } from "../store/contract.ts";
 import { createSingleHostLock } from "../store/file/lock.ts";
 import { type Disk, systemDisk } from "./disk.ts";
-import { type OpenCall, OpenCalls, type Writer } from "./entries.ts";
+import { type CompletedReference, type OpenCall, OpenCalls, type Writer } from "./entries.ts";
 import { createFileMedium, type FileMedium } from "./file-medium.ts";
 import { beforeFirst } from "./line.ts";
 import { isPassing, lockPathOf, refusedPath } from "./recover.ts";
@@ -18,8 +18,8 @@ export interface AuditDeps {
   readonly emit: Emit<AuditEvent>;
   /** Where lines go that are not kept in files. */
   readonly stream: () => LineStream;
-  /** Told of calls that were open when an earlier process ended: at once, or when the record can be read. */
-  readonly onFound: (open: readonly OpenCall[]) => void;
+  /** Told of calls that were open when an earlier process ended, and of whose money had moved: at once, or when the record can be read. */
+  readonly onFound: (open: readonly OpenCall[], completed: readonly CompletedReference[]) => void;
   /** The system's unless given. */
   readonly disk?: Disk;
   /** The kernel's unless given. */

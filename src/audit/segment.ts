@@ -28,7 +28,7 @@ export interface Segment {
   readonly bytes: number;
   /** Behind the last line stands one without an end, as a crash leaves it. */
   readonly unfinished: boolean;
-  /** Calls that are open by its lines. */
+  /** Calls that are open by its lines, and whose money has moved. */
   readonly open: OpenCalls;
 }
 
@@ -43,9 +43,12 @@ export type SegmentRead =
   | { readonly ok: true; readonly segment: Segment }
   | { readonly ok: false; readonly fault: Fault };
 
+/** As many as are remembered of those whose money has moved (money/completed.ts). */
+const mostCompleted = 100_000;
+
 /** @throws the system's own error, or `StalledError` */
 export async function readSegment(disk: Disk, path: string, expected: Expected = {}): Promise<SegmentRead> {
-  const lines = new ChainReader(path, expected);
+  const lines = new ChainReader(path, expected, mostCompleted);
   const splitter = createLineSplitter();
   let bytes = 0;
   await disk.read(path, (piece) => {
@@ -66,7 +69,7 @@ interface Placed {
 class ChainReader {
   readonly #path: string;
   readonly #expected: Expected;
-  readonly #open: OpenCalls = new OpenCalls();
+  readonly #open: OpenCalls;
   #fault: Fault | undefined;
   #begun: FileBegun | undefined;
   #first: FoundLine | undefined;
@@ -75,9 +78,10 @@ class ChainReader {
   #doubted: { readonly before: Placed } | undefined;
   #lines = 0;
 
-  constructor(path: string, expected: Expected) {
+  constructor(path: string, expected: Expected, mostCompleted: number) {
     this.#path = path;
     this.#expected = expected;
+    this.#open = new OpenCalls(mostCompleted);
   }
 
   add(bytes: Buffer): void {
@@ -125,6 +129,7 @@ class ChainReader {
     }
     this.#first = placed.found;
     for (const call of this.#begun.open) this.#open.add(call);
+    for (const completed of this.#begun.completed) this.#open.addCompleted(completed);
     this.#compare(placed);
   }
 

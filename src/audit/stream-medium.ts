@@ -34,7 +34,7 @@ export function createStreamMedium(stream: LineStream, writer: "sidecar" | "comm
     due: () => undefined,
     async begin(reason, last, { at, open, givenUp }) {
       // A stream has no files: after a failure a line like this says after which line it goes on, and what may have come through.
-      const begun = { chain, writer, file: 1, reason, givenUp, open: open.all() };
+      const begun = { chain, writer, file: 1, reason, givenUp, open: open.all(), completed: [] };
       const line = encodeLine(last, at, { ...fileBegunEntry(begun, last), ...streamMark });
       await write(line.text);
       isBegun = true;

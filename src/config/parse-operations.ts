@@ -1,4 +1,4 @@
-import { type Operation, readTemplate, walletOperations } from "../policy/operations.ts";
+import { natures, type Operation, readTemplate, walletOperations } from "../policy/operations.ts";
 import { InvalidValue, parseList, quote } from "./parse.ts";
 
 /** What apps may be given: `HEAD` is not `GET` to the table, and the others ask for no operation (or, TRACE, would send the token back). */
@@ -34,7 +34,7 @@ function parseOperation(text: string): Operation {
     name: `${method} ${template}`,
     method,
     template,
-    ...(nature === undefined ? { movesMoney: method !== "GET" } : parseNature(text, method, nature, details)),
+    ...parseNature(text, method, nature, details),
   };
   if (walletOperations.some((known) => whatMatches(known) === whatMatches(operation))) {
     throw new InvalidValue(`${quote(text)} is allowed without being listed; remove it`);
@@ -45,14 +45,16 @@ function parseOperation(text: string): Operation {
 /** A member of a JSON object whose name needs no care. */
 const memberName = /^[A-Za-z0-9_.-]{1,64}$/;
 
-/** `reads`, `prepares`, or `moves`, perhaps with how to ask what became of it. */
+/** `reads`, `prepares`, or `moves`, perhaps with how to ask what became of it; without a word a GET reads, and any other moves. */
 function parseNature(
   text: string,
   method: string,
-  nature: string,
+  word: string | undefined,
   details: readonly string[],
-): Pick<Operation, "movesMoney" | "reconcile"> {
-  if ((nature === "reads" || nature === "prepares") && details.length === 0) return { movesMoney: false };
+): Pick<Operation, "nature" | "reconcile"> {
+  if (word === undefined) return { nature: method === "GET" ? "reads" : "moves" };
+  const nature = natures.find((known) => known === word);
+  if (nature !== undefined && nature !== "moves" && details.length === 0) return { nature };
   if (nature !== "moves") {
     throw new InvalidValue(
       `${quote(text)} has something other than ;reads, ;prepares or ;moves behind its path`,
@@ -61,7 +63,7 @@ function parseNature(
   // A GET that finds its connection dead is sent once more.
   if (method === "GET") throw new InvalidValue(`${quote(text)} is a GET, which must move nothing`);
   const [reference, ask, ...more] = details;
-  if (reference === undefined) return { movesMoney: true };
+  if (reference === undefined) return { nature };
   const [, member = ""] = /^reference=(.*)$/.exec(reference) ?? [];
   const [, path] = /^ask=(.*)$/.exec(ask ?? "") ?? [];
   if (!memberName.test(member) || path === undefined || more.length > 0) {
@@ -74,5 +76,5 @@ function parseNature(
   if (read.template.pieces.length !== 2 || !path.includes("/{reference}")) {
     throw new InvalidValue(`${quote(text)} asks at a path whose one parameter is not {reference}`);
   }
-  return { movesMoney: true, reconcile: { member, path } };
+  return { nature, reconcile: { member, path } };
 }

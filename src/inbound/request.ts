@@ -7,7 +7,7 @@ import { ByteList } from "../lib/buffers.ts";
 import type { Emit } from "../lib/events.ts";
 import { IncomingMessage as NodeRequest } from "../lib/node-http.ts";
 import { readTraceId } from "../policy/headers.ts";
-import type { Operation } from "../policy/operations.ts";
+import { movesMoney, type Operation } from "../policy/operations.ts";
 import { type Call, type CallFinished, CallerGone, type MoneyFacts } from "../upstream/call.ts";
 import { type Limiter, overloaded } from "../upstream/limiter.ts";
 import {
@@ -264,7 +264,7 @@ export class InboundCall implements Call, CallOnConnection {
       type: "call-finished",
       requestId: this.requestId,
       operation: this.operation.name,
-      movesMoney: this.operation.movesMoney,
+      movesMoney: movesMoney(this.operation),
       ...this.#settled,
       upstreamMs: this.upstreamMs,
       totalMs: this.#deps.clock.monotonic() - this.arrivedAt,
@@ -274,6 +274,7 @@ export class InboundCall implements Call, CallOnConnection {
       traceId: this.traceId,
       callerGone: !this.reply.writableFinished && !this.#repliedOnSocket && !this.#cut && !this.#cutOff,
       cutOff: this.#cutOff,
+      transaction: this.money?.told,
     });
     this.#deps.onOver(this);
   }

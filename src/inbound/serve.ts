@@ -1,5 +1,6 @@
 import { atEndOfTurn, type Clock } from "../clock.ts";
 import { Problem } from "../errors.ts";
+import { movesMoney } from "../policy/operations.ts";
 import type { Upstream } from "../policy/target.ts";
 import {
   type CallEnd,
@@ -127,7 +128,7 @@ function createReplies({ clock, upstream, isLastReply }: ServeOptions): Replies 
     if (call.reply.destroyed) return;
     const context = {
       requestId: call.requestId,
-      actsTwice: call.operation.movesMoney,
+      actsTwice: movesMoney(call.operation),
       transaction,
       traceId: call.traceId,
     };

@@ -16,7 +16,8 @@ const words = 4;
 
 /** Transactions whose money has moved, as far as this process remembers. */
 export interface Completed {
-  add(key: string): void;
+  /** @param ageMs how long ago that was learnt, where an earlier process has; those are added first, the oldest first */
+  add(key: string, ageMs?: number): void;
   /** Wall clock of when that was learnt; undefined of one that is not known. */
   at(key: string): number | undefined;
   /** @returns whether it was known */
@@ -94,13 +95,13 @@ export function createCompleted(clock: Pick<Clock, "monotonic" | "now">): Comple
   }
 
   return {
-    add(key) {
+    add(key, ageMs = 0) {
       setPrint(key);
       const known = find();
       if (known !== undefined) clear(known);
       empty(next);
       insert(next);
-      addedAt[next] = clock.monotonic();
+      addedAt[next] = clock.monotonic() - ageMs;
       next = (next + 1) % most;
     },
     at(key) {

@@ -1,6 +1,6 @@
 import type { UnreadReason } from "../upstream/references.ts";
 
-/** What is told of calls that move money. None of it but what is settled names a transaction, and that neither to log nor metrics. */
+/** What is told of calls that move money. None of it but what is settled names a transaction, and that not to metrics; in the log only the line of a call names one, if its end was unclear. */
 export type MoneyEvent =
   | MoneyUnguarded
   | OutcomeOpen

@@ -83,6 +83,8 @@ export interface Guard {
   open(attempt: Attempt): readonly Entry[];
   /** A call of an earlier process, whose end is not known. @returns what is open now */
   reopen(call: Reopened): readonly Entry[];
+  /** The money of it has moved, as an earlier process has seen. @param at wall clock */
+  remember(operation: Operation, reference: Pick<Reference, "key">, at: number): void;
   /** An open one whose money has moved. */
   completed(entry: Entry): void;
   /** An open one of which nothing has moved. @param watched it is asked for some more times */
@@ -214,6 +216,10 @@ export function createGuard({ clock, settleMs, onChange }: GuardOptions): Guard 
         entry.openedAt = call.at;
         return true;
       });
+    },
+    remember(operation, { key }, at) {
+      operations.add(operation);
+      completed.add(fullKey(operation, key), Math.max(0, clock.now() - at));
     },
     completed(entry) {
       if (entry.key !== undefined) completed.add(entry.key);

@@ -1,7 +1,7 @@
 import { isObject } from "../lib/json.ts";
 import { type Call, isJson, type Response, type Verdict } from "../upstream/call.ts";
 import { contentOf, parseJson } from "../upstream/content.ts";
-import { answeredReferences } from "../upstream/references.ts";
+import { answeredReferences, type Reference } from "../upstream/references.ts";
 
 /**
  * Refusals that do not say that nothing was done: a request that was thought to be late or early may
@@ -25,7 +25,7 @@ export function judge(call: Pick<Call, "operation" | "money">, response: Respons
 
 function judgeSuccess({ operation, money }: Pick<Call, "operation" | "money">, response: Response): Verdict {
   const member = operation.reconcile?.member;
-  // Where nothing says what stands for the transaction, there is nothing to compare.
+  // Where nothing says what stands for the transaction, there is nothing to compare: it counts once it has come whole (`whenWhole`).
   if (member === undefined) return "completed";
   const told = answeredReferences(response, member);
   const asked = money?.references ?? [];
@@ -33,6 +33,18 @@ function judgeSuccess({ operation, money }: Pick<Call, "operation" | "money">, r
   if (told.length === 0 || !isOwn) return "unclear";
   const status = statusIn(response);
   return status === undefined || status === "completed" ? "completed" : "unclear";
+}
+
+/** Transactions that a call names beside those that its success is about: each is guarded, and found out, by itself. */
+export function namedBeside(
+  { operation, money }: Pick<Call, "operation" | "money">,
+  response: Response,
+): readonly Reference[] {
+  const member = operation.reconcile?.member;
+  const asked = money?.references ?? [];
+  if (member === undefined || asked.length < 2) return [];
+  const told = answeredReferences(response, member);
+  return asked.filter(({ key }) => !told.some((one) => one.key === key));
 }
 
 /** The `status` that stands in an answer's `data`, or undefined. */

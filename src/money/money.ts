@@ -6,7 +6,7 @@ import type { MoneyEvent } from "./events.ts";
 import { createGuard } from "./guard.ts";
 import { createOutcomes, type Outcomes } from "./outcomes.ts";
 import { createMoneyPath } from "./perform.ts";
-import type { LeftOpen, MoneyRecord } from "./record.ts";
+import type { KnownCompleted, LeftOpen, MoneyRecord } from "./record.ts";
 import { createSettler, type SettleTimes } from "./settle.ts";
 
 export interface MoneyDeps {
@@ -25,8 +25,8 @@ export interface MoneyDeps {
 export interface Money {
   readonly perform: Perform;
   readonly outcomes: Outcomes;
-  /** Begins to settle what an earlier process has left. */
-  reopen(left: readonly LeftOpen[]): void;
+  /** Begins to settle what an earlier process has left, and remembers whose money has moved; the oldest first. */
+  reopen(left: readonly LeftOpen[], completed: readonly KnownCompleted[]): void;
   close(): void;
 }
 
@@ -55,7 +55,9 @@ export function createMoney(times: SettleTimes, deps: MoneyDeps): Money {
   return {
     perform: createMoneyPath({ perform, guard, settler, clock, emit }),
     outcomes,
-    reopen(left) {
+    reopen(left, completed) {
+      for (const { operation, reference, at } of completed)
+        guard.remember(operation, { key: keyOf(reference) }, at.getTime());
       for (const { operation, references, requestId, at } of left) {
         const named = references.map((text) => ({ text, isNumber: false, key: keyOf(text) }));
         const opened = guard.reopen({ operation, requestId, references: named, at: at.getTime() });

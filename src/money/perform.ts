@@ -10,8 +10,14 @@ import {
   type MoneyFacts,
   type Response,
   type TransactionView,
+  whenWhole,
 } from "../upstream/call.ts";
-import { answeredReferences, readReferences } from "../upstream/references.ts";
+import {
+  answeredReferences,
+  type NamedReferences,
+  readMultipartReferences,
+  readReferences,
+} from "../upstream/references.ts";
 import type { Perform } from "../upstream/with-token.ts";
 import type { MoneyEvent, UnaskableReason } from "./events.ts";
 import type { Attempt, Entry, Guard } from "./guard.ts";
@@ -34,7 +40,24 @@ const longestWaitMs = 2_000;
 
 /** The outermost step of a call that moves money: no transaction is sent twice, and an unclear end is asked about. */
 export function createMoneyPath(deps: MoneyPathDeps): Perform {
-  return (call, end) => new MoneyCall(deps, call, end).start();
+  return (call, end) => {
+    const { reconcile } = call.operation;
+    const reading = reconcile === undefined ? undefined : readMultipartReferences(call, reconcile.member);
+    if (reading === undefined) new MoneyCall(deps, call, namedBy(call), end).start();
+    else
+      reading
+        .then((named) => {
+          if (call.cancelReason === undefined) new MoneyCall(deps, call, named, end).start();
+          else end.failed(stopped(call.cancelReason));
+        })
+        .catch((error: unknown) => end.failed(error));
+  };
+}
+
+/** What a call ends with that was stopped while its form was read. */
+function stopped(why: CancelReason): Error {
+  if (why === "caller-gone") return new CallerGone();
+  return new Problem("overloaded", { detail: "time ran out before anything was sent", retryAfter: 1 });
 }
 
 /** One call that moves money, from the guard to its end. */
@@ -52,11 +75,11 @@ class MoneyCall implements CallEnd, Waiting {
   /** What is told where nothing came by then. */
   #unheard: TransactionView | undefined;
 
-  constructor(deps: MoneyPathDeps, call: Call, end: CallEnd) {
+  constructor(deps: MoneyPathDeps, call: Call, named: NamedReferences, end: CallEnd) {
     this.#deps = deps;
     this.#call = call;
     this.#end = end;
-    this.#facts = factsOf(call);
+    this.#facts = { ...named, verdict: undefined };
     call.money = this.#facts;
   }
 
@@ -65,7 +88,9 @@ class MoneyCall implements CallEnd, Waiting {
     const { operation, requestId } = this.#call;
     const taken = guard.take(this.#call);
     if ("problem" in taken) {
-      this.#end.failed(taken.problem, taken.transaction);
+      const { problem, transaction } = taken;
+      if (transaction !== undefined) this.#facts.told = { status: transaction.status, reference: undefined };
+      this.#end.failed(problem, transaction);
       return;
     }
     this.#attempt = taken;
@@ -87,12 +112,9 @@ class MoneyCall implements CallEnd, Waiting {
       case "refused":
         guard.free(attempt);
         break;
-      case "completed": {
-        const { reconcile } = this.#call.operation;
-        const told = reconcile === undefined ? [] : answeredReferences(response, reconcile.member);
-        for (const entry of guard.complete(attempt, told)) this.#ask(entry, () => {});
+      case "completed":
+        whenWhole(response, (isWhole) => this.#completed(attempt, response, isWhole));
         break;
-      }
       default:
         this.#unclear(
           attempt,
@@ -118,6 +140,16 @@ class MoneyCall implements CallEnd, Waiting {
     this.#unclear(attempt, this.#call.lastAt, (view) => this.#end.failed(error, view));
   }
 
+  /** A success that was cut on its way may have lost what it had to say: nobody knows what became of the call. */
+  #completed(attempt: Attempt, response: Response, isWhole: boolean): void {
+    const { guard } = this.#deps;
+    const { reconcile } = this.#call.operation;
+    const told = reconcile === undefined ? [] : answeredReferences(response, reconcile.member);
+    const open = isWhole ? guard.complete(attempt, told) : guard.open(attempt);
+    if (!isWhole) this.#facts.told = { status: "not-known", reference: undefined };
+    for (const entry of open) this.#ask(entry, () => {});
+  }
+
   /** Its end is told once. */
   #take(): Attempt | undefined {
     const attempt = this.#attempt;
@@ -131,9 +163,10 @@ class MoneyCall implements CallEnd, Waiting {
     const entries = guard.open(attempt);
     const waitedFor = entries.at(-1);
     const askedAt = new Date(clock.now());
+    const reference = waitedFor?.askAt === undefined ? undefined : waitedFor.reference;
+    this.#facts.told = { status: "not-known", reference };
     this.#tell = tell;
     for (const entry of entries) this.#ask(entry, (view) => entry === waitedFor && this.#tellOnce(view));
-    const reference = waitedFor?.askAt === undefined ? undefined : waitedFor.reference;
     if (reference === undefined || this.#call.cancelReason === "caller-gone") this.#tellOnce(undefined);
     else if (this.#tell !== undefined) {
       this.#unheard = { reference, status: "not-known", askedAt };
@@ -161,6 +194,7 @@ class MoneyCall implements CallEnd, Waiting {
     this.#tell = undefined;
     this.#timer?.cancel();
     if (this.#call.waiting === this) this.#call.waiting = undefined;
+    if (view !== undefined) this.#facts.told = view;
     tell(view);
   }
 
@@ -176,10 +210,11 @@ class MoneyCall implements CallEnd, Waiting {
   }
 }
 
-function factsOf(call: Call): MoneyFacts {
+function namedBy(call: Call): NamedReferences {
   const { reconcile } = call.operation;
-  if (reconcile === undefined) return { references: [], unread: undefined, verdict: undefined };
-  return { ...readReferences(call, reconcile.member), verdict: undefined };
+  return reconcile === undefined
+    ? { references: [], unread: undefined }
+    : readReferences(call, reconcile.member);
 }
 
 /** Is it sure that not a byte of it has reached Presto, or that Presto did nothing? */

@@ -78,7 +78,7 @@ function readStatus(response: Response): TransactionStatus {
   return status === "completed" || status === "failed" || status === "pending" ? status : "not-known";
 }
 
-const question: Operation = { name: "wallet.transaction", method: "GET", template: "", movesMoney: false };
+const question: Operation = { name: "wallet.transaction", method: "GET", template: "", nature: "reads" };
 
 function createCall(target: string, requestId: string, arrivedAt: number, deadlineAt: number): Call {
   let held = 0;

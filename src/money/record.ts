@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { Problem } from "../errors.ts";
 import type { CancelReason, Waiting } from "../lib/async.ts";
-import type { Operation } from "../policy/operations.ts";
+import { movesMoney, type Operation } from "../policy/operations.ts";
 import type { Token } from "../token/token.ts";
 import {
   type Call,
@@ -11,9 +11,11 @@ import {
   type Response,
   type TransactionStatus,
   type Verdict,
+  whenWhole,
 } from "../upstream/call.ts";
 import type { Send } from "../upstream/dispatch.ts";
-import { judge } from "./judge.ts";
+import type { Reference } from "../upstream/references.ts";
+import { judge, namedBeside } from "./judge.ts";
 
 /** One sending of a call that moves money. A call is sent again after a `401`: each has its own. */
 export interface Sending {
@@ -26,7 +28,13 @@ export interface Sending {
 
 /** How a sending came to its end. */
 export type SendingEnd =
-  | { readonly kind: "answered"; readonly status: number; readonly verdict: Verdict }
+  | {
+      readonly kind: "answered";
+      readonly status: number;
+      readonly verdict: Verdict;
+      /** Transactions that the call names and its success does not: nobody knows what became of them. */
+      readonly left?: readonly Reference[];
+    }
   /** `not-sent`: not a byte of it was written; `unknown`: Presto may have acted. */
   | { readonly kind: "not-sent" | "unknown"; readonly error: unknown };
 
@@ -37,6 +45,15 @@ export interface LeftOpen {
   readonly references: readonly string[];
   readonly requestId: string;
   /** When it was begun. */
+  readonly at: Date;
+}
+
+/** A transaction whose money an earlier process has seen to move. */
+export interface KnownCompleted {
+  readonly operation: Operation;
+  /** As it came. */
+  readonly reference: string;
+  /** When it was taken down. */
   readonly at: Date;
 }
 
@@ -75,7 +92,7 @@ export const noRecord: MoneyRecord = { begin: () => undefined, end() {}, settled
 /** The innermost step of a call that moves money; the others go by it at the price of one comparison. */
 export function withRecord(send: Send, deps: RecordDeps): Send {
   return (call, token, end) => {
-    if (call.operation.movesMoney) new RecordedSend(send, deps, call, token, end).start();
+    if (movesMoney(call.operation)) new RecordedSend(send, deps, call, token, end).start();
     else send(call, token, end);
   };
 }
@@ -83,6 +100,11 @@ export function withRecord(send: Send, deps: RecordDeps): Send {
 export interface RecordDeps {
   readonly record: MoneyRecord;
   readonly clock: Pick<Clock, "monotonic">;
+}
+
+/** A refusal says nothing of a sending before it that had no clear answer: a gateway's 401, after which the call was sent again. */
+function withEarlier(earlier: Verdict | undefined, verdict: Verdict): Verdict {
+  return earlier === "unclear" && verdict === "refused" ? earlier : verdict;
 }
 
 /** One sending: taken down, sent, judged, and taken down again. */
@@ -148,9 +170,12 @@ class RecordedSend implements CallEnd, Waiting, Sending {
       return;
     }
     this.#isOver = true;
-    const verdict = judge(this.call, response);
-    if (this.call.money !== undefined) this.call.money.verdict = verdict;
-    this.#deps.record.end(this, { kind: "answered", status: response.status, verdict });
+    const { money } = this.call;
+    const verdict = withEarlier(money?.verdict, judge(this.call, response));
+    if (money !== undefined) money.verdict = verdict;
+    if (verdict === "completed")
+      whenWhole(response, (isWhole) => this.#recordAnswer(response, isWhole ? verdict : "unclear"));
+    else this.#recordAnswer(response, verdict);
     this.#end.answered(response, transaction);
   }
 
@@ -159,6 +184,17 @@ class RecordedSend implements CallEnd, Waiting, Sending {
     this.#isOver = true;
     this.#deps.record.end(this, { kind: this.call.requestWritten ? "unknown" : "not-sent", error });
     this.#end.failed(error);
+  }
+
+  #recordAnswer(response: Response, verdict: Verdict): void {
+    const { status } = response;
+    const left = verdict === "completed" ? namedBeside(this.call, response) : [];
+    this.#deps.record.end(this, {
+      kind: "answered",
+      status,
+      verdict,
+      ...(left.length === 0 ? {} : { left }),
+    });
   }
 
   #recorded(): void {

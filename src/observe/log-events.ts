@@ -174,6 +174,8 @@ function writeCall(log: Log, call: CallFinished): void {
       trace_id: call.traceId,
       caller_gone: call.callerGone ? true : undefined,
       cut_off: call.cutOff ? true : undefined,
+      transaction: call.transaction?.status,
+      reference: call.transaction?.reference,
       audit: call.movesMoney ? true : undefined,
     },
     call.cause,

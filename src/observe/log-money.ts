@@ -2,8 +2,8 @@ import type { MoneyEvent } from "../money/events.ts";
 import type { Log } from "./log.ts";
 
 /**
- * What is told of calls that move money. No line names a transaction: that stands in the request of
- * an app; the id of the call, which its own line has, leads there.
+ * What is told of calls that move money. These lines name no transaction: the id of the call leads to
+ * its own line, which does where its end was unclear (log-events.ts).
  */
 export function writeMoney(log: Log, event: MoneyEvent): void {
   if (event.type === "outcomes-changed") return;

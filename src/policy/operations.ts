@@ -1,19 +1,39 @@
 import { isMadeOf, unreserved } from "./target.ts";
 
-/** A call that apps may make, as the table of operations knows it. */
+/**
+ * What a call does. `reads`: nothing changes. `prepares`: something is begun, and nothing moves by itself.
+ * `moves`: acting twice would move money twice, so it is never left half-done, is kept from being sent
+ * twice (money/guard.ts), stands in the record, and is never called retryable when its fate is unknown.
+ */
+export const natures = ["reads", "prepares", "moves"] as const;
+
+export type Nature = (typeof natures)[number];
+
+/** How to ask what became of a call that moves money. */
+export interface Reconcile {
+  /** The member of the call's body, and of Presto's answers, that holds the reference. */
+  readonly member: string;
+  /** The path to ask at; `{reference}` is replaced. */
+  readonly path: string;
+}
+
+/**
+ * A call that apps may make, as the table of operations knows it. The guard, the judge, the circuit and the
+ * record ask this table and no other what a call is.
+ */
 export interface Operation {
   /** For logs and metrics: `wallet.confirm`, or `GET /path/{param}` for a configured one. */
   readonly name: string;
   readonly method: string;
   /** Path with `{param}` segments. */
   readonly template: string;
-  /** Acting twice would move money twice: never left half-done, never called retryable when its fate is unknown. */
-  readonly movesMoney: boolean;
-  /**
-   * How to ask what became of it: the JSON member of its request body that holds the
-   * reference, and the path to ask at (`{reference}` is replaced).
-   */
-  readonly reconcile?: { readonly member: string; readonly path: string };
+  readonly nature: Nature;
+  /** Only of one that moves money. Undefined: nobody can ask, and nothing guards it. */
+  readonly reconcile?: Reconcile;
+}
+
+export function movesMoney({ nature }: Pick<Operation, "nature">): boolean {
+  return nature === "moves";
 }
 
 const dot = 0x2e;
@@ -127,20 +147,20 @@ export const walletOperations: readonly Operation[] = [
     name: "wallet.init",
     method: "POST",
     template: `${wallet}/init`,
-    movesMoney: false,
+    nature: "prepares",
   },
   {
     name: "wallet.confirm",
     method: "POST",
     template: `${wallet}/confirm`,
-    movesMoney: true,
+    nature: "moves",
     reconcile: { member: "transaction_reference", path: `${wallet}/transaction/{reference}` },
   },
   {
     name: "wallet.transaction",
     method: "GET",
     template: `${wallet}/transaction/{transaction_reference}`,
-    movesMoney: false,
+    nature: "reads",
   },
 ];
 

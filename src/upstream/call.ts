@@ -48,6 +48,15 @@ export interface Call extends Cancellable {
 export interface MoneyFacts extends NamedReferences {
   /** What the answer to the last sending says; undefined while there is none. */
   verdict: Verdict | undefined;
+  /** What its caller is told of the transaction; undefined where the reply alone settles it. */
+  told?: TransactionTold;
+}
+
+/** What a caller is told of a transaction. */
+export interface TransactionTold {
+  readonly status: TransactionStatus;
+  /** Undefined where it is none that could be asked about. */
+  readonly reference: string | undefined;
 }
 
 /**
@@ -97,6 +106,8 @@ export interface CallFinished {
   readonly callerGone: boolean;
   /** This process ended before the call could. */
   readonly cutOff: boolean;
+  /** Only of a call that moves money: what its caller was told of the transaction. For its own line of the log alone. */
+  readonly transaction?: TransactionTold | undefined;
 }
 
 /** Nobody waits for the answer any more, and nothing needs to be finished. No reply is written. */
@@ -142,6 +153,16 @@ export interface SeenResponse {
 /** Lets go of a response that nobody will read, so that its connection is freed. */
 export function discard(response: Response): void {
   if (!Buffer.isBuffer(response.body)) response.body.destroy();
+}
+
+/**
+ * Calls back once: has the response come whole? At once where it is held; one that is passed on as it
+ * comes is known to be whole only when its stream has ended, and is not where that was cut.
+ */
+export function whenWhole({ body }: Pick<Response, "body">, told: (isWhole: boolean) => void): void {
+  if (Buffer.isBuffer(body)) told(true);
+  else if (body.closed) told(body.readableEnded);
+  else body.once("close", () => told(body.readableEnded));
 }
 
 /** The value of a response's first field of that name (in lower case), or undefined. */

@@ -6,6 +6,7 @@ import type { Clock, Timer } from "../clock.ts";
 import { ConnectError } from "../connect/errors.ts";
 import { Problem, systemCode } from "../errors.ts";
 import type { CancelReason, Waiting } from "../lib/async.ts";
+import { movesMoney } from "../policy/operations.ts";
 import { type Token, withAuthorization } from "../token/token.ts";
 import { AnswerToAnother, isAboutAnother } from "./answered-for.ts";
 import { type Call, type CallEnd, CallerGone, type Response } from "./call.ts";
@@ -133,7 +134,7 @@ class CallSend extends Exchange implements Waiting {
         break;
       case "sent":
         // Money first: what may have reached Presto is seen to its end, so that its outcome is known.
-        if (why === "caller-gone" && this.#call.operation.movesMoney) return;
+        if (why === "caller-gone" && movesMoney(this.#call.operation)) return;
         this.#fail(why === "deadline" ? responseLate() : stopped(why));
         this.abort(new CallerGone());
         break;

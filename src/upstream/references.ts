@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 
 import { isObject, type JsonObject, parseObject } from "../lib/json.ts";
 import { contentOf, textOf } from "./content.ts";
+import { largestForm, multipartTypeOf, multipartValues } from "./multipart.ts";
 
 /** A transaction, as a body names it. */
 export interface Reference {
@@ -18,7 +19,7 @@ export interface Reference {
  * - `no-body`: there is none.
  * - `too-large`: it is larger than what is looked into.
  * - `coding`: its content codings can't be undone, or come to too much.
- * - `format`: it is neither an object of JSON nor a form.
+ * - `format`: it is neither an object of JSON nor a form, or one that the runtime can't read.
  * - `no-reference`: it can be read, and names none.
  */
 export const unreadReasons = ["no-body", "too-large", "coding", "format", "no-reference"] as const;
@@ -41,15 +42,34 @@ const mostReferences = 16;
 
 /**
  * The references in a call's body, which is never changed. Whatever some server could take for the
- * reference counts: each of several members of that name, a form's field, and a parameter of the query.
+ * reference counts: each of several members of that name, a form's field, and a parameter of the query. A
+ * multipart form is not read here.
  */
-export function readReferences(
-  call: { readonly body: Buffer | undefined; readonly headers: readonly string[]; readonly target: string },
+export function readReferences(call: ReadCall, member: string): NamedReferences {
+  return named(call, member, readBody(call.body, call.headers, member));
+}
+
+/** The same of a multipart form, which the runtime reads in a turn of its own. @returns undefined where the body is none */
+export function readMultipartReferences(
+  call: ReadCall,
   member: string,
-): NamedReferences {
+): Promise<NamedReferences> | undefined {
+  const type = multipartTypeOf(call.headers);
+  const { body } = call;
+  if (type === undefined || body === undefined || body.length === 0) return undefined;
+  return readForm(body, call.headers, type, member).then((inBody) => named(call, member, inBody));
+}
+
+/** What is read of a call. */
+interface ReadCall {
+  readonly body: Buffer | undefined;
+  readonly headers: readonly string[];
+  readonly target: string;
+}
+
+function named(call: ReadCall, member: string, inBody: readonly Value[] | UnreadReason): NamedReferences {
   const query = call.target.indexOf("?");
   const inQuery = query === -1 ? [] : formValues(call.target.slice(query + 1), member);
-  const inBody = readBody(call.body, call.headers, member);
   const values = typeof inBody === "string" ? inQuery : [...inQuery, ...inBody];
   const references = new Map<string, Reference>();
   for (const { text, isNumber } of values) {
@@ -82,7 +102,25 @@ function readBody(
 }
 
 function formValues(text: string, member: string): Value[] {
-  return new URLSearchParams(text).getAll(member).map((value) => ({ text: value, isNumber: false }));
+  return new URLSearchParams(text).getAll(member).map(textValue);
+}
+
+async function readForm(
+  body: Buffer,
+  headers: readonly string[],
+  type: string,
+  member: string,
+): Promise<readonly Value[] | UnreadReason> {
+  if (body.length > largestForm) return "too-large";
+  const content = contentOf(headers, body, largestForm);
+  if (content === undefined) return "coding";
+  const values = await multipartValues(content, type, member);
+  if (values === undefined) return "format";
+  return values.map(textValue);
+}
+
+function textValue(text: string): Value {
+  return { text, isNumber: false };
 }
 
 /** An answer of which references are read, and those that were. */

@@ -210,6 +210,23 @@ describe("a kill -9", () => {
   );
 });
 
+it("a kill -9 right behind an answer makes nobody pay twice who has not read it", async () => {
+  const program = await start();
+  const reference = await program.begin();
+  expect((await program.confirm(reference)).status).toBe(200);
+  await until(() => recordLines(path).find(({ type }) => type === "call-ended"), soon);
+  await program.kill("SIGKILL");
+  const next = await start();
+  // An app whose connection broke sends the same again (docs/money.md).
+  expect(await next.confirm(reference)).toMatchObject({
+    status: 409,
+    body: { code: "duplicate-confirm", transaction: { reference, status: "completed" } },
+  });
+  expect(acted(reference)).toBe(1);
+  await next.kill("SIGTERM");
+  await expectWhole();
+});
+
 describe.runIf(canMount())("a disk that is full", () => {
   it("refuses confirms, not reads; and after there is room they go through", async () => {
     const disk = createSmallDisk();

@@ -92,7 +92,9 @@ describe("outcomes", () => {
     });
     const metrics = await makeCall({ port: side.adminPort, method: "GET", path: "/metrics" });
     expect(metrics.body.toString()).toMatch(/^presto_sidecar_open_outcomes 1$/m);
-    expect(side.log()).not.toContain(reference);
+    // The line of the call itself is where a person finds which transaction to look at.
+    const naming = side.lines().filter((line) => JSON.stringify(line).includes(reference));
+    expect(naming).toMatchObject([{ msg: "call", reference, transaction: "pending", outcome: "unknown" }]);
   });
 
   it("--wait ends 75 while one is open, and 0 when Presto has said what became of it", async () => {

@@ -16,7 +16,7 @@ import { checkTarget } from "../../src/policy/target.ts";
 // One call to it would revoke the token of every app.
 
 function configured(method: string, template: string): Operation {
-  return { name: `${method} ${template}`, method, template, movesMoney: true };
+  return { name: `${method} ${template}`, method, template, nature: "moves" };
 }
 
 const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];

@@ -12,6 +12,16 @@ import { makeCall } from "../support/whole-call.ts";
 
 // One confirm moves money once: no second one of the same transaction is sent while the first may have moved it.
 
+const boundary = "----------------------------0123456789abcdef";
+
+/** A multipart form (RFC 7578) of these fields. */
+function form(fields: readonly (readonly [string, string])[]): string {
+  const parts = fields.map(
+    ([name, value]) => `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+  );
+  return `${parts.join("")}--${boundary}--\r\n`;
+}
+
 const duplicate = {
   status: 409,
   code: "duplicate-confirm",
@@ -92,6 +102,26 @@ describe("at a Presto that moves money as often as it is told", () => {
         body: Buffer.from(body),
       });
       expect([String(body), status]).toEqual([String(body), 409]);
+    }
+    for (const body of [
+      form([["transaction_reference", reference]]),
+      form([
+        ["note", "x"],
+        ["transaction_reference", ` ${reference.toLowerCase()}`],
+      ]),
+      form([
+        ["transaction_reference", "OTHER"],
+        ["transaction_reference", reference],
+      ]),
+    ]) {
+      const { status } = await makeCall({
+        port: side.port,
+        method: "POST",
+        path: walletPaths.confirm,
+        headers: ["Content-Type", `multipart/form-data; boundary=${boundary}`],
+        body: Buffer.from(body),
+      });
+      expect([body, status]).toEqual([body, 409]);
     }
     const inQuery = await makeCall({
       port: side.port,
@@ -251,6 +281,13 @@ describe("at a Presto whose words are made up", () => {
       ['{"transaction_reference":null}'],
       ["\u001f\u008b", "Content-Encoding: gzip"],
       ["x", "Content-Encoding: secret"],
+      [
+        form([["transaction_reference", "T1"]]).slice(0, 90),
+        `Content-Type: multipart/form-data; boundary=${boundary}`,
+      ],
+      [form([["note", "T1"]]), `Content-Type: multipart/form-data; boundary=${boundary}`],
+      [form([["transaction_reference", "T1"]]), "Content-Type: multipart/form-data; boundary=short"],
+      [form([["note", "x".repeat(70_000)]]), `Content-Type: multipart/form-data; boundary=${boundary}`],
     ];
     for (const [body, ...lines] of bodies)
       for (const _twice of [1, 2])
@@ -259,8 +296,9 @@ describe("at a Presto whose words are made up", () => {
     const metrics = await makeCall({ port: side.adminPort, method: "GET", path: "/metrics" });
     for (const [reason, count] of [
       ["no-body", 2],
-      ["format", 2],
-      ["no-reference", 4],
+      ["format", 6],
+      ["no-reference", 6],
+      ["too-large", 2],
       ["coding", 4],
     ])
       expect(metrics.body.toString()).toContain(

@@ -1,6 +1,6 @@
 import { isRetryable, Problem } from "../../src/errors.ts";
 import { cancel } from "../../src/lib/async.ts";
-import { type Operation, walletOperations } from "../../src/policy/operations.ts";
+import { movesMoney, type Operation, walletOperations } from "../../src/policy/operations.ts";
 import { type Call, type CallFinished, CallerGone } from "../../src/upstream/call.ts";
 import { performed } from "../../src/upstream/with-token.ts";
 import type { CallEnd, CallRecord } from "./call-record.ts";
@@ -112,7 +112,7 @@ export function createCallers({
       last.cancel();
       end(process, record, given);
       sidecar.note(toFinished(call, given));
-      const again = problem !== undefined && isRetryable(problem, operation.movesMoney);
+      const again = problem !== undefined && isRetryable(problem, movesMoney(operation));
       if (again && random.chance(0.5) && !stopped)
         clock.after(random.between(200, 3_000), () => begin(sidecar, operation, transaction));
     }
@@ -160,7 +160,7 @@ function toFinished(call: Call, { outcome, status, code }: CallEnd): CallFinishe
     type: "call-finished",
     requestId: call.requestId,
     operation: call.operation.name,
-    movesMoney: call.operation.movesMoney,
+    movesMoney: movesMoney(call.operation),
     outcome: outcome === "answered" || outcome === "not-sent" ? outcome : "unknown",
     status,
     code,

@@ -1,6 +1,7 @@
 import type { Dispatcher } from "undici";
 
 import { ConnectError } from "../../src/connect/errors.ts";
+import { movesMoney } from "../../src/policy/operations.ts";
 import { Secret } from "../../src/secret.ts";
 import type { Connections } from "../../src/upstream/connections.ts";
 import type { SimAddresses } from "./addresses.ts";
@@ -107,7 +108,7 @@ export function createTraffic(
     const status = statusFor(secret);
     if (status === 200) {
       send.executed = true;
-      if (call.operation.movesMoney) options.onMoney(call.transaction);
+      if (movesMoney(call.operation)) options.onMoney(call.transaction);
     }
     process.deliver(random.between(1, 50), () => {
       if (controller.aborted) return;

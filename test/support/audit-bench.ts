@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 
 import type { Disk } from "../../src/audit/disk.ts";
-import type { OpenCall } from "../../src/audit/entries.ts";
+import type { CompletedReference, OpenCall } from "../../src/audit/entries.ts";
 import { openAudit } from "../../src/audit/open.ts";
 import type { AuditEvent, AuditOptions, AuditRecord, RecordUnavailable } from "../../src/audit/types.ts";
 import { verifyRecord } from "../../src/audit/verify.ts";
@@ -24,6 +24,8 @@ export interface AuditBench {
   readonly events: AuditEvent[];
   /** Calls that were found open at the start. */
   readonly found: OpenCall[];
+  /** Transactions whose money had moved by then. */
+  readonly completed: CompletedReference[];
   /** Announces a money call; resolves with undefined once its line is durable, or with why it is not. */
   announce(call: string, reference?: string): Promise<RecordUnavailable | undefined>;
   /** Takes down a call's end. */
@@ -45,6 +47,7 @@ const noLock: Pick<RenewalLock, "acquire"> = {
 export async function openAuditBench(options: AuditBenchOptions): Promise<AuditBench> {
   const events: AuditEvent[] = [];
   const found: OpenCall[] = [];
+  const completed: CompletedReference[] = [];
   const record = await openAudit(
     {
       place: { kind: "file", path: options.path ?? auditPath, mode: 0o600 },
@@ -59,7 +62,10 @@ export async function openAuditBench(options: AuditBenchOptions): Promise<AuditB
       stream: () => {
         throw new Error("no stream");
       },
-      onFound: (open) => found.push(...open),
+      onFound(open, moved) {
+        found.push(...open);
+        completed.push(...moved);
+      },
       disk: options.disk,
       lock: noLock,
     },
@@ -68,6 +74,7 @@ export async function openAuditBench(options: AuditBenchOptions): Promise<AuditB
     record,
     events,
     found,
+    completed,
     announce: (call, reference) =>
       new Promise((resolve) => {
         record.announce(begun(call, reference), refused(call), resolve);

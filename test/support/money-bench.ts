@@ -36,6 +36,8 @@ export interface MoneyBench {
   readonly questions: string[];
   /** What Presto says from now on; an Error is a lost answer, undefined is silence. */
   says(answer: string | Error | undefined): void;
+  /** Its answers to questions have this Retry-After from now on. */
+  pauses(retryAfter: string | undefined): void;
   confirm(reference: string, more?: Partial<Call>): BenchCall;
 }
 
@@ -51,6 +53,7 @@ export function createMoneyBench(
   const settled: SettledOutcome[] = [];
   const questions: string[] = [];
   let saying: string | Error | undefined;
+  let pause: string | undefined;
   let last: CallEnd | undefined;
   const money = createMoney(
     { ...benchTimes, ...times },
@@ -65,7 +68,7 @@ export function createMoneyBench(
         questions.push(call.target);
         call.waiting = { cancelled: () => end.failed(new Error("late")) };
         if (saying instanceof Error) end.failed(saying);
-        else if (saying !== undefined) end.answered(json(200, saying));
+        else if (saying !== undefined) end.answered(withPause(json(200, saying), pause));
       },
       record: { begin: () => undefined, end() {}, settled: (outcome) => void settled.push(outcome) },
       clock,
@@ -81,6 +84,9 @@ export function createMoneyBench(
     questions,
     says(answer) {
       saying = answer;
+    },
+    pauses(retryAfter) {
+      pause = retryAfter;
     },
     confirm(reference, more = {}) {
       const call: Call = {
@@ -114,9 +120,14 @@ export function endOf(end: CallEnd | undefined): CallEnd {
   return end;
 }
 
+function withPause(response: Response, pause: string | undefined): Response {
+  const headers = pause === undefined ? [] : ["Retry-After", pause];
+  return { ...response, headers: [...response.headers, ...headers] };
+}
+
 function json(status: number, body: string): Response {
   return { status, headers: ["Content-Type", "application/json"], body: Buffer.from(body) };
 }
 
 /** One that moves and can't be asked about. */
-export const unaskable: Operation = { name: "POST /pay", method: "POST", template: "/pay", movesMoney: true };
+export const unaskable: Operation = { name: "POST /pay", method: "POST", template: "/pay", nature: "moves" };

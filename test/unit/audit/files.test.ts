@@ -102,6 +102,21 @@ describe("a start", () => {
     }
   });
 
+  it("is whole though the wall clock was set back and forth while it was written", async () => {
+    const disk = createMemoryDisk();
+    const clock = createHandClock();
+    const { record, announce } = await openAuditBench({ disk, clock, mostBytes: 700 });
+    for (const [index, byMs] of [3_600_000, -86_400_000, 0, 7_200_000].entries()) {
+      clock.setWall(byMs);
+      await announce(`c${index}`);
+    }
+    const closed = record.close(1_000);
+    await clock.advance(1_000);
+    await closed;
+    expect(disk.paths().length).toBeGreaterThan(1);
+    await expectWhole(disk, record);
+  });
+
   it("comes up over a disk that fails, and opens the record when it can", async () => {
     const disk = createMemoryDisk();
     disk.faults.create = () => systemError("ENOSPC");

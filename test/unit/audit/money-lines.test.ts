@@ -6,6 +6,7 @@ import { systemClock } from "../../../src/clock.ts";
 import { Problem } from "../../../src/errors.ts";
 import type { MoneyRecord, Sending } from "../../../src/money/record.ts";
 import type { Call } from "../../../src/upstream/call.ts";
+import type { Reference } from "../../../src/upstream/references.ts";
 import { auditPath, entryTypes, openAuditBench } from "../../support/audit-bench.ts";
 import { createMemoryDisk, type MemoryDisk, systemError } from "../../support/memory-disk.ts";
 import { plainCall } from "../../support/plain-call.ts";
@@ -26,17 +27,89 @@ async function open(whenUnavailable: "refuse" | "continue" = "refuse"): Promise<
   return { disk, record, money: createMoneyRecord(record, { pod, clock: systemClock }) };
 }
 
-function confirm(): Call {
+function confirm(...references: string[]): Call {
   const call = plainCall(0, 20_000, "wallet.confirm");
-  const reference = { text: "TRX-1", isNumber: false, key: "trx-1" };
   return Object.assign(call, {
     peer: "127.0.0.1:1",
     traceId: "a".repeat(32),
-    money: { references: [reference], unread: undefined, verdict: undefined },
+    money: {
+      references: (references.length === 0 ? ["TRX-1"] : references).map(named),
+      unread: undefined,
+      verdict: undefined,
+    },
   });
 }
 
 const sendingOf = (call: Call, number = 1): Sending => ({ call, number, generation: 3 });
+
+const named = (text: string): Reference => ({ text, isNumber: false, key: text.toLowerCase() });
+
+describe("whose money has moved", () => {
+  const completed = (reference: string) => ({
+    operation: "wallet.confirm",
+    reference,
+    at: expect.any(String),
+  });
+
+  it("is what the next start learns, also behind a rotation and a crash", async () => {
+    const { disk, record, money } = await open();
+    for (const reference of ["TRX-1", "TRX-2"]) {
+      const sending = sendingOf(confirm(reference));
+      await money.begin(sending);
+      money.end(sending, { kind: "answered", status: 200, verdict: "completed" });
+    }
+    money.settled({
+      operation: "wallet.confirm",
+      reference: "TRX-3",
+      requestId: "r-9",
+      status: "completed",
+      by: "presto",
+    });
+    await record.close(1_000);
+    const all = ["TRX-1", "TRX-2", "TRX-3"].map(completed);
+    const next = await openAuditBench({ disk, mostBytes: 1 });
+    expect(next.completed).toEqual(all);
+    // Each line makes a new file now.
+    next.end("x");
+    await until(() => next.record.report().file > 1 || undefined, soon);
+    await next.record.close(1_000);
+    disk.put(auditPath, disk.text(auditPath) + '{"seq":');
+    expect((await openAuditBench({ disk })).completed).toEqual(all);
+  });
+
+  it("is forgotten by a person's word that it has failed", async () => {
+    const { disk, record, money } = await open();
+    const sending = sendingOf(confirm("TRX-1"));
+    await money.begin(sending);
+    money.end(sending, { kind: "answered", status: 200, verdict: "completed" });
+    money.settled({
+      operation: "wallet.confirm",
+      reference: " trx-1",
+      requestId: "none",
+      status: "failed",
+      by: "person",
+    });
+    await record.close(1_000);
+    expect((await openAuditBench({ disk })).completed).toEqual([]);
+  });
+
+  it("of several in one call is what its answer names; the others stay open", async () => {
+    const { disk, record, money } = await open();
+    const sending = sendingOf(confirm("TRX-A", "TRX-B"));
+    await money.begin(sending);
+    money.end(sending, {
+      kind: "answered",
+      status: 200,
+      verdict: "completed",
+      left: [named("TRX-A")],
+    });
+    await record.close(1_000);
+    expect(disk.lines(auditPath).at(-1)).toMatchObject({ open: true, open_references: ["TRX-A"] });
+    const next = await openAuditBench({ disk });
+    expect(next.completed).toEqual([completed("TRX-B")]);
+    expect(next.found).toMatchObject([{ references: ["TRX-A"] }]);
+  });
+});
 
 describe("a sending of a call that moves money", () => {
   it("has a line before it and one at its end", async () => {

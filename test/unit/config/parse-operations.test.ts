@@ -9,19 +9,19 @@ const wallet = "/api/institutions/v1/wallet";
 describe("configured operations", () => {
   it("move money unless they are a GET", () => {
     expect(parseOperations("GET /a/{b}, POST /a")).toEqual([
-      { name: "GET /a/{b}", method: "GET", template: "/a/{b}", movesMoney: false },
-      { name: "POST /a", method: "POST", template: "/a", movesMoney: true },
+      { name: "GET /a/{b}", method: "GET", template: "/a/{b}", nature: "reads" },
+      { name: "POST /a", method: "POST", template: "/a", nature: "moves" },
     ]);
     for (const method of ["PUT", "PATCH", "DELETE"])
-      expect(parseOperations(`${method} /a`)[0]?.movesMoney).toBe(true);
+      expect(parseOperations(`${method} /a`)[0]?.nature).toBe("moves");
   });
 
   it("do what they are said to do", () => {
     expect(parseOperations("POST /a;reads,POST /b;prepares,PUT /c;moves,GET /d;reads")).toMatchObject([
-      { name: "POST /a", template: "/a", movesMoney: false },
-      { name: "POST /b", template: "/b", movesMoney: false },
-      { name: "PUT /c", template: "/c", movesMoney: true },
-      { name: "GET /d", template: "/d", movesMoney: false },
+      { name: "POST /a", template: "/a", nature: "reads" },
+      { name: "POST /b", template: "/b", nature: "prepares" },
+      { name: "PUT /c", template: "/c", nature: "moves" },
+      { name: "GET /d", template: "/d", nature: "reads" },
     ]);
   });
 
@@ -31,7 +31,7 @@ describe("configured operations", () => {
         name: "POST /a/{x}",
         method: "POST",
         template: "/a/{x}",
-        movesMoney: true,
+        nature: "moves",
         reconcile: { member: "payout_id", path: "/payouts/{reference}/state" },
       },
     ]);

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { PassThrough } from "node:stream";
+
 import { beforeEach, describe, expect, it } from "vitest";
 
 import { Problem } from "../../../src/errors.ts";
@@ -11,6 +14,7 @@ import {
   type MoneyBench,
   unaskable,
 } from "../../support/money-bench.ts";
+import { walletOperation } from "../../support/plain-call.ts";
 
 let bench: MoneyBench;
 
@@ -105,6 +109,36 @@ describe("an entry is freed only by the attempt that took it:", () => {
   });
 });
 
+describe("a success without a reference that is passed on as it comes", () => {
+  const streamed = (): { readonly end: BenchCall; readonly stream: PassThrough } => {
+    const stream = new PassThrough();
+    const end = bench.confirm("T1", { operation: unaskable, requestId: "r-7" });
+    if (end.call.money !== undefined) end.call.money.verdict = "completed";
+    endOf(end.end).answered({ status: 200, headers: [], body: stream });
+    return { end, stream };
+  };
+
+  it("counts once it is whole", async () => {
+    const { end, stream } = streamed();
+    expect(end.told).toEqual({ what: 200, transaction: undefined });
+    stream.resume();
+    stream.end("all of it");
+    await once(stream, "close");
+    expect(bench.money.outcomes.summary().open).toBe(0);
+  });
+
+  it("is unclear where it is cut", async () => {
+    const { stream } = streamed();
+    stream.write("a part");
+    stream.resume();
+    expect(bench.money.outcomes.summary().open).toBe(0);
+    stream.destroy();
+    await once(stream, "close");
+    expect(bench.money.outcomes.open()).toMatchObject([{ requestId: "r-7", unaskable: "no-ask" }]);
+    expect(bench.events).toContainEqual(expect.objectContaining({ type: "outcome-open" }));
+  });
+});
+
 describe("what is asked about", () => {
   it("is told to the caller, and settles", async () => {
     bench.says(said("completed"));
@@ -194,12 +228,69 @@ describe("what is asked about", () => {
     expect(late.told?.what).toMatchObject({ code: "duplicate-confirm", retryAfter: undefined });
   });
 
+  it.each([
+    "-5",
+    "0",
+    "soon",
+    "99999999999",
+    "Wed, 21 Oct 2015 07:28:00 GMT",
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+  ])("is asked about neither in a loop nor hours later after a Retry-After of %j", async (pause) => {
+    await unknown("T1");
+    bench.pauses(pause);
+    bench.says(said("pending"));
+    const before = bench.questions.length;
+    await bench.clock.advance(1_000);
+    expect(bench.questions.length - before).toBeLessThan(3);
+    await bench.clock.advance(600_000);
+    expect(bench.questions.length - before).toBeGreaterThan(8);
+    expect(bench.questions.length - before).toBeLessThan(20);
+  });
+
+  it("is settled no sooner and no later when the wall clock is set meanwhile", async () => {
+    bench.says(said("failed"));
+    await unknown("T1");
+    bench.clock.setWall(24 * 3_600_000);
+    await bench.clock.advance(60_000);
+    expect(isSent("T1")).toBe(false);
+    bench.clock.setWall(-48 * 3_600_000);
+    await bench.clock.advance(30_000);
+    expect(isSent("T1")).toBe(true);
+    bench.says(said("pending"));
+    await unknown("T2");
+    bench.clock.setWall(48 * 3_600_000);
+    await bench.clock.advance(120_000);
+    expect(bench.money.outcomes.open().at(-1)).toMatchObject({ reference: "T2", stopped: false });
+  });
+
   it("is asked about ever more seldom, at least once a minute", async () => {
     await unknown("T1");
     bench.says(new Error("gone"));
     await bench.clock.advance(600_000);
     expect(bench.questions.length).toBeGreaterThan(12);
     expect(bench.questions.length).toBeLessThan(20);
+  });
+});
+
+describe("what an earlier process has left by its record", () => {
+  const operation = walletOperation("wallet.confirm");
+
+  it("is closed and asked about; what had completed is known, for what is left of its day", async () => {
+    const hourAgo = new Date(bench.clock.now() - 3_600_000);
+    bench.money.reopen(
+      [{ operation, references: ["T1"], requestId: "r-1", at: hourAgo }],
+      [{ operation, reference: "T2", at: hourAgo }],
+    );
+    await bench.clock.advance(0);
+    expect(bench.questions).toEqual(["/api/institutions/v1/wallet/transaction/T1"]);
+    expect([isSent("T1"), isSent(" t2")]).toEqual([false, false]);
+    expect(bench.confirm("T2").told?.transaction).toEqual({
+      reference: "T2",
+      status: "completed",
+      askedAt: hourAgo,
+    });
+    await bench.clock.advance(23 * 3_600_000);
+    expect(isSent("T2")).toBe(true);
   });
 });
 

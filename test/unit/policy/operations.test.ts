@@ -1,11 +1,16 @@
 import { describe, expect, it } from "vitest";
 
-import { createOperations, type Operation, walletOperations } from "../../../src/policy/operations.ts";
+import {
+  createOperations,
+  movesMoney,
+  type Operation,
+  walletOperations,
+} from "../../../src/policy/operations.ts";
 
 const wallet = "/api/institutions/v1/wallet";
 
 function operation(method: string, template: string): Operation {
-  return { name: `${method} ${template}`, method, template, movesMoney: method !== "GET" };
+  return { name: `${method} ${template}`, method, template, nature: method === "GET" ? "reads" : "moves" };
 }
 
 /** Name of the operation found, or the kind of refusal. */
@@ -35,12 +40,12 @@ describe("the wallet's operations", () => {
   });
 
   it("tell that only the confirm moves money, and how to ask what became of it", () => {
-    expect(walletOperations.filter((each) => each.movesMoney)).toEqual([
+    expect(walletOperations.filter(movesMoney)).toEqual([
       {
         name: "wallet.confirm",
         method: "POST",
         template: `${wallet}/confirm`,
-        movesMoney: true,
+        nature: "moves",
         reconcile: { member: "transaction_reference", path: `${wallet}/transaction/{reference}` },
       },
     ]);

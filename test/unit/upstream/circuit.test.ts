@@ -121,6 +121,26 @@ describe("the circuit", () => {
     },
   );
 
+  it.each(["-5", "0", "1.5", "soon", "", "0x10", "Wed, 21 Oct 2015 07:28:00 GMT", "2999-01-01"])(
+    "is not opened by what names no time to come: %j",
+    (field) => {
+      circuit.heard(response(503, field));
+      call();
+      expect([ends, sent.length]).toEqual([[], 1]);
+    },
+  );
+
+  it("waits neither less nor longer when the wall clock is set meanwhile", async () => {
+    circuit.heard(response(429, "30"));
+    clock.setWall(-3_600_000);
+    await clock.advance(4_999);
+    call();
+    expect(ends).toEqual(["overloaded 26"]);
+    clock.setWall(7_200_000);
+    call();
+    expect(ends.at(-1)).toBe("overloaded 26");
+  });
+
   it("reads a date", () => {
     const now = Date.UTC(2026, 10, 24, 12, 0, 0);
     expect(retryAfterMs("Tue, 24 Nov 2026 12:00:07 GMT", now)).toBe(7_000);
