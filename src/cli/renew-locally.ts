@@ -65,9 +65,13 @@ export async function renewLocally(
   });
   try {
     await options.before?.(deps);
-    const end = await recorded(config, io, options.command, (noteEntry) => {
+    const end = await recorded(config, io, options.command, async (noteEntry) => {
       note = noteEntry;
-      return renewOnce(deps, { force: options.force, lockWaitMs, signal: io.signal });
+      const ended = await renewOnce(deps, { force: options.force, lockWaitMs, signal: io.signal });
+      // In a sidecar the token's life tells of it; here nobody else does.
+      const entry = entryOf({ type: "renewal-ended", end: ended, nextTryAt: undefined });
+      if (entry !== undefined) noteEntry(entry);
+      return ended;
     });
     const now = await deps.store.read().catch(() => undefined);
     return reportRenewal(io, end, now?.record, options.asJson);
