@@ -18,14 +18,22 @@ export interface CrewTask {
   readonly untilFailure: boolean;
 }
 
-export type CrewResult = readonly SeedResult[];
+/** What any world's seed comes to. */
+export interface AnySeedResult {
+  readonly seed: number;
+  /** Undefined if every property held. */
+  readonly failure: { readonly property: string; readonly message: string } | undefined;
+  readonly story: readonly string[];
+}
+
+export type CrewResult<Result = SeedResult> = readonly Result[];
 
 /** Threads that share out the seeds. */
-export interface Crew {
+export interface Crew<Result extends AnySeedResult = SeedResult> {
   /** Plays the seeds; `onResults` is called with each lot, in no order, and answers false to have no more begun. */
-  play(seeds: Seeds, onResults: (results: readonly SeedResult[]) => boolean): Promise<void>;
+  play(seeds: Seeds, onResults: (results: readonly Result[]) => boolean): Promise<void>;
   /** Plays one seed and brings its story. */
-  tell(seed: number): Promise<SeedResult>;
+  tell(seed: number): Promise<Result>;
   close(): Promise<void>;
 }
 
@@ -39,20 +47,22 @@ export interface Seeds {
 /** Seeds for one lot: few enough that progress shows, so many that the handing over costs nothing. */
 const mostInLot = 40;
 
-export function createCrew(size: number, start: CrewStart): Crew {
-  const workers = Array.from(
-    { length: size },
-    () => new Worker(new URL("worker.ts", import.meta.url), { workerData: start }),
-  );
+/** @param program what each thread runs: it plays the seeds of one world */
+export function createCrew<Result extends AnySeedResult = SeedResult>(
+  size: number,
+  start: CrewStart,
+  program: URL = new URL("worker.ts", import.meta.url),
+): Crew<Result> {
+  const workers = Array.from({ length: size }, () => new Worker(program, { workerData: start }));
 
   // Whoever waits for an answer hears of it; that nobody waits must not end the program.
   for (const worker of workers) worker.on("error", () => {});
 
-  async function ask(worker: Worker, task: CrewTask): Promise<CrewResult> {
+  async function ask(worker: Worker, task: CrewTask): Promise<CrewResult<Result>> {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window, and has no origin
     worker.postMessage(task);
     // A thread that fails to start rejects this, too.
-    const [results]: CrewResult[] = await once(worker, "message");
+    const [results]: CrewResult<Result>[] = await once(worker, "message");
     return results ?? [];
   }
 

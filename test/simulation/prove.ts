@@ -1,32 +1,49 @@
 import { readFileSync, writeFileSync } from "node:fs";
 
 import type { SimulationArguments } from "./arguments.ts";
-import { createCrew } from "./crew.ts";
+import { type AnySeedResult, type Crew, createCrew } from "./crew.ts";
 import type { DeliberateFault } from "./deliberate-faults.ts";
 import { createProgress } from "./progress.ts";
 import { deliberateFaults } from "./put-fault-in.ts";
-import type { SeedResult } from "./run-seed.ts";
 
 /** Which seed found a deliberate fault. */
 interface Find {
   readonly fault: DeliberateFault;
   /** Seeds that were played until then, the one that found it included. */
   readonly seeds: number;
-  readonly result: SeedResult | undefined;
+  readonly result: AnySeedResult | undefined;
 }
 
+/** A world, and the faults that its claims must find. */
+export interface Proof {
+  readonly faults: readonly DeliberateFault[];
+  readonly createCrew: (size: number, fault: string) => Pick<Crew<AnySeedResult>, "play" | "close">;
+  /** Names the marks in the page between which the table stands. */
+  readonly mark: string;
+}
+
+/** Of the token path. */
+export const renewalProof: Proof = {
+  faults: deliberateFaults,
+  createCrew: (size, fault) => createCrew(size, { fault }),
+  mark: "the proof",
+};
+
 /** Puts each deliberate fault in and plays until a property breaks; 1 if one is not found within `count` seeds. */
-export async function prove({ from, count, workers, docs }: SimulationArguments): Promise<number> {
+export async function prove(
+  { from, count, workers, docs }: SimulationArguments,
+  proof: Proof = renewalProof,
+): Promise<number> {
   const finds: Find[] = [];
   const progress = createProgress(process.stdout);
-  for (const fault of deliberateFaults) {
+  for (const fault of proof.faults) {
     progress.show(`looking for ${fault.name}`);
-    const find = await findFault(fault, from, count, workers);
+    const find = await findFault(fault, proof.createCrew(workers, fault.name), from, count);
     finds.push(find);
     progress.end();
     process.stdout.write(`${describe(find, count)}\n`);
   }
-  if (docs !== undefined) writeTable(docs, finds);
+  if (docs !== undefined) writeTable(docs, proof.mark, finds);
   // A program that merely breaks down was not caught by a property.
   const missed = finds.filter(({ result }) => (result?.failure?.property ?? "defect") === "defect");
   process.stdout.write(`${finds.length - missed.length} of ${finds.length} deliberate faults found\n`);
@@ -36,12 +53,11 @@ export async function prove({ from, count, workers, docs }: SimulationArguments)
 /** Lots are handed out in order, and what was begun is finished: the smallest seed that was found is the first there is. */
 async function findFault(
   fault: DeliberateFault,
+  crew: Pick<Crew<AnySeedResult>, "play" | "close">,
   from: number,
   count: number,
-  workers: number,
 ): Promise<Find> {
-  const crew = createCrew(workers, { fault: fault.name });
-  let first: SeedResult | undefined;
+  let first: AnySeedResult | undefined;
   try {
     await crew.play({ from, count, isTold: false, untilFailure: true }, (results) => {
       for (const result of results) {
@@ -61,11 +77,9 @@ function describe({ fault, seeds, result }: Find, count: number): string {
   return `${fault.name}: ${property} at seed ${result.seed} (${seeds} played): ${message.split("\n")[0]}`;
 }
 
-const beginMark = "<!-- made by the proof: begin -->";
-const endMark = "<!-- made by the proof: end -->";
-
 /** Puts the table between the marks of the page. */
-function writeTable(path: string, finds: readonly Find[]): void {
+function writeTable(path: string, mark: string, finds: readonly Find[]): void {
+  const [beginMark, endMark] = [`<!-- made by ${mark}: begin -->`, `<!-- made by ${mark}: end -->`];
   const page = readFileSync(path, "utf8");
   const [head, rest] = page.split(beginMark);
   const tail = rest?.split(endMark)[1];

@@ -20,12 +20,10 @@ export const deliberateFaults: readonly DeliberateFault[] = [
  * From now on this thread loads the program with that fault in it. Nothing on disk changes.
  * @throws Error where there is no such fault, and, when the file is loaded, where the place is not found
  */
-export function putFaultIn(name: string): void {
-  const fault = deliberateFaults.find((candidate) => candidate.name === name);
+export function putFaultIn(name: string, faults: readonly DeliberateFault[] = deliberateFaults): void {
+  const fault = faults.find((candidate) => candidate.name === name);
   if (fault === undefined)
-    throw new Error(
-      `There is no fault ${name}. There are: ${deliberateFaults.map((one) => one.name).join(", ")}`,
-    );
+    throw new Error(`There is no fault ${name}. There are: ${faults.map((one) => one.name).join(", ")}`);
   registerHooks({
     load(url, context, nextLoad) {
       const loaded = nextLoad(url, context);

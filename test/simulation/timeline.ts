@@ -21,7 +21,8 @@ export interface Timeline {
   run(isOver: () => boolean): Promise<void>;
 }
 
-export function createTimeline(): Timeline {
+/** @param whenDone calls back when what a step has brought about is done */
+export function createTimeline(whenDone: (run: () => void) => void = whenSettled): Timeline {
   const heap: Coming[] = [];
   let now = 0;
   let serial = 0;
@@ -92,7 +93,7 @@ export function createTimeline(): Timeline {
             now = coming.at;
             steps += 1;
             coming.run?.();
-            whenSettled(step);
+            whenDone(step);
           } catch (error) {
             reject(error);
           }
