@@ -135,6 +135,22 @@ export function createFileMedium(options: FileMediumOptions, deps: FileMediumDep
     }
   }
 
+  /** What a process that was killed has written last may be in memory only: it counts, and is named, once it is on the disk. */
+  async function makeDurable(file: AppendedFile): Promise<void> {
+    await file.sync();
+    await disk.syncFolder(path);
+  }
+
+  /** The same of a file that is only followed by another. */
+  async function makeFoundDurable({ segment }: Found): Promise<void> {
+    const file = await disk.openAtEnd(segment.path);
+    try {
+      await makeDurable(file);
+    } finally {
+      await file.close();
+    }
+  }
+
   /** Goes on with the file that was found. */
   async function goOn({ segment }: Found): Promise<Head> {
     const opened = await disk.openAtEnd(path);
@@ -144,6 +160,12 @@ export function createFileMedium(options: FileMediumOptions, deps: FileMediumDep
       chain = undefined;
       await opened.close();
       throw new Error("the record was changed while it was opened");
+    }
+    try {
+      await makeDurable(opened);
+    } catch (error) {
+      await opened.close().catch(() => undefined);
+      throw error;
     }
     identity = opensAs;
     current = opened;
@@ -168,6 +190,7 @@ export function createFileMedium(options: FileMediumOptions, deps: FileMediumDep
           tellFound(open);
           return head;
         }
+        await makeFoundDurable(found);
         why = begin;
         before = segment.last;
       }

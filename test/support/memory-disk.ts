@@ -28,6 +28,8 @@ export interface MemoryDisk extends Disk {
   paths(): string[];
   text(path: string): string;
   put(path: string, content: string | Buffer): void;
+  /** Adds to a file what no sync has seen. */
+  grow(path: string, content: string): void;
   /** The lines of a file, parsed. */
   lines(path: string): Record<string, unknown>[];
   /** What is found after a power cut: only what was synced is left. */
@@ -119,6 +121,10 @@ export function createMemoryDisk(): MemoryDisk {
     async syncFolder() {},
     paths: () => [...files.keys()].toSorted(),
     text: (path) => find(path).bytes.toString("utf8"),
+    grow(path, content) {
+      const node = find(path);
+      node.bytes = Buffer.concat([node.bytes, Buffer.from(content)]);
+    },
     put(path, content) {
       const node = files.get(path) ?? make(path, 0o600);
       node.bytes = Buffer.from(content);

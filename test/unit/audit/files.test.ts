@@ -69,6 +69,32 @@ describe("a start", () => {
     await expectWhole(disk, third.record);
   });
 
+  it.each([
+    ["goes on with", ""],
+    ["follows", '{"seq":'],
+  ])("%s what a killed process has written only once that is on the disk", async (_what, unfinished) => {
+    const disk = createMemoryDisk();
+    const first = await openAuditBench({ disk });
+    await first.announce("a");
+    const syncs = disk.log.filter((each) => each === "synced").length;
+    // Written by the killed process, and never synced by it.
+    first.end("a");
+    await until(() => disk.lines(auditPath).length === 3 || undefined, soon);
+    expect(disk.log.filter((each) => each === "synced").length).toBe(syncs);
+    const bytes = disk.text(auditPath);
+    disk.grow(auditPath, unfinished);
+    const second = await openAuditBench({ disk });
+    expect(second.record.report().head.seq).toBeGreaterThan(2);
+    const left = disk.afterPowerCut();
+    expect(
+      left
+        .paths()
+        .map((each) => left.text(each))
+        .join(""),
+    ).toContain(bytes);
+    await expectWhole(left, second.record);
+  });
+
   it("goes on behind the newest file that was set aside, where the present one is gone or empty", async () => {
     for (const gone of [true, false]) {
       const disk = createMemoryDisk();
