@@ -41,9 +41,11 @@ export const logFields = {
   cut_off: { meaning: "`true`: this process ended before the call could" },
   transaction: {
     meaning:
-      "what Presto said of the transaction of a call whose own end was unclear: `completed`, `failed`, `pending` or `not-known`",
+      "what the caller of a call that moves money was told of the transaction, where the reply alone does not settle it: `completed`, `failed`, `pending` or `not-known`",
   },
-  reference: { meaning: "reference of that transaction, where it could be asked about" },
+  reference: {
+    meaning: "reference of that transaction, where the call's own end was unclear and it can be asked about",
+  },
   audit: { meaning: "`true`: the line is about money, the token or the account" },
   token_id: { meaning: "fingerprint of the token, never its text" },
   expires_at: { meaning: "when the token ends; `null` while that is unknown" },
