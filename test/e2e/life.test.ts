@@ -101,7 +101,7 @@ describe("a running sidecar", () => {
       queued: 0,
       under_way: 0,
     });
-    expect((await tell("status")).out).toMatch(/^role +proxy$/m);
+    expect((await tell("status")).out).toMatch(/^Ready\. presto-sidecar \S+, role proxy, up for /m);
     for (const name of ["proxy", "admin", "control"])
       expect(statSync(join(folder, name)).mode & 0o777).toBe(0o600);
     expect(await call()).toBe(404);

@@ -26,7 +26,7 @@ describe("unknown names", () => {
   });
 
   it("of later versions are unknown to this one", () => {
-    const later = ["PRESTO_TRACE_UPSTREAM"];
+    const later = ["PRESTO_TRACE_DOWNSTREAM"];
     expect(findUnknownVariables(Object.fromEntries(later.map((name) => [name, "x"])))).toHaveLength(
       later.length,
     );
