@@ -1,12 +1,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 
+import type { JsonObject } from "../../src/lib/json.ts";
 import { until } from "../support/until.ts";
 import type { WatchedCli } from "../support/watched-cli.ts";
 import { type Caller, firstId } from "./money-kills-callers.ts";
 import { createMoneyHost, type MoneyHost, type Place } from "./money-kills-host.ts";
 import { endsOf, type Evidence, isForEver, judgeCaller, wasForgotten } from "./money-kills-judge.ts";
 import { judgeList } from "./money-kills-list.ts";
-import type { RoundPlan, RunPlan } from "./money-kills-plan.ts";
+import type { RoundPlan } from "./money-kills-plan.ts";
 import { type Lane, playRound, type RoundStory } from "./money-kills-round.ts";
 
 /** What a lane came to. */
@@ -28,18 +29,16 @@ export interface LaneOptions {
   readonly main: string | undefined;
   readonly onRound: (story: RoundStory) => void;
   /** Asked after each round: no more are played. */
-  readonly isEnough: (story: RoundStory, callers: readonly Caller[]) => boolean;
+  readonly isOver: (isAmiss: boolean) => boolean;
 }
 
 /** docs/money.md: what Presto says is known here a minute and a question later, at the most. */
 const settledWithinMs = 70_000;
-/** Where something was found already. */
-const aWhileMs = 6_000;
 
 /** Plays the rounds one after the other, and judges at the end what callers were told and what the record says. */
 export async function playLane(
   plans: readonly RoundPlan[],
-  { main, onRound, isEnough }: LaneOptions,
+  { main, onRound, isOver }: LaneOptions,
 ): Promise<LaneStory> {
   const host = await createMoneyHost(main);
   const sidecars: WatchedCli[] = [];
@@ -61,7 +60,7 @@ export async function playLane(
       const story = await playRound(lane, plan, plans[index + 1] ?? { record: true, powerCut: false });
       rounds.push(story);
       onRound(story);
-      stopped = isEnough(story, lane.callers);
+      stopped = isOver(isAmiss(lane, plans, story));
       if (stopped) break;
     }
     const isWhole = !stopped;
@@ -69,11 +68,7 @@ export async function playLane(
     stopped = true;
     const places: readonly Place[] = second ? ["first", "second"] : ["first"];
     sidecars.push(lane.sidecar);
-    return await judgeLane(lane, plans, rounds, {
-      places,
-      sidecars,
-      settledWithinMs: isWhole ? settledWithinMs : aWhileMs,
-    });
+    return await judgeLane(lane, plans, rounds, { places, sidecars, isWhole });
   } finally {
     stopped = true;
     for (const { child, ended } of sidecars) {
@@ -87,20 +82,21 @@ export async function playLane(
 interface Ends {
   readonly places: readonly Place[];
   readonly sidecars: readonly WatchedCli[];
-  readonly settledWithinMs: number;
+  /** All rounds were played. */
+  readonly isWhole: boolean;
 }
 
 async function judgeLane(
   lane: Lane,
   plans: readonly RoundPlan[],
   rounds: readonly RoundStory[],
-  { places, sidecars, settledWithinMs: withinMs }: Ends,
+  { places, sidecars, isWhole }: Ends,
 ): Promise<LaneStory> {
   const { host, callers } = lane;
   const problems: string[] = [];
   let stillOpen = 0;
   for (const place of places) {
-    problems.push(...(await judgeSettling(host, place, { callers, withinMs })));
+    if (isWhole) problems.push(...(await judgeSettling(host, place, callers)));
     problems.push(...(await judgeList(host, place, callers)));
     const shown = await host.shownOutcomes(place);
     const { open } = await host.outcomes(place);
@@ -121,11 +117,7 @@ async function judgeLane(
   }
   const records = places.map((place) => host.lines(place));
   const evidence: Evidence = { books: host.books, read: lane.read, sharedIds: sharedIds(plans), records };
-  const keeps = keptBy(plans);
-  /** An HTTP client knows nothing of money: a sidecar that was started since, and has forgotten, sends what it is given. */
-  const isPromised = ({ plan, reference }: Caller): boolean =>
-    plan.caller === "by-the-docs" ||
-    (keeps(plan) && !records.some((lines) => wasForgotten(lines, reference)));
+  const isPromised = promisedBy(plans, records);
   for (const caller of callers) problems.push(...judgeCaller(caller, isPromised(caller), evidence));
   const moves = callers.map(({ reference }) => host.books.moved(reference));
   return {
@@ -144,7 +136,7 @@ async function judgeLane(
 async function judgeSettling(
   host: MoneyHost,
   place: Place,
-  { callers, withinMs }: { readonly callers: readonly Caller[]; readonly withinMs: number },
+  callers: readonly Caller[],
 ): Promise<readonly string[]> {
   const plans = new Map(callers.map(({ reference, plan }) => [reference, plan]));
   const due = async (): Promise<readonly string[]> =>
@@ -157,21 +149,37 @@ async function judgeSettling(
     left = await due();
     return left.length === 0 ? true : undefined;
   };
-  await until(look, { withinMs, everyMs: 100, what: "the ends" }).catch(() => undefined);
+  await until(look, { withinMs: settledWithinMs, everyMs: 100, what: "the ends" }).catch(() => undefined);
   return left.map(
     (reference) =>
-      `${reference}: Presto says ${host.books.status(reference)}, and ${withinMs} ms later it is not known`,
+      `${reference}: Presto says ${host.books.status(reference)}, and ${settledWithinMs} ms later it is not known`,
   );
 }
 
-/** Was it under way in a sidecar that kept a record, and did the next one go on with that? Else what is open is forgotten as well. */
-function keptBy(plans: readonly RoundPlan[]): (run: RunPlan) => boolean {
+/**
+ * Whose money moves once at most: of callers that follow the docs, always. Of an HTTP client, which knows
+ * nothing of money, where its call was under way in a sidecar that kept a record, and the next one goes on with that:
+ * what is known completed is forgotten even then.
+ */
+function promisedBy(
+  plans: readonly RoundPlan[],
+  records: readonly (readonly JsonObject[])[],
+): (caller: Caller) => boolean {
   const forgetful = new Set(
     plans
       .filter(({ record }, index) => !record || plans[index + 1]?.record === false)
       .flatMap(({ runs }) => runs.map(({ number }) => number)),
   );
-  return ({ number }) => !forgetful.has(number);
+  return ({ plan, reference }) =>
+    plan.caller === "by-the-docs" ||
+    (!forgetful.has(plan.number) && !records.some((lines) => wasForgotten(lines, reference)));
+}
+
+/** Can it be seen already that something is not as promised? */
+function isAmiss({ host, callers }: Lane, plans: readonly RoundPlan[], { problems }: RoundStory): boolean {
+  if (problems.length > 0 || callers.some(({ lies }) => lies.length > 0)) return true;
+  const twice = callers.filter(({ reference }) => host.books.moved(reference) > 1);
+  return twice.length > 0 && twice.some(promisedBy(plans, [host.lines("first")]));
 }
 
 function sharedIds(plans: readonly RoundPlan[]): ReadonlySet<string> {

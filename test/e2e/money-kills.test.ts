@@ -27,6 +27,11 @@ it.each(plantedFaults)("has a place for the planted fault $name", ({ patches }) 
   }
 });
 
+it("names each planted fault in the docs", () => {
+  const page = readFileSync(fileURLToPath(new URL("../../docs/money.md", import.meta.url)), "utf8");
+  for (const { name, what } of plantedFaults) expect(page).toContain(`| \`${name}\` | ${what} |`);
+});
+
 it(
   "killed at any step of a confirm, under any fault, it moves money once at most, told no lie, and has all of it in its record",
   { timeout: 300_000 },
