@@ -48,11 +48,13 @@ export async function playLane(
     if (first === undefined) throw new Error("there are no rounds");
     const second = plans.some(({ replicas }) => replicas);
     if (second) sidecars.push(await host.start("second", { record: true, powerCut: false }));
+    const sidecar = await host.start("first", first);
     const lane: Lane = {
       host,
       callers: [],
       read: new Set(),
-      sidecar: await host.start("first", first),
+      sidecar,
+      begunAt: sidecar.spawnedAt,
       isStopped: () => stopped,
     };
     const rounds: RoundStory[] = [];

@@ -21,6 +21,8 @@ export interface Lane {
   readonly read: Set<string>;
   /** The sidecar that is killed. */
   sidecar: WatchedCli;
+  /** `performance.now()` of its start. */
+  begunAt: number;
   isStopped(): boolean;
 }
 
@@ -47,13 +49,15 @@ const order = JSON.stringify({
 const momentMs = 1_000;
 /** The least from a kill to the end of its round, milliseconds. */
 const afterKillMs = 1_800;
-const patienceMs = 20_000;
+const patienceMs = 60_000;
 
 /** One round: confirms at many steps, a kill, and the next sidecar, which has to know of all of them. */
 export async function playRound(lane: Lane, plan: RoundPlan, next: LifeOptions): Promise<RoundStory> {
   const { host } = lane;
   const problems: string[] = [];
-  const references = await Promise.all(plan.runs.map(() => beginTransaction(host)));
+  const references: string[] = [];
+  // One after the other, over one connection: that is no part of what is tried.
+  while (references.length < plan.runs.length) references.push(await beginTransaction(host));
   const stage = setStage(host.sandbox, plan, references);
   const callers = await beginCalls(lane, plan, references, stage.strikeConnections);
   await hitMoment(lane, plan.moment, callers.at(-1));
@@ -74,12 +78,14 @@ export async function playRound(lane: Lane, plan: RoundPlan, next: LifeOptions):
   if (lines !== undefined && !plan.replicas)
     problems.push(...callers.flatMap((caller) => judgeLines(caller, lines, host.books)));
   const lost = plan.powerCut ? host.cutPower(plan.kept) : 0;
+  if (plan.record) problems.push(...judgeBefore(lane, killedAt));
   const verified = plan.record ? host.verify("first", headIn(killed)) : undefined;
   lane.sidecar = await host.start("first", next).catch(async (error: unknown) => {
     const found = [...problems, await verified, error instanceof Error ? error.message : String(error)];
     throw new Error(`round ${plan.number}: ${found.filter((one) => one !== undefined).join("; ")}`);
   });
   const awayMs = performance.now() - killedAt;
+  lane.begunAt = lane.sidecar.spawnedAt;
   const fault = await verified;
   if (fault !== undefined) problems.push(fault);
   await executed;
@@ -90,6 +96,19 @@ export async function playRound(lane: Lane, plan: RoundPlan, next: LifeOptions):
   noteRead(lane);
   if (next.record) problems.push(...(await judgeList(host, "first", lane.callers)));
   return { plan, steps, lost, awayMs, problems };
+}
+
+/** Is the line of each confirm that Presto has read there, whatever was lost with the power? */
+function judgeBefore({ host, callers, read, begunAt }: Lane, killedAt: number): string[] {
+  const lines = [...host.lines("first"), ...host.lines("second")];
+  const taken = new Set(lines.filter(({ type }) => type === "call-begun").map((line) => line["request_id"]));
+  const ids = callers.flatMap(({ attempts }) =>
+    attempts
+      .filter((one) => one.begunAt > begunAt && one.begunAt <= killedAt)
+      .map(({ requestId }) => requestId),
+  );
+  const missing = new Set(ids.filter((id) => read.has(id) && !taken.has(id)));
+  return [...missing].map((id) => `Presto has read ${id}, and its line is not there`);
 }
 
 /** Nothing is under way any more: what the lines say of the money must be so, whichever line was the last. */
