@@ -138,10 +138,6 @@ describe("a record that was written for another object", () => {
     const sidecar = await start("rotator");
     await untilVerbose(sidecar, /\[\+\]token/);
     // Proved alive while it stood in a record of this home.
-    await until(() => (bench.sandbox.state().requests !== undefined ? true : undefined), {
-      ...patience,
-      what: "",
-    });
     await new Promise((resolve) => {
       setTimeout(resolve, 1_500);
     });
