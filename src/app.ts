@@ -170,7 +170,7 @@ export async function createApp(
       calls.abandonAll();
       record?.stop();
       await record?.close(recordCloseMs);
-      metrics.close();
+      await observers.close();
       unwatchStalls();
       await log.flush();
     },

@@ -16,7 +16,11 @@ import type { Sidecar } from "./sidecar.ts";
 export type CallListenerOptions = Pick<
   ProxyListenerOptions,
   "origin" | "listen" | "hosts" | "operations" | "maxBody" | "timeoutMs" | "traceUpstream"
-> & { readonly limits: { readonly maxInFlight: number } };
+> & {
+  readonly limits: { readonly maxInFlight: number };
+  /** Undefined where nobody makes spans. */
+  readonly traces: object | undefined;
+};
 
 export interface ListenerDeps {
   readonly sidecar: Sidecar;
@@ -37,6 +41,7 @@ export async function createCallListener(
     maxBody: options.maxBody,
     timeoutMs: options.timeoutMs,
     traceUpstream: options.traceUpstream,
+    isTraced: options.traces !== undefined,
     mostConnections: callerConnections(await readDescriptorLimit(), options.limits.maxInFlight),
     limiter: sidecar.limiter,
     perform: sidecar.perform,

@@ -12,12 +12,16 @@ import { logEvents } from "../observe/log-events.ts";
 import type { Log } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import { createRecent, type Recent } from "../observe/recent.ts";
+import type { TracesOptions } from "../observe/traces.ts";
 import type { Operation } from "../policy/operations.ts";
 import type { TokenStore } from "../store/contract.ts";
 import type { Sidecar, SidecarOptions } from "./sidecar.ts";
 
 export interface ObserversOptions {
   readonly role: SidecarOptions["role"];
+  /** Where spans go; undefined where none are made. */
+  readonly traces: Pick<TracesOptions, "endpoint" | "headers"> | undefined;
+  readonly service: string;
   readonly origin: Origin;
   readonly operations: readonly Operation[];
 }
@@ -27,6 +31,8 @@ export interface Observers {
   readonly emit: Emit<Event>;
   readonly metrics: Metrics;
   readonly recent: Recent;
+  /** Sends the last spans. */
+  close(): Promise<void>;
   /** This program's. */
   readonly version: string;
   /** From now on what concerns money and credentials stands in the record, too. */
@@ -40,7 +46,7 @@ export interface Observers {
 }
 
 export async function createObservers(
-  { role, origin, operations }: ObserversOptions,
+  { role, origin, operations, traces, service }: ObserversOptions,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Promise<Observers> {
   const version = readVersion();
@@ -56,11 +62,21 @@ export async function createObservers(
   const recent = createRecent(clock);
   let note: Subscriber = ignore;
   let record: AuditRecord | undefined;
+  const logEvent = logEvents(log, clock);
+  // The SDK is large: it is loaded where it is wanted alone.
+  const spans =
+    traces === undefined
+      ? undefined
+      : (await import("../observe/traces.ts")).createTraces(
+          { ...traces, service, version },
+          { clock, emit: logEvent },
+        );
   const emit = createEvents(
     lastSeen.note,
-    logEvents(log, clock),
+    logEvent,
     metrics.count,
     recent.note,
+    ...(spans === undefined ? [] : [spans.note]),
     (event) => {
       const entry = entryOf(event);
       if (entry !== undefined) record?.note(entry);
@@ -71,6 +87,10 @@ export async function createObservers(
     emit,
     metrics,
     recent,
+    async close() {
+      metrics.close();
+      await spans?.close();
+    },
     version,
     keepRecord(opened) {
       record = opened;

@@ -278,6 +278,14 @@ export function parseLogFormat(text: string): LogFormat {
 }
 
 /** @throws InvalidValue */
+export function parseCollector(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "")
+    throw new InvalidValue("is not an http or https URL without user and password");
+  return url.href;
+}
+
+/** @throws InvalidValue */
 export function parseServiceName(text: string): string {
   if (!/^[\x20-\x7e]{1,100}$/.test(text))
     throw new InvalidValue(`${quote(text)} is not 1 to 100 printable ASCII characters`);

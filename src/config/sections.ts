@@ -9,6 +9,7 @@ import type { LogLevel } from "../observe/log.ts";
 import { type Operation, walletOperations } from "../policy/operations.ts";
 import type { ProbeOptions } from "../presto/probe.ts";
 import type { IssuingOptions } from "../renewal/types.ts";
+import type { Secret } from "../secret.ts";
 import type { ClusterOptions } from "../store/kubernetes/cluster.ts";
 import type {
   CredentialOptions,
@@ -70,6 +71,8 @@ export interface Config extends UpstreamConfig {
   readonly logLevel: LogLevel;
   /** How this process is called among others. */
   readonly service: string;
+  /** Where spans of calls go; undefined where none are made. */
+  readonly traces: { readonly endpoint: string; readonly headers: Secret | undefined } | undefined;
   /** Sentences to log at start: what is allowed but odd. */
   readonly warnings: readonly string[];
 }
@@ -108,7 +111,15 @@ export function sidecarOptions(read: ReadVariables): Omit<Config, "warnings"> {
     pod: { name: values.POD_NAME, namespace: values.POD_NAMESPACE },
     logLevel: required(values.PRESTO_LOG_LEVEL),
     service: required(values.OTEL_SERVICE_NAME),
+    traces: tracesOptions(values),
   };
+}
+
+/** The collector's address for traces is below its own, unless it is given whole (OTLP exporter specification, "Endpoint URLs for OTLP/HTTP"). */
+function tracesOptions(values: Values): Config["traces"] {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: base, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: whole } = values;
+  const endpoint = whole ?? (base === undefined ? undefined : `${base.replace(/\/$/, "")}/v1/traces`);
+  return endpoint === undefined ? undefined : { endpoint, headers: values.OTEL_EXPORTER_OTLP_HEADERS };
 }
 
 /** Where the record of money calls is kept; undefined where none is. */

@@ -35,6 +35,8 @@ export interface ProxyListenerOptions {
   readonly timeoutMs: number;
   /** `traceparent` goes on to Presto. */
   readonly traceUpstream: boolean;
+  /** Somebody makes spans of calls. */
+  readonly isTraced: boolean;
   /** Callers' connections that may be open on all addresses together. */
   readonly mostConnections: number;
   readonly limiter: Limiter;
@@ -161,7 +163,7 @@ async function createProxy(
       reject,
       underWay,
       route,
-      call: { clock, emit, limiter: options.limiter, slowBodies },
+      call: { clock, emit, limiter: options.limiter, slowBodies, isTraced: options.isTraced },
     },
   );
   return { handlers: { ...accept, ...createProtocolErrors(reject) }, close };

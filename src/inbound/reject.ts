@@ -54,6 +54,7 @@ export function createRejectRequest(options: RejectOptions): RejectRequest {
       generation: undefined,
       peer: connection.peer,
       traceId: readTraceId(request?.headers["traceparent"]),
+      traceParent: request?.headers["traceparent"]?.toString(),
       method: request?.method,
       path: request?.url === undefined ? undefined : shownPath(request.url),
       callerGone: false,

@@ -8,7 +8,7 @@ import type { Emit } from "../lib/events.ts";
 import { IncomingMessage as NodeRequest } from "../lib/node-http.ts";
 import { readTraceId } from "../policy/headers.ts";
 import { movesMoney, type Operation } from "../policy/operations.ts";
-import { type Call, type CallFinished, CallerGone, type MoneyFacts } from "../upstream/call.ts";
+import { type Call, type CallFinished, CallerGone, type MoneyFacts, type Try } from "../upstream/call.ts";
 import { type Limiter, overloaded } from "../upstream/limiter.ts";
 import {
   type CallOnConnection,
@@ -62,6 +62,8 @@ export interface CallDeps {
   readonly limiter: Pick<Limiter, "reserve" | "free">;
   readonly slowBodies: SlowBodies;
   readonly emit: Emit<CallFinished>;
+  /** Somebody makes spans of calls, and of their tries. */
+  readonly isTraced: boolean;
   /** The call has ended in every way: answered or given up, and its connection let go. */
   readonly onOver: (call: CallOnConnection) => void;
 }
@@ -82,6 +84,7 @@ export class InboundCall implements Call, CallOnConnection {
   upstreamMs = 0;
   generation: number | undefined;
   money: MoneyFacts | undefined;
+  readonly tries: Try[] | undefined;
 
   /** The body, while it is still coming. */
   #receiving: { fail(problem: Problem): void } | undefined;
@@ -112,6 +115,7 @@ export class InboundCall implements Call, CallOnConnection {
     this.connection = connection;
     this.reply = reply;
     this.#deps = deps;
+    this.tries = deps.isTraced ? [] : undefined;
     this.arrivedAt = deps.clock.monotonic();
     this.#lastAt = this.arrivedAt + times.timeoutMs;
     this.deadlineAt = this.#lastAt - times.reserveMs;
@@ -272,12 +276,19 @@ export class InboundCall implements Call, CallOnConnection {
       generation: this.generation,
       peer: this.connection.peer,
       traceId: this.traceId,
+      traceParent: this.tries === undefined ? undefined : oneField(this.reply.req.headers["traceparent"]),
+      tries: this.tries,
       callerGone: !this.reply.writableFinished && !this.#repliedOnSocket && !this.#cut && !this.#cutOff,
       cutOff: this.#cutOff,
       transaction: this.money?.told,
     });
     this.#deps.onOver(this);
   }
+}
+
+/** Fields that may stand once only are no lists to Node. */
+function oneField(value: string | string[] | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
 }
 
 /**

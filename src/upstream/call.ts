@@ -37,11 +37,23 @@ export interface Call extends Cancellable {
   readonly peer?: string;
   /** Of the trace that the caller says it belongs to (W3C Trace Context). */
   readonly traceId?: string | undefined;
+  /** Its tries to be sent, for whoever makes spans of them; undefined where nobody does. */
+  readonly tries?: Try[] | undefined;
 
   /** Monotonic milliseconds by which the reply's last byte must be out: later than the deadline where time is kept back to ask what became of it. */
   readonly lastAt: number;
   /** Only of a call that moves money: what it names, once that was read, and what its last answer says. */
   money?: MoneyFacts | undefined;
+}
+
+/** One try to send a call. Times are monotonic milliseconds. */
+export interface Try {
+  readonly startedAt: number;
+  readonly endedAt: number;
+  /** A byte of the call had been written by its end. */
+  readonly wasWritten: boolean;
+  /** Of Presto's response; 0 without one. */
+  readonly status: number;
 }
 
 /** What is known of a call that moves money. */
@@ -99,6 +111,10 @@ export interface CallFinished {
   readonly peer: string;
   /** Of the trace that the caller says it belongs to. */
   readonly traceId?: string | undefined;
+  /** The field that says so, as it came. */
+  readonly traceParent?: string | undefined;
+  /** Only where spans are made. */
+  readonly tries?: readonly Try[] | undefined;
   /** Only of a request that never became a call: its method, and its path as `shownPath` leaves it. */
   readonly method?: string | undefined;
   readonly path?: string | undefined;

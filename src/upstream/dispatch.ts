@@ -273,7 +273,10 @@ class CallSend extends Exchange implements Waiting {
   }
 
   #countTime(): void {
-    this.#call.upstreamMs += this.#deps.clock.monotonic() - this.#startedAt;
+    const endedAt = this.#deps.clock.monotonic();
+    const { tries, requestWritten: wasWritten } = this.#call;
+    this.#call.upstreamMs += endedAt - this.#startedAt;
+    tries?.push({ startedAt: this.#startedAt, endedAt, wasWritten, status: this.status });
   }
 
   #toProblem(error: Error): Problem {

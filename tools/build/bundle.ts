@@ -97,7 +97,10 @@ const putOff: Plugin = {
   setup(plugin) {
     plugin.onResolve({ filter: /./ }, ({ path, namespace, importer, resolveDir }) =>
       // Once it is used it is used in earnest.
-      !Object.hasOwn(seldomUsed, path) || namespace === "seldom" || importer.endsWith("client-h2.js")
+      !Object.hasOwn(seldomUsed, path) ||
+      namespace === "seldom" ||
+      importer.endsWith("client-h2.js") ||
+      /node_modules\/@opentelemetry\/|src\/observe\/traces\.ts$/.test(importer)
         ? undefined
         : { path, namespace: "seldom", pluginData: resolveDir },
     );
