@@ -16,8 +16,8 @@ import { startSidecar } from "../support/running-sidecar.ts";
 import { eventually } from "../support/sidecar-load.ts";
 import { confirmCall, initCall, walletPaths } from "../support/wallet-call.ts";
 
-// What a sidecar takes down beside its money calls: its configuration at the start, issue calls, alarms, and what
-// a person has said became of a call.
+// What a sidecar takes down beside its money calls: its start, issue calls, alarms, and what a person has said
+// became of a call.
 
 let folder: string;
 let path: string;
@@ -26,6 +26,9 @@ beforeEach(() => {
   path = join(folder, "audit.jsonl");
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Waits as `eventually`, also on a machine that is very busy. */
+const soon = <T>(read: () => Promise<T>) => expect.poll(read, { timeout: 60_000, interval: 20 });
 
 function lines(): Record<string, unknown>[] {
   return readFileSync(path, "utf8")
@@ -69,7 +72,7 @@ describe("the record of a sidecar", () => {
     await eventually(async () => ofType("outcome-settled").length).toBe(2);
   });
 
-  it("has the configuration at the start, masked, each issue call, and each alarm", async () => {
+  it("has its start, each issue call, and each alarm; and no secret", async () => {
     // Fifty times as fast: a token is not believed to be dead before it is 30 s old.
     const clock = createFastClock(50);
     const account = { email: "ops.team@marked-bank.example", password: "First-marked-Passw0rd" };
@@ -89,34 +92,26 @@ describe("the record of a sidecar", () => {
     });
     const secrets = [bench.sandbox.token];
     await sidecar.renewalSays({ last_end: { kind: "nothing-to-do" } });
-    for (let turn = 0; turn < 4; turn += 1) {
-      const { generation } = await bench.record();
-      bench.sandbox.mintToken({ name: "somebody else's" });
-      secrets.push(bench.sandbox.token);
-      sidecar.call().catch(() => {});
-      if (turn < 3) await eventually(async () => (await bench.record()).generation).toBe(generation + 1);
-      secrets.push(bench.sandbox.token);
-    }
-    await eventually(async () => (await bench.record()).stopped).not.toBeNull();
-    await eventually(async () => ofType("alarm").at(-1)?.["alarm"]).toBe("renewal-stopped");
-    expect(ofType("start")).toMatchObject([
-      {
-        role: "all",
-        version: expect.any(String),
-        configuration: {
-          PRESTO_PASSWORD: "[secret]",
-          PRESTO_STORE_KEY: "[secret]",
-          PRESTO_AUDIT: `file:${path}`,
-        },
-      },
+    bench.sandbox.mintToken({ name: "somebody else's" });
+    secrets.push(bench.sandbox.token);
+    await sidecar.call().catch(() => undefined);
+    await soon(async () => (await bench.record()).generation).toBe(2);
+    secrets.push(bench.sandbox.token);
+    // Whoever latches it, each process takes it down.
+    await bench.change({ stopped: { reason: "somebody else issues tokens", at: new Date() } });
+    await soon(async () => ofType("alarm").map(({ alarm }) => alarm)).toContain("renewal-stopped");
+    await bench.change({ stopped: null });
+    await soon(async () => ofType("alarm-cleared")).toMatchObject([{ alarm: "renewal-stopped" }]);
+    // The configuration in it, masked, is asked for by the tests of the built program, which has one.
+    expect(ofType("start")).toMatchObject([{ role: "all", version: expect.any(String) }]);
+    expect(ofType("issue-begun", "issue-ended", "token-stored").map(({ type }) => type)).toEqual([
+      "issue-begun",
+      "issue-ended",
+      "token-stored",
     ]);
-    const issues = ofType("issue-begun", "issue-ended", "token-stored").map(({ type }) => type);
-    expect(issues).toEqual(
-      Array.from({ length: 3 }, () => ["issue-begun", "issue-ended", "token-stored"]).flat(),
-    );
-    expect(ofType("alarm").map(({ alarm }) => alarm)).toEqual([
-      ...Array.from({ length: 4 }, () => "unexplained-death"),
-      "renewal-stopped",
+    expect(ofType("alarm")).toMatchObject([
+      { alarm: "unexplained-death", deaths_24h: 1 },
+      { alarm: "renewal-stopped", reason: "somebody else issues tokens" },
     ]);
     const marks = [...secrets, account.email, account.password, bench.key].map((value) => ({
       name: "a secret",
@@ -124,5 +119,5 @@ describe("the record of a sidecar", () => {
     }));
     expect(marksIn(readFileSync(path, "utf8"), marks)).toEqual([]);
     expect((await runHere(["audit", "verify", path])).code).toBe(0);
-  }, 90_000);
+  }, 180_000);
 });
