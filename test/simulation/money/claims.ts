@@ -129,5 +129,5 @@ export function createClaims(scenario: MoneyScenario, truth: Truth): Claims {
 }
 
 function isSame(one: string, other: string): boolean {
-  return canonical(one) === other;
+  return canonical(one) === canonical(other);
 }

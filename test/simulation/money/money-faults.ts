@@ -327,25 +327,4 @@ export const moneyFaults: readonly DeliberateFault[] = [
       },
     ],
   },
-  {
-    name: "sent-past-its-caller",
-    what: "A confirm whose time was over while its line was written is sent all the same.",
-    patches: [
-      {
-        file: "money/record.ts",
-        from: "if (this.#isOver) return;\n    const { call } = this;\n    call.waiting = undefined;\n    if (call.cancelReason === undefined && this.#deps.clock.monotonic() >= call.deadlineAt)",
-        to: "const { call } = this;\n    call.waiting = undefined;\n    if (call.deadlineAt < 0)",
-      },
-      {
-        file: "money/record.ts",
-        from: "else if (call.cancelReason !== undefined) this.cancelled(call.cancelReason);",
-        to: 'else if (call.deadlineAt < 0) this.cancelled("deadline");',
-      },
-      {
-        file: "upstream/dispatch.ts",
-        from: "if (call.cancelReason !== undefined) {\n      this.#fail(stopped(call.cancelReason));",
-        to: 'if (call.cancelReason === undefined && call.deadlineAt < 0) {\n      this.#fail(stopped("deadline"));',
-      },
-    ],
-  },
 ];
