@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly tell: (line: string) => void;
 }
 
+/** Milliseconds after the peace in which its last calls end. */
+const tailMs = 4_000;
 const settleMs = 10_000;
 const holdMaxMs = 5_000;
 const convergesWithinMs = leaseMs + settleMs + holdMaxMs + 10_000;
@@ -56,7 +58,7 @@ export async function runFleet(place: FleetPlace, options: RunOptions): Promise<
     await pause(peaceMs);
     const overAt = performance.now();
     // A call that is under way is judged, too.
-    await pause(options.longestCallMs);
+    await pause(tailMs);
     delay.disable();
     const inPeace = calls.end().filter(({ begunAt }) => begunAt < overAt);
     const peace = {
