@@ -79,8 +79,11 @@ async function asAccount(
   return writeKubeconfig(kube, { name, user: { token: await kube.tokenFor(namespace, name) }, port });
 }
 
-/** Those about Secrets; the administrator's own are so few that they do not matter. */
+/** Those about Secrets, watches that are open included; the administrator's own are so few that they do not matter. */
 function countRequests(metrics: string): number {
-  const lines = metrics.match(/^apiserver_request_total\{[^}]*resource="secrets"[^}]*\} \S+$/gm) ?? [];
+  const lines =
+    metrics.match(
+      /^apiserver_(?:request_total|longrunning_requests)\{[^}]*resource="secrets"[^}]*\} \S+$/gm,
+    ) ?? [];
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
 }

@@ -11,6 +11,7 @@ import { Client } from "undici";
 import { createAuthority } from "../../../src/sandbox/certificates.ts";
 import { freePorts } from "../../support/free-ports.ts";
 import { until } from "../../support/until.ts";
+import { endWithUs } from "../end-with-us.ts";
 import { buildServers } from "./build.ts";
 
 /** What is said to the API server as its administrator, and what it answered. */
@@ -96,7 +97,9 @@ export async function startKubeServer(): Promise<KubeServer> {
     const log = openSync(join(folder, `${name}.log`), "a");
     running.set(
       name,
-      spawn(join(programs, name), args, { cwd: folder, stdio: ["ignore", log, log], env: { PATH: "" } }),
+      endWithUs(
+        spawn(join(programs, name), args, { cwd: folder, stdio: ["ignore", log, log], env: { PATH: "" } }),
+      ),
     );
   }
   async function stop(name: string): Promise<void> {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 
 import { freePorts } from "../../support/free-ports.ts";
 import { until } from "../../support/until.ts";
+import { endWithUs } from "../end-with-us.ts";
 import { fetchOpenBao } from "./fetch.ts";
 
 /** Three real OpenBaos that keep one storage, by Raft; the first is the leader. Plain HTTP on loopback. */
@@ -61,10 +62,12 @@ export async function startBaoCluster(): Promise<BaoCluster> {
 
   function launch(index: number): ChildProcess {
     const log = openSync(join(folder, `${index}.log`), "a");
-    return spawn(program, ["server", `-config=${join(folder, `${index}.json`)}`], {
-      stdio: ["ignore", log, log],
-      env: { PATH: "", HOME: folder },
-    });
+    return endWithUs(
+      spawn(program, ["server", `-config=${join(folder, `${index}.json`)}`], {
+        stdio: ["ignore", log, log],
+        env: { PATH: "", HOME: folder },
+      }),
+    );
   }
 
   async function ask(url: string, method: string, path: string, body?: object, token = "") {

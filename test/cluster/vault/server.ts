@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { openSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -10,6 +10,7 @@ import { Client } from "undici";
 import { createAuthority } from "../../../src/sandbox/certificates.ts";
 import { freePorts } from "../../support/free-ports.ts";
 import { until } from "../../support/until.ts";
+import { endWithUs } from "../end-with-us.ts";
 import { fetchOpenBao } from "./fetch.ts";
 
 /** What is said to OpenBao past the program under test, and what it answered. */
@@ -76,11 +77,13 @@ export async function startBaoServer(): Promise<BaoServer> {
   for (const [name, text] of Object.entries(files))
     await writeFile(join(folder, name), text, { mode: 0o600 });
   const log = openSync(join(folder, "bao.log"), "a");
-  const child: ChildProcess = spawn(program, ["server", `-config=${join(folder, "config.json")}`], {
-    cwd: folder,
-    stdio: ["ignore", log, log],
-    env: { PATH: "", HOME: folder },
-  });
+  const child = endWithUs(
+    spawn(program, ["server", `-config=${join(folder, "config.json")}`], {
+      cwd: folder,
+      stdio: ["ignore", log, log],
+      env: { PATH: "", HOME: folder },
+    }),
+  );
   const client = new Client(plainUrl, { headersTimeout: 10_000, bodyTimeout: 10_000 });
 
   async function ask(method: string, path: string, body?: object, token?: string): Promise<BaoAnswer> {
