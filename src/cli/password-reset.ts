@@ -1,7 +1,7 @@
 import { type CredentialConfig, loadConfig } from "../config/load.ts";
 import type { UpstreamConfig } from "../config/sections.ts";
 import { CommandError } from "../errors.ts";
-import { untilStopped } from "../lib/async.ts";
+import { random, untilStopped } from "../lib/async.ts";
 import { createIssuer } from "../presto/auth.ts";
 import {
   brokenPasswordRules,
@@ -48,7 +48,7 @@ export const passwordReset: Run = async (args, io) => {
           !signal.aborted && clock.monotonic() + callTimeoutMs < held.heldUntil();
         return withUpstream(config.upstream, io, (openPool) => {
           const issuer = createIssuer({ openPool, clock });
-          return settleReset({ store: credentials, issuer, clock, mayBegin, signal }, wanted);
+          return settleReset({ store: credentials, issuer, clock, random, mayBegin, signal }, wanted);
         });
       });
     const outcome = await recorded(config, io, "password reset", async (note) => {

@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 
 import type { Clock } from "../clock.ts";
 import { CommandError } from "../errors.ts";
+import { backOffMs, sleepUnlessAborted } from "../lib/async.ts";
 import { Secret } from "../secret.ts";
 import type { CredentialStore, Credentials } from "../store/contract.ts";
 import { noCredentials } from "../store/credentials.ts";
@@ -13,6 +14,8 @@ export interface ResetDeps {
   readonly store: Required<Pick<CredentialStore, "read" | "write">>;
   readonly issuer: Pick<Issuer, "resetPassword">;
   readonly clock: Clock;
+  /** From 0 to 1, for jitter. */
+  readonly random: () => number;
   /** Asked right before the first byte: is the lock still ours? */
   readonly mayBegin: () => boolean;
   /** Gives the call up; the pending password stays. */
@@ -31,6 +34,8 @@ export type ResetOutcome =
 export const callTimeoutMs = 15_000;
 /** How often a write is tried again that others, or a failing disk, got in the way of. */
 const mostWrites = 3;
+/** Between two of them: a disk or a server that fails is not asked again in the same moment. */
+const rewrites = { firstMs: 100, mostMs: 1_000 };
 
 /**
  * Changes the account's password, as the protocol says: the new one is stored as *pending*
@@ -51,12 +56,12 @@ export async function settleReset(deps: ResetDeps, wanted: Secret | undefined): 
     case "reset":
       return {
         kind: "changed",
-        stored: await replacePending(deps.store, pending, (stored) => ({ ...stored, password: pending })),
+        stored: await replacePending(deps, pending, (stored) => ({ ...stored, password: pending })),
       };
     case "refused":
       return {
         ...end,
-        dropped: end.status === 422 && (await replacePending(deps.store, pending, (stored) => stored)),
+        dropped: end.status === 422 && (await replacePending(deps, pending, (stored) => stored)),
       };
     case "not-sent":
     case "unclear":
@@ -103,15 +108,17 @@ async function callWithin(
 /**
  * Ends the pending state: writes what `next` makes of the stored credentials, without a
  * pending password. Others may write in between (a running sidecar seals with a new key), so
- * each try reads afresh, and what stands there afterwards decides.
+ * each try reads afresh, and what stands there afterwards decides. Waits a little longer before
+ * each, but not where the command is to end: the tries that are left are then made at once.
  * @returns true if it stands in the store
  */
 async function replacePending(
-  store: ResetDeps["store"],
+  { store, clock, random, signal }: ResetDeps,
   pending: Secret,
   next: (stored: Credentials) => Credentials,
 ): Promise<boolean> {
   for (let writes = 0; ; writes++) {
+    if (writes > 0) await sleepUnlessAborted(clock, backOffMs(rewrites, writes, random()), signal);
     try {
       const stored = await store.read();
       if (stored === undefined) return false;

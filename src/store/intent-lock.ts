@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { CommandError } from "../errors.ts";
+import { backOffMs } from "../lib/async.ts";
 import type {
   AcquireOptions,
   HeldLock,
@@ -155,7 +156,7 @@ export function createClaimLock(
     readonly newId: () => string;
   },
 ): RenewalLock {
-  const { store, holder, clock, newId } = options;
+  const { store, holder, clock, random, newId } = options;
   const lock = createIntentLock(options);
   // Whose intent was left behind is not waited for: it is not this work's to write over.
 
@@ -192,31 +193,47 @@ export function createClaimLock(
         );
         if (outcome === "written") return;
       } catch {
-        await clock.sleep(clearEveryMs);
+        // Unclear: it is read again.
       }
+      if (tries < mostClearings) await clock.sleep(clearEveryMs);
     }
   }
 
   return {
     name: lock.name,
     async acquire(wanted) {
-      const { waitMs } = wanted;
+      const { waitMs, signal } = wanted;
       const begun = clock.monotonic();
-      for (;;) {
+      for (let claims = 1; ; claims += 1) {
         const left = Math.max(0, waitMs - (clock.monotonic() - begun));
         const held = await lock.acquire({ ...wanted, waitMs: left });
-        // Refused: somebody was quicker, and is waited for as before.
-        if (!(await claim(held))) continue;
-        return {
-          ...held,
-          async release() {
-            await clear();
-            await held.release();
-          },
-        };
+        if (await claim(held)) {
+          return {
+            ...held,
+            async release() {
+              await clear();
+              await held.release();
+            },
+          };
+        }
+        // Somebody was quicker, and is waited for as before. Or the store shows an old version to
+        // whoever reads, and refuses each write over it: then nobody is there to wait for.
+        if (claims >= leastClaims && left === 0) throw neverWritten();
+        await clock.sleep(backOffMs(claimPauses, claims, random()), signal);
       }
     },
   };
+}
+
+/** Also where nothing may be waited for, so that one write of somebody else's ends nothing. */
+const leastClaims = 4;
+const claimPauses = { firstMs: 100, mostMs: 2_000 };
+
+function neverWritten(): CommandError {
+  return new CommandError(
+    "try-again",
+    "The store refused each write, though nobody holds the lock: others write all the time, or reads show an old version. Nothing was changed. Try again later.",
+  );
 }
 
 const mostClearings = 5;

@@ -52,6 +52,7 @@ async function reset(
         store: { read: () => credentials.read(), write },
         issuer,
         clock,
+        random: () => 0.5,
         mayBegin: () => clock.monotonic() + callTimeoutMs < held.heldUntil(),
         signal: new AbortController().signal,
       },

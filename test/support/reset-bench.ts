@@ -49,6 +49,7 @@ export function createResetBench(
       settleReset(
         {
           clock,
+          random: () => 0.5,
           mayBegin: () => true,
           signal: new AbortController().signal,
           store: {

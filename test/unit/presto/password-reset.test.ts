@@ -5,7 +5,7 @@ import { Secret } from "../../../src/secret.ts";
 import type { Credentials } from "../../../src/store/contract.ts";
 import type { RequestControl } from "../../../src/upstream/request-once.ts";
 import { plain } from "../../support/plain-credentials.ts";
-import { createResetBench as bench, type WriteFate } from "../../support/reset-bench.ts";
+import { createResetBench as bench, type ResetBench, type WriteFate } from "../../support/reset-bench.ts";
 
 const email = new Secret("ops@bank.example");
 const old = new Secret("Old-password-1");
@@ -15,6 +15,12 @@ const begun: Credentials = { email, password: old, pending: wanted };
 
 const refused = (status: 401 | 422 | 429): ResetEnd => ({ kind: "refused", status, detail: "It said no." });
 const unclear: ResetEnd = { kind: "unclear", cause: new Error("reset") };
+
+/** Lets the time of all its pauses pass. */
+async function waited<T>(here: ResetBench, reset: Promise<T>): Promise<T> {
+  await here.clock.advance(2_000);
+  return reset;
+}
 
 describe("a password reset", () => {
   it("stores the new password as pending before the call, and promotes it on 200", async () => {
@@ -101,14 +107,38 @@ describe("the promotion", () => {
     ["was done by somebody else", ["written", { refusedBy: promoted }]],
   ] satisfies [string, WriteFate[]][])("that %s ends well", async (_what, fates) => {
     const here = bench(idle, { kind: "reset" }, [...fates]);
-    expect(await here.reset(wanted)).toEqual({ kind: "changed", stored: true });
+    expect(await waited(here, here.reset(wanted))).toEqual({ kind: "changed", stored: true });
     expect(here.now()).toEqual(plain(promoted));
   });
 
   it("that can't be written leaves the new password pending, and says so", async () => {
     const here = bench(idle, { kind: "reset" }, ["written", "failed", "failed", "failed", "failed"]);
-    expect(await here.reset(wanted)).toEqual({ kind: "changed", stored: false });
+    expect(await waited(here, here.reset(wanted))).toEqual({ kind: "changed", stored: false });
     expect(here.now()).toEqual(plain(begun));
+  });
+
+  it("is tried again after a pause, and a longer one after that", async () => {
+    const fates: WriteFate[] = ["written", "failed", "failed", "written"];
+    const here = bench(idle, { kind: "reset" }, fates);
+    const reset = here.reset(wanted);
+    await here.clock.advance(74);
+    expect(fates).toEqual(["failed", "written"]);
+    await here.clock.advance(1);
+    expect(fates).toEqual(["written"]);
+    await here.clock.advance(149);
+    expect(fates).toEqual(["written"]);
+    await here.clock.advance(1);
+    expect(await reset).toEqual({ kind: "changed", stored: true });
+  });
+
+  it("waits for nothing where the command is to end, and is tried all the same", async () => {
+    const stop = new AbortController();
+    const here = bench(idle, async () => {
+      stop.abort();
+      return { kind: "reset" };
+    }, ["written", "failed", "failed", "written"]);
+    expect(await here.reset(wanted, { signal: stop.signal })).toEqual({ kind: "changed", stored: true });
+    expect(here.clock.monotonic()).toBe(0);
   });
 
   it("says so too where the store can't even be read", async () => {
@@ -116,20 +146,20 @@ describe("the promotion", () => {
       here.failReads = true;
       return { kind: "reset" };
     });
-    expect(await here.reset(wanted)).toEqual({ kind: "changed", stored: false });
+    expect(await waited(here, here.reset(wanted))).toEqual({ kind: "changed", stored: false });
   });
 
   it("never goes over credentials that are no longer its own", async () => {
     const theirs = { email, password: new Secret("Theirs-4"), pending: new Secret("Theirs-5") };
     const here = bench(idle, { kind: "reset" }, ["written", { refusedBy: theirs }]);
-    expect(await here.reset(wanted)).toEqual({ kind: "changed", stored: false });
+    expect(await waited(here, here.reset(wanted))).toEqual({ kind: "changed", stored: false });
     expect(here.now()).toEqual(plain(theirs));
   });
 });
 
 it("a drop that can't be written is told as not done, and the pending password stays", async () => {
   const here = bench(idle, refused(422), ["written", "failed", "failed", "failed", "failed"]);
-  expect(await here.reset(wanted)).toMatchObject({ status: 422, dropped: false });
+  expect(await waited(here, here.reset(wanted))).toMatchObject({ status: 422, dropped: false });
   expect(here.now()).toEqual(plain(begun));
 });
 

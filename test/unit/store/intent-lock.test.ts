@@ -219,13 +219,38 @@ describe("work that is no renewal", () => {
   });
 
   it("waits where another was quicker, and takes a write without an answer for what it reads", async () => {
-    const { store, work } = createWork();
+    const { clock, store, work } = createWork();
     store.script("lost-but-applied");
     const held = await work.acquire({ waitMs: 0 });
     await held.release();
     store.beforeWrite(() => store.put({ intent: intentOf("another") }));
-    await expect(work.acquire({ waitMs: 0 })).rejects.toMatchObject({ exitCode: 75 });
+    const refused = follow(work.acquire({ waitMs: 0 }).catch((error: unknown) => error));
+    await clock.advance(100);
+    expect(refused.now).toMatchObject({ exitCode: 75 });
     expect(store.record().intent?.holder).toBe("another");
+  });
+
+  it("pauses before it claims again, and ends where a store refuses each write though nobody is there", async () => {
+    const { clock, store, work } = createWork();
+    let writes = 0;
+    const count = (): void => {
+      writes += 1;
+      store.beforeWrite(count);
+    };
+    store.beforeWrite(count);
+    store.script(...Array.from({ length: 50 }, () => "refused" as const));
+    const refused = follow(work.acquire({ waitMs: 5_000 }).catch((error: unknown) => error));
+    await clock.advance(0);
+    expect(writes).toBe(1);
+    await clock.advance(4_900);
+    expect(refused.now).toBeUndefined();
+    expect(writes).toBeLessThan(10);
+    await clock.advance(2_000);
+    expect(refused.now).toMatchObject({
+      exitCode: 75,
+      message: expect.stringContaining("refused each write"),
+    });
+    expect(store.record().intent).toBeNull();
   });
 
   it("takes its intent away although a write is refused, and nobody else's", async () => {
@@ -233,7 +258,9 @@ describe("work that is no renewal", () => {
     const held = await work.acquire({ waitMs: 0 });
     store.script("refused", "lost");
     const released = follow(held.release().then(() => "done"));
-    await clock.advance(2_000);
+    await clock.advance(999);
+    expect(store.record().intent?.holder).toBe("command");
+    await clock.advance(1_001);
     expect(released.now).toBe("done");
     expect(store.record().intent).toBeNull();
     const again = await work.acquire({ waitMs: 0 });
