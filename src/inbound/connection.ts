@@ -70,34 +70,82 @@ export function readOnIfAnswered({ calls, readOn }: Connection): void {
 }
 
 /**
- * Bodies that come in very small pieces. Each piece costs a microsecond however little it holds, and one read brings
- * ten thousand of them; so where many callers do that, they are read one after the other, and whoever else
- * is waiting is served in between.
+ * Bodies that come in very small pieces. Each piece costs some microseconds however little it holds, and one read
+ * brings ten thousand of them; so callers who do that are read one after the other, and whoever else is waiting is
+ * served in between. Who does it shows only when it is read: once a turn of the event loop has had its pieces,
+ * nobody else is read in it.
  */
 export interface SmallPieces {
-  /** Many have come of a body on this socket. */
-  many(socket: Socket): void;
+  /** One has come of a body on this socket. */
+  came(socket: Socket): void;
 }
 
-export function createSmallPieces(): SmallPieces {
-  /** In the order of their coming; nothing is read from them. */
-  const waiting = new Set<Socket>();
+/** From one socket without one from another between them: no client has to send a body so. */
+const manyPieces = 256;
+/** How often so many may come in one turn: a read that is full of pieces brings more. */
+const mostATurn = 32;
 
-  function readOne(): void {
-    const [first] = waiting;
-    if (first === undefined) return;
-    waiting.delete(first);
-    // Not its `resume`: to the stream it was never paused.
-    first.emit("resume");
-    if (waiting.size > 0) atEndOfTurn(readOne);
+export function createSmallPieces(open: ReadonlySet<Pick<Connection, "socket">>): SmallPieces {
+  /** Those that are known for it, in the order of their coming; each is read when it is its turn. */
+  const known = new Set<Socket>();
+  /** All others, for the rest of a turn that has had its pieces. */
+  let others: Socket[] = [];
+  let inTurn = 0;
+  let latest: Socket | undefined;
+  let ofLatest = 0;
+
+  // Not their `pause` and `resume`: to their streams they were never paused.
+  function stop(socket: Socket): void {
+    socket.emit("pause");
+  }
+
+  function readOn(socket: Socket): void {
+    socket.emit("resume");
+  }
+
+  function nextTurn(): void {
+    const stopped = others;
+    others = [];
+    inTurn = 0;
+    // Before those that are known: among them are callers that only came at the wrong moment.
+    if (stopped.length > 0) {
+      for (const socket of stopped) readOn(socket);
+    } else {
+      const [first] = known;
+      if (first !== undefined) {
+        known.delete(first);
+        readOn(first);
+      }
+    }
+    if (known.size > 0) atEndOfTurn(nextTurn);
+  }
+
+  function stopOthers(): void {
+    for (const { socket } of open) {
+      if (known.has(socket)) continue;
+      stop(socket);
+      others.push(socket);
+    }
+  }
+
+  function many(socket: Socket): void {
+    inTurn += 1;
+    if (!known.has(socket)) {
+      stop(socket);
+      known.add(socket);
+      if (known.size === 1) atEndOfTurn(nextTurn);
+    }
+    if (inTurn === mostATurn) stopOthers();
   }
 
   return {
-    many(socket) {
-      if (waiting.has(socket)) return;
-      socket.emit("pause");
-      waiting.add(socket);
-      if (waiting.size === 1) atEndOfTurn(readOne);
+    came(socket) {
+      if (socket !== latest) {
+        latest = socket;
+        ofLatest = 0;
+      }
+      ofLatest += 1;
+      if (ofLatest % manyPieces === 0) many(socket);
     },
   };
 }

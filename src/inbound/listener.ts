@@ -70,7 +70,7 @@ export async function createProxyListener(options: ProxyListenerOptions): Promis
   const connections = new Set<Connection>();
   const acceptFirst = createAcceptFirst(options.clock);
   const slowBodies = createSlowBodies(options.clock);
-  const smallPieces = createSmallPieces();
+  const smallPieces = createSmallPieces(connections);
   const underWay = createCallsUnderWay({ limiter: options.limiter, slowBodies, clock: options.clock });
   const proxy = await createProxy(options, underWay, slowBodies);
   const servers: Server[] = [];

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import type { Clock, Timer } from "../clock.ts";
+import { atEndOfTurn, type Clock, type Timer } from "../clock.ts";
 import { type Outcome, Problem } from "../errors.ts";
 import { cancel, type CancelReason, type Waiting } from "../lib/async.ts";
-import { ByteList } from "../lib/buffers.ts";
+import { ByteList, smallBytes } from "../lib/buffers.ts";
 import type { Emit } from "../lib/events.ts";
 import { IncomingMessage as NodeRequest } from "../lib/node-http.ts";
 import { readTraceId } from "../policy/headers.ts";
@@ -28,17 +28,38 @@ export class CallerRequest extends NodeRequest {
   call: InboundCall | undefined;
   smallPieces: SmallPieces | undefined;
   #pieces = 0;
+  #gathered: ByteList | undefined;
 
   /** What the parser does with each piece of the body, also of one that is thrown away. */
   override push(chunk: unknown, encoding?: BufferEncoding): boolean {
     this.#pieces += 1;
-    if (this.#pieces % manyPieces === 0) this.smallPieces?.many(this.socket);
+    if (this.#pieces > fewPieces && chunk instanceof Buffer && chunk.length < smallBytes) {
+      this.#gather(chunk);
+      return true;
+    }
+    this.#passOn();
     return super.push(chunk, encoding);
+  }
+
+  /** What a stream does with a piece costs more than all else: what came in one turn goes on as one. */
+  #gather(chunk: Buffer): void {
+    this.smallPieces?.came(this.socket);
+    if (this.#gathered === undefined) {
+      this.#gathered = new ByteList();
+      atEndOfTurn(() => this.#passOn());
+    }
+    this.#gathered.add(chunk);
+  }
+
+  #passOn(): void {
+    const gathered = this.#gathered?.takeWhole();
+    this.#gathered = undefined;
+    if (gathered !== undefined && !this.destroyed) super.push(gathered);
   }
 }
 
-/** A body of 1 MiB that comes as it should is some sixteen. */
-const manyPieces = 256;
+/** So many go on at once, as they come: a caller that sends a body in a few pieces is not kept waiting. */
+const fewPieces = 8;
 
 /** Where a call stands: its body is still coming, it is being performed, its reply is being written, or all is done. */
 type Phase = "receiving" | "performing" | "replying" | "over";

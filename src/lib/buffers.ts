@@ -1,5 +1,5 @@
 /** Chunks smaller than this are copied together. */
-const smallBytes = 1024;
+export const smallBytes = 1024;
 const blockBytes = 16 * 1024;
 
 /**

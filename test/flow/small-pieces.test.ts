@@ -4,6 +4,7 @@ import { systemClock } from "../../src/clock.ts";
 import { exchange, openRawCaller, type RawCaller } from "../support/raw-caller.ts";
 import { httpAnswer, type RawPresto, startRawPresto } from "../support/raw-presto.ts";
 import { type RunningSidecar, startSidecar } from "../support/running-sidecar.ts";
+import { caughtUp, eventually } from "../support/sidecar-load.ts";
 import { queryCall, walletPaths } from "../support/wallet-call.ts";
 
 let presto: RawPresto;
@@ -63,3 +64,40 @@ it.each([
   },
   60_000,
 );
+
+it("the first of many such callers hold up liveness for no longer than a moment", async () => {
+  const callersAtOnce: RawCaller[] = [];
+  for (let index = 0; index < 60; index += 1) callersAtOnce.push(await openRawCaller(sidecar));
+  callers.push(...callersAtOnce);
+  await caughtUp(sidecar);
+  // One read brings 64 KiB: ten thousand pieces of each, before any is known for what it is.
+  for (const caller of callersAtOnce) caller.send(head(walletPaths.init) + pieces(12_000));
+  const waits: number[] = [];
+  for (let round = 0; round < 20; round += 1) {
+    const begun = systemClock.monotonic();
+    await caughtUp(sidecar);
+    waits.push(systemClock.monotonic() - begun);
+  }
+  // Without the bound of a turn's pieces the first of them waited for all 60: seconds.
+  expect(Math.max(...waits)).toBeLessThan(1_000);
+  for (const caller of callersAtOnce) caller.send("0\r\n\r\n");
+  for (const caller of callersAtOnce) expect((await caller.answers(1))[0]?.status).toBe(200);
+  expect(presto.requests.map(({ body }) => body.length)).toEqual(Array.from({ length: 60 }, () => 12_000));
+}, 60_000);
+
+it("a body that comes in a few pieces, one now and then, is read as each comes", async () => {
+  const caller = await openRawCaller(sidecar);
+  callers.push(caller);
+  caller.send(head(walletPaths.init));
+  for (let index = 0; index < 20; index += 1) {
+    caller.send(`1\r\n${String.fromCharCode(0x61 + index)}\r\n`);
+    await caughtUp(sidecar);
+  }
+  const begun = systemClock.monotonic();
+  caller.send("0\r\n\r\n");
+  expect((await caller.answers(1))[0]?.status).toBe(200);
+  expect(systemClock.monotonic() - begun).toBeLessThan(500);
+  await eventually(() => presto.requests.map(({ body }) => body.toString())).toEqual([
+    "abcdefghijklmnopqrst",
+  ]);
+});
