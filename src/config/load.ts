@@ -3,7 +3,7 @@ import { CommandError } from "../errors.ts";
 import type { LogFormat } from "../observe/log-format.ts";
 import type { StoredCredentialOptions, StoreOptions } from "../store/open.ts";
 import { type ConfigProblem, configError, InvalidValue, parseLogFormat, required } from "./parse.ts";
-import { findUnknownVariables, type ReadVariables, readVariables } from "./read.ts";
+import { findPortNumbers, findUnknownVariables, type ReadVariables, readVariables } from "./read.ts";
 import { checkRules, type Purpose } from "./rules.ts";
 import {
   auditOptions,
@@ -14,7 +14,7 @@ import {
   type UpstreamConfig,
   upstreamOptions,
 } from "./sections.ts";
-import { findUnsafe } from "./unsafe-environment.ts";
+import { findUnsafe, type UnsafeEnvironment } from "./unsafe-environment.ts";
 import { warnings } from "./warnings.ts";
 
 /** What a command has that is not the sidecar itself. */
@@ -48,15 +48,21 @@ interface Configs {
   readonly "write-credentials": CredentialConfig;
 }
 
+/** What is odd about the surroundings, as sentences. */
+type Oddities = Pick<UnsafeEnvironment, "warnings" | "withoutEffect">;
+
 /** Makes what a purpose gets, of variables without a problem. */
-type Build<T> = (read: ReadVariables, unsafe: readonly string[]) => T;
+type Build<T> = (read: ReadVariables, odd: Oddities) => T;
 
 const builds: { readonly [P in Purpose]: Build<Configs[P]> } = {
-  start: (read, unsafe) => ({ ...sidecarOptions(read), warnings: [...unsafe, ...warnings(read)] }),
+  start: (read, odd) => ({
+    ...sidecarOptions(read),
+    warnings: [...odd.warnings, ...odd.withoutEffect, ...warnings(read)],
+  }),
   "read-store": buildStoreConfig,
-  "write-store": (read, unsafe) => {
+  "write-store": (read, odd) => {
     const { kind, canWrite } = required(read.values.PRESTO_STORE);
-    if (canWrite) return buildStoreConfig(read, unsafe);
+    if (canWrite) return buildStoreConfig(read, odd);
     throw new CommandError(
       "refused",
       `PRESTO_STORE is ${kind}:, which no command can write. Set it to a store that can be written, such as PRESTO_STORE=file:/var/lib/presto/token.`,
@@ -128,14 +134,15 @@ function examine<P extends Purpose>(
   ];
   if (problems.length > 0) return { config: undefined, problems };
   const build: Build<Configs[P]> = builds[purpose];
-  return { config: build(read, unsafe.warnings), problems: [] };
+  const withoutEffect = [...unsafe.withoutEffect, ...findPortNumbers(env)];
+  return { config: build(read, { warnings: unsafe.warnings, withoutEffect }), problems: [] };
 }
 
-function buildStoreConfig(read: ReadVariables, unsafe: readonly string[]): StoreConfig {
-  return { store: storeOptions(read), ...commandConfig(read, unsafe) };
+function buildStoreConfig(read: ReadVariables, odd: Oddities): StoreConfig {
+  return { store: storeOptions(read), ...commandConfig(read, odd) };
 }
 
-function buildCredentialConfig(read: ReadVariables, unsafe: readonly string[]): CredentialConfig {
+function buildCredentialConfig(read: ReadVariables, odd: Oddities): CredentialConfig {
   const { values } = read;
   const address = values.PRESTO_CREDENTIALS;
   if (address === undefined) {
@@ -147,11 +154,12 @@ function buildCredentialConfig(read: ReadVariables, unsafe: readonly string[]): 
   return {
     credentials: storedCredentials(address, read),
     store: storeOptions(read),
-    ...commandConfig(read, unsafe),
+    ...commandConfig(read, odd),
   };
 }
 
-function commandConfig({ values, given }: ReadVariables, warnings: readonly string[]): CommandConfig {
+/** What has no effect is told by those that look at a whole sidecar: start, check, doctor. */
+function commandConfig({ values, given }: ReadVariables, { warnings }: Oddities): CommandConfig {
   return {
     upstream: given.has("PRESTO_URL") ? upstreamOptions(values) : undefined,
     audit: auditOptions(values),

@@ -98,6 +98,8 @@ const largestCount = 65_535;
 
 function measure(text: string, units: ReadonlyMap<string, number>, most: number, what: string): number {
   const read = readQuantity(text, units);
+  if (read === undefined && text.startsWith("-") && readQuantity(text.slice(1), units) !== undefined)
+    throw new InvalidValue(`${quote(text)} is negative; ${what} here is not`);
   if (read === undefined) {
     throw new InvalidValue(
       `${quote(text)} is not ${what} (a whole number and one of ${[...units.keys()].join(", ")})`,

@@ -11,6 +11,25 @@ import { isVariableName, rowOf, textOf, type VariableName, variableNames, variab
 const serviceName =
   /^PRESTO_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
 
+/** Of a Service's names, those that Kubernetes gives a URL (`tcp://10.0.0.1:80`), and those among them to which it gives a number. */
+const portName = /^PRESTO_(?:[A-Z0-9_]+_)?PORT$/;
+const numberName = /_(?:SERVICE|\d+_(?:TCP|UDP|SCTP))_PORT$/;
+
+/**
+ * Sentences about names that are taken for a Service's, and have a plain number: somebody set
+ * them by hand, and believes that a port is set by them.
+ */
+export function findPortNumbers(env: NodeJS.ProcessEnv): string[] {
+  const isTaken = (name: string): boolean => portName.test(name) && !numberName.test(name);
+  return Object.keys(env)
+    .filter((name) => isTaken(name) && name.length <= longestName && !isVariableName(name))
+    .filter((name) => /^\d{1,5}$/.test(env[name] ?? ""))
+    .map(
+      (name) =>
+        `${name} is passed over, as a name that Kubernetes makes for a Service, though it holds a plain number; a port to listen on is set in PRESTO_LISTEN or PRESTO_ADMIN_LISTEN, one of Presto's in PRESTO_URL.`,
+    );
+}
+
 /** Names in the environment that this version does not know. Their values are never looked at. */
 export function findUnknownVariables(env: NodeJS.ProcessEnv): ConfigProblem[] {
   return Object.keys(env)
@@ -53,7 +72,7 @@ export function readVariables(env: NodeJS.ProcessEnv): ReadVariables {
       for (const [name, error] of Object.entries(errors)) {
         // Whatever else was thrown is a defect, and its text may hold the value (`new URL` does that).
         if (!(error instanceof InvalidValue) || !isVariableName(name)) throw error;
-        problems.push(problem(name, error.message));
+        problems.push(problem(name, wrongWith(name, texts[name] ?? "", error)));
       }
     },
   });
@@ -61,6 +80,20 @@ export function readVariables(env: NodeJS.ProcessEnv): ReadVariables {
     Object.entries(env).filter(([name]) => !name.startsWith("PRESTO_")),
   );
   return { values, given, problems, surroundings };
+}
+
+/** A line end at the end of a value can't be seen, and every other sentence sends people looking for another mistake. */
+function wrongWith(name: VariableName, text: string, error: InvalidValue): string {
+  const bare = text.replace(/[\r\n]+$/, "");
+  if (bare === text) return error.message;
+  const end = `ends with a ${text.includes("\r", bare.length) ? "carriage return (as files of Windows have it)" : "line end"}; take it away`;
+  try {
+    rowOf(name).parse(bare);
+    return end;
+  } catch (more) {
+    if (!(more instanceof InvalidValue)) throw more;
+    return `${more.message}; and it ${end}`;
+  }
 }
 
 /** A problem of one variable, with the table's example of what would do. */

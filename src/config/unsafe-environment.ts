@@ -17,6 +17,8 @@ export interface UnsafeEnvironment {
   readonly problems: readonly ConfigProblem[];
   /** Sentences: allowed, but an operator should know. */
   readonly warnings: readonly string[];
+  /** Sentences about what does nothing here, for whoever may believe that it does. */
+  readonly withoutEffect: readonly string[];
 }
 
 interface Unsafe {
@@ -114,12 +116,27 @@ export function findUnsafe(env: NodeJS.ProcessEnv, execArgv: readonly string[]):
       );
     }
   }
-  if ((env["NODE_EXTRA_CA_CERTS"] ?? "") !== "") {
-    warnings.push(
+  return { problems, warnings, withoutEffect: withoutEffect(env) };
+}
+
+const proxyVariables = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+
+/** Other programs go by these. Their values are not shown: a proxy's may have a password in it. */
+function withoutEffect(env: NodeJS.ProcessEnv): string[] {
+  const isGiven = (name: string): boolean => (env[name] ?? "") !== "";
+  const sentences: string[] = [];
+  if (isGiven("NODE_EXTRA_CA_CERTS")) {
+    sentences.push(
       "NODE_EXTRA_CA_CERTS has no effect on calls to Presto; to trust a private CA, name its file in PRESTO_CA_FILE.",
     );
   }
-  return { problems, warnings };
+  const proxy = proxyVariables.find(isGiven);
+  if (proxy !== undefined && !isGiven("PRESTO_EGRESS_PROXY") && !isGiven("PRESTO_EGRESS_PROXY_FILE")) {
+    sentences.push(
+      `${proxy} has no effect; where calls to Presto must leave by a proxy, name it in PRESTO_EGRESS_PROXY.`,
+    );
+  }
+  return sentences;
 }
 
 function isSetTo({ onlyWith, exceptWith }: UnsafeVariable, value: string | undefined): boolean {

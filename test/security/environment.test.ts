@@ -126,7 +126,9 @@ describe("a harmless environment is not refused", () => {
         "--max-old-space-size=64 --no-inspect --tls-min-v1.3 --disable-sigusr1 --no-insecure-http-parser",
     },
     { NODE_OPTIONS: '--title="a --inspect b"' },
-    { HTTPS_PROXY: "http://proxy.example:3128" },
+    { HTTPS_PROXY: "" },
+    { HTTPS_PROXY: "http://proxy.example:3128", PRESTO_EGRESS_PROXY: "http://proxy.example:3128" },
+    { NO_PROXY: "presto.example" },
   ])("%j", (env) => {
     expect(refusal(env)).toBeUndefined();
     expect(loadConfig({ ...sound, ...env }, ["--disable-sigusr1"]).warnings).toEqual([]);
@@ -138,6 +140,29 @@ describe("what has no effect, or can't be judged, is warned about", () => {
     const { warnings } = loadConfig({ ...sound, NODE_EXTRA_CA_CERTS: "/MARKED.pem" }, []);
     expect(warnings).toEqual([expect.stringMatching(/^NODE_EXTRA_CA_CERTS has no effect .*PRESTO_CA_FILE/)]);
     expect(warnings[0]).not.toContain("MARKED");
+  });
+
+  it.each(["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])(
+    "%s",
+    (name) => {
+      const { warnings } = loadConfig({ ...sound, [name]: "http://user:MARKED@proxy.example:3128" }, []);
+      expect(warnings).toEqual([
+        expect.stringMatching(new RegExp(`^${name} has no effect; .*PRESTO_EGRESS_PROXY`)),
+      ]);
+      expect(warnings[0]).not.toContain("MARKED");
+    },
+  );
+
+  it("a proxy once, whatever it is called, and not by a command that only needs the store", () => {
+    const env = {
+      ...sound,
+      HTTPS_PROXY: "http://a:1",
+      http_proxy: "http://a:1",
+      NODE_EXTRA_CA_CERTS: "/ca.pem",
+    };
+    expect(loadConfig(env, []).warnings).toHaveLength(2);
+    expect(loadConfig(env, [], "read-store").warnings).toEqual([]);
+    expect(loadConfig(env, ["--require=./x.js"], "read-store").warnings).toHaveLength(1);
   });
 
   it.each(["-r", "--require", "--import", "--loader", "--experimental-loader"])("%s", (flag) => {

@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { examineConfig, loadConfig } from "../../../src/config/load.ts";
-import { variableNames } from "../../../src/config/variables.ts";
+import { rowOf, variableNames } from "../../../src/config/variables.ts";
 import { CommandError } from "../../../src/errors.ts";
 
 const token = "1111|MARKED-TOKEN";
@@ -152,6 +152,36 @@ describe("problems", () => {
 
   it("have an example of every variable among them, or this test shows less than it says", () => {
     for (const name of variableNames) expect(Object.keys(bad)).toContain(name);
+  });
+
+  it.each(variableNames)("name the line end at the end of %s, or it is none", (name) => {
+    const { example } = rowOf(name);
+    for (const [end, words] of [
+      ["\r", "carriage return"],
+      ["\r\n", "carriage return"],
+      ["\n", "line end"],
+    ] as const) {
+      const about = (text: string): readonly string[] =>
+        examineConfig({ ...least, [name]: text }, [])
+          .problems.filter(({ variable }) => variable === name)
+          .map(({ wrong }) => wrong);
+      const without = about(example);
+      // A secret loses it, as the end of a file; a list may be written over several lines.
+      for (const wrong of about(example + end))
+        if (!without.includes(wrong)) expect(wrong).toContain(`ends with a ${words}`);
+    }
+  });
+
+  it("tell what else is wrong beside a line end", () => {
+    expect(refusal({ ...least, PRESTO_TIMEOUT: "10sec\r" }).message).toContain(
+      'PRESTO_TIMEOUT: "10sec" is not a duration (a whole number and one of ms, s, m, h); and it ends with a carriage return',
+    );
+    expect(refusal({ ...least, PRESTO_TIMEOUT: "10s\n" }).message).toContain(
+      "PRESTO_TIMEOUT: ends with a line end; take it away.",
+    );
+    expect(refusal({ ...least, PRESTO_CA_FILE: "/ca.pem\r" }).message).toContain(
+      "PRESTO_CA_FILE: ends with a carriage",
+    );
   });
 
   it("say how many they are, one a line", () => {

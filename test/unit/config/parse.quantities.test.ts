@@ -67,6 +67,13 @@ describe("durations", () => {
   });
 });
 
+it("a negative quantity is told to be that", () => {
+  expect(() => parseDuration("-5s")).toThrow('"-5s" is negative; a duration here is not');
+  expect(() => parseDurationOrZero("-250ms")).toThrow("is negative");
+  expect(() => parseSize("-1MiB")).toThrow("is negative");
+  expect(() => parseDuration("-5")).toThrow("is not a duration");
+});
+
 describe("sizes", () => {
   it.each([
     ["1B", 1],

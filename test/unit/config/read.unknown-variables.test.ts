@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { findUnknownVariables } from "../../../src/config/read.ts";
+import { findPortNumbers, findUnknownVariables } from "../../../src/config/read.ts";
 import { variableNames } from "../../../src/config/variables.ts";
 
 describe("unknown names", () => {
@@ -81,5 +81,28 @@ describe("names that Kubernetes makes for a Service", () => {
     const ours = variableNames.filter((name) => name.startsWith("PRESTO_"));
     expect(ours.length).toBeGreaterThan(40);
     for (const name of ours) expect(findUnknownVariables({ [`${name}X`]: "" })).toHaveLength(1);
+  });
+});
+
+describe("a port that somebody set by hand, under a name that Kubernetes makes,", () => {
+  it.each(["PRESTO_PORT", "PRESTO_LISTEN_PORT", "PRESTO_SIDECAR_PORT"])("%s, is told of", (name) => {
+    expect(findPortNumbers({ [name]: "7380" })).toEqual([
+      expect.stringMatching(new RegExp(`^${name} is passed over.*PRESTO_LISTEN`)),
+    ]);
+  });
+
+  it("is not what Kubernetes gives such a name", () => {
+    expect(
+      findPortNumbers({
+        PRESTO_PORT: "tcp://10.0.0.1:7380",
+        PRESTO_SERVICE_PORT: "7380",
+        PRESTO_SIDECAR_SERVICE_PORT: "7380",
+        PRESTO_PORT_7380_TCP_PORT: "7380",
+        PRESTO_SIDECAR_PORT_53_UDP_PORT: "53",
+        PRESTO_SIDECAR_SERVICE_PORT_HTTP: "80",
+        [`PRESTO_${"A".repeat(100)}_PORT`]: "1",
+        SOME_PORT: "80",
+      }),
+    ).toEqual([]);
   });
 });
