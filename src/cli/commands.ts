@@ -258,4 +258,18 @@ export const commands: readonly Command[] = [
     stopsItself: true,
     load: async () => (await import("./demo.ts")).demo,
   },
+  {
+    name: "completion",
+    summary: "print what makes a shell complete commands and options",
+    description:
+      "Prints a script for the shell that is named, made from the table of commands. Have the shell read it at its start.",
+    options: {},
+    operands: { name: "bash|zsh|fish", most: 1 },
+    examples: [
+      "source <(presto-sidecar completion bash)",
+      "source <(presto-sidecar completion zsh)",
+      "presto-sidecar completion fish | source",
+    ],
+    load: async () => (await import("./completion.ts")).createCompletion(commands),
+  },
 ];

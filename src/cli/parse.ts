@@ -8,6 +8,10 @@ import type { Arguments, Command } from "./command.ts";
 export type Request =
   | { readonly kind: "run"; readonly command: Command; readonly args: Arguments }
   | { readonly kind: "help"; readonly command: Command | undefined }
+  /** Of commands that begin with the same word. */
+  | { readonly kind: "group-help"; readonly group: readonly Command[] }
+  /** Of one variable, or, undefined, of all. Who shows it knows the table, and refuses a name that is not there. */
+  | { readonly kind: "variable-help"; readonly name: string | undefined }
   | { readonly kind: "version" }
   | { readonly kind: "nothing" };
 
@@ -19,13 +23,35 @@ export type Request =
 export function parseCommandLine(argv: readonly string[], commands: readonly Command[]): Request {
   const [first, ...rest] = argv;
   if (first === undefined) return { kind: "nothing" };
-  if (first === "--version" || first === "-V" || first === "version") return { kind: "version" };
-  if (first === "--help" || first === "-h") return { kind: "help", command: undefined };
-  if (first === "help") {
-    return { kind: "help", command: rest.length === 0 ? undefined : findCommand(rest, commands).command };
-  }
+  if (versionWords.has(first)) return { kind: "version" };
+  if (helpOptions.has(first)) return { kind: "help", command: undefined };
+  if (first === "help") return parseHelp(rest, commands);
+  const group = groupOf(first, commands);
+  if (group.length > 0 && rest[0] !== undefined && helpOptions.has(rest[0]))
+    return { kind: "group-help", group };
   const { command, words } = findCommand(argv, commands);
   return parseOptions(command, argv.slice(words));
+}
+
+const versionWords = new Set(["--version", "-V", "-v", "version"]);
+const helpOptions = new Set(["--help", "-h"]);
+
+function parseHelp(topic: readonly string[], commands: readonly Command[]): Request {
+  const [first, ...rest] = topic;
+  if (first === undefined || helpOptions.has(first)) return { kind: "help", command: undefined };
+  if (rest.length === 0) {
+    if (first === "variables") return { kind: "variable-help", name: undefined };
+    if (/^[A-Z][A-Z0-9_]*$/.test(first)) return { kind: "variable-help", name: first };
+    const group = groupOf(first, commands);
+    if (group.length > 0) return { kind: "group-help", group };
+  }
+  return { kind: "help", command: findCommand(topic, commands).command };
+}
+
+/** The commands of two words of which this is the first; none where it is a command by itself. */
+function groupOf(word: string, commands: readonly Command[]): readonly Command[] {
+  if (commands.some((each) => each.name === word)) return [];
+  return commands.filter((each) => each.name.startsWith(`${word} `));
 }
 
 function findCommand(
@@ -96,7 +122,8 @@ function parseOptions(command: Command, argv: readonly string[]): Request {
     if (
       token.value === undefined ||
       token.value === "" ||
-      (!token.inlineValue && token.value.startsWith("-"))
+      // A negative number is a value: whoever reads it says what is wrong with it.
+      (!token.inlineValue && /^-(?!\d)/.test(token.value))
     ) {
       throw refusal(command, `needs a value for --${token.name}: --${token.name} ${option.value}`);
     }
@@ -136,7 +163,7 @@ function refusal(command: Command, what: string): CommandError {
   return new CommandError("usage", `"${command.name}" ${what}.${instead} ${help}`);
 }
 
-const lineWidth = 80;
+export const lineWidth = 80;
 
 /** What `presto-sidecar help` prints: every command with its summary. */
 export function describeProgram(commands: readonly Command[]): string {
@@ -145,14 +172,29 @@ export function describeProgram(commands: readonly Command[]): string {
     "Usage: presto-sidecar COMMAND [OPTIONS]",
     "",
     "A sidecar that attaches the live bearer token of the Presto API to an app's plain calls.",
-    "It is configured by environment variables alone; docs/configuration.md lists them.",
+    'It is configured by environment variables alone; "help variables" lists them.',
     "",
     "Commands:",
     ...columns([
       ...rows,
       ["help [COMMAND]", "print this, or a command's own help"],
+      ["help variables", "print what each environment variable does; help VARIABLE prints one"],
       ["--version", "print the version"],
     ]),
+    "",
+    "Every command has --help.",
+    "",
+  ].join("\n");
+}
+
+/** What the first word of several commands prints with `--help`: those, with their summaries. */
+export function describeGroup(group: readonly Command[]): string {
+  const [word] = group[0]?.name.split(" ") ?? [];
+  return [
+    `Usage: presto-sidecar ${word} COMMAND [OPTIONS]`,
+    "",
+    "Commands:",
+    ...columns(group.map((command): Row => [command.name, command.summary])),
     "",
     "Every command has --help.",
     "",
@@ -192,7 +234,8 @@ function columns(rows: readonly Row[]): string[] {
   });
 }
 
-function wrap(text: string, width: number): string[] {
+/** Breaks a text into lines at its spaces. */
+export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
   for (const word of text.split(" ")) {

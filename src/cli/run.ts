@@ -7,7 +7,7 @@ import { tellUnwaited } from "../observe/standard-output.ts";
 import type { Arguments, Command, Io } from "./command.ts";
 import { commands } from "./commands.ts";
 import { describeDefect, endProcess, exitOf } from "./exit.ts";
-import { describeCommand, describeProgram, parseCommandLine } from "./parse.ts";
+import { describeCommand, describeGroup, describeProgram, parseCommandLine } from "./parse.ts";
 import { watchSignals } from "./signals.ts";
 import { printError, printLine } from "./terminal.ts";
 
@@ -81,6 +81,15 @@ export async function runCommand(argv: readonly string[], io: Io): Promise<numbe
           request.command === undefined ? describeProgram(commands) : describeCommand(request.command),
         );
         return 0;
+      case "group-help":
+        io.stdout.write(describeGroup(request.group));
+        return 0;
+      case "variable-help": {
+        // The table and what reads it is loaded only now: a health check must not load it.
+        const { describeVariable, describeVariables } = await import("./help-variables.ts");
+        io.stdout.write(request.name === undefined ? describeVariables() : describeVariable(request.name));
+        return 0;
+      }
       case "run":
         return await runUntilStopped(request.command, request.args, io);
     }

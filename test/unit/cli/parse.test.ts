@@ -56,7 +56,35 @@ describe("a command line", () => {
     }
   });
 
-  it.each(["--version", "-V", "version"])("asks for the version by %s", (line) => {
+  it.each(["token --help", "token -h", "help token"])("asks for the help of a group by %s", (line) => {
+    const request = parse(line);
+    if (request.kind !== "group-help") throw new Error(request.kind);
+    expect(request.group.map(({ name }) => name)).toEqual([
+      "token issue",
+      "token renew",
+      "token import",
+      "token show",
+    ]);
+  });
+
+  it("takes a command that is the first word of another for itself", () => {
+    expect(parse("outcomes --help")).toMatchObject({ kind: "help", command: { name: "outcomes" } });
+    expect(parse("help outcomes")).toMatchObject({ kind: "help", command: { name: "outcomes" } });
+  });
+
+  it("asks for the help of variables", () => {
+    expect(parse("help variables")).toEqual({ kind: "variable-help", name: undefined });
+    expect(parse("help PRESTO_URL")).toEqual({ kind: "variable-help", name: "PRESTO_URL" });
+    expect(parse("help --help")).toEqual({ kind: "help", command: undefined });
+  });
+
+  it("takes a negative number for a value, which its reader refuses", () => {
+    const request = parse("wait --timeout -5s");
+    if (request.kind !== "run") throw new Error(request.kind);
+    expect(request.args.text("timeout")).toBe("-5s");
+  });
+
+  it.each(["--version", "-V", "-v", "version"])("asks for the version by %s", (line) => {
     expect(parse(line)).toEqual({ kind: "version" });
   });
 

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { commands } from "../../../src/cli/commands.ts";
 import { runCommand } from "../../../src/cli/run.ts";
 import { StopSignal } from "../../../src/cli/signals.ts";
+import { rowOf, variableNames } from "../../../src/config/variables.ts";
 import { createTestIo, runHere, type TestIo } from "../../support/command-io.ts";
 
 const promised = [
@@ -29,6 +30,7 @@ const promised = [
   "healthcheck",
   "sandbox",
   "demo",
+  "completion",
 ];
 
 describe("the table of commands", () => {
@@ -69,6 +71,31 @@ describe("help", () => {
     for (const example of command.examples) expect(out).toContain(example);
     const prose = out.split("\n").filter((line) => !command.examples.includes(line.trim()));
     for (const line of prose) expect(line.length).toBeLessThanOrEqual(80);
+  });
+});
+
+describe("help on variables", () => {
+  it("lists each with its default and what it does, in lines that fit", async () => {
+    const { code, out, err } = await runHere(["help", "variables"]);
+    expect([code, err]).toEqual([0, ""]);
+    for (const name of variableNames) expect(out).toMatch(new RegExp(`^${name}\\n    Default: `, "m"));
+    expect(out).not.toContain("`");
+    for (const line of out.split("\n").filter((each) => each.includes(" ")))
+      expect(line.length).toBeLessThanOrEqual(140);
+  });
+
+  it.each(variableNames)("tells of %s alone, with an example", async (name) => {
+    const { code, out, err } = await runHere(["help", name]);
+    expect([code, err]).toEqual([0, ""]);
+    expect(out.split("\n")[0]).toBe(name);
+    expect(out).toContain(`Example: ${name}=${rowOf(name).example}`);
+  });
+
+  it("names the one that was probably meant, and repeats nothing else", async () => {
+    expect((await runHere(["help", "PRESTO_TIMEOT"])).err).toContain('there is "PRESTO_TIMEOUT"');
+    const { code, err } = await runHere(["help", "MARKED_SECRET_OF_SOMEBODY"]);
+    expect(code).toBe(64);
+    expect(err).not.toContain("MARKED");
   });
 });
 
@@ -164,6 +191,20 @@ describe("check", () => {
     const { code, err } = await runHere(["check"], { env: { ...env, NODE_EXTRA_CA_CERTS: "/ca.pem" } });
     expect(code).toBe(0);
     expect(err).toMatch(/^Warning: .*NODE_EXTRA_CA_CERTS/);
+  });
+
+  it("ends with 78 and prints every mistake as JSON where that is wanted", async () => {
+    const { code, out, err } = await runHere(["check", "--json"], {
+      env: { PRESTO_LISTEN: "nowhere", PRESTO_TIMEUOT: "1s", PRESTO_TOKEN: "MARKED token" },
+    });
+    expect([code, err]).toEqual([78, ""]);
+    const { problems }: { problems: { variable: string; wrong: string; example: string }[] } =
+      JSON.parse(out);
+    expect(problems.map(({ variable }) => variable).toSorted()).toEqual(
+      ["PRESTO_LISTEN", "PRESTO_TIMEUOT", "PRESTO_TOKEN", "PRESTO_URL"].toSorted(),
+    );
+    for (const { wrong, example } of problems) expect([wrong, example]).not.toContain("");
+    expect(out).not.toContain("MARKED");
   });
 
   it("ends with 78 and names every mistake, on standard error", async () => {
