@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 
 import { Problem } from "../errors.ts";
+import { nearestName } from "../lib/nearest-name.ts";
 import { checkCaller, hostNames } from "../policy/caller.ts";
 import { checkFraming } from "../policy/framing.ts";
 import { readRequestId, readTraceId, selectRequestHeaders } from "../policy/headers.ts";
@@ -40,6 +41,7 @@ export function createAuthorize(options: AuthorizeOptions): AuthorizeRequest {
   const names = hostNames(options.upstream.host, options.hosts);
   const isOwnAuthority = createOwnAuthority(options.upstream);
   const operations = createOperations(options.operations);
+  const allowedInstead = createAllowedInstead(options.operations);
   const overTcp = { unixSocket: false, names };
   const overUnix = { unixSocket: true, names };
 
@@ -75,7 +77,7 @@ export function createAuthorize(options: AuthorizeOptions): AuthorizeRequest {
         new Problem("operation-not-allowed", {
           detail: isAuthPath(target.path)
             ? "auth/* is closed whatever is configured: nobody issues or revokes the token through this listener"
-            : "this path is not in the table of operations (see PRESTO_OPERATIONS); health and status are on the admin listener",
+            : `this path is not in the table of operations (PRESTO_OPERATIONS). ${allowedInstead(target.path)} Health and status are on the admin listener`,
         }),
       );
     }
@@ -97,5 +99,23 @@ export function createAuthorize(options: AuthorizeOptions): AuthorizeRequest {
     }
     headers.push("x-request-id", requestId);
     return { requestId, operation: match.operation, target: target.target, headers };
+  };
+}
+
+/** So few are all told to whoever asked for another. */
+const fewOperations = 8;
+/** Of a path; the time that finding the nearest takes grows with it. */
+const mostCompared = 256;
+
+/** Says what may be called, in the words of the configuration: nothing that the request sent is repeated. */
+function createAllowedInstead(operations: readonly Operation[]): (path: string) => string {
+  const describe = ({ method, template }: Operation): string => `${method} ${template}`;
+  const all = [...new Set(operations.map(describe))];
+  if (all.length <= fewOperations) return () => `Allowed: ${all.join(", ")}.`;
+  const templates = [...new Set(operations.map(({ template }) => template))];
+  return (path) => {
+    const nearest = nearestName(path.slice(0, mostCompared), templates, Infinity);
+    const near = operations.filter(({ template }) => template === nearest).map(describe);
+    return `The nearest that is allowed: ${[...new Set(near)].join(", ")}.`;
   };
 }

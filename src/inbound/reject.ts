@@ -26,8 +26,8 @@ export interface RejectRequest {
     reply: ServerResponse,
     rejected: RejectedRequest,
   ): void;
-  /** On the bare socket, which is closed after it. */
-  onSocket(connection: Connection, rejected: RejectedRequest): void;
+  /** On the bare socket, which is closed after it. @param bytes what is written in place of an HTTP/1.1 reply */
+  onSocket(connection: Connection, rejected: RejectedRequest, bytes?: string): void;
 }
 
 export function createRejectRequest(options: RejectOptions): RejectRequest {
@@ -62,22 +62,28 @@ export function createRejectRequest(options: RejectOptions): RejectRequest {
     });
   }
 
-  function onSocket(connection: Connection, rejected: RejectedRequest, request?: IncomingMessage): void {
+  function closeWith(
+    connection: Connection,
+    rejected: RejectedRequest,
+    request?: IncomingMessage,
+    bytes?: string,
+  ): void {
     const startedAt = clock.monotonic();
     const context = { ...contextOf(rejected, request), toHead: request?.method === "HEAD" };
-    endLingering(connection, renderRawProblem(rejected.problem, context, new Date(clock.now())), clock);
+    const reply = bytes ?? renderRawProblem(rejected.problem, context, new Date(clock.now()));
+    endLingering(connection, reply, clock);
     report(connection, rejected, startedAt, request);
   }
 
   return {
-    onSocket,
+    onSocket: (connection, rejected, bytes) => closeWith(connection, rejected, undefined, bytes),
     withReply(connection, request, reply, rejected) {
       const startedAt = clock.monotonic();
       request.resume();
       if (rejected.problem.code === "bad-request") {
         // Where it ends is in doubt, so nothing behind it is a request (RFC 9112 section 6.3).
         if (connection.calls.length === 0) {
-          onSocket(connection, rejected, request);
+          closeWith(connection, rejected, request);
           return;
         }
         connection.closing = true;
@@ -86,7 +92,7 @@ export function createRejectRequest(options: RejectOptions): RejectRequest {
       // By then the parser has gone through the bytes that came with the head, a short body among them.
       clock.after(0, () => {
         if (!request.complete && connection.calls.length === 0) {
-          onSocket(connection, rejected, request);
+          closeWith(connection, rejected, request);
           return;
         }
         writeProblem(reply, renderProblem(rejected.problem, contextOf(rejected, request)));
@@ -118,14 +124,17 @@ export function createProtocolErrors(reject: RejectRequest): ProtocolErrors {
         return;
       }
       if (connection.closing) return;
-      const problem = toClientProblem(error);
+      const mistaken = protocolOf(error);
+      const problem = mistaken === undefined ? toClientProblem(error) : wrongProtocol(mistaken, error);
       // The parser is at its end: the connection closes with the last reply that is still due on it.
       closeAfterLast(connection);
       for (const call of connection.calls) {
         if (call.failBody(problem)) return;
       }
       if (connection.calls.length === 0) {
-        reject.onSocket(connection, { requestId: randomUUID(), problem });
+        const rejected = { requestId: randomUUID(), problem };
+        if (mistaken === "HTTP/2") reject.onSocket(connection, rejected, goAway(problem.message));
+        else reject.onSocket(connection, rejected);
         return;
       }
       // What came after a request that is under way must not answer for it: a 400 "not-sent" would be a lie about money.
@@ -153,6 +162,41 @@ export function createProtocolErrors(reject: RejectRequest): ProtocolErrors {
       reject.withReply(connection, request, reply, { requestId: randomUUID(), problem });
     },
   };
+}
+
+/** What was spoken in place of HTTP/1.1. */
+type MistakenProtocol = "TLS" | "HTTP/2";
+
+/** Told by the first bytes, which Node hangs on its parser's error. */
+function protocolOf(error: Error): MistakenProtocol | undefined {
+  const code = systemCode(error);
+  // The preface of HTTP/2 (RFC 9113 section 3.4), which the parser knows.
+  if (code === "HPE_PAUSED_H2_UPGRADE") return "HTTP/2";
+  const bytes = code === "HPE_INVALID_METHOD" && "rawPacket" in error ? error.rawPacket : undefined;
+  if (!(bytes instanceof Uint8Array)) return undefined;
+  // A record of a handshake (RFC 8446 section 5.1), of which no more than its first byte may have come.
+  return bytes[0] === 22 && (bytes[1] ?? 3) === 3 ? "TLS" : undefined;
+}
+
+function wrongProtocol(mistaken: MistakenProtocol, error: Error): Problem {
+  const detail =
+    mistaken === "TLS"
+      ? "this is TLS, and this listener speaks plain HTTP/1.1: call it by http://, not https://; nothing was sent"
+      : "this is HTTP/2, and this listener speaks HTTP/1.1: have the client use that version; nothing was sent";
+  // The log tells of causes alone.
+  return new Problem("bad-request", { detail, cause: new Problem("bad-request", { detail, cause: error }) });
+}
+
+/**
+ * What a client of HTTP/2 can read: a SETTINGS frame, which must come first, and GOAWAY with
+ * HTTP_1_1_REQUIRED and the reason as its debug data (RFC 9113 sections 3.4, 6.8 and 7).
+ */
+function goAway(reason: string): string {
+  const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+  const debug = Buffer.from(reason, "latin1");
+  const head = Buffer.from([0, 0, 8 + debug.length, 7, 0, 0, 0, 0, 0]);
+  const lastStreamAndCode = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0x0d]);
+  return Buffer.concat([settings, head, lastStreamAndCode, debug]).toString("latin1");
 }
 
 /** The problem of a request that Node's HTTP parser or its timers refused; the parser's words go to the log only. */

@@ -72,7 +72,6 @@ const rows: readonly (readonly [string, string, ExpectedProblem])[] = [
   ["an expectation other than 100-continue", initCall("Expect: 200-ok"), badRequest],
   ["bytes that are not HTTP", "hello\r\n\r\n", badRequest],
   ["a TLS client", Buffer.from("160301020001000001fc0303", "hex").toString("latin1"), badRequest],
-  ["HTTP/2 without TLS", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", badRequest],
   ["a space before a colon", queryCall("T1", "X-A : b"), badRequest],
   ["a bad chunk", chunked("{}").replace("\r\n2\r\n", "\r\nzz\r\n"), badRequest],
   ["an Origin", queryCall("T1", "Origin: https://page.example"), browser],
@@ -103,6 +102,37 @@ describe("nothing is sent, and the reply says why, for", () => {
       sends: 0,
       request_id: answer.headers["x-request-id"],
     });
+  });
+});
+
+describe("a path that is no operation is told which there are:", () => {
+  const about = async (port: number, path: string): Promise<string> => {
+    const answer = await exchange({ port }, getCall(path));
+    expectProblem(answer, notAllowed);
+    return JSON.parse(answer.body).detail;
+  };
+
+  it("all of them, where they are few", async () => {
+    const detail = await about(sidecar.port, "/api/institutions/v1/wallet/confrm");
+    expect(detail).toContain(
+      `POST ${walletPaths.init}, POST ${walletPaths.confirm}, GET ${walletPaths.transaction}/`,
+    );
+    expect(detail).not.toContain("confrm");
+  });
+
+  it("the nearest, where they are many; and never a word of auth/*", async () => {
+    const operations = Array.from({ length: 10 }, (_, index) => `GET /api/institutions/v1/part${index}/{id}`);
+    const many = await startSidecar({
+      url: presto.url,
+      caPem: presto.authority.certPem,
+      env: { PRESTO_OPERATIONS: operations.join(",") },
+    });
+    const detail = await about(many.port, "/api/institutions/v1/prt7/12");
+    expect(detail).toContain("The nearest that is allowed: GET /api/institutions/v1/part7/{id}.");
+    expect(detail).not.toContain("part6");
+    expect(await about(many.port, `/${"a".repeat(10_000)}`)).toContain("The nearest that is allowed: ");
+    expect(await about(many.port, "/api/institutions/v1/auth/token/issue")).not.toContain("nearest");
+    await many.close();
   });
 });
 

@@ -183,7 +183,6 @@ describe("a head that is no plain HTTP/1.1 is refused", () => {
     ["a version in lower case", `POST ${wallet}/init http/1.1\r\n${rest}`],
     ["another protocol", `POST ${wallet}/init ICE/1.0\r\n${rest}`],
     ["an unknown method", `PAY ${wallet}/init HTTP/1.1\r\n${rest}`],
-    ["the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
     ["a wish for a websocket", `${line}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${rest}`],
     [
       "a second Host after 2,500 fields",
