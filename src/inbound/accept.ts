@@ -2,9 +2,10 @@ import type { ServerResponse } from "node:http";
 
 import { atEndOfTurn, type Clock } from "../clock.ts";
 import type { AuthorizeRequest } from "./authorize.ts";
+import type { CallerRequest } from "./caller-request.ts";
 import type { CallsUnderWay, Connection } from "./connection.ts";
 import type { RejectRequest } from "./reject.ts";
-import { type CallDeps, type CallerRequest, InboundCall } from "./request.ts";
+import { type CallDeps, InboundCall } from "./request.ts";
 import type { ProxyRoute } from "./route.ts";
 
 export interface AcceptOptions {

@@ -32,6 +32,8 @@ export interface Connection {
   closing: boolean;
   /** No further request is taken from it: it closes with the reply to the one that came last. */
   lastTaken: boolean;
+  /** The caller has closed its side: for writing alone, or all of it. */
+  halfClosed: boolean;
   /** Set while nothing is read from it, because as many calls are under way on it as may. */
   readOn: (() => void) | undefined;
 }
@@ -167,6 +169,7 @@ export function createConnection(socket: Socket, unixSocket: boolean): Connectio
     calls: [],
     closing: false,
     lastTaken: false,
+    halfClosed: false,
     readOn: undefined,
   };
 }

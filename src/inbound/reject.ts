@@ -8,8 +8,8 @@ import { readTraceId } from "../policy/headers.ts";
 import { shownPath } from "../policy/target.ts";
 import type { CallFinished } from "../upstream/call.ts";
 import type { RejectedRequest } from "./authorize.ts";
+import type { CallerRequest } from "./caller-request.ts";
 import { closeAfterLast, type Connection, endLingering } from "./connection.ts";
-import type { CallerRequest } from "./request.ts";
 import { type ProblemContext, renderProblem, renderRawProblem, writeProblem } from "./response.ts";
 
 export interface RejectOptions {

@@ -1,11 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import { atEndOfTurn, type Clock, type Timer } from "../clock.ts";
+import type { Clock, Timer } from "../clock.ts";
 import { type Outcome, Problem } from "../errors.ts";
 import { cancel, type CancelReason, type Waiting } from "../lib/async.ts";
-import { ByteList, smallBytes } from "../lib/buffers.ts";
+import { ByteList } from "../lib/buffers.ts";
 import type { Emit } from "../lib/events.ts";
-import { IncomingMessage as NodeRequest } from "../lib/node-http.ts";
 import { readTraceId } from "../policy/headers.ts";
 import { movesMoney, type Operation } from "../policy/operations.ts";
 import { type Call, type CallFinished, CallerGone, type MoneyFacts, type Try } from "../upstream/call.ts";
@@ -16,50 +15,7 @@ import {
   cutOff,
   readOnIfAnswered,
   type SlowBodies,
-  type SmallPieces,
 } from "./connection.ts";
-
-/**
- * A request as Node makes it, with room for the call that it became. A WeakMap beside it would
- * do the same, but each entry outlived its request by two collections, and garbage collection
- * took a tenth of all time.
- */
-export class CallerRequest extends NodeRequest {
-  call: InboundCall | undefined;
-  smallPieces: SmallPieces | undefined;
-  #pieces = 0;
-  #gathered: ByteList | undefined;
-
-  /** What the parser does with each piece of the body, also of one that is thrown away. */
-  override push(chunk: unknown, encoding?: BufferEncoding): boolean {
-    this.#pieces += 1;
-    if (this.#pieces > fewPieces && chunk instanceof Buffer && chunk.length < smallBytes) {
-      this.#gather(chunk);
-      return true;
-    }
-    this.#passOn();
-    return super.push(chunk, encoding);
-  }
-
-  /** What a stream does with a piece costs more than all else: what came in one turn goes on as one. */
-  #gather(chunk: Buffer): void {
-    this.smallPieces?.came(this.socket);
-    if (this.#gathered === undefined) {
-      this.#gathered = new ByteList();
-      atEndOfTurn(() => this.#passOn());
-    }
-    this.#gathered.add(chunk);
-  }
-
-  #passOn(): void {
-    const gathered = this.#gathered?.takeWhole();
-    this.#gathered = undefined;
-    if (gathered !== undefined && !this.destroyed) super.push(gathered);
-  }
-}
-
-/** So many go on at once, as they come: a caller that sends a body in a few pieces is not kept waiting. */
-const fewPieces = 8;
 
 /** Where a call stands: its body is still coming, it is being performed, its reply is being written, or all is done. */
 type Phase = "receiving" | "performing" | "replying" | "over";
@@ -118,6 +74,7 @@ export class InboundCall implements Call, CallOnConnection {
   #held = 0;
   #closed = false;
   #repliedOnSocket = false;
+  #refusedReply = false;
   #cut = false;
   #cutOff = false;
   #settled: { outcome: Outcome; status: number; code: string | undefined; cause: unknown } | undefined;
@@ -215,6 +172,15 @@ export class InboundCall implements Call, CallOnConnection {
     if (!this.failBody(draining)) cancel(this, "deadline");
   }
 
+  /** The reply has been written. A caller that only closed its side reads it; one that has gone refuses it, and the next write, of nothing, meets that. */
+  replyWritten(): void {
+    const { socket, halfClosed } = this.connection;
+    if (!halfClosed || socket.destroyed || socket.writableEnded) return;
+    socket.write(nothing, (error) => {
+      if (error instanceof Error) this.#refusedReply = true;
+    });
+  }
+
   /** What the call ends with; reported once its reply has been written or its connection closed. */
   settle(outcome: Outcome, status: number, code?: string, cause?: unknown): void {
     this.#settled ??= { outcome, status, code, cause };
@@ -277,6 +243,11 @@ export class InboundCall implements Call, CallOnConnection {
     if (this.phase !== "over") this.#timer = this.#deps.clock.after(ms, () => this.cut());
   }
 
+  #isCallerGone(): boolean {
+    if (this.#cut || this.#cutOff) return false;
+    return this.#refusedReply || (!this.reply.writableFinished && !this.#repliedOnSocket);
+  }
+
   #finish(): void {
     if (this.phase === "over" || this.#settled === undefined) return;
     this.phase = "over";
@@ -299,7 +270,7 @@ export class InboundCall implements Call, CallOnConnection {
       traceId: this.traceId,
       traceParent: this.tries === undefined ? undefined : oneField(this.reply.req.headers["traceparent"]),
       tries: this.tries,
-      callerGone: !this.reply.writableFinished && !this.#repliedOnSocket && !this.#cut && !this.#cutOff,
+      callerGone: this.#isCallerGone(),
       cutOff: this.#cutOff,
       transaction: this.money?.told,
     });
@@ -311,6 +282,8 @@ export class InboundCall implements Call, CallOnConnection {
 function oneField(value: string | string[] | undefined): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
+
+const nothing = Buffer.alloc(0);
 
 /**
  * Reads a request's body whole, byte for byte, into memory that the call accounts for.

@@ -4,7 +4,8 @@ import httpProxy from "@fastify/http-proxy";
 import fastify, { type FastifyReply, type FastifyRequest, LogController } from "fastify";
 
 import { createServer } from "../lib/node-http.ts";
-import { CallerRequest, type InboundCall } from "./request.ts";
+import { CallerRequest } from "./caller-request.ts";
+import type { InboundCall } from "./request.ts";
 
 export interface ProxyRouteOptions {
   readonly originUrl: string;

@@ -105,6 +105,7 @@ function createReplies({ clock, upstream, isLastReply }: ServeOptions): Replies 
     writeResponse(call.reply, response, { requestId: call.requestId, transaction, upstream }, (error) =>
       call.cut(error),
     );
+    call.replyWritten();
   }
 
   /** Behind it nothing is due any more: replies to calls that were taken are all written. */
@@ -136,6 +137,7 @@ function createReplies({ clock, upstream, isLastReply }: ServeOptions): Replies 
     if (request.complete || call.connection.calls.length > 1) {
       closeIfLast(call);
       writeProblem(call.reply, renderProblem(told, context));
+      call.replyWritten();
     } else {
       endLingering(call.connection, renderRawProblem(told, context, new Date(clock.now())), clock);
       call.repliedOnSocket();

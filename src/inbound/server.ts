@@ -6,9 +6,9 @@ import type { Emit } from "../lib/events.ts";
 import { createServer } from "../lib/node-http.ts";
 import type { ConnectionRefused } from "../observe/events.ts";
 import type { AcceptFirst, AcceptRequests } from "./accept.ts";
+import { CallerRequest } from "./caller-request.ts";
 import { type Connection, createConnection, type SmallPieces } from "./connection.ts";
 import type { ProtocolErrors } from "./reject.ts";
-import { CallerRequest } from "./request.ts";
 
 export interface HttpServerOptions {
   readonly unixSocket: boolean;
@@ -85,6 +85,7 @@ export function createHttpServer(options: HttpServerOptions, deps: HttpServerDep
     });
     socket.on("end", () => {
       acceptFirst.flush();
+      connection.halfClosed = true;
       for (const call of connection.calls) call.halfClosed();
     });
   });

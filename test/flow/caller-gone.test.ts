@@ -176,3 +176,38 @@ describe("a caller that resets its connection", () => {
     expect(presto.requests).toHaveLength(1);
   });
 });
+
+describe("a caller that closes while Presto has its call", () => {
+  it.each([
+    ["a query", queryCall("T1"), false],
+    ["a confirm", confirmCall("T1"), true],
+  ])(
+    "%s: is told apart from one that only closed its side, once its reply could not be written",
+    async (_what, bytes, audit) => {
+      const caller = await openRawCaller(sidecar);
+      caller.send(bytes);
+      await presto.holds(1);
+      caller.close();
+      await caughtUp(sidecar);
+      presto.release();
+      expect(await line()).toMatchObject({
+        outcome: "answered",
+        status: 200,
+        caller_gone: true,
+        ...(audit && { audit }),
+      });
+      expect((await scrape(sidecar)).value("presto_sidecar_callers_gone_total")).toBe(1);
+    },
+  );
+
+  it("a confirm that fails: the problem was not read either", async () => {
+    const caller = await openRawCaller(sidecar);
+    caller.send(confirmCall("T1"));
+    await presto.holds(1);
+    caller.close();
+    await caughtUp(sidecar);
+    presto.answer(({ socket }) => void socket.write(httpAnswer(200, '{"data":{"status":"completed"}}')));
+    presto.waiting[0]?.socket.destroy();
+    expect(await line()).toMatchObject({ outcome: "unknown", code: "upstream-broken", caller_gone: true });
+  });
+});
