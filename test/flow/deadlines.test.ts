@@ -82,6 +82,11 @@ describe("PRESTO_TIMEOUT ends a call", () => {
         trickle(socket, "x");
       },
     ],
+    [
+      // envoyproxy/ai-gateway#1091.
+      "a length that is one byte more than what comes",
+      ({ socket }: WireRequest) => void socket.write("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{}"),
+    ],
     ["interim answers without end", ({ socket }: WireRequest) => trickle(socket, "HTTP/1.1 103 X\r\n\r\n")],
   ])("that gets %s, once sent", async (_name, script) => {
     presto.answer(script);

@@ -67,6 +67,33 @@ describe("a connection", () => {
     expect(presto.requests.map(({ connection }) => connection)).toEqual([1, 2, 2]);
   });
 
+  it("does not end with all others that were opened with it, so that no call waits for a pool that is made anew", async () => {
+    const callers = 16;
+    const { presto, clock, pool } = await start(callers);
+    /** All call at once, so that each has a connection to itself. @returns how many of those were new */
+    async function round(): Promise<number> {
+      const [opened, asked] = [presto.connections(), presto.requests.length];
+      const calls = Array.from({ length: callers }, () => call(pool));
+      await expect.poll(() => presto.requests.length, { timeout: 10_000, interval: 1 }).toBe(asked + callers);
+      for (const { socket } of presto.requests.slice(asked)) socket.write(httpAnswer(200));
+      expect(await Promise.all(calls)).toEqual(calls.map(() => 200));
+      return presto.connections() - opened;
+    }
+    presto.answer(() => {});
+    await round();
+    for (let part = 0; part < 5; part += 1) {
+      await clock.advance((4 * minuteMs) / 5 - 10);
+      expect(await round()).toBe(0);
+    }
+    const renewed: number[] = [];
+    for (let part = 0; part < 20; part += 1) {
+      await clock.advance(minuteMs / 20);
+      renewed.push(await round());
+    }
+    expect(renewed.reduce((sum, count) => sum + count)).toBeGreaterThanOrEqual(callers - 1);
+    expect(Math.max(...renewed)).toBeLessThan(callers / 2);
+  });
+
   it("takes calls that wait for it to their end, though its time is over", async () => {
     const { presto, clock, pool } = await start(1);
     presto.answer(() => {});

@@ -211,6 +211,22 @@ describe.skipIf(lack !== undefined)("the names of a host whose resolver", () => 
     expect(sidecar.output()).not.toContain("not resolved");
   });
 
+  it("is named in resolv.conf(5) only while it runs serve within seconds, and so do those of another one", async () => {
+    await answer({});
+    // Nobody there: as on a laptop that was started without a network, or left its VPN.
+    host.asks("nameserver 127.0.0.9\n");
+    const sidecar = await startSidecar({ PRESTO_CONNECT_TIMEOUT: "1s" });
+    expect(await callAtOnce(2)).toEqual({ 502: 2 });
+    host.asks("nameserver 127.0.0.1\n");
+    const from = performance.now();
+    while ((await callAtOnce(1))["200"] !== 1) expect(performance.now() - from).toBeLessThan(8_000);
+    host.asks("nameserver 127.0.0.9\n");
+    expect(await callAtOnce(50)).toEqual({ 200: 50 });
+    await sidecar.says("The addresses that were last good serve");
+    host.asks("nameserver 127.0.0.1\n");
+    await sidecar.says("A resolver answers again");
+  });
+
   it("is silent don't keep the process from ending", async () => {
     await answer({ silent: true });
     const sidecar = await startSidecar({ PRESTO_CONNECT_TIMEOUT: "1s" });

@@ -74,6 +74,16 @@ describe("an answer that two readers could read in two ways leaves the payment u
       `${head(ok, "Transfer-Encoding: chunked")}${"f".repeat(17)}\r\n{}`,
     ],
     [
+      "spaces behind a chunk's size (nodejs/undici#2678)",
+      `${head(ok, "Transfer-Encoding: chunked")}2  \r\n{}\r\n0  \r\n\r\n`,
+    ],
+    [
+      "a chunk's size with a prefix (oven-sh/bun#34918)",
+      `${head(ok, "Transfer-Encoding: chunked")}0x2\r\n{}\r\n0\r\n\r\n`,
+    ],
+    ["a space in a field's name (envoyproxy/envoy#23461)", plain.replace(json, `Set Cookie: a=b\r\n${json}`)],
+    ["two spaces in the status line (nodejs/llhttp#217)", plain.replace("HTTP/1.1 200", "HTTP/1.1  200")],
+    [
       "a switch of protocols that nobody asked for",
       head("HTTP/1.1 101 X", "Upgrade: x", "Connection: upgrade"),
     ],
@@ -107,6 +117,19 @@ describe("an answer that is odd and clear is passed on:", () => {
       `${head(ok, "Transfer-Encoding: chunked")}2;${"a".repeat(1_000_000)}\r\n{}\r\n0\r\n\r\n`,
       200,
       "{}",
+    ],
+    [
+      "a field in UTF-8 (fastify/fastify-http-proxy#343)",
+      plain.replace(json, `X-A: \u00e9eek \u4e2d\r\n${json}`),
+      200,
+      "{}",
+    ],
+    ["a reason that is no ASCII (mitmproxy/mitmproxy#784)", plain.replace("OK", "Accept\u00e9"), 200, "{}"],
+    [
+      "a 304 with the length of what it leaves out (spaze/michalspacek.cz#16)",
+      head("HTTP/1.1 304 X", "Content-Length: 120"),
+      304,
+      "",
     ],
     ["bytes beyond its length", `${plain}{"more":1}`, 200, "{}"],
     [
