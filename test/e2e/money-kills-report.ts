@@ -71,10 +71,11 @@ export function reportOf(lanes: readonly LaneStory[], seed: number): string {
 
 /** Everything that was not as promised. */
 export function problemsOf(lanes: readonly LaneStory[]): readonly string[] {
-  return lanes.flatMap((lane) => [
-    ...lane.rounds.flatMap((round) => round.problems.map((problem) => `${titleOf(round)}: ${problem}`)),
-    ...lane.problems,
-  ]);
+  const rounds = lanes.flatMap((lane) => lane.rounds);
+  return [
+    ...rounds.flatMap((round) => round.problems.map((problem) => `${titleOf(round)}: ${problem}`)),
+    ...lanes.flatMap((lane) => lane.problems),
+  ];
 }
 
 /** One line about one round. */
