@@ -85,6 +85,9 @@ describe("two rotators of the built program over one Secret and one Lease", () =
     }
     expect(bench.issues()).toBe(1);
     expect(api.secret("token")?.data).toMatchObject({ other: "eA==", record: expect.any(String) });
+    // Whoever waited for the first one has the Lease for a moment, to see that nothing is left to do.
+    await until(() => (holder() === "" ? true : undefined), { ...patience, what: "it is given back" });
+    for (const each of [a, b]) await says(each, "it rests", { renewal: { state: "idle" } });
     const renewed = await a.renew();
     expect(renewed).toMatchObject({ status: 200, body: { generation: 2 } });
     await says(b, "the standby follows", { generation: 2 });
