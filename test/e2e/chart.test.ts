@@ -136,7 +136,9 @@ describe.skipIf(!hasKubeTools)("the chart", () => {
 
   it("knows each variable: sets it, takes it under env, or refuses it on purpose", () => {
     const schema = JSON.parse(readFileSync(`${chartFolder}/values.schema.json`, "utf8"));
-    const taken = Object.keys(schema.properties.env.properties).filter((name) => name.startsWith("PRESTO_"));
+    const taken = Object.keys(schema.properties.env.properties).filter((name) =>
+      /^(PRESTO|OTEL)_/.test(name),
+    );
     const full = new Set<string>(
       sidecarOf(renderChart("full-values.yaml")).env.map(({ name }: KubeObject) => name),
     );
@@ -155,6 +157,7 @@ describe.skipIf(!hasKubeTools)("the chart", () => {
       "PRESTO_STORE_KEY",
       "PRESTO_STORE_KEY_FILE",
       "PRESTO_TOKEN", // a secret is never a plain value
+      "OTEL_EXPORTER_OTLP_HEADERS", // it may hold one
       "PRESTO_EGRESS_ADDRESS", // a pod's address is not known beforehand
       "PRESTO_EGRESS_PROXY_FILE", // no place in the pod to mount it
       ...issuing, // for the same reason
