@@ -4,7 +4,7 @@ import type { MoneyHost, Place } from "./money-kills-host.ts";
 import { openReferences } from "./money-kills-record.ts";
 
 /** What changes from one look to the next is looked at again, so long. */
-const patienceMs = 3_000;
+const patienceMs = 15_000;
 
 /** Is every call listed of which the record tells no end, and is no other? Empty where all is in order. */
 export async function judgeList(
