@@ -30,8 +30,8 @@ export const storeFaults: readonly DeliberateFault[] = [
     patches: [
       {
         file: "store/kubernetes/secret.ts",
-        from: `const response = await api.request({ method: "GET", path });`,
-        to: `const response = await api.request({ method: "GET", path: \`\${path}?resourceVersion=0\` });`,
+        from: `const response = await ask({ method: "GET", path });`,
+        to: `const response = await ask({ method: "GET", path: \`\${path}?resourceVersion=0\` });`,
       },
     ],
   },
