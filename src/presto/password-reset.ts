@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 
 import type { Clock } from "../clock.ts";
 import { CommandError } from "../errors.ts";
-import { backOffMs, sleepUnlessAborted } from "../lib/async.ts";
+import { backOffMs, onAbort, sleepUnlessAborted } from "../lib/async.ts";
 import { Secret } from "../secret.ts";
 import type { CredentialStore, Credentials } from "../store/contract.ts";
 import { noCredentials } from "../store/credentials.ts";
@@ -96,12 +96,15 @@ async function callWithin(
   { clock, signal }: ResetDeps,
   call: (signal: AbortSignal) => Promise<ResetEnd>,
 ): Promise<ResetEnd> {
-  const late = new AbortController();
-  const timer = clock.after(callTimeoutMs, () => late.abort());
+  // Not `AbortSignal.any`: Node keeps one that is listened to, and all that its listeners know, for ever if nothing ends it.
+  const over = new AbortController();
+  const stopListening = onAbort(signal, (reason) => over.abort(reason));
+  const timer = clock.after(callTimeoutMs, () => over.abort());
   try {
-    return await call(AbortSignal.any([signal, late.signal]));
+    return await call(over.signal);
   } finally {
     timer.cancel();
+    stopListening();
   }
 }
 

@@ -1,4 +1,4 @@
-import { backOffMs, sleepUnlessAborted, untilAborted } from "../lib/async.ts";
+import { backOffMs, onAbort, sleepUnlessAborted, untilAborted } from "../lib/async.ts";
 import type { IssueEnd } from "../presto/auth.ts";
 import { plainVerdict, type TokenVerdict } from "../presto/probe.ts";
 import { afterIssue } from "./issuing.ts";
@@ -32,15 +32,16 @@ export async function settling(run: RenewalRun, state: Settling): Promise<NextSt
     const concluded = await conclude(run, state, run.draining);
     return follow(run, state, concluded, await kept.end());
   }
-  const heard = new AbortController();
+  const over = new AbortController();
+  const stopListening = onAbort(run.draining, (reason) => over.abort(reason));
   let answer: IssueEnd | undefined;
   void late.end.then((end) => {
     if (end.kind === "unclear") return;
     answer = end;
-    heard.abort();
+    over.abort();
   });
   try {
-    const concluded = await conclude(run, state, AbortSignal.any([heard.signal, run.draining]));
+    const concluded = await conclude(run, state, over.signal);
     const standing = await kept.end();
     // An answer tells more than any probe, also one that came with the probe's.
     if (concluded !== undefined && answer === undefined) return await follow(run, state, concluded, standing);
@@ -48,6 +49,7 @@ export async function settling(run: RenewalRun, state: Settling): Promise<NextSt
     const end = answer ?? (await late.end);
     return end.kind === "unclear" ? shutDown : await afterIssue(run, standing, late.account, end);
   } finally {
+    stopListening();
     late.hangUp();
   }
 }

@@ -2,6 +2,7 @@
 export interface Coming {
   readonly at: number;
   readonly serial: number;
+  /** Undefined once it has happened, or was called off. */
   run: (() => void) | undefined;
 }
 
@@ -21,9 +22,14 @@ export interface Timeline {
   run(isOver: () => boolean): Promise<void>;
 }
 
+/** Fewer are not worth the looking. */
+const leastCalledOff = 1_000;
+
 /** @param whenDone calls back when what a step has brought about is done */
 export function createTimeline(whenDone: (run: () => void) => void = whenSettled): Timeline {
-  const heap: Coming[] = [];
+  let heap: Coming[] = [];
+  /** How many in the heap were called off. */
+  let calledOff = 0;
   let now = 0;
   let serial = 0;
   let steps = 0;
@@ -65,8 +71,19 @@ export function createTimeline(whenDone: (run: () => void) => void = whenSettled
 
   function nextDue(): Coming | undefined {
     let coming = pop();
-    while (coming !== undefined && coming.run === undefined) coming = pop();
+    while (coming !== undefined && coming.run === undefined) {
+      calledOff -= 1;
+      coming = pop();
+    }
     return coming;
+  }
+
+  /** A list in order is a heap, too. */
+  function forgetCalledOff(): void {
+    heap = heap
+      .filter(({ run }) => run !== undefined)
+      .toSorted((one, other) => (isBefore(one, other) ? -1 : 1));
+    calledOff = 0;
   }
 
   return {
@@ -79,7 +96,11 @@ export function createTimeline(whenDone: (run: () => void) => void = whenSettled
       return coming;
     },
     cancel(coming) {
+      if (coming.run === undefined) return;
       coming.run = undefined;
+      calledOff += 1;
+      // Calls that wait set a timer, and call it off, at each change: for as long as their deadline it would stand here.
+      if (calledOff > leastCalledOff && calledOff > heap.length / 2) forgetCalledOff();
     },
     run(isOver) {
       return new Promise((resolve, reject) => {
@@ -92,7 +113,10 @@ export function createTimeline(whenDone: (run: () => void) => void = whenSettled
             }
             now = coming.at;
             steps += 1;
-            coming.run?.();
+            const { run } = coming;
+            // Whoever calls it off from now on calls off nothing.
+            coming.run = undefined;
+            run?.();
             whenDone(step);
           } catch (error) {
             reject(error);
