@@ -77,7 +77,12 @@ export function toConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error;
   const code = systemCode(error) ?? "";
   if (certificateCodes.has(code) || code.startsWith("ERR_TLS_CERT")) {
-    return new ConnectError("untrusted", `certificate refused (${code})`, "tls_certificate_error", error);
+    // OpenSSL has words for it that Node has no code for (nodejs/node src/crypto/crypto_common.cc).
+    const why =
+      code === "UNSPECIFIED"
+        ? `${code}: mostly a key or a signature that is too weak, as RSA below 2,048 bits`
+        : code;
+    return new ConnectError("untrusted", `certificate refused (${why})`, "tls_certificate_error", error);
   }
   if (code.startsWith("ERR_SSL_") || code === "EPROTO") {
     return new ConnectError("untrusted", `TLS handshake failed (${code})`, "tls_protocol_error", error);

@@ -105,7 +105,7 @@ describe.runIf(has("curl", "--version"))("curl", () => {
     );
     // Not 28: that is a time-out.
     expect([0, 28]).not.toContain(status);
-    expect(stderr).toMatch(/HTTP\/2|HTTP_1_1_REQUIRED|GOAWAY|stream/);
+    expect(stderr).toMatch(/HTTP\/?2|HTTP_1_1_REQUIRED|GOAWAY/);
   });
 });
 
@@ -129,7 +129,8 @@ print(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(base + "
 });
 
 describe.runIf(has("java", "--version"))("Java", () => {
-  it("with HttpClient as it is by default: a wish for HTTP/2, and bodies that wait for a word, served and refused", async () => {
+  // Refused while its body waits for a word, it waits for ever, whoever refuses (JDK-8286171, mended in JDK 20).
+  it("with HttpClient as it is by default: a wish for HTTP/2, served and refused, and bodies that wait for a word", async () => {
     const before = presto.requests.length;
     const program = file(
       "Ask.java",
@@ -141,7 +142,7 @@ public class Ask {
   public static void main(String[] args) throws Exception {
     HttpClient client = HttpClient.newHttpClient();
     for (boolean expects : new boolean[] {false, true})
-      for (String path : new String[] {"${walletPaths.init}", "/nothing"})
+      for (String path : expects ? new String[] {"${walletPaths.init}"} : new String[] {"${walletPaths.init}", "/nothing"})
         for (int size : new int[] {2, 200_000}) {
           HttpRequest request = HttpRequest.newBuilder(URI.create(args[0] + path))
             .expectContinue(expects).timeout(Duration.ofSeconds(10))
@@ -155,16 +156,7 @@ public class Ask {
 }
 `,
     );
-    expect(await run("java", [program, base])).toEqual([
-      "200",
-      "200",
-      "403",
-      "403",
-      "200",
-      "200",
-      "403",
-      "403",
-    ]);
+    expect(await run("java", [program, base])).toEqual(["200", "200", "403", "403", "200", "200"]);
     expect(bodiesFrom(before)).toEqual([2, 200_000, 2, 200_000]);
   }, 60_000);
 });
