@@ -182,7 +182,7 @@ function promisedBy(
 function isAmiss({ host, callers }: Lane, plans: readonly RoundPlan[], { problems }: RoundStory): boolean {
   if (problems.length > 0 || callers.some(({ lies }) => lies.length > 0)) return true;
   const twice = callers.filter(({ reference }) => host.books.moved(reference) > 1);
-  return twice.length > 0 && twice.some(promisedBy(plans, [host.lines("first")]));
+  return twice.some(promisedBy(plans, [host.lines("first")]));
 }
 
 function sharedIds(plans: readonly RoundPlan[]): ReadonlySet<string> {

@@ -231,8 +231,9 @@ async function createVaultSession(access: VaultAccess, deps: VaultSessionDeps): 
   }
 
   function hold(lease: Lease, at: number): Held {
-    const ms = lease.leaseSeconds * 1000;
-    const endless = ms === 0;
+    const endless = lease.leaseSeconds === 0;
+    // A batch token's life begins with the second in which it was made: it may be a second shorter than its lease.
+    const ms = Math.max(lease.leaseSeconds - 1, lease.leaseSeconds / 2) * 1000;
     return {
       ...lease,
       loggedInAt: at,
