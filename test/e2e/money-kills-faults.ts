@@ -10,7 +10,7 @@ export const plantedFaults: readonly DeliberateFault[] = [
   {
     name: "open-forgotten",
     what: "A restart forgets what the record says is open.",
-    patches: [{ file: "app/record.ts", from: "      sidecar.reopen(early);\n", to: "" }],
+    patches: [{ file: "app/record.ts", from: "sidecar.reopen(early.left, ", to: "sidecar.reopen([], " }],
   },
   {
     name: "unended-forgotten",
@@ -18,8 +18,8 @@ export const plantedFaults: readonly DeliberateFault[] = [
     patches: [
       {
         file: "app/record.ts",
-        from: "reopen(open.map(",
-        to: "reopen(open.filter(({ endedAt }) => endedAt !== null).map(",
+        from: "open.map((call)",
+        to: "open.filter(({ endedAt }) => endedAt !== null).map((call)",
       },
     ],
   },
