@@ -87,7 +87,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "cluster",
-          retry,
+          // Built programs over real servers, while the simulation computes beside them.
+          retry: 2 * retry,
           include: ["test/cluster/*.test.ts"],
           // The built program; and the servers, which the first run builds.
           globalSetup: ["./tools/vitest/build-once.ts", "./test/cluster/build-once.ts"],
