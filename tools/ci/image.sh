@@ -8,7 +8,8 @@ cd "$(dirname "$0")/../.."
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/presto-sidecar
 mkdir -p "$cache/image"
-storage=(--storage-driver vfs --root "$cache/image/storage" --runroot "$cache/image/run")
+# shellcheck source=tools/ci/image-storage.sh
+. tools/ci/image-storage.sh "$cache/image"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -17,15 +17,17 @@ esac
 test -x "$node" || { echo "$node is not there: run npm ci first." >&2; exit 1; }
 npm_folder=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
 
-build_image() { buildah --storage-driver vfs --root "$folder/storage" --runroot "$folder/run" "$@"; }
+# shellcheck source=tools/ci/image-storage.sh
+. tools/ci/image-storage.sh "$folder"
+build_image() { buildah "${storage[@]}" "$@"; }
 
 key=$(cat tools/ci/stand-in-bases.sh "$node" "$npm_folder/package.json" | sha256sum | cut -c 1-16)
-if [ "$(cat "$folder/bases.key" 2>/dev/null)" = "$key" ] &&
+if [ "$(cat "$folder/bases-$driver.key" 2>/dev/null)" = "$key" ] &&
   build_image inspect --type image localhost/build-base >/dev/null 2>&1 &&
   build_image inspect --type image localhost/run-base >/dev/null 2>&1; then
   exit 0
 fi
-rm -f "$folder/bases.key"
+rm -f "$folder/bases-$driver.key"
 
 work=$(mktemp -d "$folder/bases.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -65,4 +67,4 @@ commit "$run" run-base --user 65532 --workingdir /home/nonroot --entrypoint '["/
   --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
   --env SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 
-echo "$key" >"$folder/bases.key"
+echo "$key" >"$folder/bases-$driver.key"
