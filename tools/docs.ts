@@ -7,13 +7,15 @@ import { exitCodes, type CommandErrorCode, problems } from "../src/errors.ts";
 import { walletOperations } from "../src/policy/operations.ts";
 import { controlVerbs } from "../src/sandbox/control.ts";
 import { faultKinds } from "../src/sandbox/fault-kinds.ts";
-import { chartSchemaFile, makeChartSchema } from "./chart-schema.ts";
+import { chartFormsFile, chartSchemaFile, makeChartForms, makeChartSchema } from "./chart-schema.ts";
+import { chartValueRows } from "./chart-values.ts";
 import { layers, sandbox } from "./lint/layers.ts";
 import { logFieldRows, logLineRows } from "./log-lines.ts";
 import { metricCells, metricHead, metricTables } from "./metric-tables.ts";
 
-// Writes into README.md and docs/*.md what is known from the code, between
-// `<!-- made from the code: NAME -->` and `<!-- end -->`, and the schema of the chart's values.
+// Writes into README.md, docs/*.md and the chart's README what is known from the code, between
+// `<!-- made from the code: NAME -->` and `<!-- end -->`, and the schema of the chart's values with
+// the forms that its templates check.
 // With `--check` it writes nothing and fails where the two differ.
 
 /** Makes one block of Markdown. */
@@ -34,6 +36,7 @@ export const generators: ReadonlyMap<string, Generator> = new Map([
   ...Object.entries(metricTables).map(
     ([name, rows]) => [name, () => table(metricHead, metricCells(rows))] as const,
   ),
+  ["chart-values", () => table(["value", "default", "meaning"], chartValueRows())],
   ["layers", layerTable],
   ["layers-picture", layerPicture],
 ]);
@@ -195,10 +198,15 @@ function count(text: string, part: string): number {
 type Made = readonly [file: string, make: (text: string) => string];
 
 function madeFiles(): readonly Made[] {
-  const documents = ["README.md", ...globSync("docs/*.md").toSorted()].filter((file) => existsSync(file));
+  const documents = [
+    "README.md",
+    "helm/presto-sidecar/README.md",
+    ...globSync("docs/*.md").toSorted(),
+  ].filter((file) => existsSync(file));
   return [
     ...documents.map((file): Made => [file, (text) => fill(text, generators)]),
     [chartSchemaFile, makeChartSchema],
+    [chartFormsFile, makeChartForms],
   ];
 }
 

@@ -121,6 +121,7 @@ export const tokenVariables = {
     example: "presto-sidecar",
     meaning: "Name that a token is asked for with: 1 to 255 characters of visible ASCII.",
     onlyFor: "issuing",
+    chart: "rotator",
   }),
   PRESTO_TOKEN_DAYS: variable({
     parse: parseDays,
@@ -128,6 +129,7 @@ export const tokenVariables = {
     example: "30",
     meaning: "Days of life that a token is asked for with, 1 to 3650; rounded up to the next 00:00 UTC.",
     onlyFor: "issuing",
+    chart: "rotator",
   }),
   PRESTO_RENEW: variable({
     parse: parseRenew,
@@ -136,6 +138,7 @@ export const tokenVariables = {
     meaning:
       "`manual`: never issues by itself, only when a person asks for it (a change freeze, a stand-by site).",
     onlyFor: "issuing",
+    chart: "rotator",
   }),
   PRESTO_RENEW_AT: variable({
     parse: parseFraction,
@@ -143,6 +146,7 @@ export const tokenVariables = {
     example: "0.5",
     meaning: "Fraction of a token's life after which it is renewed, with jitter; above 0, at most 1.",
     onlyFor: "issuing",
+    chart: "rotator",
   }),
   PRESTO_RENEW_WINDOW: variable({
     parse: parseDayWindow,
@@ -151,6 +155,7 @@ export const tokenVariables = {
     meaning:
       "Hours of the day (UTC) in which a token is renewed by plan, unless it would die before they come; `22:00-02:00` goes over midnight.",
     onlyFor: "issuing",
+    chart: "rotator",
   }),
 };
 

@@ -40,10 +40,10 @@ export interface VariableRow<T> {
   /** Does nothing in a role that does not do this. */
   readonly onlyFor?: "issuing" | "serving";
   /**
-   * Where the Helm chart takes it: under `env` by its own name, or as the chart's value of this
-   * name. Without, the chart sets it itself or refuses it.
+   * Where the Helm chart takes it: by its own name under `env`, or under `rotator.env` for the rotators alone;
+   * or as the chart's value `url`. Without, the chart sets it itself or refuses it.
    */
-  readonly chart?: "env" | "url";
+  readonly chart?: "env" | "rotator" | "url";
   /** Where the chart takes less than `parse` does: a regular expression, and a sentence that says why. */
   readonly chartLimit?: { readonly pattern: string; readonly reason: string };
 }

@@ -37,6 +37,7 @@ const egressVariables = {
     example: "203.0.113.7",
     meaning:
       "Address of this machine to leave from, IPv4 or IPv6 (a link-local one with its interface: `fe80::1%eth0`). One that the machine does not have stops the start.",
+    chart: "env",
   }),
   PRESTO_EGRESS_PROXY: variable({
     parse: parseEgressProxy,
@@ -115,6 +116,7 @@ const timeVariables = {
     example: "30s",
     meaning: "How often a role that issues makes sure that the stored token lives.",
     onlyFor: "issuing",
+    chart: "rotator",
   }),
   PRESTO_PROBE_REFERENCE: variable({
     parse: parseReference,

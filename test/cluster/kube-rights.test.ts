@@ -8,20 +8,16 @@ import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
 import { ask, askForNone, statusOf } from "../support/ask.ts";
 import { runCli, type RunningCli, startCli } from "../support/built-cli.ts";
 import type { DoctorRow } from "../support/doctor-stage.ts";
+import { sidecarOfPod } from "../support/render-chart.ts";
 import { until } from "../support/until.ts";
-import {
-  type AppliedFleet,
-  applyFleet,
-  type GivenRight,
-  type Member,
-  sidecarIn,
-} from "./kube/applied-fleet.ts";
+import { type AppliedFleet, applyFleet, type GivenRight, type Member } from "./kube/applied-fleet.ts";
 import { type KubeServer, startKubeServer } from "./kube/server.ts";
 
 // The rights that docs/examples/fleet.yaml gives are enough, each of them is needed, and no other is there.
 
 const patience = { withinMs: 30_000, everyMs: 50 };
 const mounted = "/var/run/secrets/kubernetes.io/serviceaccount";
+const control = "/var/run/presto-sidecar/control";
 const core = "/api/v1/namespaces/payments";
 const leases = "/apis/coordination.k8s.io/v1/namespaces/payments/leases";
 
@@ -121,7 +117,7 @@ describe("the manifests", () => {
         const mounts = (container.volumeMounts ?? []).map(
           ({ mountPath }: { mountPath: string }) => mountPath,
         );
-        expect(mounts).toEqual(container === sidecarIn(fleet.pod(member)) ? [mounted] : []);
+        expect(mounts).toEqual(container === sidecarOfPod(spec) ? [control, mounted] : []);
       }
     }
   });

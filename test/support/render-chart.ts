@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, globSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -26,11 +26,14 @@ export function readObjects(text: string): KubeObject[] {
     });
 }
 
+/** What every release has to say; `url: undefined` leaves it out. */
+const needed = { url: "https://presto.example" };
+
 /** @param values as a values file would have them, or the name of one under ci/ */
 function valuesArguments(values: object | string, folder: string): string[] {
   if (typeof values === "string") return ["--values", join(chartFolder, "ci", values)];
   const file = join(folder, "values.json");
-  writeFileSync(file, JSON.stringify(values));
+  writeFileSync(file, JSON.stringify({ ...needed, ...values }));
   return ["--values", file];
 }
 
@@ -76,13 +79,16 @@ export function notesOf(values: object): string {
 }
 
 /** What the chart under helm/examples renders that has ours as a dependency. */
-export function renderDependent(name: string): KubeObject[] {
+export function renderDependent(name: string, values: object = {}): KubeObject[] {
   return withFolder((folder) => {
     // A copy, since Helm puts the dependency's archive into it; its path to ours is a relative one.
     cpSync(join(chartFolder, ".."), folder, { recursive: true });
     const place = join(folder, "examples", name);
     execFileSync("helm", ["dependency", "build", place], { stdio: "pipe" });
-    return readObjects(execFileSync("helm", ["template", "example", place], { encoding: "utf8" }));
+    const file = join(folder, "given.json");
+    writeFileSync(file, JSON.stringify(values));
+    const given = ["--values", file];
+    return readObjects(execFileSync("helm", ["template", "example", place, ...given], { encoding: "utf8" }));
   });
 }
 
@@ -115,14 +121,43 @@ export function sidecarOf(objects: KubeObject[]): KubeObject {
   return podOf(objects).initContainers[0];
 }
 
+/** Names of the files under ci/, each a set of values. */
+export const valueSets: readonly string[] = globSync("*-values.yaml", {
+  cwd: join(chartFolder, "ci"),
+}).toSorted();
+
+/** Each Deployment's pod with our container in it. */
+export function sidecarPods(objects: KubeObject[]): { name: string; pod: KubeObject; sidecar: KubeObject }[] {
+  return objects
+    .filter(({ kind }) => kind === "Deployment")
+    .map(({ metadata: { name }, spec }) => {
+      const pod = spec.template.spec;
+      return { name, pod, sidecar: sidecarOfPod(pod) };
+    });
+}
+
+/** The container of ours, whichever list it stands in. */
+export function sidecarOfPod(pod: KubeObject): KubeObject {
+  return [...(pod.initContainers ?? []), ...pod.containers].find(({ name }) => name === "presto-sidecar");
+}
+
 /** The environment as the kubelet would make it: `$(NAME)` stands for a variable further up. */
-export function environmentOf(sidecar: KubeObject, podIp: string): Record<string, string> {
+export function environmentOf(
+  sidecar: KubeObject,
+  podIp: string,
+  podName = "wallet-0",
+  namespace = "payments",
+): Record<string, string> {
+  const fields = new Map([
+    ["status.podIP", podIp],
+    ["metadata.name", podName],
+    ["metadata.namespace", namespace],
+  ]);
   const env: Record<string, string> = {};
   for (const { name, value, valueFrom } of sidecar.env) {
     env[name] =
-      valueFrom?.fieldRef?.fieldPath === "status.podIP"
-        ? podIp
-        : String(value).replaceAll(/\$\((\w+)\)/g, (text, other: string) => env[other] ?? text);
+      fields.get(valueFrom?.fieldRef?.fieldPath) ??
+      String(value).replaceAll(/\$\((\w+)\)/g, (text, other: string) => env[other] ?? text);
   }
   return env;
 }

@@ -9,7 +9,7 @@ tools=$(tools/ci/kube-tools.sh)
 export PATH="$tools:$PWD/node_modules/.bin:$PATH"
 chart=helm/presto-sidecar
 
-helm lint --strict --quiet "$chart"
+# Of values alone: what a template refuses with a sentence, lint passes over.
 for values in "$chart"/ci/*-values.yaml; do
   helm lint --strict --quiet "$chart" --values "$values"
   printf '%s: %s lines\n' "$values" "$(helm template example "$chart" --values "$values" | wc -l)"

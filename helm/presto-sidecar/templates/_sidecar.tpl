@@ -2,11 +2,16 @@
 The sidecar, for the pod of any chart. A chart that has this one as a dependency includes these with
   (index .Subcharts "presto-sidecar")
 as the context, so that the values under its key `presto-sidecar` are used:
+  presto-sidecar.pod                       all of the pod's spec that is ours, in one line; or, one by one, where the
+                                           pod has init containers and volumes of its own:
   presto-sidecar.container                 first item of the pod's initContainers
   presto-sidecar.volumes                   items of the pod's volumes
-  presto-sidecar.securityContext           the pod's securityContext
   presto-sidecar.terminationGracePeriodSeconds
   presto-sidecar.url                       what the app calls
+  presto-sidecar.noProxy                   what the app's NO_PROXY has to hold
+  presto-sidecar.podAnnotations            annotations of the pod, where `mesh` is set
+  presto-sidecar.controlMount              item of the app's volumeMounts, where control.shareWithApp is true
+Nothing of it touches the pod's own securityContext.
 */}}
 
 {{- define "presto-sidecar.image" -}}
@@ -22,28 +27,30 @@ as the context, so that the values under its key `presto-sidecar` are used:
 http://127.0.0.1:{{ .Values.port }}
 {{- end -}}
 
-{{/* Loopback stays inside the pod, and so does the proxy. */}}
+{{- define "presto-sidecar.noProxy" -}}
+127.0.0.1,localhost,::1
+{{- end -}}
+
+{{/* Folder of the control socket, in our container and, where it is shared, in the app's. */}}
+{{- define "presto-sidecar.controlFolder" -}}
+/var/run/presto-sidecar/control
+{{- end -}}
+
+{{/* Read-only for the app: it may connect to the socket, not put another in its place. */}}
+{{- define "presto-sidecar.controlMount" -}}
+- name: presto-sidecar-control
+  mountPath: {{ include "presto-sidecar.controlFolder" . }}
+  readOnly: true
+{{- end -}}
+
+{{/* Contexts: root, and the role. Loopback stays inside the pod, and so does the proxy. */}}
 {{- define "presto-sidecar.env" -}}
+{{- $root := .root -}}
+{{- $rotates := eq .role "rotator" -}}
 - name: POD_IP
   valueFrom:
     fieldRef:
       fieldPath: status.podIP
-- name: PRESTO_URL
-  value: {{ .Values.url | quote }}
-- name: PRESTO_LISTEN
-  value: "127.0.0.1:{{ .Values.port }}"
-- name: PRESTO_ADMIN_LISTEN
-  value: "{{ if eq .Values.admin.ipFamily "IPv6" }}[$(POD_IP)]{{ else }}$(POD_IP){{ end }}:{{ .Values.admin.port }}"
-{{- /* All containers of a pod share the loopback: a listener there would let the app end the sidecar. */}}
-- name: PRESTO_CONTROL_LISTEN
-  value: "off"
-- name: PRESTO_TOKEN_FILE
-  value: "/var/run/presto-sidecar/token/token"
-{{- if .Values.ca.configMapName }}
-- name: PRESTO_CA_FILE
-  value: "/var/run/presto-sidecar/ca/ca.crt"
-{{- end }}
-{{- if or .Values.audit.volume (eq (.Values.env.PRESTO_AUDIT | default "off") "stdout") }}
 - name: POD_NAME
   valueFrom:
     fieldRef:
@@ -52,25 +59,59 @@ http://127.0.0.1:{{ .Values.port }}
   valueFrom:
     fieldRef:
       fieldPath: metadata.namespace
+- name: PRESTO_URL
+  value: {{ $root.Values.url | quote }}
+{{- if $rotates }}
+- name: PRESTO_ROLE
+  value: "rotator"
+{{- else }}
+- name: PRESTO_LISTEN
+  value: "127.0.0.1:{{ $root.Values.port }},[::1]:{{ $root.Values.port }}"
 {{- end }}
-{{- if .Values.audit.volume }}
+- name: PRESTO_ADMIN_LISTEN
+  value: "$(POD_IP):{{ $root.Values.admin.port }}"
+- name: PRESTO_CONTROL_LISTEN
+  value: "unix:{{ include "presto-sidecar.controlFolder" $root }}/control.sock{{ if and $root.Values.control.shareWithApp (not $rotates) }}?mode=0660{{ end }}"
+{{ include "presto-sidecar.storeEnv" . }}
+{{- if $root.Values.ca.configMapName }}
+- name: PRESTO_CA_FILE
+  value: "/var/run/presto-sidecar/ca/ca.crt"
+{{- end }}
+{{- if $root.Values.egressProxy.secretName }}
+- name: PRESTO_EGRESS_PROXY_FILE
+  value: "/var/run/presto-sidecar/egress-proxy/url"
+{{- end }}
+{{- if $root.Values.audit.volume }}
 - name: PRESTO_AUDIT
   value: "file:/var/lib/presto-sidecar/audit/$(POD_NAME).jsonl"
 {{- end }}
-{{- range $name, $value := .Values.env }}
+{{- $env := $root.Values.env -}}
+{{- if $rotates -}}
+{{- $serving := include "presto-sidecar.servingVariables" $root | fromJsonArray -}}
+{{- $env = dict -}}
+{{- range $name, $value := $root.Values.env -}}
+{{- if not (has $name $serving) -}}{{- $_ := set $env $name $value -}}{{- end -}}
+{{- end -}}
+{{- $env = merge (dict) $root.Values.rotator.env $env -}}
+{{- end -}}
+{{- range $name, $value := $env }}
 - name: {{ $name }}
   value: {{ $value | quote }}
 {{- end }}
 {{- end -}}
 
-{{/* Folders, never a subPath: a file mounted by subPath never changes. */}}
 {{- define "presto-sidecar.volumeMounts" -}}
-- name: presto-sidecar-token
-  mountPath: /var/run/presto-sidecar/token
-  readOnly: true
+- name: presto-sidecar-control
+  mountPath: {{ include "presto-sidecar.controlFolder" . }}
+{{ include "presto-sidecar.storeMounts" . }}
 {{- if .Values.ca.configMapName }}
 - name: presto-sidecar-ca
   mountPath: /var/run/presto-sidecar/ca
+  readOnly: true
+{{- end }}
+{{- if .Values.egressProxy.secretName }}
+- name: presto-sidecar-egress-proxy
+  mountPath: /var/run/presto-sidecar/egress-proxy
   readOnly: true
 {{- end }}
 {{- if .Values.audit.volume }}
@@ -79,15 +120,17 @@ http://127.0.0.1:{{ .Values.port }}
 {{- end }}
 {{- end -}}
 
+{{/* In memory: a volume on the node's disk would keep the cluster autoscaler from moving the pod. */}}
+{{- define "presto-sidecar.controlVolume" -}}
+- name: presto-sidecar-control
+  emptyDir:
+    medium: Memory
+    sizeLimit: 1Mi
+{{- end -}}
+
 {{- define "presto-sidecar.volumes" -}}
-- name: presto-sidecar-token
-  secret:
-    secretName: {{ .Values.token.secretName }}
-    # 0440: root and the pod's fsGroup may read it, nobody may write it.
-    defaultMode: 288
-    items:
-      - key: {{ .Values.token.key }}
-        path: token
+{{ include "presto-sidecar.controlVolume" . }}
+{{ include "presto-sidecar.storeVolumes" . }}
 {{- if .Values.ca.configMapName }}
 - name: presto-sidecar-ca
   configMap:
@@ -95,6 +138,15 @@ http://127.0.0.1:{{ .Values.port }}
     items:
       - key: {{ .Values.ca.key }}
         path: ca.crt
+{{- end }}
+{{- if .Values.egressProxy.secretName }}
+- name: presto-sidecar-egress-proxy
+  secret:
+    secretName: {{ .Values.egressProxy.secretName }}
+    defaultMode: 292
+    items:
+      - key: {{ .Values.egressProxy.key }}
+        path: url
 {{- end }}
 {{- if eq .Values.audit.volume "emptyDir" }}
 - name: presto-sidecar-audit
@@ -111,30 +163,21 @@ http://127.0.0.1:{{ .Values.port }}
 {{- end }}
 {{- end -}}
 
-{{/* The group is the sidecar's: by it the token's file is readable to the sidecar. */}}
-{{- define "presto-sidecar.securityContext" -}}
-runAsNonRoot: true
-fsGroup: 65532
-seccompProfile:
-  type: RuntimeDefault
-{{- end -}}
-
 {{/*
+What a container of ours is, whatever its role. Contexts: root, the role, and its resources.
 No preStop: a native sidecar's runs when the pod starts to end, while the app still calls.
 No exec probes: each would be another Node inside the sidecar's own memory limit.
 */}}
-{{- define "presto-sidecar.container" -}}
-{{- include "presto-sidecar.checkValues" . -}}
-name: presto-sidecar
-image: {{ include "presto-sidecar.image" . | quote }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
-restartPolicy: Always
+{{- define "presto-sidecar.containerBody" -}}
+{{- $root := .root -}}
+image: {{ include "presto-sidecar.image" $root | quote }}
+imagePullPolicy: {{ $root.Values.image.pullPolicy }}
 args: [start]
 env:
   {{- include "presto-sidecar.env" . | nindent 2 }}
 ports:
   - name: presto-admin
-    containerPort: {{ .Values.admin.port }}
+    containerPort: {{ $root.Values.admin.port }}
 startupProbe:
   httpGet:
     path: /startupz
@@ -157,17 +200,45 @@ livenessProbe:
   timeoutSeconds: 2
   failureThreshold: 3
 resources:
-  {{- toYaml .Values.resources | nindent 2 }}
+  {{- toYaml .resources | nindent 2 }}
+# What it said last, where it said nothing to this end.
+terminationMessagePolicy: FallbackToLogsOnError
 securityContext:
-  runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  readOnlyRootFilesystem: true
-  allowPrivilegeEscalation: false
-  capabilities:
-    drop: [ALL]
-  seccompProfile:
-    type: RuntimeDefault
+  {{- include "presto-sidecar.containerSecurity" . | nindent 2 }}
+{{- end -}}
+
+{{- define "presto-sidecar.containerSecurity" -}}
+runAsNonRoot: true
+{{- if ne .root.Values.platform "openshift" }}
+runAsUser: 65532
+runAsGroup: {{ if and .root.Values.control.shareWithApp (ne .role "rotator") }}{{ .root.Values.control.group | int64 }}{{ else }}65532{{ end }}
+{{- end }}
+readOnlyRootFilesystem: true
+allowPrivilegeEscalation: false
+capabilities:
+  drop: [ALL]
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "presto-sidecar.container" -}}
+{{- include "presto-sidecar.checkValues" . -}}
+name: presto-sidecar
+restartPolicy: Always
+{{ include "presto-sidecar.containerBody" (dict "root" . "role" "proxy" "resources" .Values.resources) }}
 volumeMounts:
   {{- include "presto-sidecar.volumeMounts" . | nindent 2 }}
+{{- end -}}
+
+{{- define "presto-sidecar.pod" -}}
+# The app must not have the service account's token: whoever has it may read what the sidecar may.
+automountServiceAccountToken: false
+# A Service named presto would otherwise fill the environment with PRESTO_* names.
+enableServiceLinks: false
+terminationGracePeriodSeconds: {{ include "presto-sidecar.terminationGracePeriodSeconds" . }}
+# Native sidecar: it starts before the app, is restarted on its own, and ends after the app.
+initContainers:
+  - {{ include "presto-sidecar.container" . | nindent 4 | trim }}
+volumes:
+  {{- include "presto-sidecar.volumes" . | nindent 2 }}
 {{- end -}}

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 
 import { parseAllDocuments } from "yaml";
 
-import { environmentOf, type KubeObject } from "../../support/render-chart.ts";
+import { environmentOf, type KubeObject, sidecarOfPod } from "../../support/render-chart.ts";
 import type { AdminAnswer, KubeServer } from "./server.ts";
 
 /** Whose Pod: the app's, with the sidecar in it that follows the token, or the rotators'. */
@@ -45,6 +45,7 @@ const collections: Readonly<Record<string, string>> = {
   ServiceAccount: `${core}/serviceaccounts`,
   Role: `${rbac}/roles`,
   RoleBinding: `${rbac}/rolebindings`,
+  PodDisruptionBudget: `/apis/policy/v1/namespaces/${namespace}/poddisruptionbudgets`,
   Deployment: `/apis/apps/v1/namespaces/${namespace}/deployments`,
 };
 
@@ -134,24 +135,8 @@ export async function applyFleet(kube: KubeServer): Promise<AppliedFleet> {
   };
 }
 
-/** The container of ours, whichever list it stands in. */
-export function sidecarIn(pod: KubeObject): KubeObject {
-  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find(
-    ({ name }) => name === "presto-sidecar",
-  );
-}
-
-function environmentIn(pod: KubeObject): Record<string, string> {
-  const container = sidecarIn(pod);
-  const fields: Readonly<Record<string, string>> = {
-    "metadata.name": pod.metadata.name,
-    "metadata.namespace": pod.metadata.namespace,
-  };
-  const env = container.env.map((entry: KubeObject) => {
-    const value = fields[entry.valueFrom?.fieldRef?.fieldPath];
-    return value === undefined ? entry : { name: entry.name, value };
-  });
-  return environmentOf({ env }, "127.0.0.1");
+function environmentIn({ metadata, spec }: KubeObject): Record<string, string> {
+  return environmentOf(sidecarOfPod(spec), "127.0.0.1", metadata.name, metadata.namespace);
 }
 
 async function readManifest(file: string): Promise<KubeObject[]> {

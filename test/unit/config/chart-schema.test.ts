@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 
 import { InvalidValue } from "../../../src/config/parse.ts";
 import { rowOf, type VariableName, variableNames } from "../../../src/config/variables.ts";
-import { chartVariables, makeChartSchema, type Schema } from "../../../tools/chart-schema.ts";
+import { chartVariables, makeChartForms, makeChartSchema, type Schema } from "../../../tools/chart-schema.ts";
 
-const schemas = new Map([...chartVariables("env"), ...chartVariables("url")]);
+const schemas = new Map((["env", "rotator", "url"] as const).flatMap((where) => [...chartVariables(where)]));
 const taken = variableNames.filter((name) => rowOf(name).chart !== undefined);
 
 function schemaOf(name: VariableName): Schema {
@@ -24,6 +24,14 @@ describe("the schema of the chart's values", () => {
   it("has each variable that its row gives to the chart, and nothing of the others", () => {
     expect([...schemas.keys()].toSorted()).toEqual([...taken].toSorted());
     expect(makeChartSchema()).not.toContain('"PRESTO_TOKEN"');
+  });
+
+  it("leaves what has a sentence to the templates, which say it, and never shows a value", () => {
+    const { pattern, says } = schemaOf("PRESTO_TIMEOUT");
+    const form = JSON.stringify({ path: ["env", "PRESTO_TIMEOUT"], pattern, says });
+    expect(makeChartForms()).toContain(form);
+    expect(makeChartForms()).toContain('"path":["rotator","env","PRESTO_RENEW_WINDOW"]');
+    expect(makeChartSchema()).not.toMatch(/"says"|\(ms\|s\|m\|h\)/);
   });
 
   it.each(taken)("takes the example and the default of %s", (name) => {
@@ -47,7 +55,7 @@ describe("the schema of the chart's values", () => {
           } catch (error) {
             if (!(error instanceof InvalidValue)) throw error;
             expect(error.message).toMatch(
-              /is too much|same as entry|is not sha256|no valid host|and not \. or/,
+              /is too much|same as entry|is not sha256|no valid host|and not \. or|begins when it ends|is not from 1/,
             );
           }
         }),
@@ -65,6 +73,9 @@ describe("the schema of the chart's values", () => {
     ["PRESTO_LOG_FORMAT", ["pretty", "JSON"]],
     ["PRESTO_EGRESS_PROXY", ["http://u:p@gateway.example:1", "gateway.example:1", "http://gateway.example"]],
     ["PRESTO_PROBE_REFERENCE", ["a/b", ""]],
+    ["PRESTO_RENEW_AT", ["0", "0.0", "1.1", "67%"]],
+    ["PRESTO_RENEW_WINDOW", ["1-4", "25:00-04:00"]],
+    ["PRESTO_TOKEN_DAYS", ["0", "90d"]],
     ["PRESTO_URL", ["http://x", "https://x/y", "https://x:8443", "https://u@x"]],
   ] as const)("refuses for %s what the sidecar would refuse: %j", (name, texts) => {
     for (const text of texts) expect([text, takes(schemaOf(name), text)]).toEqual([text, false]);

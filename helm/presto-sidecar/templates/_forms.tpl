@@ -1,0 +1,63 @@
+{{/* Made from the table of variables and helm/values.schema.base.json by node tools/docs.ts. */}}
+
+{{- define "presto-sidecar.forms" -}}
+[
+  {"path":["fullnameOverride"],"pattern":"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$","says":"write a name as Kubernetes has them: lower case, digits and dashes"},
+  {"path":["image","repository"],"pattern":"^[a-z0-9]+([._-][a-z0-9]+)*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$","says":"write registry and path without a tag, as in registry.example/presto-sidecar"},
+  {"path":["image","tag"],"pattern":"^([A-Za-z0-9_][A-Za-z0-9._-]{0,127})?$","says":"write a tag as images have them"},
+  {"path":["image","digest"],"pattern":"^(sha256:[a-f0-9]{64})?$","says":"write sha256: and 64 lower-case hexadecimal digits"},
+  {"path":["url"],"pattern":"^https://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:443)?|(localhost|127\\.[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}|\\[::1\\])(:[0-9]{1,5})?)/?$","says":"write https, a host and nothing behind it; port 443 alone, but on loopback, as in https://institutions.example.com"},
+  {"path":["store","mounted","secretName"],"pattern":"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$","says":"write a name as Kubernetes has them: lower case, digits, dashes and dots"},
+  {"path":["store","mounted","key"],"pattern":"^[-._A-Za-z0-9]+$","says":"write a key as Secrets have them: letters, digits, dashes, dots and underscores"},
+  {"path":["store","kubernetes","namespace"],"pattern":"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$","says":"write a name as namespaces have them: lower case, digits and dashes"},
+  {"path":["store","kubernetes","secretName"],"pattern":"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$","says":"write a name as Kubernetes has them: lower case, digits, dashes and dots"},
+  {"path":["store","kubernetes","key"],"pattern":"^[-._A-Za-z0-9]+$","says":"write a key as Secrets have them: letters, digits, dashes, dots and underscores"},
+  {"path":["store","vault","address"],"pattern":"^https://[A-Za-z0-9.\\[\\]:-]+/?$","says":"write https, a host and a port, as in https://vault.example:8200"},
+  {"path":["store","vault","entry"],"pattern":"^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+$","says":"write the mount and the path, as in secret/presto"},
+  {"path":["store","vault","field"],"pattern":"^[-._A-Za-z0-9]+$","says":"write a field's name: letters, digits, dashes, dots and underscores"},
+  {"path":["store","vault","namespace"],"pattern":"^[!-~]+$","says":"write visible ASCII characters"},
+  {"path":["store","vault","caConfigMapName"],"pattern":"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$","says":"write a name as Kubernetes has them: lower case, digits, dashes and dots"},
+  {"path":["store","vault","caKey"],"pattern":"^[-._A-Za-z0-9]+$","says":"write a key as Secrets have them: letters, digits, dashes, dots and underscores"},
+  {"path":["store","vault","auth","mount"],"pattern":"^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$","says":"write the path of the auth mount without auth/, as in kubernetes"},
+  {"path":["store","vault","auth","role"],"pattern":"^[!-~]+$","says":"write visible ASCII characters"},
+  {"path":["store","sealingKey","secretName"],"pattern":"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$","says":"write a name as Kubernetes has them: lower case, digits, dashes and dots"},
+  {"path":["store","sealingKey","key"],"pattern":"^[-._A-Za-z0-9]+$","says":"write a key as Secrets have them: letters, digits, dashes, dots and underscores"},
+  {"path":["rotator","credentials","secretName"],"pattern":"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$","says":"write a name as Kubernetes has them: lower case, digits, dashes and dots"},
+  {"path":["rotator","credentials","entry"],"pattern":"^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+$","says":"write the mount and the path, as in secret/presto"},
+  {"path":["rotator","vaultRole"],"pattern":"^[!-~]+$","says":"write visible ASCII characters"},
+  {"path":["rotator","lease"],"pattern":"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$","says":"write a name as Kubernetes has them: lower case, digits, dashes and dots"},
+  {"path":["rotator","env","PRESTO_TOKEN_NAME"],"pattern":"^[!-~]([ -~]{0,253}[!-~])?$","says":"write 1 to 255 visible ASCII characters, as in presto-sidecar"},
+  {"path":["rotator","env","PRESTO_TOKEN_DAYS"],"pattern":"^0*[1-9][0-9]*$","says":"write a whole number of days, 3650 at most, as in 30"},
+  {"path":["rotator","env","PRESTO_RENEW_AT"],"pattern":"^(1(\\.0+)?|0\\.[0-9]*[1-9][0-9]*)$","says":"write a fraction above 0 and at most 1, as in 0.5"},
+  {"path":["rotator","env","PRESTO_RENEW_WINDOW"],"pattern":"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$","says":"write two times of day in UTC with a dash between them, as in 01:00-04:00"},
+  {"path":["rotator","env","PRESTO_PROBE_EVERY"],"pattern":"^0*[1-9][0-9]*(ms|s|m|h)$","says":"write a whole number above 0 and a unit, as in 30s"},
+  {"path":["rotator","priorityClassName"],"pattern":"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$","says":"write a name as Kubernetes has them: lower case, digits, dashes and dots"},
+  {"path":["ca","configMapName"],"pattern":"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$","says":"write a name as Kubernetes has them: lower case, digits, dashes and dots"},
+  {"path":["ca","key"],"pattern":"^[-._A-Za-z0-9]+$","says":"write a key as Secrets have them: letters, digits, dashes, dots and underscores"},
+  {"path":["egressProxy","secretName"],"pattern":"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$","says":"write a name as Kubernetes has them: lower case, digits, dashes and dots"},
+  {"path":["egressProxy","key"],"pattern":"^[-._A-Za-z0-9]+$","says":"write a key as Secrets have them: letters, digits, dashes, dots and underscores"},
+  {"path":["audit","sizeLimit"],"pattern":"^([0-9]+(\\.[0-9]+)?(Ki|M|Mi|G|Gi|T|Ti)?)?$","says":"write an amount as Kubernetes has them, as in 2Gi"},
+  {"path":["audit","claimName"],"pattern":"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$","says":"write a name as Kubernetes has them: lower case, digits, dashes and dots"},
+  {"path":["env","PRESTO_TLS_PINS"],"pattern":"^sha256/[A-Za-z0-9+/]{43}=( *, *sha256/[A-Za-z0-9+/]{43}=)*$","says":"write sha256/ and the base64 of 32 bytes, several with commas between, as in sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="},
+  {"path":["env","PRESTO_EGRESS_PROXY"],"pattern":"^(https?|socks5)://[^@/?#]+:[0-9]+$","says":"In the chart without user and password: a secret is never a plain value."},
+  {"path":["env","PRESTO_EGRESS_CHECK_URL"],"pattern":"^https://","says":"write https URLs with commas between, as in https://ip.example.com/,https://address.example.org/json"},
+  {"path":["env","PRESTO_MAX_BODY"],"pattern":"^0*[1-9][0-9]*(B|KiB|MiB|GiB)$","says":"write a whole number above 0 and a unit, as in 256KiB"},
+  {"path":["env","PRESTO_MAX_IN_FLIGHT"],"pattern":"^0*[1-9][0-9]*$","says":"write a whole number above 0, as in 64"},
+  {"path":["env","PRESTO_MAX_QUEUE"],"pattern":"^[0-9]+$","says":"write a whole number, as in 256"},
+  {"path":["env","PRESTO_MAX_BUFFERED"],"pattern":"^0*[1-9][0-9]*(B|KiB|MiB|GiB)$","says":"write a whole number above 0 and a unit, as in 32MiB"},
+  {"path":["env","PRESTO_TIMEOUT"],"pattern":"^0*[1-9][0-9]*(ms|s|m|h)$","says":"write a whole number above 0 and a unit, as in 10s"},
+  {"path":["env","PRESTO_CONNECT_TIMEOUT"],"pattern":"^0*[1-9][0-9]*(ms|s|m|h)$","says":"write a whole number above 0 and a unit, as in 3s"},
+  {"path":["env","PRESTO_HOLD_MAX"],"pattern":"^[0-9]+(ms|s|m|h)$","says":"write a whole number and a unit, as in 5s"},
+  {"path":["env","PRESTO_PROBE_REFERENCE"],"pattern":"^[A-Za-z0-9._~-]{1,128}$","says":"write 1 to 128 of A-Za-z0-9-._~, as in TRX000000000"},
+  {"path":["env","PRESTO_SETTLE"],"pattern":"^[0-9]+(ms|s|m|h)$","says":"write a whole number and a unit, as in 2m"},
+  {"path":["env","PRESTO_SETTLE_OUTCOMES"],"pattern":"^0*[1-9][0-9]*(ms|s|m|h)$","says":"write a whole number above 0 and a unit, as in 24h"},
+  {"path":["env","PRESTO_DRAIN_MIN"],"pattern":"^[0-9]+(ms|s|m|h)$","says":"write a whole number and a unit, as in 5s"},
+  {"path":["env","PRESTO_DRAIN_MAX"],"pattern":"^[0-9]+(ms|s|m|h)$","says":"write a whole number and a unit, as in 25s"},
+  {"path":["env","PRESTO_AUDIT"],"pattern":"^(off|stdout)$","says":"Here `off` or `stdout`; a record in files needs a volume: see `audit`."},
+  {"path":["app","readinessPath"],"pattern":"^/","says":"write a path, as in /healthz"}
+]
+{{- end -}}
+
+{{- define "presto-sidecar.servingVariables" -}}
+["PRESTO_HOSTS","PRESTO_OPERATIONS","PRESTO_MAX_BODY","PRESTO_MAX_IN_FLIGHT","PRESTO_MAX_QUEUE","PRESTO_MAX_BUFFERED","PRESTO_HOLD_MAX","PRESTO_SETTLE_OUTCOMES","PRESTO_AUDIT_FULL","PRESTO_TRACE_UPSTREAM","OTEL_EXPORTER_OTLP_ENDPOINT","OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
+{{- end -}}
