@@ -7,15 +7,17 @@ import { exitCodes, type CommandErrorCode, problems } from "../src/errors.ts";
 import { walletOperations } from "../src/policy/operations.ts";
 import { controlVerbs } from "../src/sandbox/control.ts";
 import { faultKinds } from "../src/sandbox/fault-kinds.ts";
+import { alertRows, latchTable } from "./alerts.ts";
 import { chartFormsFile, chartSchemaFile, makeChartForms, makeChartSchema } from "./chart-schema.ts";
 import { chartValueRows } from "./chart-values.ts";
+import { dashboardFile, makeDashboard } from "./dashboard.ts";
 import { layers, sandbox } from "./lint/layers.ts";
 import { logFieldRows, logLineRows } from "./log-lines.ts";
 import { metricCells, metricHead, metricTables } from "./metric-tables.ts";
 
 // Writes into README.md, docs/*.md and the chart's README what is known from the code, between
 // `<!-- made from the code: NAME -->` and `<!-- end -->`, and the schema of the chart's values with
-// the forms that its templates check.
+// the forms that its templates check, and its dashboard.
 // With `--check` it writes nothing and fails where the two differ.
 
 /** Makes one block of Markdown. */
@@ -37,6 +39,8 @@ export const generators: ReadonlyMap<string, Generator> = new Map([
     ([name, rows]) => [name, () => table(metricHead, metricCells(rows))] as const,
   ),
   ["chart-values", () => table(["value", "default", "meaning"], chartValueRows())],
+  ["alerts", () => table(...alertRows())],
+  ["latches", () => table(...latchTable())],
   ["layers", layerTable],
   ["layers-picture", layerPicture],
 ]);
@@ -207,6 +211,7 @@ function madeFiles(): readonly Made[] {
     ...documents.map((file): Made => [file, (text) => fill(text, generators)]),
     [chartSchemaFile, makeChartSchema],
     [chartFormsFile, makeChartForms],
+    [dashboardFile, makeDashboard],
   ];
 }
 

@@ -1,26 +1,6 @@
 import type { Emit } from "../lib/events.ts";
 import type { LatchChanged } from "../observe/events.ts";
-
-/** What must hold for the sidecar to be ready. All of it is local: an outage of Presto must not take an app's pod down. */
-export type LatchName = "started" | "token" | "draining" | "alarm" | "egress" | AdvisoryName;
-
-/** What an operator should look at, though calls go on. */
-type AdvisoryName =
-  | "token-refused"
-  | "credentials-refused"
-  | "clock"
-  | "record-elsewhere"
-  | "last-good-addresses"
-  | "open-outcomes";
-
-const advisoryNames: ReadonlySet<LatchName> = new Set<AdvisoryName>([
-  "token-refused",
-  "credentials-refused",
-  "clock",
-  "record-elsewhere",
-  "last-good-addresses",
-  "open-outcomes",
-]);
+import { type LatchName, latchRows } from "../observe/lights.ts";
 
 /** One condition; closed while it does not hold. */
 export type Latch = OpenLatch | ClosedLatch;
@@ -69,15 +49,16 @@ export interface ReadinessOptions {
 /** Begins as a process does: not started, without a token. Each change is told once. */
 export function createReadiness({ emit, alarm, egress = false }: ReadinessOptions): Readiness {
   const reasons = new Map<LatchName, string | undefined>();
+  const isAlwaysAdvisory = (name: LatchName): boolean => latchRows[name].effect === "advisory";
   const isAdvisory = (name: LatchName): boolean =>
-    advisoryNames.has(name) || (name === "alarm" && alarm === "advisory");
+    isAlwaysAdvisory(name) || (name === "alarm" && alarm === "advisory");
 
   function set(name: LatchName, reason: string | undefined): void {
     if (name === "alarm" && alarm === undefined) return;
     if (name === "egress" && !egress) return;
     if (reasons.has(name) && reasons.get(name) === reason) return;
     // What there was never a reason to look at is not listed.
-    if (advisoryNames.has(name) && reason === undefined && !reasons.has(name)) return;
+    if (isAlwaysAdvisory(name) && reason === undefined && !reasons.has(name)) return;
     reasons.set(name, reason);
     // An advisory one has an event of its own, and what counts latches may take none for a lost readiness.
     if (!isAdvisory(name)) emit({ type: "latch-changed", name, reason, ready: isReady(all()) });

@@ -105,6 +105,7 @@ export async function createObservers(
       metrics.measure({
         load,
         logLinesLost: log.lost,
+        store: () => store.report?.(),
         egress: check.report,
         outcomes: summary,
         ...renewal,

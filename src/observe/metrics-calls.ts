@@ -72,7 +72,7 @@ export function createCallMetrics(
 ): (call: CallFinished) => void {
   const make = createMetricMaker(registry, callMetricRows);
   const all = createAllSeries(operations);
-  addDurations(registry, make, all);
+  addDurations(registry, make, operations, all);
   let sendCount = 0;
   make.readCounter("presto_sidecar_sends_total", () => sendCount);
   const gone = make.counter("presto_sidecar_callers_gone_total");
@@ -130,10 +130,27 @@ function createAllSeries(operations: readonly string[]): AllSeries {
   };
 }
 
+/**
+ * How calls mostly end, and how they fail. A counter that begins at its first event hides that event from rate(),
+ * and the first call that fails is what a ratio of errors is for.
+ */
+const awaitedEnds: readonly Omit<Series["labels"], "operation">[] = [
+  { status: "200", outcome: "answered" },
+  ...["500", "502", "503", "504", "other"].map((status) => ({ status, outcome: "answered" as const })),
+  ...["500", "502", "504"].map((status) => ({ status, outcome: "unknown" as const })),
+  ...["500", "502", "503", "504"].map((status) => ({ status, outcome: "not-sent" as const })),
+];
+
 /** Shows what is in the series when somebody asks. */
-function addDurations(registry: Registry, make: CallMetricMaker, { list, upstream }: AllSeries): void {
+function addDurations(
+  registry: Registry,
+  make: CallMetricMaker,
+  operations: readonly string[],
+  { list, upstream }: AllSeries,
+): void {
   make.counter("presto_sidecar_calls_total", (calls) => {
     calls.reset();
+    for (const operation of operations) for (const end of awaitedEnds) calls.inc({ operation, ...end }, 0);
     for (const { labels, durations } of list) calls.inc(labels, durations.count);
   });
   void new DurationsMetric({

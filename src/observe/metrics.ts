@@ -4,7 +4,7 @@ import type { AuditReport } from "../audit/types.ts";
 import type { Clock } from "../clock.ts";
 import type { EgressReport } from "../egress-ip/observed.ts";
 import type { RenewalReport } from "../renewal/types.ts";
-import { StoreError, type StoreErrorCode } from "../store/contract.ts";
+import { StoreError, type StoreErrorCode, type StoreReport } from "../store/contract.ts";
 import type { Subscriber } from "./events.ts";
 import type { LastSeen } from "./last-seen.ts";
 import { createMetricMaker, type MetricMaker, type MetricRows, timestamp } from "./metric-rows.ts";
@@ -73,6 +73,12 @@ export const generalMetricRows = {
     watch:
       "Grows: the token in hand serves on, and nobody hears of a newer one. `presto-sidecar doctor` has the mend.",
   },
+  presto_sidecar_store_watch_live: {
+    type: "gauge",
+    help: "1 while the store tells of changes, 0 while it is only polled; absent where it has no watch.",
+    watch:
+      "0 for longer than some minutes: a new token arrives seconds late. `presto-sidecar doctor` names the right that is missing, or the server.",
+  },
   presto_sidecar_connect_failures_total: {
     type: "counter",
     help: "Connections to Presto that could not be made.",
@@ -120,6 +126,8 @@ export interface Readings {
   load(): { readonly inFlight: number; readonly queued: number; readonly buffered: number };
   /** Log lines lost since the start. */
   logLinesLost(): number;
+  /** How following the store goes; undefined where that can't be said. */
+  readonly store?: () => StoreReport | undefined;
   /** Only in a role that issues. */
   readonly renewal?: () => RenewalReport;
   /** Only where egress is watched. */
@@ -259,6 +267,10 @@ function addReadings(
   make.readGauge("presto_sidecar_in_flight_calls", () => readings()?.load().inFlight);
   make.readGauge("presto_sidecar_queued_calls", () => readings()?.load().queued);
   make.readGauge("presto_sidecar_buffered_bytes", () => readings()?.load().buffered);
+  make.readGauge("presto_sidecar_store_watch_live", () => {
+    const watch = readings()?.store?.()?.watch ?? null;
+    return watch === null ? undefined : Number(watch === "live");
+  });
   make.readGauge("presto_sidecar_token_generation", () => lastSeen.token()?.generation);
   make.readGauge("presto_sidecar_token_refused", () =>
     lastSeen.tokenState() === "none" ? undefined : Number(lastSeen.tokenState() === "refused"),

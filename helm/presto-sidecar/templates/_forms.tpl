@@ -54,7 +54,8 @@
   {"path":["env","PRESTO_DRAIN_MIN"],"pattern":"^[0-9]+(ms|s|m|h)$","says":"write a whole number and a unit, as in 5s"},
   {"path":["env","PRESTO_DRAIN_MAX"],"pattern":"^[0-9]+(ms|s|m|h)$","says":"write a whole number and a unit, as in 25s"},
   {"path":["env","PRESTO_AUDIT"],"pattern":"^(off|stdout)$","says":"Here `off` or `stdout`; a record in files needs a volume: see `audit`."},
-  {"path":["app","readinessPath"],"pattern":"^/","says":"write a path, as in /healthz"}
+  {"path":["app","readinessPath"],"pattern":"^/","says":"write a path, as in /healthz"},
+  {"path":["monitoring","podMonitor","interval"],"pattern":"^[1-9][0-9]*(ms|s|m)$","says":"write a whole number above 0 and a unit, as 30s or 1m"}
 ]
 {{- end -}}
 

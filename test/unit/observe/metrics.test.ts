@@ -67,6 +67,20 @@ describe("the metrics", () => {
     expect(value("presto_sidecar_problems_total", { code: "no-token" })).toBe(0);
   });
 
+  it("have calls that fail at zero before the first one, for each operation", async () => {
+    const { value } = await newMetrics().read();
+    for (const operation of ["wallet.init", "wallet.confirm"]) {
+      for (const [status, outcome] of [
+        ["200", "answered"],
+        ["500", "answered"],
+        ["502", "unknown"],
+        ["504", "unknown"],
+        ["503", "not-sent"],
+      ] as const)
+        expect(value("presto_sidecar_calls_total", { operation, status, outcome })).toBe(0);
+    }
+  });
+
   it("count sends, callers that went away, and no time with Presto for a call that was not sent", async () => {
     const { metrics, read } = newMetrics();
     metrics.count(finishedCall({ sends: 3 }));
@@ -86,7 +100,9 @@ describe("the metrics", () => {
       metrics.count(finishedCall({ operation: `made-up-${i}`, status: i, code: `made-up-${i}` }));
     }
     const { families } = await read();
-    const calls = families.get("presto_sidecar_calls_total")?.samples ?? [];
+    const calls = (families.get("presto_sidecar_calls_total")?.samples ?? []).filter(
+      ({ value }) => value > 0,
+    );
     expect(calls.length).toBeLessThan(70);
     expect(new Set(calls.map(({ labels }) => labels["operation"]))).toEqual(new Set(["none"]));
     expect(calls.reduce((sum, { value }) => sum + value, 0)).toBe(2000);
@@ -135,7 +151,12 @@ describe("the metrics", () => {
   it("show the present: load, lost log lines, token, certificate, latches, versions", async () => {
     const { metrics, lastSeen, read } = newMetrics();
     let queued = 7;
-    metrics.measure({ load: () => ({ inFlight: 2, queued, buffered: 4096 }), logLinesLost: () => 5 });
+    let watch: "live" | "down" | null = "live";
+    metrics.measure({
+      load: () => ({ inFlight: 2, queued, buffered: 4096 }),
+      logLinesLost: () => 5,
+      store: () => ({ readAt: null, failure: null, absence: null, watch }),
+    });
     lastSeen.note({ type: "token-changed", generation: 9, id: "a", expiresAt: new Date(11 * day) });
     lastSeen.note({ type: "peer-certificate", validTo: new Date(40 * day) });
     metrics.count({ type: "latch-changed", name: "token", reason: "none", ready: false });
@@ -152,7 +173,12 @@ describe("the metrics", () => {
     expect(value("presto_sidecar_latch_closed", { latch: "started" })).toBe(0);
     expect(value("process_start_time_seconds")).toBe(5);
     expect(value("presto_sidecar_build_info", { version: "1.2.3", node_version: process.version })).toBe(1);
+    expect(value("presto_sidecar_store_watch_live")).toBe(1);
     queued = 0;
+    watch = "down";
+    expect((await read()).value("presto_sidecar_store_watch_live")).toBe(0);
+    watch = null;
+    expect((await read()).value("presto_sidecar_store_watch_live")).toBeUndefined();
     expect((await read()).value("presto_sidecar_queued_calls")).toBe(0);
     expect((await read()).value("presto_sidecar_log_lines_lost_total")).toBe(5);
   });
