@@ -8,6 +8,7 @@ import { walletOperations } from "../src/policy/operations.ts";
 import { controlVerbs } from "../src/sandbox/control.ts";
 import { faultKinds } from "../src/sandbox/fault-kinds.ts";
 import { alertRows, latchTable } from "./alerts.ts";
+import { callerPrograms, decisionRows } from "./caller-tables.ts";
 import { chartFormsFile, chartSchemaFile, makeChartForms, makeChartSchema } from "./chart-schema.ts";
 import { chartValueRows } from "./chart-values.ts";
 import { dashboardFile, makeDashboard } from "./dashboard.ts";
@@ -41,6 +42,9 @@ export const generators: ReadonlyMap<string, Generator> = new Map([
   ["chart-values", () => table(["value", "default", "meaning"], chartValueRows())],
   ["alerts", () => table(...alertRows())],
   ["latches", () => table(...latchTable())],
+  ["decisions", () => table(...decisionRows("docs/"))],
+  ["decisions-here", () => table(...decisionRows(""))],
+  ...callerPrograms,
   ["layers", layerTable],
   ["layers-picture", layerPicture],
 ]);
