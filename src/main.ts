@@ -5,7 +5,7 @@ const oldestNode = 24;
 
 if (Number(process.versions.node.split(".")[0]) < oldestNode) {
   process.stderr.write(
-    `presto-sidecar: this is Node.js ${process.versions.node}, and ${oldestNode} or newer is needed: install a newer one, or put it first in PATH (in a clone "npx presto-sidecar" brings its own).\n`,
+    `presto-sidecar: this is Node.js ${process.versions.node}, and ${oldestNode} or newer is needed: install a newer one, or put it first in PATH (in a clone node_modules/.bin has one).\n`,
   );
   process.exitCode = 1;
 } else {

@@ -116,7 +116,7 @@ function instructions({ url, controlUrl, account, caFile, tokenFile }: Places): 
     `export PRESTO_URL=${url}`,
     `export PRESTO_CA_FILE=${quoted(caFile)}`,
     `export PRESTO_TOKEN_FILE=${quoted(tokenFile)}`,
-    "presto-sidecar start   # in a clone of the project: npx presto-sidecar start",
+    "presto-sidecar start   # in a clone of the project: node dist/main.js start",
     "",
     "# Call it through the sidecar, in a third one (init answers with the reference):",
     `curl -i ${json} -d ${quoted(order)} ${sidecar}${wallet}/init`,

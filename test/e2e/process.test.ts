@@ -13,7 +13,7 @@ function before(code: string): string[] {
 
 describe("an old Node", () => {
   const said = (version: string): string =>
-    `presto-sidecar: this is Node.js ${version}, and 24 or newer is needed: install a newer one, or put it first in PATH (in a clone "npx presto-sidecar" brings its own).\n`;
+    `presto-sidecar: this is Node.js ${version}, and 24 or newer is needed: install a newer one, or put it first in PATH (in a clone node_modules/.bin has one).\n`;
 
   it("is told in one sentence that it is too old, and nothing else happens", async () => {
     const old = before(
