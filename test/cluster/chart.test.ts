@@ -1,0 +1,290 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { chartFolder, type KubeObject, sidecarOfPod, valueSets } from "../support/render-chart.ts";
+import { type KubeTools, kubeTools, standInForControllers } from "./kube/helm.ts";
+import { type KubeServer, startKubeServer } from "./kube/server.ts";
+
+// The chart installed by Helm into a real API server, with each set of values under its ci/.
+
+let kube: KubeServer;
+let tools: KubeTools;
+let endStandIn: () => Promise<void>;
+let phaseOfTests: "Succeeded" | "Failed" = "Succeeded";
+
+beforeAll(async () => {
+  kube = await startKubeServer();
+  tools = kubeTools(kube);
+  endStandIn = standInForControllers(kube, () => phaseOfTests);
+  // That of the token which follower-values.yaml names.
+  await makeNamespace("payments");
+});
+afterAll(async () => {
+  await endStandIn();
+  await kube.close();
+});
+
+/** One where only what is fit for the restricted Pod Security Standard runs. */
+async function makeNamespace(name: string): Promise<void> {
+  const labels = { "pod-security.kubernetes.io/enforce": "restricted" };
+  const { status } = await kube.admin("POST", "/api/v1/namespaces", { metadata: { name, labels } });
+  expect(status).toBe(201);
+  // As a controller makes it, which this cluster lacks.
+  await kube.admin("POST", `/api/v1/namespaces/${name}/serviceaccounts`, { metadata: { name: "default" } });
+}
+
+const fromFile = (values: string): string[] => ["--values", join(chartFolder, "ci", values)];
+
+/** A release of that name in a namespace of that name. */
+async function install(release: string, given: readonly string[], verb = "install"): Promise<void> {
+  const { code, err } = await tools.helm([
+    verb,
+    release,
+    chartFolder,
+    "--wait",
+    "--timeout=60s",
+    `--namespace=${release}`,
+    ...given,
+  ]);
+  expect([code, err.replaceAll(/^.*(warning|level=WARN).*$/gim, "").trim()]).toEqual([0, ""]);
+}
+
+async function itemsOf(path: string): Promise<KubeObject[]> {
+  const { status, json } = await kube.admin("GET", path);
+  expect(status).toBe(200);
+  return Object(json).items;
+}
+
+describe.each(valueSets)("with %s", (values) => {
+  const release = values.replace("-values.yaml", "");
+
+  it("is installed by Helm, which waits until all of it is there, and is tested", async () => {
+    await makeNamespace(release);
+    await install(release, fromFile(values));
+    const { code, out } = await tools.helm(["test", release, "--namespace", release, "--timeout", "30s"]);
+    expect([code, out]).toEqual([0, expect.stringMatching(/Phase: +Succeeded/)]);
+  });
+
+  it("renders nothing that the API server does not know, and nothing else than it installs", async () => {
+    const rendered = await tools.helm([
+      "template",
+      release,
+      chartFolder,
+      "--namespace",
+      release,
+      ...fromFile(values),
+    ]);
+    expect(rendered.code).toBe(0);
+    const applied = await tools.kubectl(
+      [
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--dry-run=server",
+        "--validate=strict",
+        "--filename",
+        "-",
+      ],
+      rendered.out,
+    );
+    expect([applied.code, applied.err]).toEqual([0, ""]);
+    const installed = await tools.helm(["get", "manifest", release, "--namespace", release]);
+    const [one, other] = [
+      rendered.out.replaceAll(/^# Source: .*\/tests\/[\s\S]*?^---$/gm, ""),
+      installed.out,
+    ].map((text) => text.match(/^kind: .*$/gm)?.toSorted());
+    // The test's pod is no part of the release.
+    expect(one?.filter((line) => line !== "kind: Pod")).toEqual(other);
+  });
+
+  it("has pods whose other containers mount neither the service account's token nor a key, as they are stored", async () => {
+    const deployments = await itemsOf(`/apis/apps/v1/namespaces/${release}/deployments`);
+    expect(deployments.length).toBeGreaterThan(0);
+    for (const { metadata, spec } of deployments) {
+      const name = `${metadata.name}-0`;
+      const { status, json } = await kube.admin(
+        "POST",
+        `/api/v1/namespaces/${release}/pods?fieldValidation=Strict`,
+        {
+          metadata: { ...spec.template.metadata, name },
+          spec: spec.template.spec,
+        },
+      );
+      expect([status, Object(json).message]).toEqual([201, undefined]);
+      const pod = Object(json).spec;
+      const ours = sidecarOfPod(pod);
+      const secret = pod.volumes
+        .filter((volume: KubeObject) => volume.secret !== undefined || volume.projected !== undefined)
+        .map((volume: KubeObject) => volume.name);
+      expect(secret).not.toEqual([]);
+      for (const container of [...(pod.initContainers ?? []), ...pod.containers]) {
+        const mounts = (container.volumeMounts ?? []).map((mount: KubeObject) => mount.name);
+        if (container.name === ours.name) expect(mounts).toEqual(expect.arrayContaining(secret));
+        else expect(mounts.filter((mount: string) => mount !== "presto-sidecar-control")).toEqual([]);
+      }
+    }
+  });
+});
+
+describe("each service account of a fleet", () => {
+  const namespace = "rights";
+  const core = `/api/v1/namespaces/${namespace}`;
+  const secret = (name: string) => `${core}/secrets/${name}`;
+  const lease = (name: string) => `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${name}`;
+
+  beforeAll(async () => {
+    await makeNamespace(namespace);
+    await install(namespace, fromFile("kubernetes-values.yaml"));
+    await kube.admin("POST", `${core}/serviceaccounts`, { metadata: { name: "ledger" } });
+    await kube.admin("POST", `${core}/serviceaccounts`, { metadata: { name: "stranger" } });
+  });
+
+  async function statusesOf(
+    account: string,
+    asked: readonly (readonly ["GET" | "PUT" | "POST" | "DELETE", string, object?])[],
+  ) {
+    const token = await kube.tokenFor(namespace, account);
+    const answers = [];
+    for (const [method, path, body] of asked) answers.push((await kube.as(token, method, path, body)).status);
+    return answers;
+  }
+
+  it.each(["rights-presto-sidecar", "ledger"])(
+    "%s reads the token's Secret, and nothing else",
+    async (account) => {
+      const token = await kube.admin("GET", secret("live-token"));
+      expect(
+        await statusesOf(account, [
+          ["GET", secret("live-token")],
+          ["PUT", secret("live-token"), Object(token.json)],
+          ["DELETE", secret("live-token")],
+          ["GET", secret("presto-login")],
+          ["GET", `${core}/secrets`],
+          ["GET", lease("live-token")],
+          ["PUT", lease("live-token"), { metadata: { name: "live-token" } }],
+          ["POST", `${core}/pods`, {}],
+        ]),
+      ).toEqual([200, 403, 403, 403, 403, 403, 403, 403]);
+    },
+  );
+
+  it("the rotators' reads and writes both Secrets and takes one Lease, and nothing else", async () => {
+    const [token, account] = [
+      await kube.admin("GET", secret("live-token")),
+      await kube.admin("GET", secret("presto-login")),
+    ];
+    expect(
+      await statusesOf("rights-presto-sidecar-rotator", [
+        ["GET", secret("live-token")],
+        ["PUT", secret("live-token"), Object(token.json)],
+        ["GET", secret("presto-login")],
+        ["PUT", secret("presto-login"), Object(account.json)],
+        ["PUT", lease("live-token"), { metadata: { name: "live-token" }, spec: {} }],
+        ["GET", lease("live-token")],
+        ["GET", `${core}/secrets`],
+        ["POST", `${core}/secrets`, { metadata: { name: "another" } }],
+        ["DELETE", secret("live-token")],
+        ["DELETE", lease("live-token")],
+        ["PUT", lease("another"), { metadata: { name: "another" }, spec: {} }],
+        ["GET", secret("presto-store-key")],
+      ]),
+    ).toEqual([200, 200, 200, 200, 201, 200, 403, 403, 403, 403, 403, 403]);
+  });
+
+  it("another account's has none of these rights", async () => {
+    expect(await statusesOf("stranger", [["GET", secret("live-token")]])).toEqual([403]);
+  });
+
+  it("finds the Secrets that the chart made untouched by an upgrade, and there after the release has gone", async () => {
+    const before = Object((await kube.admin("GET", secret("live-token"))).json);
+    const data = { sealed: Buffer.from("a-record").toString("base64") };
+    const { status, json } = await kube.admin("PUT", secret("live-token"), { ...before, data });
+    expect([status, before.data]).toEqual([200, undefined]);
+    const read = async () =>
+      Object((await kube.admin("GET", secret("live-token"))).json).metadata.resourceVersion;
+    const written = Object(json).metadata.resourceVersion;
+    await install(
+      namespace,
+      [...fromFile("kubernetes-values.yaml"), "--set", "env.PRESTO_TIMEOUT=14s"],
+      "upgrade",
+    );
+    expect(await read()).toBe(written);
+    const { code } = await tools.helm(["uninstall", namespace, "--namespace", namespace, "--wait"]);
+    expect([code, await read()]).toEqual([0, written]);
+    await install(namespace, fromFile("kubernetes-values.yaml"));
+    expect(await read()).toBe(written);
+  });
+});
+
+describe("an upgrade", () => {
+  const namespace = "upgrades";
+  beforeAll(async () => {
+    await makeNamespace(namespace);
+  });
+
+  it("from a chart that lacks a value says so under --reuse-values, and goes through with --reset-then-reuse-values", async () => {
+    const earlier = join(kube.folder, "earlier");
+    await mkdir(join(earlier, "templates"), { recursive: true });
+    await writeFile(join(earlier, "Chart.yaml"), "apiVersion: v2\nname: presto-sidecar\nversion: 0.0.1\n");
+    await writeFile(join(earlier, "values.yaml"), 'url: ""\nport: 7380\n');
+    const where = ["--namespace", namespace];
+    const set = ["--set", "url=https://presto.example", "--set", "port=7390"];
+    expect(await tools.helm(["install", "old", earlier, ...where, ...set])).toMatchObject({ code: 0 });
+    const reused = await tools.helm(["upgrade", "old", chartFolder, ...where, "--reuse-values"]);
+    expect([reused.code, reused.err]).toEqual([
+      1,
+      expect.stringMatching(/The value \w+ is missing: these are the values of an earlier version/),
+    ]);
+    await install("old", ["--reset-then-reuse-values", ...where], "upgrade");
+    const { out } = await tools.helm(["get", "manifest", "old", ...where]);
+    expect(out).toContain("127.0.0.1:7390,[::1]:7390");
+  });
+
+  it("tells of a scale by hand instead of undoing it, and goes through with --force-conflicts", async () => {
+    await install("scaled", ["--set", "url=https://presto.example", "--namespace", namespace]);
+    const where = ["--namespace", namespace];
+    const scaled = await tools.kubectl([
+      "scale",
+      "deployment/scaled-presto-sidecar",
+      "--replicas=5",
+      ...where,
+    ]);
+    expect(scaled.code).toBe(0);
+    const given = ["scaled", chartFolder, ...where, "--set", "url=https://presto.example"];
+    const { code, err } = await tools.helm(["upgrade", ...given, "--set", "app.replicas=3"]);
+    expect([code, err]).toEqual([1, expect.stringContaining(".spec.replicas")]);
+    await install("scaled", [...given.slice(2), "--set", "app.replicas=3", "--force-conflicts"], "upgrade");
+    const { json } = await kube.admin(
+      "GET",
+      `/apis/apps/v1/namespaces/${namespace}/deployments/scaled-presto-sidecar`,
+    );
+    expect(Object(json).spec.replicas).toBe(3);
+  });
+
+  it("goes through after a restart, and after an edit of what the chart does not set", async () => {
+    await install("live", ["--set", "url=https://presto.example", "--namespace", namespace]);
+    const of = ["--namespace", namespace, "deployment/live-presto-sidecar"];
+    for (const args of [
+      ["rollout", "restart", ...of],
+      ["annotate", ...of, "team=payments"],
+      ["set", "env", ...of, "--containers=app", "LEVEL=debug"],
+    ])
+      expect(await tools.kubectl(args)).toMatchObject({ code: 0 });
+    await install("live", ["--reuse-values", "--set", "port=7390", "--namespace", namespace], "upgrade");
+  });
+});
+
+it("is refused without a url, by a sentence, and leaves nothing behind", async () => {
+  const { code, err } = await tools.helm(["install", "nowhere", chartFolder, "--namespace", "payments"]);
+  expect([code, err]).toEqual([1, expect.stringContaining("url is not set, and there is no default")]);
+  expect((await tools.helm(["list", "--all", "--namespace", "payments", "--short"])).out.trim()).toBe("");
+});
+
+it("is told as failed by helm test where a sidecar does not get ready", async () => {
+  phaseOfTests = "Failed";
+  const { code } = await tools.helm(["test", "minimal", "--namespace", "minimal", "--timeout", "30s"]);
+  phaseOfTests = "Succeeded";
+  expect(code).toBe(1);
+});
