@@ -280,7 +280,8 @@ describe("chunks in an answer of HTTP/1.0 (RFC 9112 section 6.1: faulty framing)
     const old = `HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: ${whole.length}\r\n\r\n${whole}`;
     expect((await confirmed(({ socket }) => void socket.write(old))).status).toBe(200);
     const used = presto.requests.findLast(({ requestLine }) => requestLine.startsWith("POST"))?.connection;
-    await exchange(sidecar, queryCall("T2"));
-    expect(presto.requests.at(-1)?.connection).toBe(used);
+    // Together they take every idle connection, whichever stands first in the pool.
+    await Promise.all(["T2", "T3", "T4", "T5"].map((query) => exchange(sidecar, queryCall(query))));
+    expect(presto.requests.slice(-4).map(({ connection }) => connection)).toContain(used);
   });
 });
