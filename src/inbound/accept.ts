@@ -80,14 +80,19 @@ export function createAccept(options: AcceptOptions, deps: AcceptDeps): AcceptRe
 }
 
 /**
- * Lets connections in before requests are served. Node accepts one connection a turn of the
- * event loop, and each turn serves all that are in: the last of a wave of callers waited for
- * hundreds of turns. While connections come, requests wait; until a turn brings none, and
- * two milliseconds at most.
+ * Lets a wave of connections in before requests are served. Node accepts one connection a turn of
+ * the event loop, and each turn serves all that are in: the last of a wave of callers waited for
+ * hundreds of turns. While more connections come than were open within the last second, requests
+ * wait; until a turn brings none, and two milliseconds at most. Callers without keep-alive, each of
+ * whose calls is a connection in the place of one that has closed, are no wave: a wait would only
+ * make a turn more for each.
  */
 export interface AcceptFirst {
-  /** A connection was accepted. */
-  connected(): void;
+  /**
+   * A connection was accepted.
+   * @param open how many are open now, with this one
+   */
+  connected(open: number): void;
   /** While connections come, what is served has to wait. */
   isHolding(): boolean;
   /** Keeps it until then; in the order in which it came. */
@@ -97,12 +102,23 @@ export interface AcceptFirst {
 }
 
 const longestMs = 2;
+/** So long the most that were open at once count as usual. */
+const usualMs = 1_000;
 
 export function createAcceptFirst(clock: Pick<Clock, "monotonic">): AcceptFirst {
   let held: (() => void)[] = [];
   let holding = false;
   let anyNew = false;
   let since = 0;
+  let most = 0;
+  let mostAt = -Infinity;
+
+  function isWave(open: number, now: number): boolean {
+    if (open <= most && now - mostAt < usualMs) return false;
+    most = open;
+    mostAt = now;
+    return true;
+  }
 
   function endOfTurn(): void {
     if (!holding) return;
@@ -122,11 +138,12 @@ export function createAcceptFirst(clock: Pick<Clock, "monotonic">): AcceptFirst 
   }
 
   return {
-    connected() {
+    connected(open) {
       anyNew = true;
-      if (holding) return;
+      const now = clock.monotonic();
+      if (!isWave(open, now) || holding) return;
       holding = true;
-      since = clock.monotonic();
+      since = now;
       atEndOfTurn(endOfTurn);
     },
     isHolding: () => holding,

@@ -78,7 +78,7 @@ export function createHttpServer(options: HttpServerOptions, deps: HttpServerDep
     const connection = createConnection(socket, options.unixSocket);
     connections.set(socket, connection);
     deps.open.add(connection);
-    acceptFirst.connected();
+    acceptFirst.connected(deps.open.size);
     socket.on("close", () => {
       acceptFirst.flush();
       deps.open.delete(connection);
