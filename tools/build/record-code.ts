@@ -31,7 +31,7 @@ export async function recordCode(): Promise<void> {
     const sidecar = run("start");
     try {
       await untilReady(sidecar, Number(ports[1]));
-      await ended(run("healthcheck"), "healthcheck");
+      for (const command of ["healthcheck", "status"]) await ended(run(command), command);
       sidecar.kill("SIGUSR2");
       await ended(sidecar, "start");
     } finally {

@@ -12,13 +12,13 @@ beforeEach(() => {
 });
 
 /** Turns of the event loop until requests are served again, of which each brings a connection until `until`. */
-async function turnsHeld(open: number, until = open): Promise<number> {
+async function turnsHeld(first: number, until = first): Promise<number> {
   let turns = 0;
-  acceptFirst.connected(open);
+  acceptFirst.connected(first);
   while (acceptFirst.isHolding()) {
     await nextTurn();
     turns += 1;
-    if (open < until) acceptFirst.connected((open += 1));
+    if (first + turns <= until) acceptFirst.connected(first + turns);
   }
   return turns;
 }
