@@ -55,6 +55,8 @@
   {"path":["env","PRESTO_DRAIN_MAX"],"pattern":"^[0-9]+(ms|s|m|h)$","says":"write a whole number and a unit, as in 25s"},
   {"path":["env","PRESTO_AUDIT"],"pattern":"^(off|stdout)$","says":"Here `off` or `stdout`; a record in files needs a volume: see `audit`."},
   {"path":["app","readinessPath"],"pattern":"^/","says":"write a path, as in /healthz"},
+  {"path":["injection","namespaceLabel"],"pattern":"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$","says":"write a label's value as Kubernetes has them: up to 63 letters, digits, dashes, dots and underscores"},
+  {"path":["injection","urlVariable"],"pattern":"^[A-Za-z_][A-Za-z0-9_]*$","says":"write the name of a variable, as in WALLET_API_URL"},
   {"path":["monitoring","podMonitor","interval"],"pattern":"^[1-9][0-9]*(ms|s|m)$","says":"write a whole number above 0 and a unit, as 30s or 1m"}
 ]
 {{- end -}}

@@ -6,15 +6,15 @@ export interface Grant {
   readonly account: string;
   readonly secret?: string;
   readonly lease?: string;
-  readonly verbs: readonly ("get" | "watch" | "update" | "create")[];
+  readonly verbs: readonly ("get" | "list" | "watch" | "update" | "create")[];
 }
 
-/** Makes a namespace. */
-export async function makeNamespace(kube: KubeServer, namespace: string): Promise<void> {
+/** Makes a namespace. @param more labels or annotations of it */
+export async function makeNamespace(kube: KubeServer, namespace: string, more: object = {}): Promise<void> {
   await done(kube, "/api/v1/namespaces", {
     apiVersion: "v1",
     kind: "Namespace",
-    metadata: { name: namespace },
+    metadata: { name: namespace, ...more },
   });
 }
 

@@ -18,6 +18,8 @@ import { buildServers } from "./build.ts";
 export interface AdminAnswer {
   readonly status: number;
   readonly json: unknown;
+  /** What it warned of, as kubectl prints it. */
+  readonly warnings: readonly string[];
 }
 
 export interface ApiOptions {
@@ -114,8 +116,8 @@ export async function startKubeServer(): Promise<KubeServer> {
   function adminClient(): Client {
     return new Client(url, {
       connect: { ca: authority.certPem },
-      bodyTimeout: 10_000,
-      headersTimeout: 10_000,
+      bodyTimeout: 40_000,
+      headersTimeout: 40_000,
     });
   }
 
@@ -129,7 +131,8 @@ export async function startKubeServer(): Promise<KubeServer> {
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    return { status: response.statusCode, json: await response.body.json() };
+    const warnings = [response.headers["warning"] ?? []].flat().map(warningText);
+    return { status: response.statusCode, json: await response.body.json(), warnings };
   };
   const admin: KubeServer["admin"] = (method, path, body) => askAs(adminToken, method, path, body);
 
@@ -239,4 +242,9 @@ export async function startKubeServer(): Promise<KubeServer> {
     startApi,
     close,
   };
+}
+
+/** The text of a `Warning` (RFC 7234 section 5.5): `299 - "text"`. */
+function warningText(header: string): string {
+  return header.replace(/^299 \S+ "(.*)"$/s, "$1").replaceAll(/\\(.)/g, "$1");
 }

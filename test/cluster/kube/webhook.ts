@@ -10,8 +10,11 @@ export type WebhookAnswer = object | "never";
 
 export interface WebhookOptions {
   readonly kind: WebhookKind;
-  /** It is asked about changes of Secrets in there, and nothing else. */
   readonly namespace: string;
+  /** What it is asked about in there: changes of Secrets unless given. */
+  readonly rule?: { readonly operation: "CREATE" | "UPDATE"; readonly resource: string };
+  /** Is it asked once more after others have changed what it let pass? */
+  readonly isAskedAgain?: boolean;
   readonly answer: WebhookAnswer;
 }
 
@@ -23,21 +26,32 @@ export interface Webhook {
   unregister(): Promise<void>;
 }
 
+/** Changes what it is asked about by that JSON Patch. */
+export function patching(...patch: readonly object[]): WebhookAnswer {
+  return {
+    allowed: true,
+    patchType: "JSONPatch",
+    patch: Buffer.from(JSON.stringify(patch)).toString("base64"),
+  };
+}
+
 /** Puts other bytes in the place of the record. */
-export const altering: WebhookAnswer = {
-  allowed: true,
-  patchType: "JSONPatch",
-  patch: Buffer.from(
-    JSON.stringify([
-      { op: "replace", path: "/data/record", value: Buffer.from("theirs").toString("base64") },
-    ]),
-  ).toString("base64"),
-};
+export const altering: WebhookAnswer = patching({
+  op: "replace",
+  path: "/data/record",
+  value: Buffer.from("theirs").toString("base64"),
+});
 
 /** Starts one and has the API server ask it. It takes effect within a second or two. */
 export async function registerWebhook(
   kube: KubeServer,
-  { kind, namespace, answer }: WebhookOptions,
+  {
+    kind,
+    namespace,
+    rule = { operation: "UPDATE", resource: "secrets" },
+    isAskedAgain = false,
+    answer,
+  }: WebhookOptions,
 ): Promise<Webhook> {
   const authority = await createAuthority({ name: "webhook" });
   const { certPem: cert, keyPem: key } = await authority.issue({ names: ["127.0.0.1"] });
@@ -72,8 +86,11 @@ export async function registerWebhook(
           url: `https://127.0.0.1:${address.port}/`,
           caBundle: Buffer.from(authority.certPem).toString("base64"),
         },
-        rules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["UPDATE"], resources: ["secrets"] }],
+        rules: [
+          { apiGroups: [""], apiVersions: ["v1"], operations: [rule.operation], resources: [rule.resource] },
+        ],
         namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": namespace } },
+        ...(isAskedAgain ? { reinvocationPolicy: "IfNeeded" } : {}),
         failurePolicy: "Fail",
         sideEffects: "None",
         timeoutSeconds: 30,
