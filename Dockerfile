@@ -1,8 +1,9 @@
 # The image of presto-sidecar: the program with its dependencies in a few files, and Node, nothing else.
 # It needs no shell, no write access to its own root and no capability.
 #
-# Both bases are arguments, so that a mirror or an approved base can take their place:
-#   docker build --build-arg RUN_BASE=registry.example/node-distroless:26 .
+# Both bases are arguments, so that a mirror or an approved base can take their place, and so that a release
+# is pinned by digest, which must be the one that your registry has (docs/image.md says how to ask it):
+#   docker build --build-arg RUN_BASE=registry.example/node-distroless:26@sha256:… .
 # The run base must bring `node` 24 or newer in one of the folders of PATH below.
 #
 # Behind a package mirror, give npm its settings as build secrets; they stay out of every layer:
@@ -22,9 +23,15 @@ RUN --mount=type=secret,id=npmrc,target=/run/npmrc \
     NPM_CONFIG_USERCONFIG=/run/npmrc npm ci --ignore-scripts
 COPY tools/build tools/build
 COPY src src
-# --without-code: for an image that is the same byte by byte in every build, at a third more time to start (docs/decisions/bundle.md).
+# --without-code: no layer that differs from build to build, at a third more time to start (docs/decisions/bundle.md).
 ARG BUILD_OPTIONS=""
-RUN npm run build -- ${BUILD_OPTIONS}
+# What V8 made of the program differs from build to build; it is kept apart, for a layer of its own.
+RUN npm run build -- ${BUILD_OPTIONS} && npm run sbom && \
+    mkdir -p code/parts && find dist/parts -name '*.code' -exec mv -t code/parts '{}' +
+
+# `docker build --target sbom --output .`: what is in the program, beside the image.
+FROM scratch AS sbom
+COPY --from=build /app/dist/sbom.cdx.json /presto-sidecar.cdx.json
 
 # What the sandbox needs beside the program: a library that makes certificates, which has no business beside a live
 # token. Types, source maps and manuals are never read at run time. Licences and package.json stay.
@@ -38,12 +45,6 @@ RUN --mount=type=secret,id=npmrc,target=/run/npmrc \
 
 # What the two images below have in common.
 FROM ${RUN_BASE} AS program
-ARG VERSION=unversioned
-ARG REVISION=unknown
-LABEL org.opencontainers.image.title="presto-sidecar" \
-      org.opencontainers.image.description="Attaches the live bearer token of the Presto Financial Institutions API to an app's plain calls, and forwards them over verified TLS" \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
 
 # Distroless keeps node in /nodejs/bin, the official images in /usr/local/bin.
 ENV NODE_ENV=production \
@@ -53,8 +54,9 @@ ENV NODE_ENV=production \
 # would own /app otherwise.
 USER 0:0
 WORKDIR /app
-COPY --chmod=0644 package.json ./
+COPY --chmod=0644 package.json LICENSE ./
 COPY --from=build /app/dist dist
+COPY --from=build /app/code dist
 
 # A number, because kubelet's runAsNonRoot can't judge a name. What COPY makes below belongs to root all the same.
 USER 65532:65532
@@ -65,6 +67,21 @@ STOPSIGNAL SIGTERM
 # --max-semi-space-size=4: a young generation of 4 MiB instead of 16 keeps the memory under load lower
 # by a tenth to a fifth, for no CPU that could be measured (docs/performance.md).
 ENTRYPOINT ["node", "--disable-sigusr1", "--max-semi-space-size=4", "/app/dist/main.js"]
+
+# Behind what is copied, so that another commit's name leaves the layers alone.
+ARG RUN_BASE
+ARG VERSION=unversioned
+ARG REVISION=unknown
+ARG SOURCE=unknown
+ARG CREATED=1970-01-01T00:00:00Z
+LABEL org.opencontainers.image.title="presto-sidecar" \
+      org.opencontainers.image.description="Attaches the live bearer token of the Presto Financial Institutions API to an app's plain calls, and forwards them over verified TLS" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.base.name="${RUN_BASE}" \
+      org.opencontainers.image.licenses="LicenseRef-UNLICENSED AND 0BSD AND Apache-2.0 AND BSD-3-Clause AND ISC AND MIT"
 
 # `docker build --target sandbox .`: the stand-in for Presto, and the demo. Never beside a live token.
 FROM program AS sandbox

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const pages = ["README.md", "CHANGELOG.md", ...globSync("docs/**/*.md", { cwd: root }).toSorted()];
+const pages = globSync(["*.md", "docs/**/*.md"], { cwd: root }).toSorted();
 
 /** Without what is no text: code in lines of its own or between backticks. */
 function textOf(page: string): string {

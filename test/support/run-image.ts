@@ -21,6 +21,8 @@ export interface UnpackedImage {
     readonly ExposedPorts?: object;
     readonly Volumes?: object;
   };
+  /** Digests of its layers, unpacked, from the base's first on. */
+  readonly layers: readonly string[];
   /** All that its making has left in it. */
   readonly description: string;
 }
@@ -30,7 +32,18 @@ export function unpackedImage(name: "SIDECAR_IMAGE" | "SANDBOX_IMAGE"): Unpacked
   const { [`${name}_ROOT`]: root, [`${name}_JSON`]: file } = process.env;
   if (root === undefined || file === undefined) return undefined;
   const description = readFileSync(file, "utf8");
-  return { root, config: JSON.parse(description).Docker.config, description };
+  return { root, ...read(description), description };
+}
+
+function read(description: string): Pick<UnpackedImage, "config" | "layers"> {
+  const { Docker } = JSON.parse(description);
+  return { config: Docker.config, layers: Docker.rootfs.diff_ids };
+}
+
+/** The layers of an image that was built of the same commit once more. */
+export function layersOfRepeated(): readonly string[] {
+  const { REPEATED_IMAGE_JSON: file = "" } = process.env;
+  return read(readFileSync(file, "utf8")).layers;
 }
 
 /** How to run one container of the image. */
@@ -43,6 +56,8 @@ export interface Run {
   readonly env?: Readonly<Record<string, string>>;
   /** Folder of this machine that is writable at /volume. */
   readonly volume: string;
+  /** Instead of the image's own: `UID:GID`. */
+  readonly user?: string;
 }
 
 function commandLine({ root, config }: UnpackedImage, run: Run): string[] {
@@ -88,7 +103,10 @@ export interface RunningContainer {
 
 /** Starts a container in the background. */
 export function startImage(image: UnpackedImage, run: Run): RunningContainer {
-  const child = spawn(script, commandLine(image, run), { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(script, commandLine(image, run), {
+    env: { PATH: process.env["PATH"], RUN_AS: run.user ?? image.config.User },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const written = { out: "", err: "" };
   child.stdout.on("data", (chunk) => (written.out += String(chunk)));
   child.stderr.on("data", (chunk) => (written.err += String(chunk)));

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Lints the Dockerfile, builds the image without a container engine or an image registry,
-# and runs it as a restricted pod would (test/e2e/image.test.ts). Needs Linux, root and apt.
+# and runs it as a restricted pod would (test/e2e/image.test.ts), and as compose would (test/e2e/compose.test.ts).
+# Needs Linux, root, apt and Go.
 # Usage: tools/ci/image.sh
 # Bases and downloads are kept in ${XDG_CACHE_HOME:-$HOME/.cache}/presto-sidecar.
 set -euo pipefail
@@ -41,6 +42,9 @@ fi
 "$hadolint" --failure-threshold style Dockerfile
 step "hadolint has nothing to say"
 
+compose_spec=$(tools/ci/compose-spec.sh)
+step "a reader of compose files is there"
+
 tools/ci/stand-in-bases.sh "$cache/image"
 step "stand-in bases are there"
 
@@ -59,19 +63,26 @@ fi
 # Left over from a build that failed.
 buildah "${storage[@]}" rm --all >/dev/null
 version=$(node -p 'require("./package.json").version')
-# build TAG [buildah bud options]. The second build takes the layers of the first.
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+by_digest() { echo "localhost/$1@$(buildah "${storage[@]}" inspect --type image --format '{{.FromImageDigest}}' "localhost/$1")"; }
+bases=(--build-arg BUILD_BASE="$(by_digest build-base)" --build-arg RUN_BASE="$(by_digest run-base)")
+# build TAG [buildah bud options]. A later build takes the layers of an earlier one.
 build() {
   local tag=$1
   shift
-  buildah "${storage[@]}" bud --layers --isolation chroot --format docker \
-    --build-arg BUILD_BASE=localhost/build-base --build-arg RUN_BASE=localhost/run-base \
-    --build-arg VERSION="$version" --build-arg REVISION="$(git rev-parse HEAD)" \
+  buildah "${storage[@]}" bud --layers --isolation chroot --format docker --timestamp "$SOURCE_DATE_EPOCH" \
+    "${bases[@]}" --build-arg VERSION="$version" --build-arg REVISION="$(git rev-parse HEAD)" \
+    --build-arg SOURCE=https://source.example/presto-sidecar \
+    --build-arg CREATED="$(date --utc --date "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)" \
     "${secrets[@]}" "$@" --tag "localhost/$tag" . >"$work/build.log" 2>&1 ||
     { tail -n 60 "$work/build.log" >&2; exit 1; }
   step "image $tag built"
 }
 build presto-sidecar
 build presto-sandbox --target sandbox
+# Of the same commit once more, from the program's source on. Without V8's code, which is known to differ: all the
+# other layers must be the same, and they are if they hold nothing of when and where they were made.
+build presto-again --build-arg BUILD_OPTIONS=--without-code
 
 buildah "${storage[@]}" rmi --prune >/dev/null
 
@@ -81,14 +92,18 @@ sandbox=$(buildah "${storage[@]}" from --pull-never localhost/presto-sandbox)
 trap 'buildah "${storage[@]}" rm "$container" "$sandbox" >/dev/null; rm -rf "$work"' EXIT
 root=$(buildah "${storage[@]}" mount "$container")
 sandbox_root=$(buildah "${storage[@]}" mount "$sandbox")
-buildah "${storage[@]}" inspect --type image localhost/presto-sidecar >"$work/image.json"
-buildah "${storage[@]}" inspect --type image localhost/presto-sandbox >"$work/sandbox.json"
+describe() { buildah "${storage[@]}" inspect --type image "localhost/$1" >"$work/$1.json"; }
+describe presto-sidecar
+describe presto-sandbox
+describe presto-again
+cp "$root/app/dist/sbom.cdx.json" "$cache/image/presto-sidecar-$version.cdx.json"
 printf '        %s MiB in all: %s node, %s program\n' \
   "$(du -sm "$root" | cut -f 1)" \
   "$(du -m "$root/nodejs/bin/node" | cut -f 1)" \
-  "$(du -sm "$root/app/dist" | cut -f 1)"
+  "$(du -sm "$root/app" | cut -f 1)"
 
-SIDECAR_IMAGE_ROOT=$root SIDECAR_IMAGE_JSON=$work/image.json \
-  SANDBOX_IMAGE_ROOT=$sandbox_root SANDBOX_IMAGE_JSON=$work/sandbox.json \
-  node_modules/.bin/vitest run --project e2e test/e2e/image.test.ts
+COMPOSE_SPEC=$compose_spec SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH REPEATED_IMAGE_JSON=$work/presto-again.json \
+  SIDECAR_IMAGE_ROOT=$root SIDECAR_IMAGE_JSON=$work/presto-sidecar.json \
+  SANDBOX_IMAGE_ROOT=$sandbox_root SANDBOX_IMAGE_JSON=$work/presto-sandbox.json \
+  node_modules/.bin/vitest run --project e2e test/e2e/image.test.ts test/e2e/compose.test.ts
 step "image run"

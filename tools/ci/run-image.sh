@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Runs a program of an unpacked image as kubelet would under the restricted Pod Security Standard:
-# uid and gid 65532, no other groups, no capability, no new privileges, read-only root, processes of
+# uid and gid 65532 (or RUN_AS=UID:GID), no other groups, no capability, no new privileges, read-only root, processes of
 # its own (the program is number 1). The network is the machine's. Needs root.
 # Usage: run-image.sh ROOT VOLUME [NAME=VALUE…] -- /PROGRAM [ARGUMENT…]
 # VOLUME is a folder, writable at /volume. The environment is what is given here, and nothing else.
 set -euo pipefail
 
+export RUN_AS=${RUN_AS:-65532:65532}
 root=$1
 mkdir -p "$root/volume"
 touch "$root/etc/hosts" "$root/etc/resolv.conf"
@@ -35,5 +36,5 @@ exec unshare --mount --pid --ipc --uts --fork -- bash -c '
 
   capsh=$(command -v capsh)
   exec env -i "${env[@]}" "$capsh" --drop=all --chroot="$root" --no-new-privs \
-    --gid=65532 --groups= --uid=65532 --shell="$program" -- "$@"
+    --gid="${RUN_AS#*:}" --groups= --uid="${RUN_AS%:*}" --shell="$program" -- "$@"
 ' run-image "$@"
