@@ -263,6 +263,33 @@ describe("an upgrade", () => {
     expect(Object(json).spec.replicas).toBe(3);
   });
 
+  it("goes through from Helm 3 to Helm 4 and back", async () => {
+    // Not --wait: Helm 3 waits for a ReplicaSet, which nobody makes here.
+    const where = ["--namespace", namespace];
+    const url = ["--set", "url=https://presto.example"];
+    for (const [helm, verb, port] of [
+      [tools.helm3, "install", 7390],
+      [tools.helm, "upgrade", 7391],
+      [tools.helm3, "upgrade", 7392],
+      [tools.helm, "upgrade", 7393],
+    ] as const) {
+      const set = [
+        ...url,
+        "--set",
+        `port=${port}`,
+        "--values",
+        join(chartFolder, "ci", "follower-values.yaml"),
+      ];
+      const { code, err } = await helm([verb, "both", chartFolder, ...where, ...set]);
+      expect([verb, port, code, err.includes("Error")]).toEqual([verb, port, 0, false]);
+      const path = `/apis/apps/v1/namespaces/${namespace}/deployments/both-presto-sidecar`;
+      const [sidecar] = Object((await kube.admin("GET", path)).json).spec.template.spec.initContainers;
+      expect(sidecar.env.find(({ name }: KubeObject) => name === "PRESTO_LISTEN").value).toContain(
+        `:${port},`,
+      );
+    }
+  });
+
   it("goes through after a restart, and after an edit of what the chart does not set", async () => {
     await install("live", ["--set", "url=https://presto.example", "--namespace", namespace]);
     const of = ["--namespace", namespace, "deployment/live-presto-sidecar"];

@@ -1,6 +1,14 @@
 import { describe, expect, it } from "vitest";
 
-import { hasKubeTools, podOf, refusalOf, renderChart, renderDependent } from "../support/render-chart.ts";
+import {
+  hasHelm3,
+  hasKubeTools,
+  podOf,
+  refusalOf,
+  renderChart,
+  renderDependent,
+  valueSets,
+} from "../support/render-chart.ts";
 
 describe.skipIf(!hasKubeTools)("the chart's values", () => {
   it.each([
@@ -116,11 +124,31 @@ describe.skipIf(!hasKubeTools)("the chart's values", () => {
   });
 });
 
+describe.skipIf(!hasKubeTools || !hasHelm3)("Helm 3", () => {
+  it.each(valueSets)("renders %s as Helm 4 does", (values) => {
+    expect(renderChart(values, "helm3")).toEqual(renderChart(values));
+  });
+
+  it.each<[object, RegExp]>([
+    [{ url: undefined }, /url is not set, and there is no default/],
+    [{ env: { PRESTO_TIMEOT: "20s" } }, /PRESTO_TIMEOT/],
+    [{ env: { PRESTO_TIMEOUT: "20" } }, /write a whole number above 0 and a unit, as in/],
+  ])("refuses %j, too", (values, named) => {
+    expect(refusalOf(values, "helm3")).toMatch(named);
+  });
+});
+
 describe.skipIf(!hasKubeTools)("a chart that has ours as a dependency", () => {
   it("switches it off by its condition, and hands down what is global", () => {
     const values = { global: { team: "payments" }, "presto-sidecar": { enabled: true } };
     expect(podOf(renderDependent("own-chart", values)).initContainers).toHaveLength(1);
     const without = renderDependent("own-chart", { "presto-sidecar": { enabled: false } });
     expect(podOf(without)).not.toHaveProperty("initContainers");
+  });
+
+  it("goes by an alias, under which its values stand", () => {
+    const values = { way: { url: "https://other.example", app: { enabled: false } } };
+    const [sidecar] = podOf(renderDependent("own-chart", values, "way")).initContainers;
+    expect(sidecar.env).toContainEqual({ name: "PRESTO_URL", value: "https://other.example" });
   });
 });

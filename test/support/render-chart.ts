@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, globSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,8 +12,13 @@ export type KubeObject = any;
 
 export const chartFolder = fileURLToPath(new URL("../../helm/presto-sidecar", import.meta.url));
 
+const isThere = (tool: string): boolean => spawnSync(tool, ["--help"]).status === 0;
+
 /** Helm and kubectl are there: tools/ci/chart.sh puts them into PATH. */
-export const hasKubeTools = ["helm", "kubectl"].every((tool) => spawnSync(tool, ["--help"]).status === 0);
+export const hasKubeTools = ["helm", "kubectl"].every(isThere);
+
+/** The Helm before it, too, under a name of its own. */
+export const hasHelm3 = isThere("helm3");
 
 /** The objects of a YAML text, in its order, read by the rules of YAML 1.1 as Kubernetes does. */
 export function readObjects(text: string): KubeObject[] {
@@ -47,10 +52,10 @@ function withFolder<T>(run: (folder: string) => T): T {
 }
 
 /** What `helm template` renders. */
-export function renderChart(values: object | string = {}): KubeObject[] {
+export function renderChart(values: object | string = {}, helm: "helm" | "helm3" = "helm"): KubeObject[] {
   return withFolder((folder) =>
     readObjects(
-      execFileSync("helm", ["template", "example", chartFolder, ...valuesArguments(values, folder)], {
+      execFileSync(helm, ["template", "example", chartFolder, ...valuesArguments(values, folder)], {
         encoding: "utf8",
       }),
     ),
@@ -58,9 +63,9 @@ export function renderChart(values: object | string = {}): KubeObject[] {
 }
 
 /** What Helm says against these values; empty if it takes them. */
-export function refusalOf(values: object): string {
+export function refusalOf(values: object, helm: "helm" | "helm3" = "helm"): string {
   return withFolder((folder) => {
-    const run = spawnSync("helm", ["template", "example", chartFolder, ...valuesArguments(values, folder)], {
+    const run = spawnSync(helm, ["template", "example", chartFolder, ...valuesArguments(values, folder)], {
       encoding: "utf8",
     });
     return run.status === 0 ? "" : run.stderr;
@@ -79,11 +84,21 @@ export function notesOf(values: object): string {
 }
 
 /** What the chart under helm/examples renders that has ours as a dependency. */
-export function renderDependent(name: string, values: object = {}): KubeObject[] {
+export function renderDependent(name: string, values: object = {}, alias?: string): KubeObject[] {
   return withFolder((folder) => {
     // A copy, since Helm puts the dependency's archive into it; its path to ours is a relative one.
     cpSync(join(chartFolder, ".."), folder, { recursive: true });
     const place = join(folder, "examples", name);
+    if (alias !== undefined) {
+      for (const file of ["Chart.yaml", "values.yaml", "templates/deployment.yaml"]) {
+        const path = join(place, file);
+        const text = readFileSync(path, "utf8").replace('Subcharts "presto-sidecar"', `Subcharts "${alias}"`);
+        const named = text
+          .replace(/^(presto-sidecar:)$/m, `${alias}:`)
+          .replace("presto-sidecar.enabled", `${alias}.enabled`);
+        writeFileSync(path, named.replace(/^( +)condition:/m, `$1alias: ${alias}\n$1condition:`));
+      }
+    }
     execFileSync("helm", ["dependency", "build", place], { stdio: "pipe" });
     const file = join(folder, "given.json");
     writeFileSync(file, JSON.stringify(values));

@@ -16,6 +16,8 @@ export interface Ended {
 
 export interface KubeTools {
   helm(args: readonly string[], stdin?: string): Promise<Ended>;
+  /** The version before it. */
+  helm3(args: readonly string[], stdin?: string): Promise<Ended>;
   kubectl(args: readonly string[], stdin?: string): Promise<Ended>;
 }
 
@@ -37,7 +39,7 @@ export function kubeTools(kube: KubeServer): KubeTools {
       );
       child.stdin?.end(stdin ?? "");
     });
-  return { helm: run("helm"), kubectl: run("kubectl") };
+  return { helm: run("helm"), helm3: run("helm3"), kubectl: run("kubectl") };
 }
 
 /**
