@@ -121,6 +121,15 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   });
   let record: TokenRecord | undefined;
   let lastRead: { readonly found: StoredRecord | undefined } | undefined;
+  let lookedAt = -Infinity;
+
+  /** Who comes where there is no token is told so at once. Whoever comes next has what the store holds by then, though it told of nothing. */
+  function lookForFirst(): void {
+    const now = clock.monotonic();
+    if (!canChange || active.current() !== undefined || now - lookedAt < urgentPollMs) return;
+    lookedAt = now;
+    watch.refresh().catch(() => {});
+  }
 
   /** P2: whatever differs is taken, whatever its generation; a restored backup sets that back. */
   function adopt(stored: StoredRecord): void {
@@ -159,7 +168,10 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       }
     },
     ready: waiting.ready,
-    waitForToken: waiting.waitForToken,
+    waitForToken(call) {
+      lookForFirst();
+      return waiting.waitForToken(call);
+    },
     isCurrent: waiting.isCurrent,
     reject(rejected, certain) {
       // P2: a 401 lifts a guard against going back. Before the read that follows it.

@@ -14,6 +14,21 @@ describe("P1: no request before a token was read", () => {
       renewing: false,
     });
   });
+
+  it("looks for what the store holds by then, once a second at most, so that later ones have it", async () => {
+    const { tokens, clock, store } = await openTokens(null);
+    const before = store.reads;
+    for (let passed = 0; passed < 3_000; passed += 100) {
+      await tokens.waitForToken(plainCall(clock.monotonic()));
+      await clock.advance(100);
+    }
+    expect(store.reads - before).toBe(3);
+    store.put({ token: "token-1" });
+    await clock.advance(100);
+    await tokens.waitForToken(plainCall(clock.monotonic()));
+    await clock.advance(0);
+    expect(inHand(tokens).secret.reveal()).toBe("token-1");
+  });
 });
 
 describe("P2: what the store has is followed", () => {
@@ -45,11 +60,15 @@ describe("P2: what the store has is followed", () => {
   });
 
   it("is polled on time however many calls come and go meanwhile", async () => {
-    const bench = await openTokens(null);
+    const bench = await openTokens();
+    bench.tokens.reject(inHand(bench.tokens), true);
     const before = bench.store.reads;
     for (let passed = 0; passed < 20_000; passed += 100) {
-      await bench.tokens.waitForToken(plainCall(bench.clock.monotonic()));
+      const call = plainCall(bench.clock.monotonic());
+      const waited = bench.tokens.waitForToken(call);
       await bench.clock.advance(100);
+      cancel(call, "caller-gone");
+      await waited;
     }
     expect(bench.store.reads - before).toBeGreaterThanOrEqual(4);
   });
