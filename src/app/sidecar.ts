@@ -6,10 +6,10 @@ import { Problem } from "../errors.ts";
 import { within } from "../lib/async.ts";
 import type { Emit } from "../lib/events.ts";
 import type { Network } from "../lib/ip.ts";
-import { createMoney, type Money } from "../money/money.ts";
+import { createMoney, type Money, type MoneyOptions } from "../money/money.ts";
 import type { Outcomes } from "../money/outcomes.ts";
 import { type MoneyRecord, noRecord, withRecord } from "../money/record.ts";
-import { mostInBackground, type SettleTimes } from "../money/settle.ts";
+import { mostInBackground } from "../money/settle.ts";
 import type { Event, Subscriber } from "../observe/events.ts";
 import { movesMoney } from "../policy/operations.ts";
 import type { ProbeOptions } from "../presto/probe.ts";
@@ -54,7 +54,7 @@ export interface SidecarOptions {
   readonly registered: readonly Network[];
   readonly probe: ProbeOptions;
   /** How long the ends of calls that move money are asked for. */
-  readonly settle: SettleTimes;
+  readonly settle: MoneyOptions;
   /** Undefined in a role that issues nothing. */
   readonly renewal: RenewalOptions | undefined;
 }

@@ -83,13 +83,18 @@ export function parseNetwork(text: string): ParsedNetwork {
 
 /** Is the address in one of the networks? */
 export function isIn(networks: readonly Network[], { text, family }: Address): boolean {
-  return listOf(networks).check(text, family);
+  const list = lists.get(networks) ?? listOf(networks);
+  lists.set(networks, list);
+  return list.check(text, family);
 }
 
 /** Has any of the networks addresses of the same version of IP? Where none has, nothing can be said of it. */
 export function speaksOf(networks: readonly Network[], { family }: Address): boolean {
   return networks.some((network) => network.family === family);
 }
+
+/** Made once of each: those that are registered are asked for again and again. */
+const lists = new WeakMap<readonly Network[], BlockList>();
 
 function listOf(networks: readonly Network[]): BlockList {
   const list = new BlockList();

@@ -3,13 +3,10 @@ import { hash } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { dayMs } from "../lib/duration.ts";
 
-/** The newest so many… */
-const most = 100_000;
-/** …are remembered, for so long at most. */
+/** The newest so many are remembered, unless it is said how many… */
+const mostCompleted = 100_000;
+/** …and for so long at most. */
 const longestMs = dayMs;
-
-/** Places of the table in which they are found: a power of two, and never as much as half of them taken. */
-const places = 2 ** 18;
 
 /** Words of 32 bits that stand for a key. */
 const words = 4;
@@ -30,7 +27,9 @@ export interface Completed {
  * nothing is touched before it is needed. A `Map` of strings took 15, and left as much again behind
  * for every hundred thousand, where only the collector's longest kind of work finds it.
  */
-export function createCompleted(clock: Pick<Clock, "monotonic" | "now">): Completed {
+export function createCompleted(clock: Pick<Clock, "monotonic" | "now">, most = mostCompleted): Completed {
+  /** Places of the table in which they are found: a power of two, and never as much as half of them taken. */
+  const places = 2 ** (1 + Math.ceil(Math.log2(most + 1)));
   /** A ring, in the order of their coming. */
   const prints = new Uint32Array(most * words);
   /** Monotonic times. */

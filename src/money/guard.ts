@@ -101,6 +101,8 @@ export interface GuardOptions {
   readonly clock: Clock;
   /** How late `failed` must be heard to be believed, milliseconds. */
   readonly settleMs: number;
+  /** How many whose money has moved are remembered; as many as is usual unless given. */
+  readonly mostCompleted?: number | undefined;
   /** Told when the number of open entries has changed. */
   readonly onChange: (open: number) => void;
 }
@@ -108,13 +110,13 @@ export interface GuardOptions {
 /** So many of those that were released are asked for some more times. */
 const mostReleased = 1_000;
 
-export function createGuard({ clock, settleMs, onChange }: GuardOptions): Guard {
+export function createGuard({ clock, settleMs, mostCompleted, onChange }: GuardOptions): Guard {
   /** In flight, open and released, by key. */
   const byKey = new Map<string, Entry>();
   /** All that are open, in the order in which they became so. */
   const openEntries = new Set<Entry>();
   const releasedEntries = new Set<Entry>();
-  const completed = createCompleted(clock);
+  const completed = createCompleted(clock, mostCompleted);
   /** Those that have named a transaction: a handful. */
   const operations = new Set<Operation>();
   let inFlight = 0;

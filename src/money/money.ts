@@ -9,6 +9,11 @@ import { createMoneyPath } from "./perform.ts";
 import type { KnownCompleted, LeftOpen, MoneyRecord } from "./record.ts";
 import { createSettler, type SettleTimes } from "./settle.ts";
 
+export interface MoneyOptions extends SettleTimes {
+  /** How many transactions are remembered whose money has moved; as many as is usual unless given: worlds of a simulation are small, and many. */
+  readonly mostCompleted?: number;
+}
+
 export interface MoneyDeps {
   /** Brings a call to Presto and back: with the token, a turn, and its line in the record. */
   readonly perform: Perform;
@@ -30,18 +35,19 @@ export interface Money {
   close(): void;
 }
 
-export function createMoney(times: SettleTimes, deps: MoneyDeps): Money {
+export function createMoney(options: MoneyOptions, deps: MoneyDeps): Money {
   const { perform, ask, record, clock, random } = deps;
   const guard = createGuard({
     clock,
-    settleMs: times.settleMs,
+    settleMs: options.settleMs,
+    mostCompleted: options.mostCompleted,
     onChange: (open) => deps.emit({ type: "outcomes-changed", open }),
   });
   const emit: Emit<MoneyEvent> = (event) => {
     if (event.type === "outcome-settled") outcomes.note(event);
     deps.emit(event);
   };
-  const settler = createSettler(times, { guard, perform: ask, record, clock, random, emit });
+  const settler = createSettler(options, { guard, perform: ask, record, clock, random, emit });
   const outcomes = createOutcomes({
     guard,
     settler,

@@ -47,13 +47,19 @@ export interface Seeds {
 /** Seeds for one lot: few enough that progress shows, so many that the handing over costs nothing. */
 const mostInLot = 40;
 
+/** A world lives for some milliseconds: with so much room most of it is gone before it is ever copied. */
+const maxYoungGenerationSizeMb = 96;
+
 /** @param program what each thread runs: it plays the seeds of one world */
 export function createCrew<Result extends AnySeedResult = SeedResult>(
   size: number,
   start: CrewStart,
   program: URL = new URL("worker.ts", import.meta.url),
 ): Crew<Result> {
-  const workers = Array.from({ length: size }, () => new Worker(program, { workerData: start }));
+  const workers = Array.from(
+    { length: size },
+    () => new Worker(program, { workerData: start, resourceLimits: { maxYoungGenerationSizeMb } }),
+  );
 
   // Whoever waits for an answer hears of it; that nobody waits must not end the program.
   for (const worker of workers) worker.on("error", () => {});

@@ -6,13 +6,15 @@ import type { DeliberateFault } from "./deliberate-faults.ts";
 import { createProgress } from "./progress.ts";
 import { deliberateFaults } from "./put-fault-in.ts";
 
-/** Which seed found a deliberate fault. */
+/** What found a deliberate fault. */
 interface Find {
   readonly fault: DeliberateFault;
-  /** Seeds that were played until then, the one that found it included. */
-  readonly seeds: number;
-  readonly result: AnySeedResult | undefined;
+  /** The first seeds that did, in order; none if none did. */
+  readonly results: readonly AnySeedResult[];
 }
+
+/** So many are told at most: a change of the program may take one away. */
+const mostTold = 3;
 
 /** A world, and the faults that its claims must find. */
 export interface Proof {
@@ -38,43 +40,94 @@ export async function prove(
   const progress = createProgress(process.stdout);
   for (const fault of proof.faults) {
     progress.show(`looking for ${fault.name}`);
-    const find = await findFault(fault, proof.createCrew(workers, fault.name), from, count);
+    const find = { fault, results: await findSeeds(proof.createCrew(workers, fault.name), from, count) };
     finds.push(find);
     progress.end();
     process.stdout.write(`${describe(find, count)}\n`);
   }
   if (docs !== undefined) writeTable(docs, proof.mark, finds);
   // A program that merely breaks down was not caught by a property.
-  const missed = finds.filter(({ result }) => (result?.failure?.property ?? "defect") === "defect");
+  const missed = finds.filter(({ results: [first] }) => (first?.failure?.property ?? "defect") === "defect");
   process.stdout.write(`${finds.length - missed.length} of ${finds.length} deliberate faults found\n`);
   return missed.length === 0 ? 0 : 1;
 }
 
-/** Lots are handed out in order, and what was begun is finished: the smallest seed that was found is the first there is. */
-async function findFault(
-  fault: DeliberateFault,
-  crew: Pick<Crew<AnySeedResult>, "play" | "close">,
-  from: number,
-  count: number,
-): Promise<Find> {
-  let first: AnySeedResult | undefined;
+/**
+ * As the tests look for a fault: by the seeds that found it when the page was made; and by `count` seeds from the first
+ * one on, if the program has changed so much since that none of them does any more.
+ */
+export async function findAgain(
+  fault: string,
+  { page, count }: { readonly page: string; readonly count: number },
+  proof: Proof = renewalProof,
+): Promise<AnySeedResult | undefined> {
+  const [row = ""] = new RegExp(`^\\| \`${fault}\` \\|.*$`, "m").exec(page) ?? [];
+  const known = /\| ([0-9, ]+) \|$/.exec(row)?.[1]?.split(", ") ?? [];
+  const lone = proof.createCrew(1, fault);
   try {
-    await crew.play({ from, count, isTold: false, untilFailure: true }, (results) => {
-      for (const result of results) {
-        if (result.failure !== undefined && (first === undefined || result.seed < first.seed)) first = result;
-      }
-      return first === undefined;
-    });
+    for (const seed of known) {
+      const [found] = await collect(lone, Number(seed), 1, 1);
+      if (found !== undefined) return found;
+    }
+  } finally {
+    await lone.close();
+  }
+  const [first] = await findFailures(proof.createCrew(2, fault), 1, count, 1);
+  return first;
+}
+
+/** The first seed that finds a fault, and others among as many again. */
+async function findSeeds(crew: PlayingCrew, from: number, count: number): Promise<readonly AnySeedResult[]> {
+  try {
+    const [first] = await collect(crew, from, count, 1);
+    if (first === undefined) return [];
+    const others = await collect(crew, first.seed + 1, first.seed - from + 1, mostTold - 1);
+    return [first, ...others];
   } finally {
     await crew.close();
   }
-  return { fault, seeds: first === undefined ? count : first.seed - from + 1, result: first };
 }
 
-function describe({ fault, seeds, result }: Find, count: number): string {
-  if (result?.failure === undefined) return `${fault.name}: NOT FOUND in ${count} seeds`;
-  const { property, message } = result.failure;
-  return `${fault.name}: ${property} at seed ${result.seed} (${seeds} played): ${message.split("\n")[0]}`;
+type PlayingCrew = ReturnType<Proof["createCrew"]>;
+
+/** The first seeds at which a property breaks, `most` of them; ends the crew. */
+export async function findFailures(
+  crew: PlayingCrew,
+  from: number,
+  count: number,
+  most: number,
+): Promise<readonly AnySeedResult[]> {
+  try {
+    return await collect(crew, from, count, most);
+  } finally {
+    await crew.close();
+  }
+}
+
+/** Lots are handed out in order, and what was begun is finished: what was found are the smallest seeds that there are. */
+async function collect(
+  crew: PlayingCrew,
+  from: number,
+  count: number,
+  most: number,
+): Promise<readonly AnySeedResult[]> {
+  const found: AnySeedResult[] = [];
+  await crew.play({ from, count, isTold: false, untilFailure: most === 1 }, (results) => {
+    found.push(...results.filter(({ failure }) => failure !== undefined));
+    return found.length < most;
+  });
+  return found.toSorted((one, other) => one.seed - other.seed).slice(0, most);
+}
+
+function describe({ fault, results }: Find, count: number): string {
+  const [first] = results;
+  if (first?.failure === undefined) return `${fault.name}: NOT FOUND in ${count} seeds`;
+  const { property, message } = first.failure;
+  return `${fault.name}: ${property} at seed ${seedsOf(results)}: ${message.split("\n")[0]}`;
+}
+
+function seedsOf(results: readonly AnySeedResult[]): string {
+  return results.map(({ seed }) => seed).join(", ");
 }
 
 /** Puts the table between the marks of the page. */
@@ -86,8 +139,8 @@ function writeTable(path: string, mark: string, finds: readonly Find[]): void {
   if (head === undefined || tail === undefined)
     throw new Error(`${path} has no marks to put the table between`);
   const rows = finds.map(
-    ({ fault, seeds, result }) =>
-      `| \`${fault.name}\` | ${fault.what} | ${result?.failure?.property ?? "not found"} | ${seeds} |`,
+    ({ fault, results }) =>
+      `| \`${fault.name}\` | ${fault.what} | ${results[0]?.failure?.property ?? "not found"} | ${seedsOf(results)} |`,
   );
   const table = ["| fault | what is wrong | caught by | seeds |", "| --- | --- | --- | --- |", ...rows].join(
     "\n",

@@ -1,3 +1,4 @@
+import { enableCompileCache } from "node:module";
 import { inspect } from "node:util";
 import { parentPort, workerData } from "node:worker_threads";
 
@@ -18,13 +19,18 @@ export async function playFor<Result extends AnySeedResult>(
 ): Promise<void> {
   const { fault }: CrewStart = workerData;
   if (fault !== undefined) putFaultIn(fault, faults);
+  // A thread for each deliberate fault, of which each would strip the types of some 200 files.
+  enableCompileCache();
   const runSeed = await load();
+  const usualFrames = Error.stackTraceLimit;
   let stray: unknown;
   process.on("unhandledRejection", (reason) => (stray ??= reason ?? "nothing"));
 
   /** A rejection that nobody handles would have ended the program. */
   async function runCleanly(seed: number, isTold: boolean): Promise<Result> {
     stray = undefined;
+    // Where an error was made is of use to whoever reads the story, and costs as much as the rest of an error's life.
+    Error.stackTraceLimit = isTold ? usualFrames : 0;
     const result = await runSeed(seed, isTold);
     // Node tells of such a rejection when it comes round to its event loop.
     await new Promise((resolve) => {

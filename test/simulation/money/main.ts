@@ -1,18 +1,8 @@
 import { parseSimulationArguments, type SimulationArguments, usage } from "../arguments.ts";
-import { createCrew } from "../crew.ts";
 import { createProgress } from "../progress.ts";
-import { type Proof, prove } from "../prove.ts";
-import { moneyFaults } from "./money-faults.ts";
+import { prove } from "../prove.ts";
+import { createMoneyCrew, moneyProof } from "./proof.ts";
 import type { MoneySeedResult } from "./run-seed.ts";
-
-/** What plays worlds of money. */
-const program = new URL("worker.ts", import.meta.url);
-
-const moneyProof: Proof = {
-  faults: moneyFaults,
-  createCrew: (size, fault) => createCrew<MoneySeedResult>(size, { fault }, program),
-  mark: "the proof of money",
-};
 
 /** `npm run simulate:money`: exit code 1 if a property broke, 64 if it was asked wrongly. */
 async function main(): Promise<number> {
@@ -32,7 +22,7 @@ async function main(): Promise<number> {
 
 async function simulate({ from, count, isTold, fault, workers }: SimulationArguments): Promise<number> {
   const startedAt = performance.now();
-  const crew = createCrew<MoneySeedResult>(Math.min(workers, count), { fault }, program);
+  const crew = createMoneyCrew(Math.min(workers, count), fault);
   const progress = createProgress(process.stdout);
   const failures: MoneySeedResult[] = [];
   const sums = { seeds: 0, confirms: 0, moved: 0, crashes: 0, steps: 0, simulatedMs: 0 };

@@ -109,6 +109,7 @@ export function createSite(options: SiteOptions): Site {
           settleMs: scenario.settleMs,
           settleOutcomesMs: scenario.settleOutcomesMs,
           questionMs: Math.min(scenario.timeoutMs, 10_000),
+          mostCompleted: 2_000,
         },
         renewal: undefined,
       },

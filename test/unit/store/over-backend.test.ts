@@ -45,6 +45,20 @@ describe("a record in the clear", () => {
     expect(store().canChange).toBe(true);
   });
 
+  it("is read anew when another stands there, and is the same while the same does", async () => {
+    const followed = store();
+    const read = async () => (await followed.read())?.record;
+    await followed.write?.(recordOf("1111|abc", 3), undefined);
+    const first = await read();
+    expect(await read()).toBe(first);
+    const other = await place.view("token").read();
+    await store().write?.(recordOf("2222|abc", 4), other?.version);
+    expect(plain(await read())).toEqual(plain(recordOf("2222|abc", 4)));
+    put("{}");
+    await expect(followed.read()).rejects.toMatchObject({ code: "damaged" });
+    await expect(followed.read()).rejects.toMatchObject({ code: "damaged" });
+  });
+
   it("tells how following it goes: the last read, why it failed, and whether the watch lives", async () => {
     const hand = createHandClock();
     let live = true;
