@@ -53,7 +53,8 @@ const java = [
   // Nobody listens there: who asked it would fail.
   "-Dhttp.proxyHost=127.0.0.1",
   "-Dhttp.proxyPort=9",
-  "-Dhttp.nonProxyHosts=none",
+  // Empty: else the loopback is left out.
+  "-Dhttp.nonProxyHosts=",
 ];
 
 const callers: readonly Caller[] = [
@@ -119,7 +120,7 @@ const proxies = Object.fromEntries(
 
 interface Ended {
   readonly name: string;
-  /** `paid`, `refused`, `not-sent` or `ask`. */
+  /** `paid`, `refused`, `not-sent` or `ask`; or how it failed. */
   readonly end: string;
   readonly reference: string;
 }
@@ -141,8 +142,12 @@ function topUps(where: "url" | "socket" = "url"): Promise<readonly Ended[]> {
   const able = here.filter(({ takesSockets }) => where === "url" || takesSockets);
   return Promise.all(
     able.map(async ({ name, command }) => {
-      const said = await run([...command(stage.folder), where === "url" ? url : stage.at("proxy")]);
-      const [end = "", reference = ""] = said.split(" ");
+      const ended = run([...command(stage.folder), where === "url" ? url : stage.at("proxy")]);
+      // What one does wrong must not hide the others.
+      const [end = "", reference = ""] = await ended.then(
+        (said) => said.split(" "),
+        (error: unknown) => [String(error)],
+      );
       return { name, end, reference };
     }),
   );

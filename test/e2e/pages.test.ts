@@ -7,14 +7,14 @@ import { afterEach, describe, expect, it } from "vitest";
 
 import { freePorts } from "../support/free-ports.ts";
 import { openPageShell, type PageShell } from "../support/page-shell.ts";
-import { openRunbookStage, type RunbookStage } from "../support/runbook-stage.ts";
+import { openRunbookStage } from "../support/runbook-stage.ts";
 
 // The commands of README and pages, run as they stand there (which blocks: test/support/page-shell.ts).
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 let folder: string | undefined;
-let shell: PageShell | RunbookStage | undefined;
+let shell: PageShell | undefined;
 afterEach(async () => {
   await shell?.close();
   if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
@@ -51,12 +51,16 @@ describe("README", () => {
 describe("runbooks", () => {
   const runbooks = globSync("docs/runbooks/*.md", { cwd: root }).toSorted();
 
-  it.each(runbooks)(
+  // Each has a Presto, a store and ports of its own, and mostly waits.
+  it.concurrent.each(runbooks)(
     "%s",
     async (page) => {
       const stage = await openRunbookStage();
-      shell = stage;
-      await stage.walk(join(root, page));
+      try {
+        await stage.walk(join(root, page));
+      } finally {
+        await stage.close();
+      }
     },
     120_000,
   );
