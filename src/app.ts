@@ -5,6 +5,7 @@ import { createObservers } from "./app/observers.ts";
 import { openParts } from "./app/parts.ts";
 import { keepRecord } from "./app/record.ts";
 import { composeSidecar, type SidecarOptions } from "./app/sidecar.ts";
+import { createTerminationNotice } from "./app/termination.ts";
 import type { Clock } from "./clock.ts";
 import type { ConfigRow } from "./config/describe.ts";
 import type { Config } from "./config/sections.ts";
@@ -47,6 +48,8 @@ export interface App {
    * reads, and has its line in the log. @param why for the log, a sentence
    */
   cutOff(why: string): Promise<void>;
+  /** For an end that can't wait for `close`: says which calls that move money have no known end. Once; `close` does, too. */
+  leaveNotice(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -89,6 +92,7 @@ export async function createApp(
   // Before any call is accepted: what an earlier process has left open must not be sent again.
   record?.leaveTo(sidecar);
   const { readiness, tokens, lifecycle } = sidecar;
+  const notice = createTerminationNotice(sidecar.outcomes, { log, clock });
 
   const calls = await createCallListener(config, { sidecar, clock, emit });
   const { status } = observers.watch(sidecar, parts.store, calls);
@@ -157,9 +161,11 @@ export async function createApp(
       calls.expireAll(endsAt - lastWordsMs / 2);
       await calls.idle(endsAt);
       calls.abandonAll();
+      await notice.leave();
       await record?.close(lastWordsMs);
       await log.flush(lastWordsMs);
     },
+    leaveNotice: notice.leave,
     async close() {
       await Promise.all([calls.close(), operators.close()]);
       await sidecar.close();
@@ -168,6 +174,7 @@ export async function createApp(
       // What was cut off still says what became of it.
       await calls.idle(clock.monotonic() + 1_000);
       calls.abandonAll();
+      await notice.leave();
       record?.stop();
       await record?.close(recordCloseMs);
       await observers.close();

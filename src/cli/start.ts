@@ -83,6 +83,7 @@ async function closeSoon(app: App, log: Log, { clock }: Io): Promise<void> {
   const closed = app.close().then(() => true as const);
   if ((await within(clock, closeMs, closed)) !== undefined) return;
   leaveUnanswered();
+  await app.leaveNotice();
   log.write(
     "warn",
     "Something could not be closed in time, and is left as it is: a file system may not answer.",

@@ -106,6 +106,22 @@ async function replace(path: string, content: string | Uint8Array): Promise<void
 }
 
 /**
+ * Puts `content` in the place of what stands in a regular file that somebody else has made, and that stays the same
+ * one: whoever made it has it open, or mounted. Makes none. Throws the system's own error, as `ENOENT`.
+ */
+export async function overwrite(path: string, content: string): Promise<void> {
+  const { O_WRONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
+  const file = await open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  try {
+    if (!(await file.stat()).isFile()) return;
+    await file.truncate();
+    await file.writeFile(content);
+  } finally {
+    await file.close();
+  }
+}
+
+/**
  * Removes what writers of `path` that were killed left beside it. Only for a caller that
  * holds the lock under which `path` is written: else it takes the file of a writer at work.
  */
