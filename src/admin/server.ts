@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 
+import { atEndOfTurn } from "../clock.ts";
 import type { Emit, Warning } from "../lib/events.ts";
 
 /** A server that is to be bound by `listen/bind.ts`. */
@@ -60,6 +61,7 @@ export async function createServer({
   const methodsOf = ({ url }: FastifyRequest): readonly string[] =>
     methodsAt?.get(url.split("?", 1)[0] ?? "") ?? methods;
   const app = createLimitedApp();
+  const bodies = createBodyStop(app.server);
   app.addHook("onRequest", (request, reply, next) => {
     reply.headers({
       "cache-control": "no-store",
@@ -69,6 +71,7 @@ export async function createServer({
       "x-content-type-options": "nosniff",
     });
     const refusal = refusalOf(request, methodsOf(request), objection);
+    if (hasBody(request)) bodies.came(request.raw.socket);
     if (refusal === undefined) {
       // Some clients name the type of the body that they don't send; Fastify would judge it.
       delete request.headers["content-type"];
@@ -176,6 +179,40 @@ function limitConnections(server: Server, mostConnections: number): void {
     const [oldest] = open;
     if (open.size > mostConnections) oldest?.destroy();
   });
+}
+
+/**
+ * Nothing of a body is wanted here, and none is read on: the reply that refuses it is the connection's last. But what
+ * came in one read with its head is parsed all the same, and may be ten thousand chunks of a byte, which take 30 ms.
+ * So a turn of the event loop reads one such request, and calls are served between two of them.
+ */
+function createBodyStop(server: Server): { came(socket: Socket): void } {
+  const open = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+  });
+  let waiting: readonly Socket[] | undefined;
+
+  // Not their `pause` and `resume`: to their streams they were never paused.
+  function stop(socket: Socket): void {
+    socket.emit("pause");
+  }
+
+  return {
+    came(socket) {
+      stop(socket);
+      // Node reads on when it has replied.
+      socket.on("resume", () => stop(socket));
+      if (waiting !== undefined) return;
+      waiting = [...open].filter((other) => other !== socket);
+      for (const other of waiting) stop(other);
+      atEndOfTurn(() => {
+        for (const other of waiting ?? []) other.emit("resume");
+        waiting = undefined;
+      });
+    },
+  };
 }
 
 function refuseTunnel(socket: Duplex, allow: string): void {
