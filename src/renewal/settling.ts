@@ -2,13 +2,14 @@ import { backOffMs, onAbort, sleepUnlessAborted, untilAborted } from "../lib/asy
 import type { IssueEnd } from "../presto/auth.ts";
 import { plainVerdict, type TokenVerdict } from "../presto/probe.ts";
 import { afterIssue } from "./issuing.ts";
-import { keepIntent } from "./keeping.ts";
+import { keepIntent, type KeptIntent } from "./keeping.ts";
 import { probeKept, settlingBack } from "./putting-back.ts";
 import type { KeptToken } from "./remembering.ts";
 import {
   isAboutToEnd,
   isDue,
   isRequested,
+  type LateAnswer,
   mayIssue,
   type NextState,
   type RenewalRun,
@@ -28,10 +29,23 @@ const probes = { firstMs: 1_000, mostMs: 10_000 };
 export async function settling(run: RenewalRun, state: Settling): Promise<NextState> {
   const { late } = state.call;
   const kept = keepIntent(run, state.standing);
-  if (late === undefined) {
+  try {
+    if (late !== undefined) return await settleWithAnswer(run, state, late, kept);
     const concluded = await conclude(run, state, run.draining);
-    return follow(run, state, concluded, await kept.end());
+    return await follow(run, state, concluded, await kept.end());
+  } finally {
+    // However it came to its end: what is kept for nobody would be written for ever.
+    await kept.end();
   }
+}
+
+/** As long as the call itself may still be answered, which tells more than any probe. */
+async function settleWithAnswer(
+  run: RenewalRun,
+  state: Settling,
+  late: LateAnswer,
+  kept: KeptIntent,
+): Promise<NextState> {
   const over = new AbortController();
   const stopListening = onAbort(run.draining, (reason) => over.abort(reason));
   let answer: IssueEnd | undefined;
