@@ -5,6 +5,7 @@ import { parsePins } from "../src/config/parse-secrets.ts";
 import {
   logFormats,
   logLevels,
+  otlpProtocol,
   parseCount,
   parseCountOrZero,
   parseDays,
@@ -14,6 +15,7 @@ import {
   parseFraction,
   parseLogFormat,
   parseLogLevel,
+  parseOtlpProtocol,
   parseReference,
   parseRenew,
   parseSize,
@@ -55,6 +57,7 @@ const grammars: ReadonlyMap<(text: string) => unknown, Schema> = new Map<(text: 
   [parseRenew, { enum: ["auto", "manual"] }],
   [parseLogLevel, { enum: logLevels }],
   [parseLogFormat, { enum: logFormats }],
+  [parseOtlpProtocol, { enum: [otlpProtocol] }],
   [parseCount, pattern(positive, "a whole number above 0")],
   [parseCountOrZero, pattern("[0-9]+", "a whole number")],
   [parseDays, pattern(positive, "a whole number of days, 3650 at most")],

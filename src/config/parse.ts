@@ -287,6 +287,18 @@ export function parseCollector(text: string): string {
   return url.href;
 }
 
+/** The one encoding of OTLP that is spoken here. */
+export const otlpProtocol = "http/protobuf";
+
+/** @throws InvalidValue */
+export function parseOtlpProtocol(text: string): typeof otlpProtocol {
+  if (text !== otlpProtocol)
+    throw new InvalidValue(
+      `${quote(text)} is not spoken here: spans are sent as ${otlpProtocol}, which a collector takes on port 4318 as a rule`,
+    );
+  return text;
+}
+
 /** @throws InvalidValue */
 export function parseServiceName(text: string): string {
   if (!/^[\x20-\x7e]{1,100}$/.test(text))

@@ -9,7 +9,6 @@ import type { LogLevel } from "../observe/log.ts";
 import { type Operation, walletOperations } from "../policy/operations.ts";
 import type { ProbeOptions } from "../presto/probe.ts";
 import type { IssuingOptions } from "../renewal/types.ts";
-import type { Secret } from "../secret.ts";
 import type { ClusterOptions } from "../store/kubernetes/cluster.ts";
 import type {
   CredentialOptions,
@@ -72,7 +71,7 @@ export interface Config extends UpstreamConfig {
   /** How this process is called among others. */
   readonly service: string;
   /** Where spans of calls go; undefined where none are made. */
-  readonly traces: { readonly endpoint: string; readonly headers: Secret | undefined } | undefined;
+  readonly traces: { readonly endpoint: string; readonly headers: SecretSource | undefined } | undefined;
   /** Sentences to log at start: what is allowed but odd. */
   readonly warnings: readonly string[];
 }
@@ -119,7 +118,11 @@ export function sidecarOptions(read: ReadVariables): Omit<Config, "warnings"> {
 function tracesOptions(values: Values): Config["traces"] {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: base, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: whole } = values;
   const endpoint = whole ?? (base === undefined ? undefined : `${base.replace(/\/$/, "")}/v1/traces`);
-  return endpoint === undefined ? undefined : { endpoint, headers: values.OTEL_EXPORTER_OTLP_HEADERS };
+  if (endpoint === undefined) return undefined;
+  return {
+    endpoint,
+    headers: secretSource(values.OTEL_EXPORTER_OTLP_HEADERS, values.OTEL_EXPORTER_OTLP_HEADERS_FILE),
+  };
 }
 
 /** Where the record of money calls is kept; undefined where none is. */

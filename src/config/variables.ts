@@ -10,11 +10,10 @@ import {
 import { parseAudit, parseAuditFull } from "./parse-audit.ts";
 import { parseListenAddresses } from "./parse-listen.ts";
 import { parseOperations } from "./parse-operations.ts";
-import { parsePath, parsePins, parseToken } from "./parse-secrets.ts";
+import { parsePath, parsePins } from "./parse-secrets.ts";
 import {
   formatDuration,
   InvalidValue,
-  parseCollector,
   parseCount,
   parseCountOrZero,
   parseDuration,
@@ -22,12 +21,12 @@ import {
   parseLogFormat,
   parseLogLevel,
   parseReference,
-  parseServiceName,
   parseSize,
   parseYesNo,
 } from "./parse.ts";
 import { variable } from "./row-spec.ts";
 import { tokenVariables, vaultVariables } from "./token-variables.ts";
+import { tracingVariables } from "./tracing-variables.ts";
 import type { VariableRow } from "./variable.ts";
 
 /** How calls leave this machine. */
@@ -305,36 +304,7 @@ export const variables = {
       "Lines of the log on standard output: `json`, `ecs` (JSON with the names of the Elastic Common Schema), or `text`, for people. With `NO_COLOR` text has no colours on a terminal either.",
     chart: "env",
   }),
-  OTEL_SERVICE_NAME: variable({
-    parse: parseServiceName,
-    fallback: "presto-sidecar",
-    example: "payments-presto-sidecar",
-    meaning: "`service.name` of each line of the log, and of spans.",
-    chart: "env",
-  }),
-  OTEL_EXPORTER_OTLP_ENDPOINT: variable({
-    parse: parseCollector,
-    fallbackNote: "no spans",
-    example: "http://127.0.0.1:4318",
-    meaning:
-      "An OpenTelemetry collector that takes OTLP over HTTP (protobuf): a span for each call, and one for each try to send it, go to `/v1/traces` there. The SDK's other variables (`OTEL_EXPORTER_OTLP_TIMEOUT`, `OTEL_EXPORTER_OTLP_CERTIFICATE`, `OTEL_BSP_…`) are its own.",
-    onlyFor: "serving",
-    chart: "env",
-  }),
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: variable({
-    parse: parseCollector,
-    example: "http://127.0.0.1:4318/v1/traces",
-    meaning: "The same, with its path as it stands; it wins.",
-    onlyFor: "serving",
-    chart: "env",
-  }),
-  OTEL_EXPORTER_OTLP_HEADERS: variable({
-    parse: parseToken,
-    secret: true,
-    example: "authorization=Basic%20the-words-of-your-collector",
-    meaning: "Fields that are sent to the collector: `name=value`, comma list, percent-encoded.",
-    onlyFor: "serving",
-  }),
+  ...tracingVariables,
 };
 
 export type VariableName = keyof typeof variables;

@@ -22,7 +22,7 @@ import type { Clock } from "../clock.ts";
 import { within } from "../lib/async.ts";
 import type { Emit, Warning } from "../lib/events.ts";
 import { readTraceId } from "../policy/headers.ts";
-import type { Secret } from "../secret.ts";
+import { readSecret, type SecretSource } from "../store/secret-source.ts";
 import type { CallFinished, Try } from "../upstream/call.ts";
 import type { Subscriber } from "./events.ts";
 
@@ -33,7 +33,7 @@ export interface TracesOptions {
   /** That of the collector for traces. */
   readonly endpoint: string;
   /** `name=value,…`, percent-encoded, as OTEL_EXPORTER_OTLP_HEADERS has it. */
-  readonly headers: Secret | undefined;
+  readonly headers: SecretSource | undefined;
   readonly service: string;
   readonly version: string;
 }
@@ -59,7 +59,11 @@ const closeMs = 1_000;
  * query or anything of a body. One that the collector does not take is lost, and a warning says so once.
  */
 export function createTraces(options: TracesOptions, { clock, emit }: TracesDeps): Traces {
-  const exporter = new OTLPTraceExporter({ url: options.endpoint, headers: readHeaders(options.headers) });
+  const exporter = new OTLPTraceExporter({
+    url: options.endpoint,
+    // Asked for before each batch: a file may have changed.
+    headers: () => readHeaders(options.headers),
+  });
   const provider = new TracerProvider({
     resource: resourceFromAttributes({
       "service.name": options.service,
@@ -143,12 +147,17 @@ function parentOf(traceParent: string | undefined): Context {
   return isSpanContextValid(context) ? trace.setSpanContext(ROOT_CONTEXT, context) : ROOT_CONTEXT;
 }
 
-function readHeaders(headers: Secret | undefined): Record<string, string> {
-  const entries = (headers?.reveal() ?? "").split(",").flatMap((entry) => {
-    const at = entry.indexOf("=");
-    if (at < 1) return [];
-    return [[entry.slice(0, at).trim(), decode(entry.slice(at + 1).trim())] as const];
-  });
+async function readHeaders(source: SecretSource | undefined): Promise<Record<string, string>> {
+  if (source === undefined) return {};
+  const headers = await readSecret(source, "collector headers");
+  const entries = headers
+    .reveal()
+    .split(",")
+    .flatMap((entry) => {
+      const at = entry.indexOf("=");
+      if (at < 1) return [];
+      return [[entry.slice(0, at).trim(), decode(entry.slice(at + 1).trim())] as const];
+    });
   return Object.fromEntries(entries);
 }
 

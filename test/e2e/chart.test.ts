@@ -187,6 +187,7 @@ describe.skipIf(!hasKubeTools)("the chart", () => {
       "PRESTO_STORE_KEY", // a secret is never a plain value
       "PRESTO_TOKEN",
       "OTEL_EXPORTER_OTLP_HEADERS", // it may hold one
+      "OTEL_EXPORTER_OTLP_HEADERS_FILE", // no place in the pod to mount it
       // The account lies where `password reset` can write to, and the login is the service account's.
       ...variableNames.filter((name) =>
         /^PRESTO_(EMAIL|PASSWORD)|^KUBECONFIG$|^VAULT_(SKIP|TOKEN)/.test(name),

@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 
 import { type OtlpCollector, startOtlpCollector } from "../support/otlp-collector.ts";
@@ -78,6 +82,31 @@ describe("spans", () => {
       headers: { "content-type": "application/x-protobuf", "x-collector-key": "MARKED key" },
     });
     expect(sidecar.log()).not.toContain("MARKED");
+  });
+
+  it("go with the fields that a file holds when they are sent, and are lost where it is not there", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "collector-headers-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, "headers");
+    writeFileSync(file, "x-collector-key=an%20old%20one\n");
+    const collector = await startOtlpCollector();
+    const { sidecar, close } = await start(collector, { OTEL_EXPORTER_OTLP_HEADERS_FILE: file });
+    await exchange(sidecar, queryCall("T1"));
+    writeFileSync(file, "x-collector-key=MARKED%20key,x-more=1\n");
+    await close();
+    expect(collector.requests()[0]?.headers).toMatchObject({
+      "x-collector-key": "MARKED key",
+      "x-more": "1",
+    });
+    expect(sidecar.log()).not.toContain("MARKED");
+
+    rmSync(file);
+    const second = await start(collector, { OTEL_EXPORTER_OTLP_HEADERS_FILE: file });
+    const before = collector.requests().length;
+    expect((await exchange(second.sidecar, queryCall("T1"))).status).toBe(200);
+    await second.close();
+    expect(collector.requests()).toHaveLength(before);
+    expect(second.sidecar.log()).toContain("Spans could not be sent");
   });
 
   it("tell each try of a call that was sent again, and a call that was refused", async () => {
