@@ -93,6 +93,9 @@ const sound: Record<string, string> = {
     'import { fault } from "./fault.ts";\nexport const later = (): unknown => setTimeout(fault, 1);\n',
   "src/sandbox/fault.ts": "export const fault = (): void => {};\n",
   "src/sandbox/certificates.ts": 'export const library = (): unknown => import("@peculiar/x509");\n',
+  "src/observe/traces.ts": 'import { trace } from "@opentelemetry/api";\nexport const spans = trace;\n',
+  "src/app/observers.ts":
+    'import type { Spans } from "../observe/traces.ts";\nexport const late = (): unknown => import("../observe/traces.ts");\nexport type Kept = Spans;\n',
   // The other ends of the cycles that are planted.
   "src/token/far-end.ts": 'export const a = (): unknown => import("./cycle.ts");\nexport type A = string;\n',
   "test/flow/far-end.ts": 'import { b } from "./cycle.ts";\nexport const a = (): unknown => b;\n',
@@ -260,6 +263,9 @@ const importPlants: readonly Plant[] = [
   ["no-own-connection", "src/config/tls.ts", 'import { dial } from "../connect/tls.ts";'],
   ["no-own-connection", "src/doctor/tls.ts", 'import { dial } from "../connect/tls.ts";'],
   ["direct-for-stores", "src/doctor/direct.ts", 'import { direct } from "../connect/direct.ts";'],
+  ["tracing-room", "src/app/spans.ts", 'import { trace } from "@opentelemetry/api";'],
+  ["tracing-room", "src/upstream/span.ts", 'import type { Span } from "@opentelemetry/api";'],
+  ["tracing-late", "src/app/traced.ts", 'import { spans } from "../observe/traces.ts";'],
   ["no-own-connection", "src/cli/tcp.ts", 'import { tcp } from "../connect/tcp.ts";'],
 ];
 

@@ -153,6 +153,18 @@ export default {
       { path: "^src/", pathNot: "^src/store/remote\\.ts$" },
       { path: "^src/connect/direct\\.ts$", dependencyTypesNot: ["type-only"] },
     ),
+    forbid(
+      "tracing-room",
+      "What speaks OpenTelemetry is one file: the rest tells it by events, and costs nothing where no spans are wanted.",
+      { path: "^src/", pathNot: "^src/observe/traces\\.ts$" },
+      { path: "node_modules/@opentelemetry/" },
+    ),
+    forbid(
+      "tracing-late",
+      "The SDK is large, and few want spans: `import()` that file where they are asked for.",
+      { path: "^src/" },
+      { path: "^src/observe/traces\\.ts$", dynamic: false, dependencyTypesNot: ["type-only"] },
+    ),
   ],
   options: {
     // TypeScript 7 has no programming interface that dependency-cruiser could use; swc reads the same syntax.
