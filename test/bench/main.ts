@@ -26,7 +26,7 @@ import { floor, stock } from "./targets/node-peers.ts";
 import { createSidecar } from "./targets/sidecar.ts";
 
 /** They answer a question of their own, which is not the table's. */
-const onDemand = ["sidecar-bound", "against-bound", "nginx"];
+const onDemand = ["sidecar-bound", "against-bound", "against-traced", "nginx"];
 
 /** In the order of the table's columns. */
 function chooseTargets({ targets, against, nodeFlags }: BenchOptions): readonly Target[] {

@@ -41,8 +41,8 @@ export const help = `npm run bench -- [options]
   --loads a,b         only these loads: ${loadNames.join(", ")}
   --silences a,b      seconds without a call (5,30,120)
   --soak-minutes N    (10)
-  --targets a,b       only these: sidecar, sidecar-info, against, against-info, envoy, stock, floor,
-                      and on demand sidecar-bound, against-bound, nginx
+  --targets a,b       only these: sidecar, sidecar-info, sidecar-traced, against, against-info, envoy,
+                      stock, floor, and on demand sidecar-bound, against-bound, against-traced, nginx
   --against PATH      another build (a folder dist) beside it; may be said again
   --node-flags "..."  flags for the Node that runs the sidecar
   --json FILE         write every figure of every round there too

@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 import { freePort } from "../support/free-ports.ts";
 import { createCertificates } from "./certificates.ts";
@@ -27,6 +28,7 @@ export interface Stage {
   close(): Promise<void>;
 }
 
+const collectorFile = fileURLToPath(new URL("collector.ts", import.meta.url));
 const token = "benchmark-token-0123456789abcdef0123456789abcdef";
 
 /** @param folder an empty one, for the files of all */
@@ -46,6 +48,8 @@ export async function openStage(folder: string, install: boolean): Promise<Stage
     load,
     prepareUpstream(programs.nginx, upstreamFolder, upstreamPort, certificates, token),
   );
+  const collectorPort = await freePort();
+  let collector: Child | undefined;
   let instances = 0;
   return {
     programs,
@@ -62,12 +66,19 @@ export async function openStage(folder: string, install: boolean): Promise<Stage
         token,
         upstreamPort: port,
         ports,
+        collector() {
+          const argv = [process.execPath, collectorFile, String(collectorPort)] as const;
+          collector ??= startChild(programs.taskset, load, { argv });
+          return `http://127.0.0.1:${collectorPort}`;
+        },
         upstream: `https://localhost:${port}`,
         folder: own,
       });
       const { name, variant = false } = target;
       return prepared && { name, variant, prepared, port: ports[0] };
     },
-    close: () => server.stop(),
+    async close() {
+      await Promise.all([server.stop(), collector?.stop()]);
+    },
   };
 }

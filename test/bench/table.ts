@@ -13,7 +13,7 @@ export interface Row {
   readonly digits: number;
   readonly goals?: readonly Goal[];
   /** Measured on this variant of the sidecar, and compared with what the peers show without one. */
-  readonly variant?: "-info" | "-bound";
+  readonly variant?: "-info" | "-traced" | "-bound";
   /** The values of all rounds differ in kind, not by noise alone: the least and the most are shown as well. */
   readonly spread?: true;
 }
@@ -48,6 +48,12 @@ export function tableRows(silences: readonly number[]): readonly Row[] {
       digits: 1,
       variant: "-info",
       goals: [envoy(0.8)],
+    },
+    {
+      label: "CPU a call, with spans sent to a collector at 32, µs",
+      figure: "get-32 cpu-us",
+      digits: 1,
+      variant: "-traced",
     },
     {
       label: "CPU a call, bound to an address at 32, µs",

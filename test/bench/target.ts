@@ -10,6 +10,8 @@ export interface Setting {
   readonly upstream: string;
   readonly upstreamPort: number;
   readonly token: string;
+  /** Starts what stands in for an OpenTelemetry collector, unless it runs. @returns its address */
+  readonly collector: () => string;
   /** Free ports on 127.0.0.1: the proxy's, and two more for those that need them. */
   readonly ports: readonly [proxy: number, second: number, third: number];
   /** A folder of its own. */

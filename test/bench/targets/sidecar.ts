@@ -33,14 +33,20 @@ function createVariant(
   { name, build = dist, nodeFlags = [] }: SidecarOptions,
   suffix: string,
   further: Readonly<Record<string, string>>,
+  isTraced = false,
 ): Target {
   const main = entryOf(build);
   const told = Object.entries({ ...quiet, ...further }).map(([variable, value]) => `${variable}=${value}`);
   return {
     name: `${name}${suffix}`,
-    title: [`presto-sidecar${build === dist ? "" : ` of ${build}`}`, ...nodeFlags, ...told].join(", "),
+    title: [
+      `presto-sidecar${build === dist ? "" : ` of ${build}`}`,
+      ...nodeFlags,
+      ...told,
+      ...(isTraced ? ["OTEL_EXPORTER_OTLP_ENDPOINT=…"] : []),
+    ].join(", "),
     ...(suffix === "" ? {} : { variant: true }),
-    prepare: ({ ports: [proxy, admin, control], upstream, certificates, token }) => {
+    prepare: ({ ports: [proxy, admin, control], upstream, certificates, token, collector }) => {
       const env = {
         NODE_ENV: "production",
         PRESTO_URL: upstream,
@@ -51,6 +57,7 @@ function createVariant(
         PRESTO_CONTROL_LISTEN: `127.0.0.1:${control}`,
         ...quiet,
         ...further,
+        ...(isTraced ? { OTEL_EXPORTER_OTLP_ENDPOINT: collector() } : {}),
       };
       return {
         command: { argv: [process.execPath, ...shippedFlags, ...nodeFlags, main, "start"], env },
@@ -67,6 +74,8 @@ export function createSidecar(options: SidecarOptions): readonly Target[] {
     createVariant(options, "", {}),
     // With its line per call: what the log costs.
     createVariant(options, "-info", { PRESTO_LOG_LEVEL: "info" }),
+    // With a span for each call and each try, sent to a collector: what tracing costs.
+    createVariant(options, "-traced", {}, true),
     // Leaving from another address than the system would choose: what binding costs.
     createVariant(options, "-bound", { PRESTO_EGRESS_ADDRESS: "127.0.0.2" }),
   ];
