@@ -135,26 +135,57 @@ describe.skipIf(!canRender())("injection", () => {
       expect(stored.metadata.labels).toBeUndefined();
     });
 
-    it("a change of a pod's size, and a debug container without mounts of the sidecar's", async () => {
-      const { metadata } = await storedPod(kube, "payments", newPod());
-      const path = `/api/v1/namespaces/payments/pods/${metadata.name}`;
-      const debug = (more: object) =>
-        kube.admin("PATCH", `${path}/ephemeralcontainers`, {
-          spec: { ephemeralContainers: [{ name: "debug", image: "busybox", ...more }] },
-        });
-      const refused = await debug({ volumeMounts: [{ name: "presto-sidecar-api", mountPath: "/api" }] });
-      expect([refused.status, Object(refused.json).message]).toEqual([
+    it("a change of a pod's size, of its labels, and a debug container without mounts of the sidecar's", async () => {
+      const { path } = await running();
+      const debug = { name: "debug", image: "busybox", targetContainerName: "app" };
+      expect((await kube.admin("PATCH", `${path}/ephemeralcontainers`, debugged(debug))).status).toBe(200);
+      const labelled = await kube.admin("PATCH", path, { metadata: { labels: { team: "payments" } } });
+      expect(labelled.status).toBe(200);
+      const pod: KubeObject = labelled.json;
+      pod.spec.containers[0].resources = { requests: { cpu: "20m" }, limits: { cpu: "40m" } };
+      expect((await kube.admin("PUT", `${path}/resize`, pod)).json).toMatchObject({
+        spec: { containers: [{ resources: { requests: { cpu: "20m" } } }] },
+      });
+    });
+  });
+
+  /** A pod with the sidecar. */
+  async function running() {
+    const pod = await storedPod(kube, "payments", newPod());
+    return { path: `/api/v1/namespaces/payments/pods/${pod.metadata.name}`, pod };
+  }
+  const debugged = (container: object) => ({ spec: { ephemeralContainers: [container] } });
+
+  describe("refuses, of a pod that runs,", () => {
+    it("a debug container that mounts a volume of the sidecar's", async () => {
+      const { path } = await running();
+      const volumeMounts = [{ name: "presto-sidecar-api", mountPath: "/api" }];
+      const debug = { name: "debug", image: "busybox", volumeMounts };
+      const { status, json } = await kube.admin("PATCH", `${path}/ephemeralcontainers`, debugged(debug));
+      expect([status, Object(json).message]).toEqual([
         422,
         expect.stringContaining(
           "presto-sidecar: the debug container debug mounts a volume of the sidecar's, which is for its container alone. Leave the mount out.",
         ),
       ]);
-      expect((await debug({ targetContainerName: "app" })).status).toBe(200);
-      const pod: KubeObject = (await kube.admin("GET", path)).json;
-      pod.spec.containers[0].resources = { requests: { cpu: "20m" }, limits: { cpu: "40m" } };
-      expect((await kube.admin("PUT", `${path}/resize`, pod)).json).toMatchObject({
-        spec: { containers: [{ resources: { requests: { cpu: "20m" } } }] },
-      });
+    });
+
+    it.each<[string, string, number]>([
+      ["another image where the token is mounted", "evil.example/presto-sidecar:1.2.3", 422],
+      ["not another version of ours there", "registry.example/presto-sidecar:1.2.4", 200],
+    ])("%s", async (_, other, expected) => {
+      const { path, pod } = await running();
+      pod.spec.initContainers[0].image = other;
+      const { status, json } = await kube.admin("PUT", path, pod);
+      expect([status, status === 200 || Object(json).message]).toEqual([
+        expected,
+        expected === 200 ||
+          expect.stringMatching(/would get the image evil\.example\S+, and has the token mounted/),
+      ]);
+      pod.spec.containers[0].image = "registry.example/wallet:2";
+      pod.spec.initContainers[0].image = image;
+      delete pod.metadata.resourceVersion;
+      expect((await kube.admin("PUT", path, pod)).status).toBe(200);
     });
   });
 
@@ -186,7 +217,7 @@ describe.skipIf(!canRender())("injection", () => {
     ).toBe("it is made");
   });
 
-  describe("but makes a pod with", () => {
+  describe("makes a pod with", () => {
     it.each<[string, Change]>([
       ["a token for others than the API server", all(apiToken("sts.amazonaws.com"), mountsApi)],
       [
@@ -214,7 +245,7 @@ describe.skipIf(!canRender())("injection", () => {
     });
   });
 
-  describe("nothing of what it only warns of:", () => {
+  describe("warns of", () => {
     const guaranteed = app({ resources: { limits: { cpu: "1", memory: "1Gi" } } });
     it.each<[string, Change, RegExp | undefined]>([
       ["nothing", spec({ serviceAccountName: "follower" }), undefined],
@@ -288,7 +319,7 @@ describe.skipIf(!canRender())("injection", () => {
     });
   });
 
-  it("nothing in a namespace of limits and quotas, where its annotations give what they demand", async () => {
+  it("works in a namespace of limits and quotas, where its annotations give what they demand", async () => {
     await makeLabelled(kube, "limited", { annotations: { "presto-sidecar/cpu-limit": "500m" } });
     await makeAccount(kube, "limited", "other");
     const path = "/api/v1/namespaces/limited";

@@ -1,6 +1,9 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { type KubeObject, podOf, renderChart } from "../support/render-chart.ts";
+import { deploymentOf, type KubeObject, podOf, readObjects, renderChart } from "../support/render-chart.ts";
 import {
   applyPolicies,
   canRender,
@@ -204,6 +207,36 @@ describe.skipIf(!canRender())("injection", () => {
       });
       expect(pod.spec.imagePullSecrets).toEqual([{ name: "own" }, { name: "registry-login" }]);
     });
+  });
+
+  it("makes of docs/examples/injected.yaml what is fit for the restricted Pod Security Standard", async () => {
+    const path = fileURLToPath(new URL("../../docs/examples/injected.yaml", import.meta.url));
+    const text = (await readFile(path, "utf8")).replaceAll(/\bpayments$/gm, "example");
+    const [namespace, account, deployment] = readObjects(text);
+    for (const [collection, object] of [
+      ["/api/v1/namespaces", namespace],
+      ["/api/v1/namespaces/example/serviceaccounts", account],
+      ["/apis/apps/v1/namespaces/example/deployments", deployment],
+    ] as const) {
+      const { status } = await kube.admin("POST", `${collection}?fieldValidation=Strict`, object);
+      expect(status).toBe(201);
+    }
+    const { metadata, spec } = deployment.spec.template;
+    const template = { metadata: { ...metadata, generateName: "wallet-" }, spec };
+    const pod = await storedPod(kube, "example", template);
+    expect(pod.spec.initContainers).toMatchObject([{ name: "presto-sidecar", restartPolicy: "Always" }]);
+    const [own] = pod.spec.containers;
+    expect(own.env).toEqual([{ name: "WALLET_API_URL", value: "http://127.0.0.1:7380" }]);
+    expect(own.volumeMounts).toBeUndefined();
+  });
+
+  it("leaves a pod that has it by the chart's template, and asks as well, with that one", async () => {
+    const included = deploymentOf(renderChart({ ...fleetValues, app: { enabled: true } })).spec.template;
+    const template = newPod((pod) => Object.assign(pod, { spec: included.spec }));
+    template.spec.serviceAccountName = "wallet";
+    const pod = await storedPod(kube, "payments", template);
+    expect(pod.spec.initContainers).toHaveLength(1);
+    expect(pod.spec).toMatchObject(template.spec);
   });
 
   describe("whatever lists the pod has", () => {

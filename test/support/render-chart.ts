@@ -62,12 +62,16 @@ export function renderChart(values: object | string = {}, helm: "helm" | "helm3"
   );
 }
 
-/** What Helm says against these values; empty if it takes them. */
-export function refusalOf(values: object, helm: "helm" | "helm3" = "helm"): string {
+/** What Helm says against these values; empty if it takes them. @param served kinds that a cluster is known to serve */
+export function refusalOf(
+  values: object,
+  helm: "helm" | "helm3" = "helm",
+  served: readonly string[] = [],
+): string {
   return withFolder((folder) => {
-    const run = spawnSync(helm, ["template", "example", chartFolder, ...valuesArguments(values, folder)], {
-      encoding: "utf8",
-    });
+    const cluster = served.flatMap((kind) => ["--api-versions", kind]);
+    const argv = ["template", "example", chartFolder, ...valuesArguments(values, folder), ...cluster];
+    const run = spawnSync(helm, argv, { encoding: "utf8" });
     return run.status === 0 ? "" : run.stderr;
   });
 }

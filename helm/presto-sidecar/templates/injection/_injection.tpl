@@ -1,5 +1,20 @@
 {{/* What the policies of injection have in common. */}}
 
+{{- define "presto-sidecar.injection.check" -}}
+{{- if hasPrefix "PRESTO_" .Values.injection.urlVariable -}}
+{{- fail "injection.urlVariable begins with PRESTO_, as the sidecar's own variables do: choose another name for the app's." -}}
+{{- end -}}
+{{- $requests := .Values.resources.requests | default dict -}}
+{{- if not (and $requests.cpu $requests.memory) -}}
+{{- fail "resources.requests has not both cpu and memory: a namespace with a quota would refuse every pod with the sidecar. Give both." -}}
+{{- end -}}
+{{- /* Every API server has APIService, and Helm by itself knows it not: without it nothing is known of the cluster. */ -}}
+{{- $served := .Capabilities.APIVersions -}}
+{{- if and ($served.Has "apiregistration.k8s.io/v1/APIService") (not ($served.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy")) -}}
+{{- fail (printf "injection.enabled needs Kubernetes 1.36 or newer, and this cluster (%s) does not serve MutatingAdmissionPolicy in admissionregistration.k8s.io/v1. Leave it off, and put the sidecar into pods by the chart's named templates or by plain YAML (docs/deployment.md)." .Capabilities.KubeVersion.Version) -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Policies have no namespace: two releases of one name must not meet. */}}
 {{- define "presto-sidecar.injection.name" -}}
 {{- printf "%s-%s.%s" (include "presto-sidecar.fullname" .root) .suffix .root.Release.Namespace -}}
@@ -74,6 +89,14 @@ variables.settings['url-variable'].matches('^[A-Za-z_][A-Za-z0-9_]*$') && !varia
 {{- with .valueFrom -}}{{- with .secretKeyRef -}}{{- $names = append $names .name -}}{{- end -}}{{- end -}}
 {{- end -}}
 {{- uniq $names | toJson -}}
+{{- end -}}
+
+{{/* Is the image of a container, c, from our repository? By tag or digest; by the chart's digest where it has one. */}}
+{{- define "presto-sidecar.injection.isOurImage" -}}
+{{- $image := include "presto-sidecar.image" . -}}
+{{- $repository := regexReplaceAll "(:[^:/@]+)?(@.*)?$" $image "" -}}
+[':', '@'].exists(s, c.image.startsWith({{ toJson $repository }} + s))
+{{- with regexFind "@.*$" $image }} && c.image.endsWith({{ toJson . }}){{ end }}
 {{- end -}}
 
 {{/* A variable of the sidecar's, where it has a value; else empty. */}}
