@@ -48,14 +48,19 @@ describe("README", () => {
   });
 });
 
-describe("runbooks", () => {
-  const runbooks = globSync("docs/runbooks/*.md", { cwd: root }).toSorted();
+// Each has a Presto, a store and ports of its own, and mostly waits.
+describe("runbooks and pages", () => {
+  const pages = [
+    ...globSync("docs/runbooks/*.md", { cwd: root }).toSorted(),
+    "docs/one-host.md",
+    "docs/audit.md",
+    "docs/sandbox.md",
+  ];
 
-  // Each has a Presto, a store and ports of its own, and mostly waits.
-  it.concurrent.each(runbooks)(
+  it.concurrent.each(pages)(
     "%s",
     async (page) => {
-      const stage = await openRunbookStage();
+      const stage = await openRunbookStage(page.startsWith("docs/runbooks/") ? "fleet" : "host");
       try {
         await stage.walk(join(root, page));
       } finally {

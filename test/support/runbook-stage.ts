@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 import { createAuthority } from "../../src/sandbox/certificates.ts";
 import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
-import { freePort } from "./free-ports.ts";
+import { freePorts } from "./free-ports.ts";
 import { openPageShell, type PageShell } from "./page-shell.ts";
 
 // A fleet on one host, as docs/at-3-a-m.md names its parts: `rotator …` and `proxy …` run the built program with
@@ -25,8 +25,8 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 /** Tokens replace each other faster here than they grow old enough to be believed dead (30 s): this Presto's are old. */
 const issuedAgoMs = 60 * 60_000;
 
-/** Opens one at which nothing runs yet, and nothing is stored. */
-export async function openRunbookStage(): Promise<RunbookStage> {
+/** Opens one at which nothing runs yet, and nothing is stored. The shell of a `host` has the variables of one sidecar. */
+export async function openRunbookStage(kind: "fleet" | "host" = "fleet"): Promise<RunbookStage> {
   const authority = await createAuthority();
   const sandbox = createSandbox({ authority, issuedAgoMs });
   // Somebody else's server, for pages that tell which address one comes from.
@@ -34,9 +34,9 @@ export async function openRunbookStage(): Promise<RunbookStage> {
   await Promise.all([sandbox.start(), mirror.start()]);
   const folder = await mkdtemp(join(tmpdir(), "runbook-"));
   const at = (...names: readonly string[]): string => join(folder, ...names);
-  for (const name of ["bin", "etc", "lib", "run"]) await mkdir(at(name), { mode: 0o700 });
+  for (const name of ["bin", "etc", "lib", "log", "run"]) await mkdir(at(name), { mode: 0o700 });
 
-  const port = await freePort();
+  const [port = 0, api = 0, control = 0] = await freePorts(3);
   const both = {
     PRESTO_URL: sandbox.url,
     PRESTO_CA_FILE: at("etc", "presto-ca.pem"),
@@ -78,6 +78,13 @@ export async function openRunbookStage(): Promise<RunbookStage> {
     return writeFile(at("bin", name), `#!/bin/bash\n${text}\n`, { mode: 0o755 });
   }
 
+  const host = {
+    PRESTO_URL: both.PRESTO_URL,
+    PRESTO_CA_FILE: both.PRESTO_CA_FILE,
+    PRESTO_LISTEN: `127.0.0.1:${port}`,
+    PRESTO_ADMIN_LISTEN: `unix:${at("run", "admin")}`,
+    PRESTO_CONTROL_LISTEN: `unix:${at("run", "control")}`,
+  };
   const shell = openPageShell({
     folder,
     cwd: root,
@@ -88,12 +95,18 @@ export async function openRunbookStage(): Promise<RunbookStage> {
       MIRROR: mirror.url,
       MIRROR_CONTROL: mirror.controlUrl,
       SANDBOX: sandbox.controlUrl,
+      ...(kind === "host" ? host : {}),
     },
     instead: [
       ["/etc/presto-sidecar", at("etc")],
       ["/var/lib/presto-sidecar", at("lib")],
+      ["/var/log/presto", at("log")],
       ["127.0.0.1:7380", `127.0.0.1:${port}`],
+      ["9443", `${api}`],
+      ["9444", `${control}`],
+      ["/tmp/presto-sandbox", at("sandbox")],
     ],
+    stdin: { account: JSON.stringify(sandbox.account), token: sandbox.token },
   });
   process.once("exit", killUnits);
   let pids: readonly number[] = [];
