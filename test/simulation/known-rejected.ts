@@ -1,4 +1,4 @@
-import type { TokenRecord } from "../../src/store/contract.ts";
+import type { StoredRecord } from "../../src/store/contract.ts";
 import type { SimController } from "./exchange.ts";
 import type { SimProcess } from "./sim-process.ts";
 import { Violation } from "./violation.ts";
@@ -17,8 +17,8 @@ export interface KnownRejected {
 
 export interface KnownRejectedOptions {
   readonly process: SimProcess;
-  /** What the process has in hand. */
-  readonly record: () => TokenRecord | undefined;
+  /** What the process has read last, a record or none: another object after each change, also where one just like it was put back. */
+  readonly lastRead: () => StoredRecord | undefined;
   /** Where a 401 can lie, answers that came earlier may take the mark away again, and nothing is claimed. */
   readonly isLying: boolean;
 }
@@ -31,14 +31,20 @@ const tightTries = 3;
 interface Mark {
   lastAt: number;
   tries: number;
-  record: TokenRecord | undefined;
+  record: StoredRecord | undefined;
   trier: SimController | undefined;
 }
 
-export function createKnownRejected({ process, record, isLying }: KnownRejectedOptions): KnownRejected {
+export function createKnownRejected({ process, lastRead, isLying }: KnownRejectedOptions): KnownRejected {
   const marks = new Map<string, Mark>();
   let lastLetIn: string | undefined;
   const now = (): number => process.clock.monotonic();
+  let inHand: StoredRecord | undefined;
+
+  /** A record that was taken away is in hand until there is another. */
+  function record(): StoredRecord | undefined {
+    return (inHand = lastRead() ?? inHand);
+  }
 
   function waitAfter(tries: number): number {
     if (tries < tightTries) return apartMs;

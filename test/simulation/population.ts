@@ -84,7 +84,7 @@ export function createPopulation(places: Places, alive: Map<SimProcess, SimSidec
     knownOf(process: SimProcess) {
       const made = createKnownRejected({
         process,
-        record: () => alive.get(process)?.tokens.record(),
+        lastRead: () => alive.get(process)?.tokens.lastRead()?.found,
         isLying: scenario.lagMs > 0,
       });
       known.set(process, made);
