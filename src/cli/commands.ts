@@ -196,8 +196,11 @@ export const commands: readonly Command[] = [
     name: "wait",
     summary: "wait until a sidecar is ready",
     description:
-      "Asks the admin listener until it says that it is ready. Exit code 75 if the time ran out, with the reason.",
-    options: { timeout },
+      "Asks the admin listener until it says that it is ready. Exit code 75 if the time ran out, with the reason, 69 if the process of --pid has ended.",
+    options: {
+      timeout,
+      pid: { value: "PID", summary: "give up as soon as this process has ended: the sidecar's own" },
+    },
     examples: ["presto-sidecar wait --timeout 30s"],
     load: async () => (await import("./status.ts")).wait,
   },

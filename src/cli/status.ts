@@ -1,7 +1,7 @@
 import { loadListeners } from "../config/load-listeners.ts";
-import { CommandError } from "../errors.ts";
+import { CommandError, systemCode } from "../errors.ts";
 import type { JsonObject } from "../lib/json.ts";
-import { type Io, type Run, startTimeLimit, waitUntil } from "./command.ts";
+import { type Arguments, type Io, type Run, startTimeLimit, waitUntil } from "./command.ts";
 import { getFromAdmin, isNobodyThere, readStatus } from "./sidecar-client.ts";
 import { statusText } from "./status-text.ts";
 import { printError, printJson, printLine, styled } from "./terminal.ts";
@@ -70,12 +70,15 @@ function reasons(body: string, status: number): string {
   return told === "" ? `HTTP ${status}` : told;
 }
 
-/** Asks until the sidecar is ready. */
+/** Asks until the sidecar is ready, or for as long as a process lives. */
 export const wait: Run = async (args, io) => {
   const limit = startTimeLimit(args, io);
+  const pid = readPid(args);
   const admin = loadListeners(io.env).adminListen;
   let reason: string | undefined;
   const isReady = async (): Promise<boolean> => {
+    if (pid !== undefined && !isRunning(pid))
+      throw new CommandError("unreachable", `Process ${pid} has ended. Its log says why.`);
     try {
       const answer = await getFromAdmin(io, admin, "/readyz", Math.max(limit.left(), 1));
       if (answer.status === 200) return true;
@@ -91,3 +94,19 @@ export const wait: Run = async (args, io) => {
   await waitUntil(io, limit, isReady, () => `Not ready within ${limit.text}. ${reason}`);
   return 0;
 };
+
+/** @throws CommandError `usage` */
+function readPid(args: Arguments): number | undefined {
+  const text = args.text("pid");
+  if (text === undefined || /^[1-9]\d{0,9}$/.test(text)) return text === undefined ? undefined : Number(text);
+  throw new CommandError("usage", "--pid: is not the number of a process.");
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // Another user's runs, too.
+    return systemCode(error) === "EPERM";
+  }
+}

@@ -42,7 +42,7 @@ describe.runIf(hasShell("bash"))("bash", () => {
   it("offers the options of a command, wherever they stand, and no others", async () => {
     expect(await offered("token", "import", "--")).toEqual(["--name", "--expires", "--json", "--help"]);
     expect(await offered("token", "import", "--name", "ops", "--e")).toEqual(["--expires"]);
-    expect(await offered("wait", "--")).toEqual(["--timeout", "--help"]);
+    expect(await offered("wait", "--")).toEqual(["--timeout", "--pid", "--help"]);
     expect(await offered("outcomes", "--")).toEqual(["--wait", "--timeout", "--json", "--help"]);
   });
 

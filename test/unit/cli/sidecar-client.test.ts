@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
@@ -169,6 +170,14 @@ describe("wait", () => {
     const running = runAgainst(["wait", "--timeout", "10s"], `unix:${join(folder, "admin")}`);
     await open(always(200, "ok"), join(folder, "admin"));
     expect((await running).code).toBe(0);
+  });
+
+  it("with --pid gives up as soon as that process has ended", async () => {
+    const admin = await open(always(503, "token: there is none"));
+    const child = spawn(process.execPath, ["--eval", "setTimeout(() => {}, 300)"]);
+    const { code, err } = await runAgainst(["wait", "--pid", `${child.pid}`], admin.address);
+    expect([code, err]).toEqual([69, expect.stringContaining(`Process ${child.pid} has ended.`)]);
+    expect((await runAgainst(["wait", "--pid", "-1"], admin.address)).code).toBe(64);
   });
 
   it("ends with 75 when the time ran out, and says why it is not ready", async () => {
