@@ -165,6 +165,8 @@ function renewalRows(renewal: RenewalStatus): (readonly [name: string, value: st
     ["alarm", alarm === null ? "none" : joined(alarm.at, alarm.reason)],
     ["unexplained deaths in 24 h", show(renewal.unexplained_deaths_24h)],
     ["credentials refused", renewal.credentials_refused ?? "no"],
+    ["clock wrong", renewal.clock_wrong ?? "no"],
+    ["record elsewhere", renewal.record_elsewhere ?? "no"],
   ];
 }
 

@@ -147,6 +147,11 @@ export const alertScenarios: readonly AlertScenario[] = [
 
   gauge("PrestoRenewalFailing", "renewal_next_try_timestamp_seconds", always(5_000)),
   scenario(
+    "PrestoRenewalFailing fires though a try is under way now and then",
+    { presto_sidecar_renewal_next_try_timestamp_seconds: `${"5000 5000 _ ".repeat(30)}5000` },
+    ["PrestoRenewalFailing"],
+  ),
+  scenario(
     "PrestoRenewalFailing waits for some tries",
     {
       presto_sidecar_renewal_next_try_timestamp_seconds: seenFrom(20, 5_000),

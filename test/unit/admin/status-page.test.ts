@@ -47,6 +47,8 @@ describe("the status page", () => {
           stopped: { reason: "Two issue.", at },
           unexplainedDeaths: 4,
           credentialsRefused: "Presto refused them.",
+          clockWrong: "This machine is an hour ahead.",
+          elsewhere: "It was written for another Secret.",
         }),
       ),
     );
@@ -63,6 +65,8 @@ describe("the status page", () => {
       row("alarm", "2026-11-24T01:02:03.000Z: Two issue."),
       row("unexplained deaths in 24 h", "4"),
       row("credentials refused", "Presto refused them."),
+      row("clock wrong", "This machine is an hour ahead."),
+      row("record elsewhere", "It was written for another Secret."),
     ]) {
       expect(page).toContain(line);
     }
