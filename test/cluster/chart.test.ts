@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { cp, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -18,6 +18,7 @@ beforeAll(async () => {
   kube = await startKubeServer();
   tools = kubeTools(kube);
   endStandIn = standInForControllers(kube, () => phaseOfTests);
+  for (const kind of ["PodMonitor", "PrometheusRule"]) await defineKind(kind);
   // That of the token which follower-values.yaml names.
   await makeNamespace("payments");
 });
@@ -33,6 +34,24 @@ async function makeNamespace(name: string): Promise<void> {
   expect(status).toBe(201);
   // As a controller makes it, which this cluster lacks.
   await kube.admin("POST", `/api/v1/namespaces/${name}/serviceaccounts`, { metadata: { name: "default" } });
+}
+
+/** A kind of the Prometheus operator's, with whatever fields. */
+async function defineKind(kind: string): Promise<void> {
+  const singular = kind.toLowerCase();
+  const group = "monitoring.coreos.com";
+  const schema = { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } };
+  const definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+  const { status } = await kube.admin("POST", definitions, {
+    metadata: { name: `${singular}s.${group}` },
+    spec: {
+      group,
+      scope: "Namespaced",
+      names: { kind, listKind: `${kind}List`, plural: `${singular}s`, singular },
+      versions: [{ name: "v1", served: true, storage: true, schema }],
+    },
+  });
+  expect(status).toBe(201);
 }
 
 const fromFile = (values: string): string[] => ["--values", join(chartFolder, "ci", values)];
@@ -125,6 +144,62 @@ describe.each(valueSets)("with %s", (values) => {
         else expect(mounts.filter((mount: string) => mount !== "presto-sidecar-control")).toEqual([]);
       }
     }
+  });
+});
+
+describe("the pod of another chart that includes ours in one line", () => {
+  it("is taken, and its own container mounts nothing of ours", async () => {
+    const copy = join(kube.folder, "charts");
+    await cp(join(chartFolder, ".."), copy, { recursive: true });
+    const own = join(copy, "examples", "own-chart");
+    await makeNamespace("own");
+    expect(await tools.helm(["dependency", "build", own])).toMatchObject({ code: 0 });
+    expect(await tools.helm(["install", "own", own, "--namespace", "own"])).toMatchObject({ code: 0 });
+    const [deployment] = await itemsOf("/apis/apps/v1/namespaces/own/deployments");
+    const { metadata, spec } = deployment.spec.template;
+    const path = "/api/v1/namespaces/own/pods?fieldValidation=Strict";
+    const { status, json } = await kube.admin("POST", path, {
+      metadata: { ...metadata, name: "own-0" },
+      spec,
+    });
+    expect(status).toBe(201);
+    const stored = Object(json).spec;
+    expect([stored.automountServiceAccountToken, stored.containers.length]).toEqual([false, 1]);
+    expect(stored.containers[0].volumeMounts ?? []).toEqual([]);
+    expect(sidecarOfPod(stored)).toMatchObject({ restartPolicy: "Always" });
+  });
+});
+
+describe("a namespace with a LimitRange and a ResourceQuota", () => {
+  const namespace = "limited";
+  const core = `/api/v1/namespaces/${namespace}`;
+
+  it("takes the pods of the chart, which ask for CPU and memory, and counts them", async () => {
+    await makeNamespace(namespace);
+    const limits = [
+      {
+        type: "Container",
+        min: { cpu: "10m", memory: "32Mi" },
+        max: { memory: "512Mi" },
+        defaultRequest: { cpu: "1" },
+      },
+    ];
+    const range = { metadata: { name: "range" }, spec: { limits } };
+    expect((await kube.admin("POST", `${core}/limitranges`, range)).status).toBe(201);
+    const hard = { "requests.cpu": "1", "requests.memory": "1Gi", "limits.memory": "1Gi" };
+    await kube.admin("POST", `${core}/resourcequotas`, { metadata: { name: "quota" }, spec: { hard } });
+    // As a controller says first of all, which this cluster lacks.
+    const used = { "requests.cpu": "0", "requests.memory": "0", "limits.memory": "0" };
+    await kube.admin("PATCH", `${core}/resourcequotas/quota/status`, { status: { hard, used } });
+    await install(namespace, fromFile("kubernetes-values.yaml"));
+    for (const { metadata, spec } of await itemsOf(`/apis/apps/v1/namespaces/${namespace}/deployments`)) {
+      const pod = { metadata: { ...spec.template.metadata, name: metadata.name }, spec: spec.template.spec };
+      const { status, json } = await kube.admin("POST", `${core}/pods`, pod);
+      expect([status, Object(json).message]).toEqual([201, undefined]);
+    }
+    const quota = await kube.admin("GET", `${core}/resourcequotas/quota`);
+    // The app's 10m and its sidecar's 50m, and a rotator's 30m.
+    expect(Object(quota.json).status.used["requests.cpu"]).toBe("90m");
   });
 });
 

@@ -34,7 +34,7 @@ true
 
 {{/* `helm upgrade --reuse-values` takes the defaults of the chart that was installed before, which lack what is new. */}}
 {{- define "presto-sidecar.checkVersion" -}}
-{{- range list "enabled" "store" "rotator" "control" "rbac" "egressProxy" "networkPolicy" "admin" "audit" "app" "env" "image" "monitoring" -}}
+{{- range list "enabled" "store" "rotator" "control" "rbac" "egressProxy" "networkPolicy" "admin" "audit" "app" "env" "image" "monitoring" "injection" -}}
 {{- if not (hasKey $.Values .) -}}
 {{- fail (printf "The value %s is missing: these are the values of an earlier version of this chart, as --reuse-values takes them. Use --reset-then-reuse-values, which keeps what you have set and takes the new defaults for the rest." .) -}}
 {{- end -}}
