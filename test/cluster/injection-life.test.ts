@@ -133,6 +133,14 @@ describe.skipIf(!canRender() || whatKubeletLacks() !== undefined)("an injected s
     expect(sandbox.received().at(-1)?.rawHeaders.includes(`Bearer ${sandbox.token}`)).toBe(true);
   });
 
+  it("is asked by kubectl exec over its socket, which no other container has", async () => {
+    const { code, out, err } = await sidecar.exec(["outcomes", "--json"]);
+    expect([code, err]).toEqual([0, ""]);
+    expect(JSON.parse(out)).toMatchObject({ open: [] });
+    const { volumeMounts = [] } = pod.spec.containers[0];
+    expect(volumeMounts).toEqual([]);
+  });
+
   it("stays alive for kubelet until it ends, and ends by SIGTERM alone, with 0", async () => {
     sidecar.child.kill("SIGTERM");
     let lastAlive = 200;

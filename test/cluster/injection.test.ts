@@ -5,6 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { deploymentOf, type KubeObject, podOf, readObjects, renderChart } from "../support/render-chart.ts";
 import {
+  all,
+  annotate,
+  app,
   applyPolicies,
   canRender,
   type Change,
@@ -12,6 +15,7 @@ import {
   makeLabelled,
   newPod,
   renderPolicies,
+  spec,
   storedPod,
 } from "./kube/injection.ts";
 import { type KubeServer, startKubeServer } from "./kube/server.ts";
@@ -221,13 +225,59 @@ describe.skipIf(!canRender())("injection", () => {
       const { status } = await kube.admin("POST", `${collection}?fieldValidation=Strict`, object);
       expect(status).toBe(201);
     }
-    const { metadata, spec } = deployment.spec.template;
-    const template = { metadata: { ...metadata, generateName: "wallet-" }, spec };
+    const { template } = deployment.spec;
+    template.metadata.generateName = "wallet-";
     const pod = await storedPod(kube, "example", template);
     expect(pod.spec.initContainers).toMatchObject([{ name: "presto-sidecar", restartPolicy: "Always" }]);
     const [own] = pod.spec.containers;
     expect(own.env).toEqual([{ name: "WALLET_API_URL", value: "http://127.0.0.1:7380" }]);
     expect(own.volumeMounts).toBeUndefined();
+  });
+
+  describe("whatever the chart's values are:", () => {
+    const { store, ...plain } = fleetValues;
+    it.each<[string, object, Change]>([
+      [
+        "mounted",
+        {
+          audit: { volume: "emptyDir", sizeLimit: "1024Mi" },
+          egressProxy: { secretName: "egress-proxy" },
+          ca: { configMapName: "company-ca" },
+          control: { shareWithApp: true },
+          env: { PRESTO_LOG_LEVEL: "warn", PRESTO_HOSTS: `it's "presto" & <co>` },
+        },
+        app({ volumeMounts: [{ name: "presto-sidecar-control", mountPath: "/control", readOnly: true }] }),
+      ],
+      [
+        "vault",
+        {
+          store: {
+            kind: "vault",
+            vault: {
+              address: "https://vault.example:8200",
+              entry: "secret/presto",
+              caConfigMapName: "vault-ca",
+              auth: { audience: "vault" },
+            },
+          },
+          mesh: "linkerd",
+        },
+        // Its token is not the sidecar's: that one is for Vault alone.
+        all(annotate("automount", "allowed"), spec({ automountServiceAccountToken: undefined })),
+      ],
+      [
+        "openshift",
+        { store, platform: "openshift", image: { digest: `sha256:${"a".repeat(64)}` } },
+        spec({ securityContext: { runAsUser: 65532 } }),
+      ],
+    ])("%s", async (label, more, change) => {
+      const values = { ...plain, ...more, injection: { enabled: true, namespaceLabel: label } };
+      await makeLabelled(kube, label, { label });
+      await applyPolicies(kube, renderPolicies(label, values), label);
+      const [sidecar] = (await injected(change, label)).spec.initContainers;
+      const included = podOf(renderChart({ ...values, app: { enabled: true } })).initContainers[0];
+      expect(sidecar).toMatchObject(included);
+    });
   });
 
   it("leaves a pod that has it by the chart's template, and asks as well, with that one", async () => {

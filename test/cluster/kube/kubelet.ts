@@ -3,12 +3,15 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
+import { type CliResult, runCli } from "../../support/built-cli.ts";
 import { environmentOf, type KubeObject, sidecarOfPod } from "../../support/render-chart.ts";
 import { watchCli, type WatchedCli } from "../../support/watched-cli.ts";
 import type { KubeServer } from "./server.ts";
 
 /** A container of ours, running as the built program. */
 export interface RunningContainer extends WatchedCli {
+  /** Runs a command of the program in it, as `kubectl exec` does. */
+  exec(argv: readonly string[]): Promise<CliResult>;
   /** Kills it, and takes its volumes away. */
   remove(): Promise<void>;
 }
@@ -31,8 +34,8 @@ export function whatKubeletLacks(): string | undefined {
 
 /**
  * Runs the sidecar's container of a stored Pod as kubelet would, as far as this process can: its args, its environment,
- * its user, and its volumes at their paths, each with what the API server has for it; the service account's token is
- * bound to the Pod. The pod's address is 127.0.0.1.
+ * its user, a root that it can't write, and its volumes at their paths, each with what the API server has for it; the
+ * service account's token is bound to the Pod. The pod's address is 127.0.0.1.
  */
 export async function runSidecar(kube: KubeServer, pod: KubeObject): Promise<RunningContainer> {
   const container = sidecarOfPod(pod.spec);
@@ -46,13 +49,24 @@ export async function runSidecar(kube: KubeServer, pod: KubeObject): Promise<Run
     await fillVolume(kube, pod, volume, place);
     binds.push(place, mountPath, readOnly === true ? "ro" : "rw");
   }
-  const { runAsUser, runAsGroup } = container.securityContext;
+  const { runAsUser, runAsGroup, readOnlyRootFilesystem } = container.securityContext;
+  const asItsUser = [
+    "setpriv",
+    `--reuid=${runAsUser}`,
+    `--regid=${runAsGroup}`,
+    "--clear-groups",
+    "--no-new-privs",
+    "--inh-caps=-all",
+    "--bounding-set=-all",
+    process.execPath,
+  ];
+  const env = {
+    ...environmentOf(container, "127.0.0.1", pod.metadata.name, pod.metadata.namespace),
+    KUBERNETES_SERVICE_HOST: kube.host,
+    KUBERNETES_SERVICE_PORT: kube.port,
+  };
   const running = watchCli(container.args, {
-    env: {
-      ...environmentOf(container, "127.0.0.1", pod.metadata.name, pod.metadata.namespace),
-      KUBERNETES_SERVICE_HOST: kube.host,
-      KUBERNETES_SERVICE_PORT: kube.port,
-    },
+    env,
     node: "unshare",
     nodeArgs: [
       "--mount",
@@ -61,20 +75,20 @@ export async function runSidecar(kube: KubeServer, pod: KubeObject): Promise<Run
       "-euc",
       mountAndRun,
       "sh",
+      readOnlyRootFilesystem === true ? "ro" : "rw",
       `${binds.length / 3}`,
       ...binds,
-      "setpriv",
-      `--reuid=${runAsUser}`,
-      `--regid=${runAsGroup}`,
-      "--clear-groups",
-      "--no-new-privs",
-      "--inh-caps=-all",
-      "--bounding-set=-all",
-      process.execPath,
+      ...asItsUser,
     ],
   });
   return {
     ...running,
+    exec: (argv) =>
+      runCli(argv, {
+        env,
+        node: "nsenter",
+        nodeArgs: [`--target=${running.child.pid}`, "--mount", ...asItsUser],
+      }),
     async remove() {
       running.child.kill("SIGKILL");
       await running.ended;
@@ -83,9 +97,9 @@ export async function runSidecar(kube: KubeServer, pod: KubeObject): Promise<Run
   };
 }
 
-/** Arguments: how many volumes, for each its folder, its path and its mode; then the command. */
+/** Arguments: the root's mode; how many volumes, for each its folder, its path and its mode; then the command. */
 const mountAndRun = `
-count=$1; shift
+root=$1; count=$2; shift 2
 mount -t tmpfs -o mode=0755 tmpfs "$(readlink -f /var/run)"
 while [ "$count" -gt 0 ]; do
   mkdir -p "$2"
@@ -93,6 +107,7 @@ while [ "$count" -gt 0 ]; do
   [ "$3" = rw ] || mount -o remount,bind,ro "$2"
   shift 3; count=$((count - 1))
 done
+[ "$root" = rw ] || mount -o remount,bind,ro /
 exec "$@"`;
 
 async function fillVolume(
