@@ -18,7 +18,7 @@ import { walletPaths } from "../support/wallet-call.ts";
 // says what became of it.
 
 const examples = fileURLToPath(new URL("../../docs/examples/callers/", import.meta.url));
-// By tools/ci/callers.sh.
+// Fetched by tools/ci/callers.sh.
 const fetched = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "presto-sidecar", "callers");
 const python = join(fetched, "python", "bin", "python");
 const jars = join(fetched, "spring", "*");
@@ -34,6 +34,8 @@ interface Caller {
   readonly name: string;
   /** Whether what it needs is on this machine. */
   readonly isHere: boolean;
+  /** What ends with 0 where its language is. */
+  readonly language: readonly string[];
   /** Makes what is run, in a folder that the end takes away. */
   readonly build?: (into: string) => readonly string[];
   readonly command: (built: string) => readonly string[];
@@ -61,24 +63,28 @@ const callers: readonly Caller[] = [
   {
     name: "requests",
     isHere: existsSync(python),
+    language: ["python3", "--version"],
     command: () => [python, from("requests/top_up.py")],
     takesSockets: false,
   },
   {
     name: "httpx",
     isHere: existsSync(python),
+    language: ["python3", "--version"],
     command: () => [python, from("httpx/top_up.py")],
     takesSockets: true,
   },
   {
     name: "node",
     isHere: true,
+    language: ["node", "--version"],
     command: () => [process.execPath, from("node/top-up.mjs")],
     takesSockets: true,
   },
   {
     name: "java",
     isHere: has("javac", "--version"),
+    language: ["javac", "--version"],
     build: (into) => ["javac", "-d", join(into, "java"), from("java/TopUp.java")],
     command: (built) => [...java, "-cp", join(built, "java"), "TopUp"],
     takesSockets: false,
@@ -86,6 +92,7 @@ const callers: readonly Caller[] = [
   {
     name: "spring",
     isHere: existsSync(join(fetched, "spring")) && has("javac", "--version"),
+    language: ["mvn", "--version"],
     build: (into) => ["javac", "-cp", jars, "-d", join(into, "spring"), from("spring/TopUp.java")],
     command: (built) => [...java, "-cp", `${join(built, "spring")}:${jars}`, "TopUp"],
     takesSockets: false,
@@ -93,6 +100,7 @@ const callers: readonly Caller[] = [
   {
     name: "go",
     isHere: has("go", "version"),
+    language: ["go", "version"],
     build: (into) => ["go", "build", "-o", join(into, "top-up-go"), from("go/main.go")],
     command: (built) => [join(built, "top-up-go")],
     takesSockets: true,
@@ -100,18 +108,23 @@ const callers: readonly Caller[] = [
   {
     name: "php",
     isHere: has("php", "-r", "exit(function_exists('curl_init') ? 0 : 1);"),
+    language: ["php", "--version"],
     command: () => ["php", from("php/top-up.php")],
     takesSockets: true,
   },
   {
     name: "curl",
     isHere: has("curl", "--version"),
+    language: ["curl", "--version"],
     command: () => ["sh", from("curl/top-up.sh")],
     takesSockets: true,
   },
 ];
-// Without the languages it is the machine's fault; in CI, that of whoever took them away.
-const here = callers.filter(({ isHere }) => isHere || process.env["CI"] !== undefined);
+// In CI its libraries are there where the language is (tools/ci/callers.sh).
+const here = callers.filter(
+  ({ isHere, language }) => isHere || (process.env["CI"] !== undefined && has(...language)),
+);
+const missing = callers.filter((caller) => !here.includes(caller)).map(({ name }) => name);
 
 // As above, for the others.
 const proxies = Object.fromEntries(
@@ -177,6 +190,11 @@ afterAll(async () => {
 });
 
 describe(`the programs of docs/callers.md (${here.map(({ name }) => name).join(", ")})`, () => {
+  it.runIf(missing.length === 0)(
+    `are all of them (not here: ${missing.join(", ") || "none"}; tools/ci/callers.sh fetches what it can)`,
+    () => expect(here).toHaveLength(callers.length),
+  );
+
   it("top up, past every proxy that the environment names", async () => {
     const ended = await topUps();
     expect(ended.map(({ name, end }) => `${name}: ${end}`)).toEqual(here.map(({ name }) => `${name}: paid`));

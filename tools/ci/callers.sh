@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches what test/e2e/callers.test.ts needs beside the languages: requests and httpx for Python, Spring and
 # Jackson for Java, and PHP with curl where root may install it on Debian. What can't be had is said, and the
-# test leaves those callers out; in CI it fails without them.
+# test leaves those callers out.
 # Usage: tools/ci/callers.sh
 # Kept in ${XDG_CACHE_HOME:-$HOME/.cache}/presto-sidecar/callers.
 set -euo pipefail
