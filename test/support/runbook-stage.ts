@@ -98,6 +98,7 @@ export async function openRunbookStage(kind: "fleet" | "host" = "fleet"): Promis
       ...(kind === "host" ? host : {}),
     },
     instead: [
+      ["/etc/presto-sidecar/presto-sidecar.conf", at("etc", "rotator.env")],
       ["/etc/presto-sidecar", at("etc")],
       ["/var/lib/presto-sidecar", at("lib")],
       ["/var/log/presto", at("log")],
