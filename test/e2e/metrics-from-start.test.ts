@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,9 +19,12 @@ import { until } from "../support/until.ts";
 const email = "ops@bank.example";
 const password = "A-password-0f-tests";
 
+const hasPromtool = spawnSync("promtool", ["--version"]).status === 0;
+
 let folder: string;
 let sandbox: Sandbox;
 let stage: ProgramStage;
+let text: string;
 let first: Exposition;
 
 beforeAll(async () => {
@@ -36,10 +40,10 @@ beforeAll(async () => {
     PRESTO_AUDIT: `file:${join(folder, "record.jsonl")}`,
   });
   stage.start();
-  const text = await until(
+  text = await until(
     async () => {
-      const { status, text } = await ask(stage.at("admin"), "/metrics");
-      return status === 200 ? text : undefined;
+      const scraped = await ask(stage.at("admin"), "/metrics");
+      return scraped.status === 200 ? scraped.text : undefined;
     },
     { ...patience, what: () => `metrics: ${stage.output()}` },
   );
@@ -94,6 +98,14 @@ describe("the first scrape", () => {
         expect([alert, counted]).toEqual([alert, []]);
       }
     }
+  });
+
+  it.skipIf(!hasPromtool)("leaves promtool check metrics nothing to say", () => {
+    const { status, stdout, stderr } = spawnSync("promtool", ["check", "metrics"], {
+      input: text,
+      encoding: "utf8",
+    });
+    expect([status, stdout, stderr]).toEqual([0, "", ""]);
   });
 
   it("has a start of the process, by which an alert knows what is new", () => {
