@@ -23,7 +23,7 @@ export const usage = `Plays seeded worlds against the token path, and checks wha
   --seed S      only this one
   --story       print what happened in each, line by line
   --fault NAME  put a deliberate fault in first, and stop at the first seed that finds it
-  --prove       do that with every deliberate fault, and say how many seeds each took
+  --prove       do that with every deliberate fault, or the one of --fault, and say which seeds found each
   --docs FILE   with --prove: write the table between the marks in this file
   --workers N   threads (2)
 `;

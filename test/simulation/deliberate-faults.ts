@@ -12,4 +12,6 @@ export interface DeliberateFault {
   /** What is wrong with the program then, in one sentence. */
   readonly what: string;
   readonly patches: readonly Patch[];
+  /** Found so seldom that it is looked for from this seed on: the one that taught it. */
+  readonly from?: number;
 }

@@ -6,7 +6,8 @@ import type { FaultKind } from "./fault-kinds.ts";
 import type { Random } from "./random.ts";
 import type { Import, Scenario, ScenarioKind, Strike, TimedFault, Wish } from "./scenario.ts";
 
-const dayMs = 24 * 3_600_000;
+const minuteMs = 60_000;
+const dayMs = 24 * 60 * minuteMs;
 const beginnings = ["live", "live", "live", "live", "live", "live", "empty", "dead", "intent"] as const;
 const midnight = Date.UTC(2026, 10, 25);
 
@@ -242,5 +243,6 @@ export function drawScenario(seed: number, random: Random): Scenario {
     resets: hasResets ? 1 : 0,
     resetKillsToken: hasResets && random.chance(0.3),
     pendingPassword: random.pick(["none", "none", "none", "works", "does-not-work"]),
+    apartMs: random.chance(0.12) ? random.pick([2 * minuteMs, 60 * minuteMs, 360 * minuteMs]) : 0,
   };
 }

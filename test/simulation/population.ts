@@ -8,7 +8,8 @@ import { createKnownRejected, type KnownRejected } from "./known-rejected.ts";
 import { createOwnRequests } from "./own-requests.ts";
 import { importOnce, resetOnce } from "./person.ts";
 import type { Places } from "./places.ts";
-import type { Import } from "./scenario.ts";
+import { createRandom } from "./random.ts";
+import type { Import, Scenario } from "./scenario.ts";
 import { createSimIssuer } from "./sim-issuer.ts";
 import type { SimLocks } from "./sim-locks.ts";
 import { createSimProcess } from "./sim-process.ts";
@@ -22,6 +23,22 @@ import { createTraffic } from "./traffic.ts";
 const dayMs = 24 * 3_600_000;
 /** How often a person tries. */
 const mostImports = 4;
+
+/** How far the wall clock of each host is off Presto's: all of them alike, and each by its own. */
+function createHostClocks({ seed, apartMs }: Scenario): { offset(role: string): number } {
+  // A stream of its own: what it draws shifts nothing in the world.
+  const random = createRandom(seed);
+  const off = (): number => random.between(-apartMs, apartMs);
+  const common = off();
+  const offsets = new Map<string, number>();
+  return {
+    offset(role) {
+      const known = offsets.get(role) ?? common + off();
+      offsets.set(role, known);
+      return known;
+    },
+  };
+}
 
 /** The processes of a world. Whichever dies comes back after a while. */
 export interface Population {
@@ -72,6 +89,7 @@ export function createPopulation(places: Places, alive: Map<SimProcess, SimSidec
       if (isLetIn) witness.letIn(process, token);
     },
   };
+  const hosts = createHostClocks(scenario);
   let brokenUntil = 0;
   let importing = 0;
   const traffic = {
@@ -97,7 +115,7 @@ export function createPopulation(places: Places, alive: Map<SimProcess, SimSidec
   };
 
   function createProcess(role: string, life: number): SimProcess {
-    const wallOffset = random.between(-scenario.skewMs, scenario.skewMs);
+    const wallOffset = random.between(-scenario.skewMs, scenario.skewMs) + hosts.offset(role);
     const { epoch } = scenario;
     const process = createSimProcess({
       role,

@@ -31,21 +31,22 @@ export const renewalProof: Proof = {
   mark: "the proof",
 };
 
-/** Puts each deliberate fault in and plays until a property breaks; 1 if one is not found within `count` seeds. */
+/** Puts each deliberate fault in, or the one that is named, and plays until a property breaks; 1 if one is not found within `count` seeds. */
 export async function prove(
-  { from, count, workers, docs }: SimulationArguments,
+  { fault: only, from, count, workers, docs }: SimulationArguments,
   proof: Proof = renewalProof,
 ): Promise<number> {
   const finds: Find[] = [];
   const progress = createProgress(process.stdout);
-  for (const fault of proof.faults) {
+  for (const fault of proof.faults.filter(({ name }) => only === undefined || name === only)) {
     progress.show(`looking for ${fault.name}`);
-    const find = { fault, results: await findSeeds(proof.createCrew(workers, fault.name), from, count) };
+    const crew = proof.createCrew(workers, fault.name);
+    const find = { fault, results: await findSeeds(crew, fault.from ?? from, count) };
     finds.push(find);
     progress.end();
     process.stdout.write(`${describe(find, count)}\n`);
   }
-  if (docs !== undefined) writeTable(docs, proof.mark, finds);
+  if (docs !== undefined) writeTable(docs, proof, finds);
   // A program that merely breaks down was not caught by a property.
   const missed = finds.filter(({ results: [first] }) => (first?.failure?.property ?? "defect") === "defect");
   process.stdout.write(`${finds.length - missed.length} of ${finds.length} deliberate faults found\n`);
@@ -61,8 +62,7 @@ export async function findAgain(
   { page, count }: { readonly page: string; readonly count: number },
   proof: Proof = renewalProof,
 ): Promise<AnySeedResult | undefined> {
-  const [row = ""] = new RegExp(`^\\| \`${fault}\` \\|.*$`, "m").exec(page) ?? [];
-  const known = /\| ([0-9, ]+) \|$/.exec(row)?.[1]?.split(", ") ?? [];
+  const known = /\| ([0-9, ]+) \|$/.exec(rowOf(page, fault) ?? "")?.[1]?.split(", ") ?? [];
   const lone = proof.createCrew(1, fault);
   try {
     for (const seed of known) {
@@ -72,16 +72,25 @@ export async function findAgain(
   } finally {
     await lone.close();
   }
-  const [first] = await findFailures(proof.createCrew(2, fault), 1, count, 1);
+  const from = proof.faults.find(({ name }) => name === fault)?.from ?? 1;
+  const [first] = await findFailures(proof.createCrew(2, fault), from, count, 1);
   return first;
 }
+
+/** What the page says of a fault. */
+function rowOf(page: string, fault: string): string | undefined {
+  return new RegExp(`^\\| \`${fault}\` \\|.*$`, "m").exec(page)?.[0];
+}
+
+/** For one that is found at once, too, others are looked for among so many. */
+const fewSeeds = 100;
 
 /** The first seed that finds a fault, and others among as many again. */
 async function findSeeds(crew: PlayingCrew, from: number, count: number): Promise<readonly AnySeedResult[]> {
   try {
     const [first] = await collect(crew, from, count, 1);
     if (first === undefined) return [];
-    const others = await collect(crew, first.seed + 1, first.seed - from + 1, mostTold - 1);
+    const others = await collect(crew, first.seed + 1, Math.max(fewSeeds, first.seed - from), mostTold - 1);
     return [first, ...others];
   } finally {
     await crew.close();
@@ -130,18 +139,20 @@ function seedsOf(results: readonly AnySeedResult[]): string {
   return results.map(({ seed }) => seed).join(", ");
 }
 
-/** Puts the table between the marks of the page. */
-function writeTable(path: string, mark: string, finds: readonly Find[]): void {
+/** Puts the table between the marks of the page. The rows of faults that were not looked for stay. */
+function writeTable(path: string, { faults, mark }: Proof, finds: readonly Find[]): void {
   const [beginMark, endMark] = [`<!-- made by ${mark}: begin -->`, `<!-- made by ${mark}: end -->`];
   const page = readFileSync(path, "utf8");
   const [head, rest] = page.split(beginMark);
   const tail = rest?.split(endMark)[1];
   if (head === undefined || tail === undefined)
     throw new Error(`${path} has no marks to put the table between`);
-  const rows = finds.map(
-    ({ fault, results }) =>
-      `| \`${fault.name}\` | ${fault.what} | ${results[0]?.failure?.property ?? "not found"} | ${seedsOf(results)} |`,
-  );
+  const rows = faults.flatMap(({ name, what }) => {
+    const find = finds.find(({ fault }) => fault.name === name);
+    if (find === undefined) return rowOf(page, name) ?? [];
+    const [first] = find.results;
+    return `| \`${name}\` | ${what} | ${first?.failure?.property ?? "not found"} | ${seedsOf(find.results)} |`;
+  });
   const table = ["| fault | what is wrong | caught by | seeds |", "| --- | --- | --- | --- |", ...rows].join(
     "\n",
   );

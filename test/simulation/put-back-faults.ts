@@ -93,6 +93,18 @@ export const putBackFaults: readonly DeliberateFault[] = [
     ],
   },
   {
+    name: "alarm-outlives-its-record",
+    from: 14_854,
+    what: "An alarm goes on when the record in which it was latched has been taken away.",
+    patches: [
+      {
+        file: "renewal/lifecycle.ts",
+        from: "return read === undefined ? current() : read.found?.record;",
+        to: "return read?.found === undefined ? current() : read.found.record;",
+      },
+    ],
+  },
+  {
     name: "home-ignored",
     what: "Nobody minds for which object the record was written.",
     patches: [

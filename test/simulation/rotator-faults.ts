@@ -170,6 +170,17 @@ export const rotatorFaults: readonly DeliberateFault[] = [
     patches: [{ file: "renewal/probing.ts", from: "most: 4,", to: "most: 2," }],
   },
   {
+    name: "deaths-by-own-clock",
+    what: "Deaths are dated and aged by each host's own clock.",
+    patches: [
+      {
+        file: "renewal/probing.ts",
+        from: "const now = deps.prestoNow();",
+        to: "const now = deps.clock.now();",
+      },
+    ],
+  },
+  {
     name: "alarm-not-latched",
     what: "The alarm is raised, and does not stop the next renewal.",
     patches: [
@@ -189,6 +200,23 @@ export const rotatorFaults: readonly DeliberateFault[] = [
     name: "late-answer-unheard",
     what: "A token that comes after ISSUE_TIMEOUT is thrown away.",
     patches: [{ file: "renewal/settling.ts", from: `if (end.kind === "unclear") return;`, to: "return;" }],
+  },
+  {
+    name: "late-answer-noted-late",
+    from: 14_336,
+    what: "A token whose answer comes late is known only when whoever waits for it comes to it.",
+    patches: [
+      {
+        file: "renewal/issuing.ts",
+        from: `if (heard.kind === "issued") noteIssued(run, heard.issued, standing);`,
+        to: "",
+      },
+      {
+        file: "renewal/issuing.ts",
+        from: `case "issued":\n      run.memory.unclear = undefined;`,
+        to: `case "issued":\n      run.memory.unclear = undefined; noteIssued(run, end.issued, standing);`,
+      },
+    ],
   },
   {
     name: "lock-not-looked-at",

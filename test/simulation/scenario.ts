@@ -92,6 +92,8 @@ export interface Scenario {
   readonly lagMs: number;
   /** How far the machines' wall clocks differ. */
   readonly skewMs: number;
+  /** How far each host's is off Presto's, for as long as the world lasts, beside that; 0 where they are kept in step. */
+  readonly apartMs: number;
   /** The faults that strike those who issue. */
   readonly strikes: readonly Strike[];
   readonly timedFaults: readonly TimedFault[];
