@@ -1,5 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 
 import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
 import { ask } from "../support/ask.ts";
-import { runCli, type RunningCli, startCli } from "../support/built-cli.ts";
+import { builtMain, type CliOptions, runCli, type RunningCli, startCli } from "../support/built-cli.ts";
 import { freePorts } from "../support/free-ports.ts";
 import {
   environmentOf,
@@ -26,6 +27,13 @@ import { walletPaths } from "../support/wallet-call.ts";
 
 const patience = { withinMs: 30_000, everyMs: 20 };
 const mounts = "/var/run/presto-sidecar";
+
+/** As OpenShift has it: a number that no user has, and the group of root. */
+const asAnybody = {
+  node: "setpriv",
+  nodeArgs: ["--reuid=1000650000", "--regid=0", "--clear-groups", "--bounding-set=-all", process.execPath],
+};
+const runsAsAnybody = spawnSync(asAnybody.node, [...asAnybody.nodeArgs, builtMain, "help"]).status === 0;
 
 describe.skipIf(!hasKubeTools)("the program in the chart's pod", () => {
   let sandbox: Sandbox;
@@ -64,18 +72,23 @@ describe.skipIf(!hasKubeTools)("the program in the chart's pod", () => {
     return Object.fromEntries(entries.map(([name, value]) => [name, value.replaceAll(mounts, folder)]));
   }
 
-  async function start(objects: KubeObject[]): Promise<Record<string, string>> {
+  async function start(
+    objects: KubeObject[],
+    how: Pick<CliOptions, "node" | "nodeArgs"> = {},
+  ): Promise<Record<string, string>> {
     const sidecar = sidecarOf(objects);
     for (const volume of podOf(objects).volumes) {
       const place = sidecar.volumeMounts.find(({ name }: KubeObject) => name === volume.name).mountPath;
       const at = place.replace(mounts, folder);
       await mkdir(at, { recursive: true });
+      // As kubelet makes an emptyDir.
+      if (volume.emptyDir !== undefined) await chmod(at, 0o777);
       const mode = (volume.secret ?? {}).defaultMode ?? 0o644;
       for (const { path } of (volume.secret ?? volume.configMap)?.items ?? [])
         await writeFile(join(at, path), path === "token" ? sandbox.token : sandbox.caPem, { mode });
     }
     const env = environment(sidecar);
-    running = startCli(sidecar.args, { env });
+    running = startCli(sidecar.args, { ...how, env });
     await until(async () => ((await runCli(["healthcheck"], { env })).code === 0 ? true : undefined), {
       ...patience,
       what: () => `it is ready: ${running?.out()}${running?.err()}`,
@@ -100,6 +113,17 @@ describe.skipIf(!hasKubeTools)("the program in the chart's pod", () => {
     expect(await statusAt("127.0.0.1", ports[0] ?? 0)).toBe(503);
     expect(running?.child.exitCode).toBeNull();
   });
+
+  it.skipIf(!runsAsAnybody)(
+    "runs as a user of the cluster's choice, in group 0, without HOME or a name",
+    async () => {
+      await chmod(folder, 0o755);
+      await start(render({ platform: "openshift" }), asAnybody);
+      const { uid, gid } = await stat(socket());
+      expect([uid, gid]).toEqual([1_000_650_000, 0]);
+      expect(await statusAt("127.0.0.1", ports[0] ?? 0)).toBe(404);
+    },
+  );
 
   it("is ended by the app of a Job, where the socket is shared with it", async () => {
     await start(render({ control: { shareWithApp: true } }));

@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-const builtMain = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
+/** Its first file. */
+export const builtMain = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 
 /** How the built program is run. */
 export interface CliOptions {

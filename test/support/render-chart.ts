@@ -51,15 +51,21 @@ function withFolder<T>(run: (folder: string) => T): T {
   }
 }
 
+/** Of files under ci/, which many tests ask for. */
+const rendered = new Map<string, string>();
+
 /** What `helm template` renders. */
 export function renderChart(values: object | string = {}, helm: "helm" | "helm3" = "helm"): KubeObject[] {
-  return withFolder((folder) =>
-    readObjects(
-      execFileSync(helm, ["template", "example", chartFolder, ...valuesArguments(values, folder)], {
-        encoding: "utf8",
-      }),
-    ),
+  const name = typeof values === "string" ? `${helm} ${values}` : undefined;
+  const known = name === undefined ? undefined : rendered.get(name);
+  if (known !== undefined) return readObjects(known);
+  const text = withFolder((folder) =>
+    execFileSync(helm, ["template", "example", chartFolder, ...valuesArguments(values, folder)], {
+      encoding: "utf8",
+    }),
   );
+  if (name !== undefined) rendered.set(name, text);
+  return readObjects(text);
 }
 
 /** What Helm says against these values; empty if it takes them. @param served kinds that a cluster is known to serve */
