@@ -62,7 +62,9 @@ describe("running the sandbox for a person", () => {
       signal: stop.signal,
       ...(directory === undefined ? {} : { directory }),
     });
-    await Promise.race([running, vi.waitFor(() => expect(lines.at(-1)).toMatch(/Ctrl-C/))]);
+    // The first one loads the library that makes certificates, which takes a busy machine more than a second.
+    const started = vi.waitFor(() => expect(lines.at(-1)).toMatch(/Ctrl-C/), { timeout: 10_000 });
+    await Promise.race([running, started]);
     return Object.fromEntries(
       lines
         .filter((line) => line.startsWith("export "))
