@@ -42,8 +42,9 @@ fi
 "$hadolint" --failure-threshold style Dockerfile
 step "hadolint has nothing to say"
 
-compose_spec=$(tools/ci/compose-spec.sh)
-step "a reader of compose files is there"
+# A reader of compose files, while the bases and the first image are made.
+tools/ci/compose-spec.sh >"$work/compose-spec" 2>"$work/compose-spec.log" &
+compose_spec=$!
 
 tools/ci/stand-in-bases.sh "$cache/image"
 step "stand-in bases are there"
@@ -102,7 +103,8 @@ printf '        %s MiB in all: %s node, %s program\n' \
   "$(du -m "$root/nodejs/bin/node" | cut -f 1)" \
   "$(du -sm "$root/app" | cut -f 1)"
 
-COMPOSE_SPEC=$compose_spec SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH REPEATED_IMAGE_JSON=$work/presto-again.json \
+wait "$compose_spec" || { cat "$work/compose-spec.log" >&2; exit 1; }
+COMPOSE_SPEC=$(cat "$work/compose-spec") SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH REPEATED_IMAGE_JSON=$work/presto-again.json \
   SIDECAR_IMAGE_ROOT=$root SIDECAR_IMAGE_JSON=$work/presto-sidecar.json \
   SANDBOX_IMAGE_ROOT=$sandbox_root SANDBOX_IMAGE_JSON=$work/presto-sandbox.json \
   node_modules/.bin/vitest run --project e2e test/e2e/image.test.ts test/e2e/compose.test.ts
