@@ -57,6 +57,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "security",
+          retry,
           include: ["test/security/**/*.test.ts"],
           // Property tests make 10,000 and more runs each.
           testTimeout: 60_000,

@@ -192,10 +192,13 @@ describe("the metrics", () => {
       counts.set(key, (counts.get(key) ?? 0) + 1);
     }
     const metrics = await scrape(sidecar);
-    const family = metrics.families.get("presto_sidecar_calls_total");
+    // Ends that an alert looks for stand at 0 from the first scrape.
+    const counted = metrics.families
+      .get("presto_sidecar_calls_total")
+      ?.samples.filter(({ value }) => value > 0);
     expect(
       new Map(
-        family?.samples.map(({ labels: { operation, status, outcome }, value }) => [
+        counted?.map(({ labels: { operation, status, outcome }, value }) => [
           JSON.stringify({ operation, status, outcome }),
           value,
         ]),

@@ -203,7 +203,8 @@ describe("time that runs out before a turn came", () => {
       retryable: true,
       retryAfter: true,
     });
-    expect(presto.waiting.map((request) => request.requestLine.includes("FIRST"))).toEqual([true]);
+    // Questions about calls before this test may come meanwhile.
+    expect(presto.waiting.filter(({ requestLine }) => requestLine.startsWith("POST "))).toEqual([]);
     first.close();
     second.close();
     await eventually(() => loadOf(narrow)).toEqual(noLoad);

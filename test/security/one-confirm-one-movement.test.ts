@@ -234,7 +234,7 @@ describe("at a Presto whose words are made up", () => {
     });
     expect(confirms() - before).toBe(1);
     await expect
-      .poll(async () => (await exchange(side, confirmCall("F-1"))).status, { timeout: 5_000, interval: 200 })
+      .poll(async () => (await exchange(side, confirmCall("F-1"))).status, { timeout: 20_000, interval: 200 })
       .toBe(502);
     expect(confirms() - before).toBe(2);
   });
