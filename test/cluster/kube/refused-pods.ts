@@ -187,6 +187,11 @@ export const refused: readonly (readonly [
   ],
 ];
 
+/** Puts a variable into the sidecar's container. */
+const variableAdded = (name: string, value: string): readonly object[] => [
+  { op: "add", path: "/spec/initContainers/0/env/-", value: { name, value } },
+];
+
 /** What other programs of a cluster do to pods after us, and what becomes of those that this breaks. */
 export const disturbing: readonly (readonly [string, string, readonly object[], RegExp])[] = [
   [
@@ -205,37 +210,19 @@ export const disturbing: readonly (readonly [string, string, readonly object[], 
   [
     "adds NODE_OPTIONS",
     "options",
-    [
-      {
-        op: "add",
-        path: "/spec/initContainers/0/env/-",
-        value: { name: "NODE_OPTIONS", value: "--require /x" },
-      },
-    ],
+    variableAdded("NODE_OPTIONS", "--require /x"),
     /put NODE_OPTIONS into the sidecar's container/,
   ],
   [
     "adds a proxy",
     "proxying",
-    [
-      {
-        op: "add",
-        path: "/spec/initContainers/0/env/-",
-        value: { name: "HTTPS_PROXY", value: "http://proxy:3128" },
-      },
-    ],
+    variableAdded("HTTPS_PROXY", "http://proxy:3128"),
     /put HTTPS_PROXY into the sidecar's container/,
   ],
   [
     "sets a variable of ours a second time",
     "doubling",
-    [
-      {
-        op: "add",
-        path: "/spec/initContainers/0/env/-",
-        value: { name: "PRESTO_URL", value: "https://evil.example" },
-      },
-    ],
+    variableAdded("PRESTO_URL", "https://evil.example"),
     /put PRESTO_URL into the sidecar's container/,
   ],
   [
