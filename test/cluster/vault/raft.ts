@@ -143,6 +143,13 @@ export async function startBaoCluster(): Promise<BaoCluster> {
     { ...soon, what: "all nodes vote" },
   );
 
+  async function leadingNode(): Promise<number | undefined> {
+    const states = await Promise.all(
+      nodes.map(({ url }) => ask(url, "GET", "sys/leader").catch(() => undefined)),
+    );
+    const index = states.findIndex((state) => state?.json.is_self === true);
+    return index < 0 ? undefined : index;
+  }
   async function kill(child: ChildProcess | undefined): Promise<void> {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     child.kill("SIGKILL");
@@ -152,10 +159,8 @@ export async function startBaoCluster(): Promise<BaoCluster> {
     urls: nodes.map(({ url }) => url),
     rootToken,
     async killLeader() {
-      const states = await Promise.all(
-        nodes.map(({ url }) => ask(url, "GET", "sys/leader").catch(() => undefined)),
-      );
-      const index = states.findIndex((state) => state?.json.is_self === true);
+      // For a while after an unsealing there is none.
+      const index = await until(leadingNode, { ...soon, what: "a node leads" });
       await kill(children[index]);
       return index;
     },
