@@ -149,6 +149,7 @@ class CallSend extends Exchange implements Waiting {
 
   protected begin(): Error | undefined {
     if (this.#state !== "connecting") return new CallerGone();
+    if (isTooLate(this.#call, this.#deps.clock.monotonic())) return new TooLate();
     // undici writes right after this returns: from here on Presto may have seen it.
     this.#state = "sent";
     this.#call.requestWritten = true;
@@ -282,6 +283,7 @@ class CallSend extends Exchange implements Waiting {
   #toProblem(error: Error): Problem {
     if (this.#isResent && this.#state === "connecting" && this.#problem !== undefined) return this.#problem;
     if (error instanceof ConnectError) return fromConnectError(error);
+    if (error instanceof TooLate) return notSentInTime(error.message);
     if (!this.#call.requestWritten) {
       return new Problem("upstream-unreachable", {
         detail: "the connection to Presto was lost before anything was sent",
@@ -300,6 +302,23 @@ class CallSend extends Exchange implements Waiting {
   }
 }
 
+/** So much of its time, in parts of it and in milliseconds at most, a call must still have when it is sent. */
+const leastLeft = { part: 0.05, ms: 1_000 } as const;
+
+/** Money first: a call that has waited until there is hardly time for an answer would end unknown, where it can still end not-sent. */
+function isTooLate({ arrivedAt, deadlineAt }: Call, now: number): boolean {
+  return deadlineAt - now < Math.min(leastLeft.ms, leastLeft.part * (deadlineAt - arrivedAt));
+}
+
+/** Its turn, its token or its connection came when there was no time left for an answer. */
+class TooLate extends Error {
+  override readonly name = "TooLate";
+
+  constructor() {
+    super("hardly any time was left for an answer");
+  }
+}
+
 /** Where an egress proxy refuses the login, the next try would be refused as well, and may lock it out. */
 function mayTryAgain(call: Call, problem: Problem): boolean {
   if (call.requestWritten) return false;
@@ -309,8 +328,12 @@ function mayTryAgain(call: Call, problem: Problem): boolean {
 /** What a call ends with that was stopped before a byte of it was written. */
 function stopped(why: CancelReason): Error {
   if (why === "caller-gone") return new CallerGone();
+  return notSentInTime("no connection to Presto was had in time");
+}
+
+function notSentInTime(detail: string): Problem {
   return new Problem("upstream-timeout", {
-    detail: "no connection to Presto was had in time; nothing was sent",
+    detail: `${detail}; nothing was sent`,
     outcome: "not-sent",
     proxyStatus: "connection_timeout",
   });

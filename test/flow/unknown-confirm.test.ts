@@ -177,7 +177,7 @@ describe("the question", () => {
 
   it("may take its time to the end, and the caller is still told, with the time-outs that are the defaults", async () => {
     presto.answer(() => {});
-    const side = await sidecar({ clock: createFastClock(20) });
+    const side = await sidecar({ clock: createFastClock(8) });
     const answers = await Promise.all(
       Array.from({ length: 8 }, (_, index) => exchange(side, confirmCall(`T-${index}`))),
     );

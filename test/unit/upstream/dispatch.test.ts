@@ -126,3 +126,45 @@ describe("a call that had no connection", () => {
     expect(await triesOf(Object.assign(new Error("reset"), { code: "UPSTREAM_RESET" }), true)).toBe(1);
   });
 });
+
+describe("a call that gets its connection late", () => {
+  const timeoutMs = 20_000;
+
+  /** Its end, where the connection is there so many milliseconds after it came. */
+  async function endAfter(ms: number, call: Partial<Call> = {}): Promise<Response> {
+    const clock = createHandClock();
+    const arrivedAt = clock.monotonic();
+    await clock.advance(ms);
+    const { send } = sendOver(
+      (handler) => {
+        let refusal: Error | undefined;
+        handler.onRequestStart({ ...controller, abort: (reason) => void (refusal = reason) }, {});
+        if (refusal !== undefined) return handler.onResponseError(controller, refusal);
+        handler.onResponseStart(controller, 200, {}, "");
+        handler.onResponseEnd(controller, {});
+      },
+      { clock },
+    );
+    return send({ ...plainCall(arrivedAt, timeoutMs), ...call });
+  }
+
+  it.each([
+    [timeoutMs - 1_000, timeoutMs],
+    [1_900, 2_000],
+    [99_000, 100_000],
+  ])("is sent after %i ms of %i: a twentieth of its time is left, or a second", async (ms, deadlineAt) => {
+    await expect(endAfter(ms, { deadlineAt })).resolves.toMatchObject({ status: 200 });
+  });
+
+  it.each([
+    [timeoutMs - 999, timeoutMs],
+    [1_901, 2_000],
+    [99_001, 100_000],
+  ])("is not sent after %i ms of %i: it would end unknown", async (ms, deadlineAt) => {
+    await expect(endAfter(ms, { deadlineAt })).rejects.toMatchObject({
+      code: "upstream-timeout",
+      outcome: "not-sent",
+      message: "hardly any time was left for an answer; nothing was sent",
+    });
+  });
+});
