@@ -76,7 +76,7 @@ function withoutTemplates(text: string): string {
 const effects = {
   closes: "503",
   advisory: "200; `[!]` in `?verbose`",
-  "by-role": "503 in role `rotator`; in `all` 200, and `[!]` in `?verbose`; `proxy` has no such latch",
+  "by-role": "503 in role `rotator`; in `all` and `proxy` 200, and `[!]` in `?verbose`",
 } as const;
 
 export function latchTable(): Rows {

@@ -39,7 +39,7 @@ export interface ReadinessOptions {
   /**
    * What the latched alarm does to readiness. `decisive`: closes it, where issuing is all that
    * the process is for. `advisory`: does not, where the token in hand may go on serving for
-   * weeks. Left out: there is no such latch, in a role that issues nothing.
+   * weeks. Left out: the same, in a role that issues nothing, and it is listed once there was one.
    */
   readonly alarm?: "decisive" | "advisory";
   /** Is there a latch for the address that calls leave from? It is closed while they are blocked. Not unless given. */
@@ -51,14 +51,15 @@ export function createReadiness({ emit, alarm, egress = false }: ReadinessOption
   const reasons = new Map<LatchName, string | undefined>();
   const isAlwaysAdvisory = (name: LatchName): boolean => latchRows[name].effect === "advisory";
   const isAdvisory = (name: LatchName): boolean =>
-    isAlwaysAdvisory(name) || (name === "alarm" && alarm === "advisory");
+    isAlwaysAdvisory(name) || (name === "alarm" && alarm !== "decisive");
+  const isListedLate = (name: LatchName): boolean =>
+    isAlwaysAdvisory(name) || (name === "alarm" && alarm === undefined);
 
   function set(name: LatchName, reason: string | undefined): void {
-    if (name === "alarm" && alarm === undefined) return;
     if (name === "egress" && !egress) return;
     if (reasons.has(name) && reasons.get(name) === reason) return;
     // What there was never a reason to look at is not listed.
-    if (isAlwaysAdvisory(name) && reason === undefined && !reasons.has(name)) return;
+    if (isListedLate(name) && reason === undefined && !reasons.has(name)) return;
     reasons.set(name, reason);
     // An advisory one has an event of its own, and what counts latches may take none for a lost readiness.
     if (!isAdvisory(name)) emit({ type: "latch-changed", name, reason, ready: isReady(all()) });

@@ -14,7 +14,7 @@ import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import { createRecent, type Recent } from "../observe/recent.ts";
 import type { TracesOptions } from "../observe/traces.ts";
 import type { Operation } from "../policy/operations.ts";
-import type { TokenStore } from "../store/contract.ts";
+import type { TokenRecord, TokenStore } from "../store/contract.ts";
 import type { Sidecar, SidecarOptions } from "./sidecar.ts";
 
 export interface ObserversOptions {
@@ -96,10 +96,11 @@ export async function createObservers(
       record = opened;
     },
     watch(sidecar, store, { underWay }) {
-      const { limiter, check, lifecycle } = sidecar;
+      const { limiter, check, lifecycle, tokens } = sidecar;
       note = sidecar.note;
       const { load } = limiter;
-      const renewal = lifecycle === undefined ? {} : { renewal: lifecycle.report };
+      const renewal =
+        lifecycle === undefined ? { alarm: () => isAlarmed(tokens.record()) } : { renewal: lifecycle.report };
       const { summary } = sidecar.outcomes;
       const audit = record === undefined ? {} : { audit: record.report };
       metrics.measure({
@@ -125,4 +126,8 @@ export async function createObservers(
       return { status: () => statusOf(deps) };
     },
   };
+}
+
+function isAlarmed(record: TokenRecord | undefined): boolean | undefined {
+  return record === undefined ? undefined : record.stopped !== null;
 }

@@ -4,7 +4,7 @@ import { type AskedUrl, createEgressCheck, type EgressCheck } from "../egress-ip
 import { createUnauthenticatedProbe } from "../egress-ip/open.ts";
 import { Problem } from "../errors.ts";
 import { within } from "../lib/async.ts";
-import type { Emit } from "../lib/events.ts";
+import { type Emit, ignore } from "../lib/events.ts";
 import type { Network } from "../lib/ip.ts";
 import { createMoney, type Money, type MoneyOptions } from "../money/money.ts";
 import type { Outcomes } from "../money/outcomes.ts";
@@ -132,6 +132,11 @@ export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Side
     deps.emit(event);
   };
   const check = composeEgressCheck(options, deps, readiness);
+  // Whoever issues tells of it in log and record; everybody shows it.
+  const followAlarm = createAlarmFollower(
+    options.role === "proxy" ? ignore : deps.emit,
+    readiness.latch("alarm"),
+  );
   const health = createTokenHealth(clock);
   const tokens = createTokenSource({
     store,
@@ -142,7 +147,10 @@ export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Side
     sendsCalls: options.role !== "rotator",
     random: deps.random,
     health,
-    onRecord: () => lifecycle?.recordChanged(),
+    onRecord() {
+      followAlarm(tokens.record());
+      lifecycle?.recordChanged();
+    },
     onRejected: (id) => lifecycle?.tokenRejected(id),
   });
   const limiter = createLimiter(options.limits);
@@ -303,7 +311,6 @@ function composeLifecycle(
     dueAt: (record) => dueAt(record, options.schedule),
     acceptedSince: health.acceptedSince,
   });
-  const followAlarm = createAlarmFollower(deps.emit, deps.readiness.latch("alarm"));
   const refusal = deps.readiness.latch("credentials-refused");
   const credentialsChanged = (): void => {
     refusal.open();
@@ -313,10 +320,6 @@ function composeLifecycle(
   return {
     ...lifecycle,
     credentialsChanged,
-    recordChanged() {
-      followAlarm(tokens.record());
-      lifecycle.recordChanged();
-    },
     close() {
       unwatch();
       lifecycle.close();

@@ -100,6 +100,11 @@ export const generalMetricRows = {
     help: "1 while a condition of readiness does not hold; the sidecar is ready when all of them are 0.",
     watch: "1: `/readyz?verbose` says why, in a sentence.",
   },
+  presto_sidecar_alarm_latched: {
+    type: "gauge",
+    help: "1 while the alarm is latched by the record that this process reads; only in role proxy, see presto_sidecar_renewal_stopped for the others.",
+    watch: "1: as for `presto_sidecar_renewal_stopped`. The token in hand goes on serving while it lives.",
+  },
   presto_sidecar_warnings_total: {
     type: "counter",
     help: "Warnings that were logged.",
@@ -130,6 +135,8 @@ export interface Readings {
   readonly store?: () => StoreReport | undefined;
   /** Only in a role that issues. */
   readonly renewal?: () => RenewalReport;
+  /** Only in a role that issues nothing: is the alarm latched? Undefined before the first record. */
+  readonly alarm?: () => boolean | undefined;
   /** Only where egress is watched. */
   readonly egress?: () => EgressReport;
   /** Calls that move money whose end is not known. */
@@ -270,6 +277,10 @@ function addReadings(
   make.readGauge("presto_sidecar_store_watch_live", () => {
     const watch = readings()?.store?.()?.watch ?? null;
     return watch === null ? undefined : Number(watch === "live");
+  });
+  make.readGauge("presto_sidecar_alarm_latched", () => {
+    const isLatched = readings()?.alarm?.();
+    return isLatched === undefined ? undefined : Number(isLatched);
   });
   make.readGauge("presto_sidecar_token_generation", () => lastSeen.token()?.generation);
   make.readGauge("presto_sidecar_token_refused", () =>

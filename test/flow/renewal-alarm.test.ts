@@ -108,3 +108,27 @@ it("is followed by a sidecar that somebody else cleared it for", async () => {
   expect(bench.issues()).toBe(4);
   await sidecar.renewalSays({ alarm: null, state: "idle" });
 });
+
+it("is shown by a sidecar that only serves, which goes on, and neither logs nor records another's alarm", async () => {
+  const proxy = await bench.start({
+    env: { PRESTO_ROLE: "proxy", PRESTO_EMAIL: undefined, PRESTO_PASSWORD: undefined },
+  });
+  const alarmed = async (): Promise<unknown> => (await scrape(proxy)).value("presto_sidecar_alarm_latched");
+  expect(await alarmed()).toBe(0);
+  await bench.change({ stopped: { reason: "Two issue.", at: new Date(0) } });
+  await eventually(async () => (await proxy.readyz(true)).body).toContain("[!]alarm: Two issue.\n");
+  expect((await proxy.readyz()).status).toBe(200);
+  expect(await proxy.status()).toMatchObject({
+    ready: true,
+    latches: { alarm: { closed: true, advisory: true, reason: "Two issue." } },
+    renewal: null,
+  });
+  expect(await alarmed()).toBe(1);
+  // Its absence says that nobody issues.
+  expect((await scrape(proxy)).value("presto_sidecar_renewal_stopped")).toBeUndefined();
+  expect((await proxy.call()).status).toBe(200);
+  await bench.change({ stopped: null });
+  await eventually(async () => (await proxy.readyz(true)).body).toContain("[+]alarm ok\n");
+  expect(await alarmed()).toBe(0);
+  expect(proxy.lines().filter(({ msg }) => /alarm/i.test(String(msg)))).toEqual([]);
+});

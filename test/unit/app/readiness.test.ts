@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 
+import { healthAnswer } from "../../../src/admin/admin.ts";
 import { isReady } from "../../../src/admin/readiness.ts";
 import {
   composeReadiness,
@@ -156,6 +157,30 @@ describe("what a role's readiness rests on", () => {
     expect(isReady(readiness.all())).toBe(true);
     readiness.close("alarm", "Two issue.");
     expect(isReady(readiness.all())).toBe(ready);
+  });
+
+  it.each([
+    ["proxy", 200, "[!]alarm: Why."],
+    ["all", 200, "[!]alarm: Why."],
+    ["rotator", 503, "[-]alarm: Why."],
+  ] as const)("role %s shows all that it warns of", (role, status, alarm) => {
+    const readiness = composeReadiness(role, true, () => {});
+    for (const name of ["started", "token"] as const) readiness.open(name);
+    const warnings = [
+      "token-refused",
+      "credentials-refused",
+      "last-good-addresses",
+      "clock",
+      "open-outcomes",
+      "record-elsewhere",
+    ] as const;
+    for (const name of [...warnings, "alarm"] as const) readiness.close(name, "Why.");
+    const answer = healthAnswer("readyz", readiness.all(), true);
+    expect(answer.status).toBe(status);
+    const lines = answer.body.split("\n").filter((line) => !line.startsWith("[+]"));
+    expect(lines.slice(0, -2).toSorted()).toEqual(
+      [alarm, ...warnings.map((name) => `[!]${name}: Why.`)].toSorted(),
+    );
   });
 
   it.each(["proxy", "all", "rotator"] as const)("role %s is ready with another side's record", (role) => {
