@@ -9,12 +9,12 @@ import {
   type FileReason,
   fileBegunEntry,
   type OpenCall,
-  type OpenCalls,
   type Writer,
 } from "./entries.ts";
 import { encodeLine, type Head } from "./line.ts";
 import type { BeginState, Medium } from "./medium.ts";
 import { asidePath, type Found, findNewest, isPassing, refusedPath, refuseStranger } from "./recover.ts";
+import type { Segment } from "./segment.ts";
 
 export interface FileMediumOptions {
   readonly path: string;
@@ -31,7 +31,10 @@ export interface FileMediumDeps {
   readonly disk: Disk;
   /** Held by whoever writes the record. */
   readonly lock: Pick<RenewalLock, "acquire">;
-  /** Told once of the calls that are open by the record, and of those whose money has moved, if there are any. */
+  /**
+   * Told of the calls that are open by the record, and of those whose money has moved, if there are any: as soon as it
+   * was read, also where nothing can be written yet. Where it has to be read again, of what is new.
+   */
   readonly onFound: (open: readonly OpenCall[], completed: readonly CompletedReference[]) => void;
 }
 
@@ -68,6 +71,8 @@ export function createFileMedium(options: FileMediumOptions, deps: FileMediumDep
   let appending = false;
   /** What was told of is not told again before another file is begun. */
   let isInterferenceTold = false;
+  /** Ids of the open calls that were told. */
+  const toldOpen = new Set<string>();
 
   function drop(): void {
     const dropped = current;
@@ -101,11 +106,11 @@ export function createFileMedium(options: FileMediumOptions, deps: FileMediumDep
     }
   }
 
-  function tellFound(open: OpenCalls): void {
-    if (found === undefined) return;
-    const completed = found.segment.open.completed();
-    found = undefined;
-    if (open.size + completed.length > 0) deps.onFound(open.all(), completed);
+  function tellFound({ open }: Segment): void {
+    const calls = open.all().filter(({ call }) => !toldOpen.has(call));
+    for (const { call } of calls) toldOpen.add(call);
+    const completed = open.completed();
+    if (calls.length + completed.length > 0) deps.onFound(calls, completed);
   }
 
   async function writeFirst(next: AppendedFile, text: string): Promise<FileIdentity> {
@@ -122,6 +127,7 @@ export function createFileMedium(options: FileMediumOptions, deps: FileMediumDep
     number = found?.segment.begun.file ?? 0;
     bytes = found?.segment.bytes ?? 0;
     chain = found?.segment.begun.chain ?? randomUUID();
+    if (found !== undefined) tellFound(found.segment);
     await removeTemporary();
   }
 
@@ -187,7 +193,7 @@ export function createFileMedium(options: FileMediumOptions, deps: FileMediumDep
         for (const completed of segment.open.completed()) open.addCompleted(completed);
         if (begin === undefined) {
           const head = await goOn(found);
-          tellFound(open);
+          found = undefined;
           return head;
         }
         await makeFoundDurable(found);
@@ -215,7 +221,7 @@ export function createFileMedium(options: FileMediumOptions, deps: FileMediumDep
         current = next;
         identity = begunAs;
         isInterferenceTold = false;
-        tellFound(open);
+        found = undefined;
       } catch (error) {
         rotateAt = bytes + retryBytes;
         // Nothing of it counts: the next try begins another.

@@ -28,6 +28,10 @@ export function createMoneyRecord(
   const ids = new WeakMap<Call, string>();
 
   return {
+    refusal() {
+      const cause = record.refusal();
+      return cause === undefined ? undefined : unavailable(cause);
+    },
     begin(sending) {
       const id = ids.get(sending.call) ?? randomUUID();
       ids.set(sending.call, id);

@@ -41,6 +41,8 @@ export interface AuditRecord {
    *   configuration says to go on without
    */
   announce(entry: Entry, refused: Entry, done: (error?: RecordUnavailable) => void): AwaitedLine;
+  /** Why a line that is announced now would not be written; undefined while it would be, or where the configuration says to go on without. */
+  refusal(): RecordUnavailable | undefined;
   /** Writes a line that nobody waits for. What can't be written now is kept, within bounds, and written later. */
   note(entry: Entry): void;
   report(): AuditReport;

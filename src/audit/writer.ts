@@ -272,15 +272,15 @@ export function createWriter(options: WriterOptions, { medium, clock, emit }: Wr
     }
   }
 
+  const refusal = (): RecordUnavailable | undefined =>
+    whenUnavailable === "refuse" ? unavailable : undefined;
+
   return {
+    refusal,
     announce(entry, refused, done) {
       if (unavailable !== undefined) {
-        if (whenUnavailable === "refuse") {
-          done(unavailable);
-        } else {
-          note(entry);
-          done();
-        }
+        if (refusal() === undefined) note(entry);
+        done(refusal());
         return { abandon() {} };
       }
       const line = queue.create(entry, { refused, done });

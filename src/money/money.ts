@@ -59,7 +59,7 @@ export function createMoney(options: MoneyOptions, deps: MoneyDeps): Money {
     },
   });
   return {
-    perform: createMoneyPath({ perform, guard, settler, clock, emit }),
+    perform: createMoneyPath({ perform, record, guard, settler, clock, emit }),
     outcomes,
     reopen(left, completed) {
       for (const { operation, reference, at } of completed)

@@ -21,11 +21,13 @@ import {
 import type { Perform } from "../upstream/with-token.ts";
 import type { MoneyEvent, UnaskableReason } from "./events.ts";
 import type { Attempt, Entry, Guard } from "./guard.ts";
+import type { MoneyRecord } from "./record.ts";
 import type { Settler } from "./settle.ts";
 
 export interface MoneyPathDeps {
   /** Sends: the token, the turn, the record, Presto. */
   readonly perform: Perform;
+  readonly record: Pick<MoneyRecord, "refusal">;
   readonly guard: Guard;
   readonly settler: Settler;
   readonly clock: Clock;
@@ -84,13 +86,19 @@ class MoneyCall implements CallEnd, Waiting {
   }
 
   start(): void {
-    const { guard, emit, perform } = this.#deps;
+    const { guard, record, emit, perform } = this.#deps;
     const { operation, requestId } = this.#call;
     const taken = guard.take(this.#call);
     if ("problem" in taken) {
       const { problem, transaction } = taken;
       if (transaction !== undefined) this.#facts.told = { status: transaction.status, reference: undefined };
       this.#end.failed(problem, transaction);
+      return;
+    }
+    const refusal = record.refusal();
+    if (refusal !== undefined) {
+      guard.free(taken);
+      this.#end.failed(refusal);
       return;
     }
     this.#attempt = taken;

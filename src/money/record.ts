@@ -75,6 +75,12 @@ export interface SettledOutcome {
  */
 export interface MoneyRecord {
   /**
+   * Why nothing can be taken down now, so that nothing may be sent; undefined while that is not so. Asked before a call
+   * waits for anything: while it waits it holds its transaction, and what a record that can't be read yet holds of that
+   * one would come too late.
+   */
+  refusal(): Problem | undefined;
+  /**
    * Takes down that this is about to be sent. Nothing of it is sent before what this gives has
    * resolved; undefined: there is nothing to wait for.
    * @throws or rejects with a `Problem` whose outcome is `not-sent`: then it is not sent, and `end` is not told
@@ -87,7 +93,12 @@ export interface MoneyRecord {
 }
 
 /** `PRESTO_AUDIT=off`. */
-export const noRecord: MoneyRecord = { begin: () => undefined, end() {}, settled() {} };
+export const noRecord: MoneyRecord = {
+  refusal: () => undefined,
+  begin: () => undefined,
+  end() {},
+  settled() {},
+};
 
 /** The innermost step of a call that moves money; the others go by it at the price of one comparison. */
 export function withRecord(send: Send, deps: RecordDeps): Send {

@@ -1,3 +1,4 @@
+import type { Problem } from "../../src/errors.ts";
 import type { MoneyEvent } from "../../src/money/events.ts";
 import { createMoney, type Money } from "../../src/money/money.ts";
 import type { SettledOutcome } from "../../src/money/record.ts";
@@ -38,6 +39,8 @@ export interface MoneyBench {
   says(answer: string | Error | undefined): void;
   /** Its answers to questions have this Retry-After from now on. */
   pauses(retryAfter: string | undefined): void;
+  /** The record can't take calls down from now on, or (undefined) can. */
+  refuses(problem: Problem | undefined): void;
   confirm(reference: string, more?: Partial<Call>): BenchCall;
 }
 
@@ -54,6 +57,7 @@ export function createMoneyBench(
   const questions: string[] = [];
   let saying: string | Error | undefined;
   let pause: string | undefined;
+  let refusal: Problem | undefined;
   let last: CallEnd | undefined;
   const money = createMoney(
     { ...benchTimes, ...times },
@@ -70,7 +74,12 @@ export function createMoneyBench(
         if (saying instanceof Error) end.failed(saying);
         else if (saying !== undefined) end.answered(withPause(json(200, saying), pause));
       },
-      record: { begin: () => undefined, end() {}, settled: (outcome) => void settled.push(outcome) },
+      record: {
+        refusal: () => refusal,
+        begin: () => undefined,
+        end() {},
+        settled: (outcome) => void settled.push(outcome),
+      },
       clock,
       random: () => 1,
       emit: (event) => void events.push(event),
@@ -87,6 +96,9 @@ export function createMoneyBench(
     },
     pauses(retryAfter) {
       pause = retryAfter;
+    },
+    refuses(problem) {
+      refusal = problem;
     },
     confirm(reference, more = {}) {
       const call: Call = {

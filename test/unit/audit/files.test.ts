@@ -95,6 +95,44 @@ describe("a start", () => {
     await expectWhole(left, second.record);
   });
 
+  it.each(["refuse", "continue"] as const)(
+    "knows what the record holds as soon as it was read, though its disk is full: %s",
+    async (whenUnavailable) => {
+      const disk = createMemoryDisk();
+      const first = await openAuditBench({ disk });
+      for (const call of ["1", "2"]) await first.announce(call);
+      first.record.note({
+        type: "outcome-settled",
+        operation: "wallet.confirm",
+        reference: "REF-1",
+        request_id: "request-1",
+        status: "completed",
+        by: "presto",
+      });
+      await first.record.close(1_000);
+      // A full disk leaves such a line, and the next file can't be begun.
+      disk.grow(auditPath, '{"seq":5,"prev"');
+      disk.faults.create = () => systemError("ENOSPC");
+      const second = await openAuditBench({ disk, whenUnavailable });
+      expect(second.found.map(({ call }) => call)).toEqual(["2"]);
+      expect(second.completed.map(({ reference }) => reference)).toEqual(["REF-1"]);
+      expect(second.record.refusal()?.message).toBe(
+        whenUnavailable === "refuse"
+          ? "the record of money calls can't be written: its disk is full"
+          : undefined,
+      );
+      disk.faults.create = undefined;
+      await until(() => second.record.report().available || undefined, soon);
+      // Once is enough.
+      expect([second.found.length, second.completed.length]).toEqual([1, 1]);
+      expect(second.record.refusal()).toBeUndefined();
+      expect(second.record.report().open).toBe(1);
+      await second.record.close(1_000);
+      expect(disk.lines(auditPath)[0]).toMatchObject({ reason: "torn", open: [{ call: "2" }] });
+      await expectWhole(disk, second.record);
+    },
+  );
+
   it("goes on behind the newest file that was set aside, where the present one is gone or empty", async () => {
     for (const gone of [true, false]) {
       const disk = createMemoryDisk();

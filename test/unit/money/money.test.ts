@@ -292,6 +292,24 @@ describe("what an earlier process has left by its record", () => {
     await bench.clock.advance(23 * 3_600_000);
     expect(isSent("T2")).toBe(true);
   });
+
+  it("is known to a call that came before the record could be read: it was refused, and waits for nothing", () => {
+    bench.refuses(new Problem("audit-unavailable", { detail: "its disk does not answer" }));
+    const early = ["T1", "T2"].map((reference) => bench.confirm(reference));
+    expect(early.map(codeOf)).toEqual(["audit-unavailable", "audit-unavailable"]);
+    expect(early.map(({ end }) => end)).toEqual([undefined, undefined]);
+    const at = new Date(bench.clock.now());
+    bench.money.reopen(
+      [{ operation, references: ["T1"], requestId: "r-1", at }],
+      [{ operation, reference: "T2", at }],
+    );
+    expect(bench.money.outcomes.open()).toMatchObject([{ reference: "T1" }]);
+    // What is known of a transaction says more than that the record is away.
+    const known = (): unknown[] => ["T1", "T2"].map((reference) => codeOf(bench.confirm(reference)));
+    expect(known()).toEqual(["duplicate-confirm", "duplicate-confirm"]);
+    bench.refuses(undefined);
+    expect(known()).toEqual(["duplicate-confirm", "duplicate-confirm"]);
+  });
 });
 
 describe("a person", () => {

@@ -30,6 +30,7 @@ function send(name?: string): Sent {
   const answered: Response[] = [];
   const sent: CallEnd[] = [];
   const record: MoneyRecord = {
+    refusal: () => undefined,
     begin: () => undefined,
     end: (_sending, end) => void ends.push(end),
     settled() {},
