@@ -88,6 +88,10 @@ const flaws: Readonly<Record<string, () => Promise<Certificate>>> = {
   "for the address and not for the name": () => authority.issue({ names: ["127.0.0.1", "::1"] }),
   "for another name, with ours as its common name": () =>
     authority.issue({ names: ["presto.invalid"], commonName: "localhost" }),
+  "with ours as its common name, and no other name": () =>
+    authority.issue({ names: [], commonName: "localhost" }),
+  "with ours as its common name beside an address": () =>
+    authority.issue({ names: ["127.0.0.1"], commonName: "localhost" }),
   "for a name below ours": () => authority.issue({ names: ["a.localhost", "*.localhost"] }),
   "for every name": () => authority.issue({ names: ["*"] }),
   "that has expired": () =>
