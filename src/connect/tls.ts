@@ -157,7 +157,10 @@ export function verifyPeer(
   pins: readonly string[],
 ): Error | undefined {
   // Node would go by the common name where no DNS name is given, which HTTP forbids (RFC 9110 section 4.3.4).
-  const wrongName = checkServerIdentity(host, { ...certificate, subject: { ...certificate.subject, CN: "" } });
+  const wrongName = checkServerIdentity(host, {
+    ...certificate,
+    subject: { ...certificate.subject, CN: "" },
+  });
   if (wrongName !== undefined) return wrongName;
   if (pins.length === 0 || pins.includes(spkiPin(certificate.raw))) return undefined;
   return Object.assign(new Error("the certificate's public key matches none of PRESTO_TLS_PINS"), {

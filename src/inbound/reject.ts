@@ -129,7 +129,8 @@ export function createProtocolErrors(reject: RejectRequest): ProtocolErrors {
       // The parser is at its end: the connection closes with the last reply that is still due on it.
       closeAfterLast(connection);
       for (const call of connection.calls) {
-        if (call.failBody(problem)) return;
+        // A request whose end the parser has seen is well-formed, though the last of it may not have been read yet.
+        if (!call.reply.req.complete && call.failBody(problem)) return;
       }
       if (connection.calls.length === 0) {
         const rejected = { requestId: randomUUID(), problem };

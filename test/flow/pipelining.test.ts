@@ -96,6 +96,29 @@ describe("what comes behind a confirm that Presto has", () => {
     expect(answer).toMatchObject({ status: 200, headers: { "presto-outcome": "answered" } });
   });
 
+  it.each(nonsense)("%s, in the same packet behind a whole body: neither", async (_name, bytes) => {
+    caller.send(confirmCall("A") + bytes);
+    await presto.holds(1);
+    presto.release();
+    const [answer] = await caller.answers(1);
+    expect(answer).toMatchObject({ status: 200, headers: { "presto-outcome": "answered" } });
+    await eventually(() => loadOf(sidecar)).toEqual(noLoad);
+  });
+
+  it.each([
+    ["an empty line", "\r\n"],
+    ["another call", confirmCall("B")],
+    ["bytes that are not HTTP", "x"],
+  ])("%s in the same packet, though it said Connection: close: neither", async (_name, bytes) => {
+    caller.send(confirmCall("A", "Connection: close") + bytes);
+    await presto.holds(1);
+    presto.release();
+    const answers = await caller.answers(1);
+    await caller.ended();
+    expect(targets(answers)).toEqual(["confirm"]);
+    expect(presto.requests).toHaveLength(1);
+  });
+
   it.each(nonsense)("%s, behind two calls: both are answered", async (_name, bytes) => {
     caller.send(queryCall("A") + confirmCall("B"));
     await presto.holds(2);
