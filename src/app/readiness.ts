@@ -154,14 +154,14 @@ export function keepOutcomesLatch(latch: KeptLatch): Subscriber {
   };
 }
 
-/** The alarm stands in the record, whoever latched or cleared it: told once, whichever process did. */
+/** The alarm stands in the record, whoever latched or cleared it, and goes with it: told once, whichever process did. */
 export function createAlarmFollower(
   emit: Emit<Event>,
   latch: KeptLatch,
-): (record: TokenRecord | undefined) => void {
+): (stopped: TokenRecord["stopped"]) => void {
   let known: string | undefined;
-  return (record) => {
-    const alarm = record?.stopped ?? undefined;
+  return (stopped) => {
+    const alarm = stopped ?? undefined;
     if (alarm?.reason === known) return;
     known = alarm?.reason;
     emit({ type: "alarm-changed", alarm });

@@ -13,7 +13,7 @@ import { mostInBackground } from "../money/settle.ts";
 import type { Event, Subscriber } from "../observe/events.ts";
 import { movesMoney } from "../policy/operations.ts";
 import type { ProbeOptions } from "../presto/probe.ts";
-import { createLifecycle, type Lifecycle } from "../renewal/lifecycle.ts";
+import { createLifecycle, type Lifecycle, recordThatStands } from "../renewal/lifecycle.ts";
 import { createRenewal } from "../renewal/machine.ts";
 import { dueAt } from "../renewal/schedule.ts";
 import type { TokenStore } from "../store/contract.ts";
@@ -148,7 +148,7 @@ export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Side
     random: deps.random,
     health,
     onRecord() {
-      followAlarm(tokens.record());
+      followAlarm(recordThatStands({ current: tokens.record, lastRead: tokens.lastRead })?.stopped ?? null);
       lifecycle?.recordChanged();
     },
     onRejected: (id) => lifecycle?.tokenRejected(id),

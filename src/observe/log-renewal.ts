@@ -59,7 +59,11 @@ export function writeRenewal(log: Log, event: RenewalEvent): void {
       break;
     case "alarm-changed":
       if (event.alarm === undefined) {
-        log.write("info", "A person cleared the alarm; tokens may be issued again.", { audit: true });
+        log.write(
+          "info",
+          "The alarm is over: a person cleared it, or its record is gone. Tokens may be issued again.",
+          { audit: true },
+        );
         break;
       }
       log.write("error", "The alarm is latched: no token is issued until a person clears it.", {

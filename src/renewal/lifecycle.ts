@@ -160,7 +160,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
  * What stands in the store, as it was last read: nothing, where the record was taken away, though the one that was
  * read before it is in hand and serves. An alarm or an intent that went with it is over.
  */
-function recordThatStands({
+export function recordThatStands({
   current,
   lastRead,
 }: Pick<LifecycleOptions, "current" | "lastRead">): TokenRecord | undefined {

@@ -1,3 +1,5 @@
+import { rmSync } from "node:fs";
+
 import { afterEach, beforeEach, expect, it } from "vitest";
 
 import { createFastClock } from "../support/fast-clock.ts";
@@ -131,4 +133,17 @@ it("is shown by a sidecar that only serves, which goes on, and neither logs nor 
   await eventually(async () => (await proxy.readyz(true)).body).toContain("[+]alarm ok\n");
   expect(await alarmed()).toBe(0);
   expect(proxy.lines().filter(({ msg }) => /alarm/i.test(String(msg)))).toEqual([]);
+});
+
+it("goes with its record: status, lights and metric say the same", async () => {
+  await bench.change({ stopped: { reason: "Two issue.", at: new Date() } });
+  await sidecar.close();
+  // Nothing is issued that would put another record there.
+  const frozen = await bench.start({ env: { PRESTO_RENEW: "manual" } });
+  await frozen.renewalSays({ alarm: { reason: "Two issue." } });
+  expect((await frozen.readyz(true)).body).toContain("[!]alarm: Two issue.");
+  rmSync(bench.path);
+  await frozen.renewalSays({ alarm: null });
+  expect((await frozen.readyz(true)).body).toContain("[+]alarm ok");
+  expect((await scrape(frozen)).value("presto_sidecar_renewal_stopped")).toBe(0);
 });

@@ -14,7 +14,6 @@ import {
 } from "../../../src/app/readiness.ts";
 import type { Event } from "../../../src/observe/events.ts";
 import { StoreError } from "../../../src/store/contract.ts";
-import { emptyRecord } from "../../../src/store/record.ts";
 
 function open(keep = keepTokenLatch) {
   const latch: string[] = [];
@@ -133,10 +132,10 @@ describe("the latch of the alarm", () => {
       close: (reason) => void latch.push(reason),
     });
     const stopped = { reason: "Two issue.", at: new Date(0) };
-    follow(undefined);
-    follow({ ...emptyRecord, stopped });
-    follow({ ...emptyRecord, stopped });
-    follow(emptyRecord);
+    follow(null);
+    follow(stopped);
+    follow(stopped);
+    follow(null);
     expect(latch).toEqual(["Two issue.", "open"]);
     expect(told).toEqual([
       { type: "alarm-changed", alarm: stopped },
