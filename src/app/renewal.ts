@@ -1,14 +1,22 @@
 import type { Clock } from "../clock.ts";
+import { within } from "../lib/async.ts";
 import type { Emit, Warning } from "../lib/events.ts";
 import type { Issuer } from "../presto/auth.ts";
 import { createAsk, createProbe, type ProbeOptions, type ProbeVerdict } from "../presto/probe.ts";
 import { createServerTime } from "../presto/server-time.ts";
 import { createAccounts } from "../renewal/accounts.ts";
 import { createClockAlarm } from "../renewal/clock-alarm.ts";
-import type { RenewalDeps, TokenConsumer, WritableStore } from "../renewal/run.ts";
+import {
+  type Found,
+  type RenewalDeps,
+  type TokenConsumer,
+  type WritableStore,
+  writeRecord,
+} from "../renewal/run.ts";
 import { isDueAt, type Schedule } from "../renewal/schedule.ts";
 import type { RenewalEvent, RenewalTimes } from "../renewal/types.ts";
 import type { CredentialStore, RenewalLock, TokenRecord } from "../store/contract.ts";
+import { isAtHome } from "../store/home.ts";
 import type { TokenHealth } from "../token/health.ts";
 import type { TokenSource } from "../token/source.ts";
 import type { OpenPool, OwnResponse } from "../upstream/request-once.ts";
@@ -121,6 +129,20 @@ export function composeRenewal(
 
 const blind =
   "Presto looks for the transaction before it looks at the token, so a probe can't tell whether a token lives. Calls of apps can; a process of role rotator has none, and learns of a dead token late.";
+
+/** Longest that a start waits for a write of the record, milliseconds. */
+const sealAnewMs = 5_000;
+
+/**
+ * A record that was sealed with another than the first key is sealed anew before the process is ready: whoever
+ * changes keys waits for that, and then takes the other one away. By compare-and-set alone, for the lock may be held by a
+ * process that hangs, and nothing in the record changes. Not beside an intent, whose holder looks at the version before
+ * its call. What does not work out now is done by the first look under the lock (R1).
+ */
+export async function sealRecordAnew(store: WritableStore, found: Found, clock: Clock): Promise<void> {
+  if (found?.sealedWithFirstKey !== false || found.record.intent !== null || !isAtHome(found)) return;
+  await within(clock, sealAnewMs, writeRecord(store, found.record, found.version));
+}
 
 /** Nobody in this process uses the token. */
 export function remoteConsumer(clock: Clock): TokenConsumer {

@@ -38,7 +38,13 @@ import {
   keepTokenLatch,
   startTokens,
 } from "./readiness.ts";
-import { composeRenewal, type IssuingDeps, localConsumer, type RenewalOptions } from "./renewal.ts";
+import {
+  composeRenewal,
+  type IssuingDeps,
+  localConsumer,
+  type RenewalOptions,
+  sealRecordAnew,
+} from "./renewal.ts";
 
 /** What a sidecar is told. Durations are milliseconds. */
 export interface SidecarOptions {
@@ -177,10 +183,12 @@ export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Side
       noteNames(event);
     },
     async prepare() {
-      await Promise.all([
-        startTokens(tokens, tokenLatch, () => firstTokenHint(options, store), options.storeIsRemote),
-        check.start(),
-      ]);
+      const readFirst = async (): Promise<void> => {
+        await startTokens(tokens, tokenLatch, () => firstTokenHint(options, store), options.storeIsRemote);
+        if (deps.issuing !== undefined)
+          await sealRecordAnew(deps.issuing.store, tokens.lastRead()?.found, clock);
+      };
+      await Promise.all([readFirst(), check.start()]);
     },
     start() {
       lifecycle?.start();

@@ -1,9 +1,11 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { statSync, truncateSync } from "node:fs";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
+import { systemClock } from "../../src/clock.ts";
 import { StoreError } from "../../src/store/contract.ts";
+import { createSingleHostLock, renewalLockPath } from "../../src/store/file/lock.ts";
 import { createIssuingBench, type IssuingBench } from "../support/issuing-bench.ts";
 import { marksIn } from "../support/marks.ts";
 import { eventually } from "../support/sidecar-load.ts";
@@ -107,6 +109,39 @@ describe("a record that was sealed with an older key", () => {
     expect((await next.call()).status).toBe(200);
     expect(await next.status()).toMatchObject({ generation: 1 });
     expect(bench.issues()).toBe(0);
+  });
+
+  it("is sealed anew by the time that the process listens, though another one that hangs holds the lock", async () => {
+    const what = `the record ${bench.path}`;
+    const lock = createSingleHostLock({ path: renewalLockPath(bench.path), what, clock: systemClock });
+    const held = await lock.acquire({ waitMs: 1_000 });
+    try {
+      await bench.start({ env: { PRESTO_STORE_KEY: `${newKey()},${bench.key}` } });
+      expect(await withOldKey()).toBe("wrong-key");
+    } finally {
+      await held.release();
+    }
+  });
+
+  it("is left alone beside an intent, whose holder looks at the version before its call", async () => {
+    const intent = {
+      id: randomUUID(),
+      holder: randomUUID(),
+      soleCall: false,
+      reason: "manual",
+      at: new Date(),
+    } as const;
+    await bench.change({ intent });
+    const what = `the record ${bench.path}`;
+    const lock = createSingleHostLock({ path: renewalLockPath(bench.path), what, clock: systemClock });
+    const held = await lock.acquire({ waitMs: 1_000 });
+    const before = (await bench.stored())?.version;
+    try {
+      await bench.start({ env: { PRESTO_STORE_KEY: `${newKey()},${bench.key}` } });
+      expect((await bench.stored())?.version).toBe(before);
+    } finally {
+      await held.release();
+    }
   });
 
   it("is sealed anew under PRESTO_RENEW=manual too, and left alone by a proxy", async () => {
