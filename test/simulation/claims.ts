@@ -52,6 +52,13 @@ function staysSettled({ scenario, faults, witness, store }: World): boolean {
   return witness.alarmAt() === undefined && (resets === 0 || !resetKillsToken);
 }
 
+/** Has nothing befallen this world but that its record was put back, or wiped? */
+function isOnlyPutBack({ faults }: World): boolean {
+  return [...faults.counts()].every(
+    ([kind, count]) => count === 0 || kind === "backup-restored" || kind === "record-wiped",
+  );
+}
+
 /** What must be so at every moment of a world: what it cost, and whether the alarm may be set. */
 export function checkCost(world: World): void {
   const { scenario, faults, witness } = world;
@@ -65,10 +72,7 @@ export function checkCost(world: World): void {
   const allowed = 2 * own + Math.min(foreign, limit - 1) + wanted;
   const { issueCalls, executedCalls, unaskedIssues, forgottenPutBacks } = witness.counts();
   // A record that is put back costs nothing where everybody knows the live token.
-  const onlyPutBack = [...faults.counts()].every(
-    ([kind, count]) => count === 0 || kind === "backup-restored" || kind === "record-wiped",
-  );
-  if (scenario.kind === "put-back" && onlyPutBack && unaskedIssues > forgottenPutBacks + wanted)
+  if (scenario.kind === "put-back" && unaskedIssues > forgottenPutBacks + wanted && isOnlyPutBack(world))
     throw new Violation("cost", `${unaskedIssues} issues, though the live token was known to all who issue`);
   if (scenario.kind === "manual" && scenario.wishes.length === 0 && issueCalls > 0)
     throw new Violation("manual", "a token was asked for, and no person wanted one");
