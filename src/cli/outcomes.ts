@@ -13,10 +13,10 @@ export const outcomes: Run = async (args, io) => {
   const waits = args.flag("wait");
   if (!waits && args.text("timeout") !== undefined)
     throw new CommandError("usage", "--timeout goes with --wait.");
+  const limit = waits ? startTimeLimit(args, io) : undefined;
   const control = controlOf(io);
   let list = await readOutcomes(io, control);
-  if (waits) {
-    const limit = startTimeLimit(args, io);
+  if (limit !== undefined) {
     const isNoneOpen = async (): Promise<boolean> => {
       list = await readOutcomes(io, control);
       return list.open.length === 0;

@@ -40,6 +40,7 @@ function parseHelp(topic: readonly string[], commands: readonly Command[]): Requ
   const [first, ...rest] = topic;
   if (first === undefined || helpOptions.has(first)) return { kind: "help", command: undefined };
   if (rest.length === 0) {
+    if (first === "help") return { kind: "help", command: undefined };
     if (first === "variables") return { kind: "variable-help", name: undefined };
     if (/^[A-Z][A-Z0-9_]*$/.test(first)) return { kind: "variable-help", name: first };
     const group = groupOf(first, commands);

@@ -22,7 +22,8 @@ export function nearestName<T extends string>(
   for (const name of names) {
     // Nothing that long is near a name; and a pasted secret must not cost a square of its length.
     if (Math.abs(typed.length - name.length) > fewest) continue;
-    const distance = editDistance(typed, name);
+    // The wrong letter case is no mistake in any letter.
+    const distance = editDistance(typed.toLowerCase(), name.toLowerCase());
     if (best === undefined ? distance <= fewest : distance < fewest) {
       best = name;
       fewest = distance;

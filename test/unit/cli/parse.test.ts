@@ -46,7 +46,7 @@ describe("a command line", () => {
     expect([bare.args.flag("json"), bare.args.text("name")]).toEqual([false, undefined]);
   });
 
-  it.each(["--help", "-h", "help"])("asks for the program's help by %s", (line) => {
+  it.each(["--help", "-h", "help", "help help"])("asks for the program's help by %s", (line) => {
     expect(parse(line)).toEqual({ kind: "help", command: undefined });
   });
 

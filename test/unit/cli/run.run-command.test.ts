@@ -114,6 +114,7 @@ describe("a command line", () => {
       ["token"],
       ["help", "nothing"],
       ["wait", "--timeout", "soon"],
+      ["outcomes", "--wait", "--timeout", "soon"],
       ["sandbox", "--port", "x"],
       ["token", "renew", "--wait", "0s"],
       ["token", "isue"],

@@ -11,6 +11,7 @@ it.each([
   ["chekc", "check"],
   ["tokn imprt", "token import"],
   ["check", "check"],
+  ["CHEKC", "check"],
 ])("%s is near %s", (typed, name) => {
   expect(nearestName(typed, names)).toBe(name);
 });
