@@ -190,10 +190,12 @@ async function createVaultSession(access: VaultAccess, deps: VaultSessionDeps): 
   async function begin(subject: string): Promise<Held> {
     if (refused !== undefined && clock.monotonic() < refused.until) throw refused.error;
     try {
+      // Its life begins where it is made: before the answer is here, however late that comes.
+      const beganAt = clock.monotonic();
       const lease = await logIn(subject, access.login, loginDeps);
       refusals = 0;
       refused = undefined;
-      held = hold(lease, clock.monotonic());
+      held = hold(lease, beganAt);
       tell(held);
       return held;
     } catch (error) {
