@@ -10,6 +10,7 @@ const retry = process.env["CI"] === undefined ? 0 : 1;
 // `isolate: false` (one process for many files, a tenth of the time) where a file leaves nothing behind in its
 // process: not in security, which plays with the environment and signals, nor in e2e.
 // Two workers: the machines that run this have two cores, and more of them only make time-outs lie.
+// Limits are for what hangs, and not for what is slow: a machine that is busy with ten other things takes ten times as long.
 export default defineConfig({
   test: {
     pool: "forks",
@@ -20,6 +21,8 @@ export default defineConfig({
     // The linter finds a focused test; this one finds it in a run that nobody linted.
     allowOnly: false,
     restoreMocks: true,
+    // What is waited for comes within milliseconds, or, on a machine that starts ten programs at once, seconds later.
+    expect: { poll: { timeout: 15_000 } },
     coverage: { provider: "v8", include: ["src/**"], exclude: ["src/main.ts"] },
     projects: [
       {
@@ -28,8 +31,8 @@ export default defineConfig({
           name: "unit",
           include: ["test/unit/**/*.test.ts", "test/*.test.ts", "test/cluster/fleet/*.test.ts"],
           isolate: false,
-          testTimeout: 15_000,
-          hookTimeout: 10_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -38,8 +41,8 @@ export default defineConfig({
           name: "contract",
           include: ["test/contract/**/*.test.ts"],
           isolate: false,
-          testTimeout: 15_000,
-          hookTimeout: 15_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -49,8 +52,8 @@ export default defineConfig({
           retry,
           include: ["test/flow/**/*.test.ts"],
           isolate: false,
-          testTimeout: 20_000,
-          hookTimeout: 20_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -60,8 +63,8 @@ export default defineConfig({
           retry,
           include: ["test/security/**/*.test.ts"],
           // Property tests make 10,000 and more runs each.
-          testTimeout: 60_000,
-          hookTimeout: 20_000,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -71,7 +74,7 @@ export default defineConfig({
           include: ["test/simulation/**/*.test.ts"],
           // A deliberate fault may need some thousands of seeds to be found.
           testTimeout: 180_000,
-          hookTimeout: 20_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -80,8 +83,8 @@ export default defineConfig({
           name: "network",
           retry,
           include: ["test/network/**/*.test.ts"],
-          testTimeout: 20_000,
-          hookTimeout: 20_000,
+          testTimeout: 90_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -93,7 +96,7 @@ export default defineConfig({
           include: ["test/cluster/*.test.ts"],
           // The built program; and the servers, which the first run builds.
           globalSetup: ["./tools/vitest/build-once.ts", "./test/cluster/build-once.ts"],
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           hookTimeout: 40 * 60_000,
         },
       },
@@ -104,8 +107,8 @@ export default defineConfig({
           retry,
           include: ["test/e2e/**/*.test.ts"],
           globalSetup: ["./tools/vitest/build-once.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
     ],

@@ -307,7 +307,7 @@ describe("the linter", () => {
       /^([^:\n]+):(\d+):\d+: .*\[\w+\/[\w-]+\((.+)\)\]$/gm,
     );
     found = [...reports].map(([, path, line, rule]) => `${path}:${line} ${rule}`);
-  }, 60_000);
+  }, 120_000);
 
   it.each(lintPlants)("refuses by %s each line of %s", (rule, path, ...lines) => {
     if (rule === "max-lines") expect(found).toContain(`${path}:401 ${rule}`);
@@ -338,7 +338,7 @@ describe("the check of the layers", () => {
       "tools/lint/layers.ts",
     ).matchAll(/^ *error ([\w-]+): (\S+)/gm);
     found = [...reports].map(([, rule, path]) => `${path} ${rule}`);
-  }, 60_000);
+  }, 120_000);
 
   it.each(importPlants)("refuses by %s what is in %s: %s", (rule, path) => {
     expect(found).toContain(`${path} ${rule}`);

@@ -23,7 +23,7 @@ import { type KubeServer, startKubeServer } from "./kube/server.ts";
 
 // The injected container as it would run: the built program, from what stands in the stored pod and nothing else.
 
-const patience = { withinMs: 30_000, everyMs: 50 };
+const patience = { withinMs: 60_000, everyMs: 50 };
 
 describe.skipIf(!canRender() || whatKubeletLacks() !== undefined)("an injected sidecar, running", () => {
   let kube: KubeServer;

@@ -211,7 +211,7 @@ describe.skipIf(!canRender())("injection", () => {
       200,
     );
     await expect
-      .poll(() => refusalOfPod(kube, "broken", newPod()), { timeout: 20_000 })
+      .poll(() => refusalOfPod(kube, "broken", newPod()), { timeout: 60_000 })
       .toContain("arguments");
     for (const namespace of ["payments", "outside"])
       expect(await refusalOfPod(kube, namespace, newPod())).toBe("it is made");

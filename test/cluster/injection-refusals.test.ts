@@ -87,7 +87,7 @@ describe.skipIf(!canRender())("injection refuses", () => {
           const found = await refusal(() => {}, namespace);
           return found === "it is made" ? undefined : found;
         },
-        { withinMs: 15_000, everyMs: 100, what: `${namespace} is asked` },
+        { withinMs: 60_000, everyMs: 100, what: `${namespace} is asked` },
       );
       expect(text).toMatch(says);
     });
@@ -98,7 +98,7 @@ describe.skipIf(!canRender())("injection refuses", () => {
           const { json } = await tryPod(kube, namespace, newPod());
           return Object(json).spec?.containers.length > 1 ? json : undefined;
         },
-        { withinMs: 15_000, everyMs: 100, what: `${namespace} is asked` },
+        { withinMs: 60_000, everyMs: 100, what: `${namespace} is asked` },
       );
       expect(pod.spec.initContainers).toMatchObject([{ name: "presto-sidecar", restartPolicy: "Always" }]);
       expect(pod.spec.containers[1]).toMatchObject({

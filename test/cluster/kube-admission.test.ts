@@ -49,7 +49,7 @@ function denialOf(namespace: string): Promise<string> {
         },
       );
     },
-    { withinMs: 20_000, everyMs: 300, what: "the write is refused" },
+    { withinMs: 60_000, everyMs: 300, what: "the write is refused" },
   );
 }
 
@@ -72,7 +72,7 @@ it("a webhook that is down is told by its name, and the write goes through when 
   await webhook.unregister();
   const backend = await open("down");
   const written = await until(() => backend.put("two").catch(() => undefined), {
-    withinMs: 15_000,
+    withinMs: 60_000,
     everyMs: 300,
     what: "it is written",
   });
@@ -83,7 +83,7 @@ it("a webhook that takes 30 s costs a write its 5 s, and the write is unclear", 
   await register("Validating", "slow", "never");
   const beganAt = performance.now();
   expect(await denialOf("slow")).toMatch(/^unreachable: .*no answer within 5 s/);
-  expect(performance.now() - beganAt).toBeLessThan(15_000);
+  expect(performance.now() - beganAt).toBeLessThan(20_000);
 });
 
 it("a webhook that alters what is written is found out", async () => {
@@ -127,7 +127,7 @@ it(
     await kube.startApi({ encryptedWith: "second", answersOnly: true });
     expect(
       await until(() => refusalOf(backend.read()).catch(() => undefined), {
-        withinMs: 10_000,
+        withinMs: 60_000,
         what: "it can't be read",
       }),
     ).toMatch(/^unreachable: .*the API server can't decrypt it\. See to its encryption at rest/);

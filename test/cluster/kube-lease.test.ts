@@ -96,7 +96,14 @@ describeLock(
       async dispose() {},
     };
   },
-  { termMs: leaseMs, isKept: true, handOverMs: 4_000, holder: /^The Pod locks\/rotator-\d holds the lock/ },
+  {
+    termMs: leaseMs,
+    isKept: true,
+    // Less than half of a term, after which it would be had anyway.
+    handOverMs: 20_000,
+    holder: /^The Pod locks\/rotator-\d holds the lock/,
+    saidLateMs: 30_000,
+  },
 );
 
 describe("a Lease of a real API server, with the least right,", () => {
@@ -120,7 +127,7 @@ describe("a Lease of a real API server, with the least right,", () => {
     const { api, lock } = await lockAs(token, name);
     // Rights spread within a second.
     const held = await until(() => lock.acquire({ waitMs: 0 }).catch(() => undefined), {
-      withinMs: 15_000,
+      withinMs: 60_000,
       everyMs: 200,
       what: "the Lease is made",
     });
@@ -162,7 +169,7 @@ describe("a Lease of a real API server, with the least right,", () => {
         );
         return said.includes("right to get") ? undefined : said;
       },
-      { withinMs: 15_000, everyMs: 200, what: "the rights are there" },
+      { withinMs: 60_000, everyMs: 200, what: "the rights are there" },
     );
     expect(refused).toContain(
       `lacks the right to create it. Grant it: kubectl create role ${name}-lease-create -n ${namespace} --verb=create --resource=leases.coordination.k8s.io --resource-name=${name} &&`,

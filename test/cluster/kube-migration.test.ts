@@ -18,7 +18,7 @@ import { type KubeServer, startKubeServer } from "./kube/server.ts";
 
 // "From a hand-fed Secret, without a failed call" of docs/kubernetes.md, step by step, under load.
 
-const patience = { withinMs: 30_000, everyMs: 50 };
+const patience = { withinMs: 60_000, everyMs: 50 };
 const pods = [1, 2, 3];
 let kube: KubeServer;
 let sandbox: Sandbox;

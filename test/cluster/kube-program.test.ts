@@ -162,7 +162,7 @@ it("from a laptop: a program that gives credentials, a client certificate, a tok
         const { code } = await importAs(kubeconfig, sandbox.token);
         return code === 0 ? true : undefined;
       },
-      { withinMs: 15_000, everyMs: 500, what: `an import by ${which}` },
+      { withinMs: 60_000, everyMs: 500, what: `an import by ${which}` },
     );
   }
 });

@@ -81,7 +81,7 @@ describe("what a real API server refuses", () => {
           () => undefined,
         ),
       {
-        withinMs: 10_000,
+        withinMs: 60_000,
         what: "the right to read",
       },
     );
@@ -168,7 +168,7 @@ describe("what a real API server refuses", () => {
           (error: unknown) => String(error),
         );
       },
-      { withinMs: 15_000, everyMs: 300, what: "the policy denies" },
+      { withinMs: 60_000, everyMs: 300, what: "the policy denies" },
     );
     expect(message).toMatch(/the admission policy no-records denies it/);
   });
@@ -198,7 +198,7 @@ describe("what a real API server refuses", () => {
     expect(await refusalOf(backend.read())).toMatch(/^not-yet: .*mount\/token is not there/);
     await writeFile(join(folder, "token"), token);
     const read = await until(async () => backend.read().catch(() => undefined), {
-      withinMs: 10_000,
+      withinMs: 60_000,
       what: "the Pod reads",
     });
     expect(Buffer.from(read.bytes).toString()).toBe("x");

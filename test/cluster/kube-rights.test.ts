@@ -15,7 +15,7 @@ import { type KubeServer, startKubeServer } from "./kube/server.ts";
 
 // The rights that docs/examples/fleet.yaml gives are enough, each of them is needed, and no other is there.
 
-const patience = { withinMs: 30_000, everyMs: 50 };
+const patience = { withinMs: 60_000, everyMs: 50 };
 const mounted = "/var/run/secrets/kubernetes.io/serviceaccount";
 const control = "/var/run/presto-sidecar/control";
 const core = "/api/v1/namespaces/payments";
@@ -154,7 +154,7 @@ describe("a proxy with its Pod's token", () => {
         const { generation, store_state: state } = await statusOf(join(folder, "wallet-admin"));
         return generation !== before && Object(state).watch === "live" ? true : undefined;
       },
-      { withinMs: 5_000, everyMs: 20, what: "the import is followed by a watch" },
+      { withinMs: 20_000, everyMs: 20, what: "the import is followed by a watch" },
     );
     const rows = await doctor("wallet");
     const found = rows
@@ -213,7 +213,7 @@ describe("a rotator with its Pod's token", () => {
       const { status, text } = await ask(join(folder, `${id}-control`), "/renew?wait=30s", "POST");
       expect([status, text]).toEqual([200, expect.stringContaining(`"generation":${before + 1}`)]);
       await until(async () => ((await generation()) === before + 1 ? true : undefined), {
-        withinMs: 5_000,
+        withinMs: 20_000,
         everyMs: 20,
         what: "the proxy follows",
       });

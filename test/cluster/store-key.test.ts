@@ -130,7 +130,7 @@ describe.each([
   async function untilFollowed(generation: number): Promise<void> {
     for (const stage of proxies) {
       await until(async () => ((await stage.status())["generation"] === generation ? true : undefined), {
-        withinMs: 15_000,
+        withinMs: 60_000,
         everyMs: 50,
         what: () => `generation ${generation}: ${stage.output()}`,
       });
@@ -177,7 +177,7 @@ describe.each([
           const { generation, store_state: state } = await stage.status();
           return generation === 1 && /store key/.test(String(Object(state).failure)) ? true : undefined;
         },
-        { withinMs: 15_000, everyMs: 50, what: "it says that it can't open it" },
+        { withinMs: 60_000, everyMs: 50, what: "it says that it can't open it" },
       );
       expect(await askForNone(stage.at("proxy"))).toBe(404);
     }

@@ -48,7 +48,7 @@ describe("by an AppRole", () => {
     await readFor(entry, 8_000);
     const beganAt = performance.now();
     await entry.logOut();
-    expect(performance.now() - beganAt).toBeLessThan(500);
+    expect(performance.now() - beganAt).toBeLessThan(5_000);
     entry.close();
   });
 
@@ -111,7 +111,7 @@ describe("by an AppRole", () => {
     expect(await refusalOf(entry.text())).toMatch(/^refused: .*refuses the login .*secret_id_num_uses/);
     const made = await server.api("POST", `auth/approle/role/${name}/secret-id`, {});
     await writeFile(file, String(Object(made.json).data.secret_id));
-    await expect.poll(() => entry.text().catch(() => undefined), { timeout: 10_000 }).toBe("x");
+    await expect.poll(() => entry.text().catch(() => undefined), { timeout: 40_000 }).toBe("x");
     await entry.logOut();
     entry.close();
   });
@@ -170,7 +170,7 @@ describe("by a service account of a real Kubernetes", () => {
     );
     await writeFile(jwtPath, await kube.tokenFor("wallet", "wallet"));
     await expect
-      .poll(() => entry.text().catch((error: unknown) => error), { timeout: 10_000 })
+      .poll(() => entry.text().catch((error: unknown) => error), { timeout: 40_000 })
       .toBeUndefined();
     entry.close();
   });
@@ -197,7 +197,7 @@ describe("by a service account of a real Kubernetes", () => {
     const late = await openEntry(accessTo(server, { ...login }), path);
     expect(await refusalOf(late.text())).toMatch(/^(unreachable|refused): /);
     await kube.startApi();
-    await expect.poll(() => late.text().catch(() => undefined), { timeout: 20_000 }).toBe("x");
+    await expect.poll(() => late.text().catch(() => undefined), { timeout: 60_000 }).toBe("x");
     for (const each of [entry, late]) {
       await each.logOut();
       each.close();

@@ -93,7 +93,7 @@ describe("with the token in a Vault", () => {
     expect(await readiness(adminPort)).toMatchObject({ status: 200 });
     expect(await countLogins(server, name)).toBe(1);
     expect(await command(["token", "import"], sandbox.token)).toMatchObject({ code: 0 });
-    await expect.poll(() => call(port), { timeout: 8_000 }).toBe(404);
+    await expect.poll(() => call(port), { timeout: 40_000 }).toBe(404);
     const shown = await command(["token", "show", "--json"]);
     expect(JSON.parse(shown.output)).toMatchObject({ generation: 2 });
     child.kill("SIGTERM");
@@ -115,8 +115,9 @@ describe("with the token in a Vault", () => {
     expect(closed).toMatchObject({ status: 503, text: expect.stringContaining("is sealed") });
     await server.unseal();
     const backAt = performance.now();
-    await expect.poll(async () => (await readiness(adminPort)).status, { timeout: 5_000 }).toBe(200);
-    expect(performance.now() - backAt).toBeLessThan(2_500);
+    await expect.poll(async () => (await readiness(adminPort)).status, { timeout: 40_000 }).toBe(200);
+    // 2 s, and what a busy machine adds.
+    expect(performance.now() - backAt).toBeLessThan(10_000);
     expect(await call(port)).toBe(404);
   });
 

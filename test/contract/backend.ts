@@ -175,25 +175,25 @@ export function describeBackend(
         await replace(first);
         const [ended, still] = [watched(mine), watched(mine)];
         await replace(second);
-        await vi.waitFor(() => expect(Math.min(ended.told(), still.told())).toBeGreaterThan(0));
+        await expect.poll(() => Math.min(ended.told(), still.told())).toBeGreaterThan(0);
         ended.end();
         const [calls, others] = [ended.told(), still.told()];
         await replace(first);
-        await vi.waitFor(() => expect(still.told()).toBeGreaterThan(others));
+        await expect.poll(() => still.told()).toBeGreaterThan(others);
         expect(ended.told()).toBe(calls);
       });
 
       it("calls back where the object comes to be", async () => {
         const one = watched(mine);
         await replace(first);
-        await vi.waitFor(() => expect(one.told()).toBeGreaterThan(0));
+        await expect.poll(() => one.told()).toBeGreaterThan(0);
       });
 
       it("calls nobody back after it was closed", async () => {
         const [closed, witness] = [watched(mine), watched(other)];
         mine.close();
         await replace(first);
-        await vi.waitFor(() => expect(witness.told()).toBeGreaterThan(0));
+        await expect.poll(() => witness.told()).toBeGreaterThan(0);
         expect(closed.told()).toBe(0);
       });
     }

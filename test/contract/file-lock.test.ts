@@ -20,7 +20,7 @@ describeLock(
   {
     termMs: undefined,
     isKept: true,
-    handOverMs: 1_000,
+    handOverMs: 10_000,
     holder: /^Process \d+ on \S+ \(since .*\) holds the lock/,
   },
 );

@@ -52,7 +52,7 @@ describe("file store between processes", () => {
       { code: 0, stderr: "" },
     ]);
     expect((await store().read())?.record.generation).toBe(100);
-  }, 30_000);
+  });
 
   it("always has a whole record, whenever its writer is killed", async () => {
     let generation = 0;
@@ -77,7 +77,7 @@ describe("file store between processes", () => {
     // The lock is free, and one more write tidies up.
     await store().write(recordOf("after", 1), (await store().read())?.version);
     expect(await readdir(folder)).toEqual(["record", "record.write-lock"]);
-  }, 60_000);
+  });
 
   it("shows readers the old record or the new one, never half of one", async () => {
     const child = startChild("write-for-ever.ts", [path, key]);
@@ -92,7 +92,7 @@ describe("file store between processes", () => {
     }
     child.kill("SIGKILL");
     await ended;
-  }, 30_000);
+  });
 
   it("says which folder it may not write to, and leaves the record", async () => {
     await chmod(folder, 0o500);

@@ -205,15 +205,13 @@ export function describeStore<T>(
         store.watch?.(closed);
         other.watch?.(still);
         await place("second");
-        await vi.waitFor(() => {
-          for (const told of [ended, closed, still]) expect(told).toHaveBeenCalled();
-        });
+        for (const told of [ended, closed, still]) await expect.poll(() => told).toHaveBeenCalled();
         end?.();
         store.close();
         const calls = [ended.mock.calls.length, closed.mock.calls.length];
         still.mockClear();
         await place("third");
-        await vi.waitFor(() => expect(still).toHaveBeenCalled());
+        await expect.poll(() => still).toHaveBeenCalled();
         expect([ended.mock.calls.length, closed.mock.calls.length]).toEqual(calls);
       });
     }

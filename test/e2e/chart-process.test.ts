@@ -25,7 +25,7 @@ import { walletPaths } from "../support/wallet-call.ts";
 // The built program run as the chart's pod would run it: its arguments and its environment, with the pod's address on
 // loopback and its mounts in a folder of this machine.
 
-const patience = { withinMs: 30_000, everyMs: 20 };
+const patience = { withinMs: 60_000, everyMs: 20 };
 const mounts = "/var/run/presto-sidecar";
 
 /** As OpenShift has it: a number that no user has, and the group of root. */

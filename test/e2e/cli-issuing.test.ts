@@ -119,7 +119,7 @@ describe("the account's first day", () => {
     // It follows what a command issues beside it.
     expect(await json(["token", "issue", "--yes"])).toMatchObject({ renewed: true, generation: 6 });
     await expect
-      .poll(async () => await json(["status"]), { timeout: 10_000 })
+      .poll(async () => await json(["status"]), { timeout: 40_000 })
       .toMatchObject({ generation: 6 });
     expect((await run(["quit"])).code).toBe(0);
     expect(await sidecar.ended).toBe(0);
@@ -143,7 +143,7 @@ describe("the account's first day", () => {
     expect((await run(["token", "renew", "--wait", "1s"])).code).toBe(75);
     issue.remove();
     await expect
-      .poll(async () => await json(["status"]), { timeout: 10_000 })
+      .poll(async () => await json(["status"]), { timeout: 40_000 })
       .toMatchObject({ renewal: { state: "settling" } });
     const dead = sandbox.token;
     sandbox.mintToken({ name: "made by hand" });
@@ -158,7 +158,7 @@ describe("the account's first day", () => {
     expect(await json(["token", "show"])).toMatchObject({ fingerprint });
     // The sidecar follows, and its intent stays: its own call may still be executed.
     await expect
-      .poll(async () => await json(["status"]), { timeout: 10_000 })
+      .poll(async () => await json(["status"]), { timeout: 40_000 })
       .toMatchObject({ token_id: fingerprint, renewal: { state: "settling" } });
     expect((await run(["quit"])).code).toBe(0);
     await sidecar.ended;

@@ -140,7 +140,7 @@ describe.skipIf(installed === undefined)("a Debian with the package", () => {
       const ports = ["--port", `${port}`, "--control-port", `${controlPort}`];
       sandbox = startCli(["sandbox", ...ports, "--directory", folder]);
       await until(() => (sandbox.out().includes("Ctrl-C") ? true : undefined), {
-        withinMs: 20_000,
+        withinMs: 60_000,
         what: sandbox.err,
       });
       url = `https://localhost:${port}`;
@@ -166,7 +166,7 @@ describe.skipIf(installed === undefined)("a Debian with the package", () => {
     it("is not started again where the configuration is wrong", async () => {
       host.run(["systemctl", "start", "presto-sidecar"]);
       await until(() => (host.property("ActiveState") === "failed" ? true : undefined), {
-        withinMs: 10_000,
+        withinMs: 60_000,
         what: journal,
       });
       expect([host.property("ExecMainStatus"), host.property("NRestarts")]).toEqual(["78", "0"]);
@@ -213,11 +213,11 @@ describe.skipIf(installed === undefined)("a Debian with the package", () => {
       const before = await generation();
       host.succeed(["systemctl", "kill", "--signal=KILL", "presto-sidecar"]);
       await until(() => (host.property("NRestarts") === "1" ? true : undefined), {
-        withinMs: 15_000,
+        withinMs: 60_000,
         what: journal,
       });
       await until(() => (host.property("ActiveState") === "active" ? true : undefined), {
-        withinMs: 15_000,
+        withinMs: 60_000,
         what: journal,
       });
       expect(await readiness()).toBe(200);
@@ -227,7 +227,7 @@ describe.skipIf(installed === undefined)("a Debian with the package", () => {
     it("reads its files again at a reload, and drains at a stop", async () => {
       host.succeed(["systemctl", "reload", "presto-sidecar"]);
       await until(() => (journal().includes("Read again") ? true : undefined), {
-        withinMs: 20_000,
+        withinMs: 60_000,
         what: journal,
       });
       host.succeed(["systemctl", "stop", "presto-sidecar"]);

@@ -36,7 +36,7 @@ afterEach(async () => {
 });
 
 /** A busy machine starts a process in seconds. */
-const patience = { timeout: 20_000 };
+const patience = { timeout: 40_000 };
 
 /** All listeners are Unix sockets: no port can be taken. */
 function environment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
@@ -248,6 +248,8 @@ describe("a sidecar that still waits for something", () => {
     const env = environment({
       PRESTO_EGRESS_IPS: "203.0.113.7",
       PRESTO_EGRESS_CHECK_URL: `https://localhost:${port}/,https://127.0.0.1:${port}/`,
+      PRESTO_TIMEOUT: "60s",
+      PRESTO_CONNECT_TIMEOUT: "60s",
     });
     const sidecar = startCli(["start"], { env });
     running.push(sidecar);
@@ -271,7 +273,7 @@ describe("a sidecar that still waits for something", () => {
     const toldAt = performance.now();
     child.kill("SIGTERM");
     expect(await ended).toBe(0);
-    expect(performance.now() - toldAt).toBeLessThan(2_500);
+    expect(performance.now() - toldAt).toBeLessThan(20_000);
     expect(out()).toContain("told to stop before it took calls");
     expect(existsSync(join(folder, "admin"))).toBe(false);
   });

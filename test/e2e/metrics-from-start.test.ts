@@ -48,7 +48,7 @@ beforeAll(async () => {
     { ...patience, what: () => `metrics: ${stage.output()}` },
   );
   first = parseExposition(text);
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   await stage.close();

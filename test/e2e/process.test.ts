@@ -11,6 +11,13 @@ function before(code: string): string[] {
   return ["--import", `data:text/javascript,${encodeURIComponent(code)}`];
 }
 
+/** The same, for what goes wrong once the command runs, however long that takes: with the defect handler in place. */
+function onceItRuns(fault: string): string[] {
+  return before(
+    `const look = setInterval(() => { if (process.listenerCount("uncaughtException") === 0) return; clearInterval(look); ${fault} }, 50);`,
+  );
+}
+
 describe("an old Node", () => {
   const said = (version: string): string =>
     `presto-sidecar: this is Node.js ${version}, and 24 or newer is needed: install a newer one, or put it first in PATH (in a clone node_modules/.bin has one).\n`;
@@ -64,7 +71,7 @@ describe("the process", () => {
     ["rejects", `Promise.reject(new RangeError("${secret}"));`, /RangeError/],
     ["throws no error", `throw "${secret}";`, /string/],
   ])("that %s ends with 1 and one line, in which no secret can be", async (_way, fault, kind) => {
-    const later = before(`setTimeout(() => { ${fault} }, 300)`);
+    const later = onceItRuns(fault);
     const { code, out, err } = await runCli(["wait"], {
       nodeArgs: later,
       env: { PRESTO_ADMIN_LISTEN: "127.0.0.1:1" },
@@ -78,7 +85,7 @@ describe("the process", () => {
   it("ends so for a rejection even where Node was told to look away", async () => {
     const nodeArgs = [
       "--unhandled-rejections=none",
-      ...before(`setTimeout(() => Promise.reject(new RangeError("${secret}")), 300)`),
+      ...onceItRuns(`Promise.reject(new RangeError("${secret}"));`),
     ];
     const { code, err } = await runCli(["wait"], { nodeArgs, env: nowhere });
     expect(code).toBe(1);

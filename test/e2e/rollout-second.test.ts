@@ -38,7 +38,7 @@ function statusOf(socketPath: string): Promise<number | undefined> {
 }
 
 beforeEach(async () => {
-  rolled = await createRolledHost({ env: { PRESTO_SETTLE: "90s" } });
+  rolled = await createRolledHost({ env: { PRESTO_SETTLE: "90s", PRESTO_TIMEOUT: "60s" } });
   first = rolled.start();
   await rolled.settled();
   await rolled.callers.log.servedAfter(performance.now());

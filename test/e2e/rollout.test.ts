@@ -132,7 +132,7 @@ describe("at SIGTERM under load", () => {
     const { code, ms } = await rolled.roll(sidecar);
     // Callers that were refused by Presto wait for another token, which only the next process brings: if there are any, they are cut off.
     expect([0, 1]).toContain(code);
-    expect(ms).toBeLessThan(shortMs + 4_000);
+    expect(ms).toBeLessThan(shortMs + 15_000);
     expect((await rolled.host.record())?.intent).toMatchObject({ soleCall: true });
     const next = rolled.start({ PRESTO_SETTLE: "90s" });
     await rolled.callers.log.servedAfter(next.spawnedAt);
@@ -149,7 +149,7 @@ describe("at SIGTERM under load", () => {
     const { code, ms } = await rolled.roll(sidecar);
     expect(code).toBe(1);
     expect(ms).toBeGreaterThanOrEqual(shortMs - 5);
-    expect(ms).toBeLessThan(shortMs + 4_000);
+    expect(ms).toBeLessThan(shortMs + 15_000);
     expect((await rolled.host.record())?.intent).toMatchObject({ soleCall: true });
     const next = rolled.start({ PRESTO_SETTLE: "90s" });
     await rolled.settled();

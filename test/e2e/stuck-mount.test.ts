@@ -64,21 +64,21 @@ describe.runIf(await canStick())("a mount that does not answer any more", () => 
       slowest = Math.max(slowest, systemClock.monotonic() - begun);
       await systemClock.sleep(50);
     }
-    expect(slowest).toBeLessThan(2_000);
+    expect(slowest).toBeLessThan(6_000);
     expect(sidecar.out()).toContain(`The file system under ${dirname(mount.path("token"))} does not answer`);
     expect((await stage.run(["healthcheck"])).code).toBe(0);
 
     mount.write("token", "token-two");
     mount.goOn();
-    await expect.poll(() => sidecar.out(), { timeout: 15_000 }).toContain("A file system answers again.");
-    await expect.poll(async () => (await call()).status, { timeout: 15_000 }).toBe(200);
+    await expect.poll(() => sidecar.out(), { timeout: 40_000 }).toContain("A file system answers again.");
+    await expect.poll(async () => (await call()).status, { timeout: 40_000 }).toBe(200);
     await expect
       .poll(
         async () => {
           await call();
           return JSON.stringify(presto.requests.at(-1)).includes("token-two");
         },
-        { timeout: 15_000 },
+        { timeout: 40_000 },
       )
       .toBe(true);
   });
@@ -88,11 +88,11 @@ describe.runIf(await canStick())("a mount that does not answer any more", () => 
     expect(await wait()).toBe(0);
     mount.stop();
     await expect
-      .poll(() => sidecar.out(), { timeout: 20_000 })
+      .poll(() => sidecar.out(), { timeout: 40_000 })
       .toContain("does not answer. What was read from it goes on serving.");
     const { code, ms } = await endedAfter();
     expect(code).toBe(0);
-    expect(ms).toBeLessThan(10_000);
+    expect(ms).toBeLessThan(20_000);
   });
 
   it("keeps neither a call nor the end, where the runtime has one thread for files", async () => {
@@ -103,14 +103,14 @@ describe.runIf(await canStick())("a mount that does not answer any more", () => 
     expect((await call()).status).toBe(200);
     const { code, ms } = await endedAfter();
     expect(code).toBe(0);
-    expect(ms).toBeLessThan(10_000);
+    expect(ms).toBeLessThan(20_000);
   });
 
   it("leaves a sidecar that starts live and not ready, until it answers", async () => {
     const outside = { PRESTO_CA_FILE: stage.at("ca.pem") };
     mount.stop();
     sidecar = stage.start(outside);
-    await expect.poll(() => sidecar.out(), { timeout: 20_000 }).toContain("The sidecar listens.");
+    await expect.poll(() => sidecar.out(), { timeout: 40_000 }).toContain("The sidecar listens.");
     expect(await live()).toBe(200);
     expect((await call()).status).toBe(503);
     expect(sidecar.out()).toContain("its file system does not answer");

@@ -72,7 +72,7 @@ describe.runIf(hasTerminal && process.platform === "linux")("standard output tha
 
     const pid = Number(readFileSync(pidFile, "utf8"));
     process.kill(pid, "SIGTERM");
-    await expect.poll(() => stateOf(pid), { timeout: 10_000 }).toBe("Z");
+    await expect.poll(() => stateOf(pid), { timeout: 40_000 }).toBe("Z");
     const ended = once(terminal, "close");
     terminal.kill("SIGCONT");
     await ended;

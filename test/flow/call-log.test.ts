@@ -25,7 +25,7 @@ beforeEach(async () => {
   sidecar = await startSidecar({
     url: presto.url,
     caPem: presto.authority.certPem,
-    env: { PRESTO_TIMEOUT: "1s", PRESTO_OPERATIONS: "POST /api/institutions/v1/refunds/{id}" },
+    env: { PRESTO_OPERATIONS: "POST /api/institutions/v1/refunds/{id}" },
   });
 });
 

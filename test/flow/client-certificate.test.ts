@@ -66,7 +66,7 @@ it("a server that asks, goes on, and gives no ticket is waited for no longer tha
   await startAsking("TLSv1.3", false, constants.SSL_OP_NO_TICKET);
   const from = performance.now();
   expect((await exchange(sidecar, nextConfirmCall())).headers["presto-outcome"]).toBe("answered");
-  expect(performance.now() - from).toBeLessThan(4_000);
+  expect(performance.now() - from).toBeLessThan(15_000);
 });
 
 it("a server that does not ask is not waited for", async () => {

@@ -121,7 +121,7 @@ describe("doctor", () => {
     stage.sandbox.setFault({ kind: "stall-at-connect" });
     const begun = performance.now();
     const { code, rows } = await stage.doctor({}, "--timeout", "300ms");
-    expect(performance.now() - begun).toBeLessThan(2_000);
+    expect(performance.now() - begun).toBeLessThan(10_000);
     expect(rowOf(rows, "route")).toMatchObject({
       result: "FAIL",
       detail: expect.stringContaining("--timeout"),
@@ -169,7 +169,7 @@ describe("doctor, of an egress proxy", () => {
     const { rows, code } = await stage.doctor({
       PRESTO_EGRESS_PROXY: `http://${user}:${secret}@127.0.0.1:${gateway.port}`,
       PRESTO_EGRESS_CHECK_URL: undefined,
-      PRESTO_CONNECT_TIMEOUT: "500ms",
+      PRESTO_CONNECT_TIMEOUT: "2s",
     });
     return { rows, code, port: gateway.port };
   }
@@ -189,7 +189,7 @@ describe("doctor, of an egress proxy", () => {
   it.each([
     ["refuses the password", connectProxy("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n"), /407/],
     ["lets nobody through", connectProxy("HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"), /403/],
-    ["is silent", (() => {}) satisfies GatewayScript, /500 ms/],
+    ["is silent", (() => {}) satisfies GatewayScript, /2000 ms/],
   ] as const)("says that it %s", async (_what, script, says) => {
     const { rows, code } = await through(script);
     expect(rowOf(rows, "egress-proxy")).toMatchObject({

@@ -167,13 +167,13 @@ describe("an answer that is none", () => {
     const { connector } = await openWay({
       ...base,
       proxy: `http://127.0.0.1:${gateway.port}`,
-      timeoutMs: 200,
+      timeoutMs: 600,
     });
     expect(await failureOf(connector)).toMatchObject({
       kind: "timeout",
       place: "egress-proxy",
       proxyStatus: "connection_timeout",
-      message: "not connected within 200 ms: the egress proxy did not answer CONNECT",
+      message: "not connected within 600 ms: the egress proxy did not answer CONNECT",
     });
     // The connection to it is given up as well.
     await expect.poll(() => gateway.open()).toBe(0);

@@ -229,7 +229,7 @@ describe("an answer that is none", () => {
       const { connector } = await openWay({
         ...base,
         proxy: `socks5://${credentials}127.0.0.1:${gateway.port}`,
-        timeoutMs: 200,
+        timeoutMs: 600,
       });
       const failure = await failureOf(connector);
       expect(failure).toMatchObject({

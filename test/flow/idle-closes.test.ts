@@ -12,4 +12,4 @@ it("no money call is unknown because its connection was about to be closed, once
   const { connector } = await openWay({ port: presto.port, caPem: presto.authority.certPem });
   const ends = await meetCloses({ presto, connector, idleMs: 2_000, sidecars: 25, rounds: 3 });
   expect(ends).toMatchObject({ answered: 75, notSent: 0, unknown: 0 });
-}, 40_000);
+});

@@ -74,7 +74,7 @@ async function says(sidecar: IssuingSidecar, holds: (text: string) => boolean): 
       text = (await sidecar.readyz(true)).body;
       return holds(text) ? text : undefined;
     },
-    { withinMs: 10_000, what: () => `its readiness says so: ${text}` },
+    { withinMs: 30_000, what: () => `its readiness says so: ${text}` },
   );
 }
 
@@ -88,7 +88,8 @@ describe.each(refusals)("%s", (_name, refusal, cause) => {
     expect((await proxy.readyz()).status).toBe(503);
     api.override = undefined;
     await until(async () => ((await proxy.readyz()).status === 200 ? true : undefined), {
-      withinMs: 2_000,
+      // By a busy machine; a look that is not urgent would come 5 s later.
+      withinMs: 4_500,
       what: () => `it is ready: ${proxy.log()}`,
     });
     expect((await proxy.call()).status).toBe(200);
@@ -102,14 +103,14 @@ describe.each(refusals)("%s", (_name, refusal, cause) => {
     api.endWatches("cut");
     put({ ...liveRecord(bench.sandbox), token: new Secret("another-token"), generation: 2 });
     await until(async () => (cause.test(JSON.stringify(await proxy.status())) ? true : undefined), {
-      withinMs: 15_000,
+      withinMs: 30_000,
       what: () => `it says so: ${proxy.log()}`,
     });
     expect((await proxy.call()).status).toBe(200);
     expect((await proxy.readyz()).status).toBe(200);
     api.override = undefined;
     await until(async () => (Object(await proxy.status()).generation === 2 ? true : undefined), {
-      withinMs: 10_000,
+      withinMs: 30_000,
       what: "it follows",
     });
   });
@@ -122,7 +123,7 @@ describe.each(refusals)("%s", (_name, refusal, cause) => {
     expect(bench.issues()).toBe(0);
     api.override = undefined;
     await until(async () => ((await rotator.readyz()).status === 200 ? true : undefined), {
-      withinMs: 10_000,
+      withinMs: 30_000,
       what: () => `it is ready: ${rotator.log()}`,
     });
     expect(bench.issues()).toBe(1);
@@ -151,7 +152,7 @@ describe.each(refusals)("%s", (_name, refusal, cause) => {
   it("that lasts is told by its cause alone, as soon as a minute is over", async () => {
     put();
     answer(refusal);
-    const factor = 20;
+    const factor = 10;
     const proxy = await bench.start({ env: asProxy(), clock: createFastClock(factor) });
     await says(proxy, (text) => cause.test(text) && passing.test(text));
     expect(await says(proxy, (text) => cause.test(text) && !passing.test(text))).toContain("[-]token");

@@ -21,7 +21,7 @@ beforeEach(async () => {
   sidecar = await startSidecar({
     url: presto.url,
     caPem: presto.authority.certPem,
-    env: { ...sealed.env, PRESTO_MAX_IN_FLIGHT: "1", PRESTO_TIMEOUT: "4s" },
+    env: { ...sealed.env, PRESTO_MAX_IN_FLIGHT: "1", PRESTO_TIMEOUT: "60s", PRESTO_HOLD_MAX: "40s" },
   });
 });
 
@@ -60,7 +60,7 @@ describe("a call that was answered with a 401", () => {
     sidecar = await startSidecar({
       url: presto.url,
       caPem: presto.authority.certPem,
-      env: { ...sealed.env, PRESTO_MAX_BUFFERED: "1KiB", PRESTO_TIMEOUT: "4s" },
+      env: { ...sealed.env, PRESTO_MAX_BUFFERED: "1KiB", PRESTO_TIMEOUT: "60s", PRESTO_HOLD_MAX: "40s" },
     });
     presto.answer(({ socket }) => {
       socket.write(`HTTP/1.1 401 X\r\nContent-Length: 4000\r\n\r\n${"x".repeat(2000)}`);

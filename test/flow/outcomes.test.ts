@@ -24,7 +24,6 @@ async function start(more: Record<string, string> = {}): Promise<void> {
     caPem: sandbox.caPem,
     env: {
       PRESTO_TOKEN: sandbox.token,
-      PRESTO_TIMEOUT: "3s",
       PRESTO_CONTROL_LISTEN: "127.0.0.1:0",
       ...more,
     },
@@ -114,7 +113,7 @@ describe("outcomes", () => {
       body: JSON.stringify({ data: { transaction_reference: reference, status: "completed" } }),
       path: `${walletPaths.transaction}/*`,
     });
-    const waited = await command("outcomes", "--wait", "--timeout", "10s", "--json");
+    const waited = await command("outcomes", "--wait", "--timeout", "60s", "--json");
     expect(waited.code).toBe(0);
     expect(JSON.parse(waited.out)).toMatchObject({
       open: [],
@@ -218,7 +217,7 @@ describe("a pause that Presto asks for", () => {
     expect(kept.headers["retry-after"]).toMatch(/^[12]$/);
     expect((await exchange(side, initCall())).status).toBe(503);
     expect((await exchange(side, confirmCall(reference))).status).toBe(200);
-    await expect.poll(async () => (await exchange(side, initCall())).status, { timeout: 4_000 }).toBe(200);
+    await expect.poll(async () => (await exchange(side, initCall())).status, { timeout: 20_000 }).toBe(200);
     expect((await exchange(side, initCall())).status).toBe(200);
   });
 });

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { systemClock } from "../../src/clock.ts";
+import type { Clock } from "../../src/clock.ts";
+import { createFastClock } from "../support/fast-clock.ts";
 import { startHeldPresto } from "../support/held-presto.ts";
 import type { HeldPresto } from "../support/held-presto.ts";
+import { createJumpingClock } from "../support/jumping-clock.ts";
 import { expectProblem } from "../support/problem-reply.ts";
 import { exchange, openRawCaller } from "../support/raw-caller.ts";
 import type { RawCaller } from "../support/raw-caller.ts";
@@ -25,8 +27,13 @@ afterEach(async () => {
   await presto.close();
 });
 
-async function start(env: Record<string, string>): Promise<void> {
-  sidecar = await startSidecar({ url: presto.url, caPem: presto.authority.certPem, env });
+async function start(env: Record<string, string>, clock?: Clock): Promise<void> {
+  sidecar = await startSidecar({
+    url: presto.url,
+    caPem: presto.authority.certPem,
+    env,
+    ...(clock === undefined ? {} : { clock }),
+  });
 }
 
 async function call(bytes: string): Promise<RawCaller> {
@@ -135,14 +142,17 @@ describe("bodies that come slowly give way, the oldest first:", () => {
   const slow = (bytes: number): string =>
     postCall(walletPaths.init, "x".repeat(100_000)).slice(0, -100_000 + bytes);
 
+  // A second of theirs, for a busy machine, is ten.
+  const clock = createJumpingClock(createFastClock(0.1));
+
   it("where there is no place for another call", async () => {
-    await start({ PRESTO_MAX_IN_FLIGHT: "1", PRESTO_MAX_QUEUE: "0" });
+    await start({ PRESTO_MAX_IN_FLIGHT: "1", PRESTO_MAX_QUEUE: "0" }, clock);
     const bodies: RawCaller[] = [];
     // As many as may be under way.
     for (let index = 0; index < 64; index += 1) bodies.push(await call(slow(1)));
     await caughtUp(sidecar);
     expectProblem(await exchange(sidecar, confirmCall("EARLY")), overloaded);
-    await systemClock.sleep(1_100);
+    clock.jump(1_100);
     const confirm = await call(confirmCall("A"));
     await presto.holds(1);
     presto.release();
@@ -153,13 +163,13 @@ describe("bodies that come slowly give way, the oldest first:", () => {
   });
 
   it("where there is no memory for another body", async () => {
-    await start({ PRESTO_MAX_BUFFERED: "100KiB" });
+    await start({ PRESTO_MAX_BUFFERED: "100KiB" }, clock);
     const first = await call(slow(50_000));
     const second = await call(slow(50_000));
     await eventually(() => loadOf(sidecar)).toMatchObject({ buffered: 100_000 });
     const large = postCall(walletPaths.init, "x".repeat(20_000));
     expectProblem(await exchange(sidecar, large), overloaded);
-    await systemClock.sleep(1_100);
+    clock.jump(1_100);
     const third = await call(large);
     await presto.holds(1);
     presto.release();

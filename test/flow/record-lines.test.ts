@@ -50,7 +50,6 @@ describe("the record of a sidecar", () => {
       caPem: sandbox.caPem,
       env: {
         PRESTO_TOKEN: sandbox.token,
-        PRESTO_TIMEOUT: "3s",
         PRESTO_CONTROL_LISTEN: "127.0.0.1:0",
         PRESTO_AUDIT: `file:${path}`,
       },

@@ -177,7 +177,6 @@ describe("a confirm", () => {
     const silent = await startSidecar({
       url: "https://localhost:1",
       caPem: presto.authority.certPem,
-      env: { PRESTO_TIMEOUT: "2s" },
     });
     expectProblem(await exchange(silent, confirmCall("T1")), {
       status: 502,

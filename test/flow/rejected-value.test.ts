@@ -21,7 +21,13 @@ beforeEach(async () => {
   clock = createJumpingClock();
   presto = await startRawPresto();
   presto.answer(({ socket }) => void socket.write(httpAnswer(401, '{"message":"Unauthenticated."}')));
-  sidecar = await startSidecar({ url: presto.url, caPem: presto.authority.certPem, clock });
+  sidecar = await startSidecar({
+    url: presto.url,
+    caPem: presto.authority.certPem,
+    clock,
+    // Whoever is held is held for longer than a busy machine takes to answer at once.
+    env: { PRESTO_TIMEOUT: "60s", PRESTO_HOLD_MAX: "30s" },
+  });
 });
 
 afterEach(async () => {
@@ -45,7 +51,7 @@ describe("after a 401 to a token given by value", () => {
     expect(answer).toMatchObject({ status: 401, body: '{"message":"Unauthenticated."}' });
     expect(answer.headers).toMatchObject({ "presto-outcome": "answered" });
     expect(answer.headers["proxy-status"]).toBeUndefined();
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
     expect(presto.requests).toHaveLength(1);
   });
 
@@ -76,15 +82,15 @@ describe("after a 401 to a token given by value", () => {
     const startedAt = performance.now();
     for (const call of [queryCall("T1"), confirmCall("T1"), queryCall("T2")])
       expectProblem(await exchange(sidecar, call), noToken);
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
     expect(presto.requests).toHaveLength(1);
   });
 
   it("one call tries it again after 5 s, and only one, and again after 5 s more", async () => {
     await exchange(sidecar, queryCall("T1"));
-    clock.jump(4_900 - 2_000);
+    clock.jump(4_900 - 4_000);
     expectProblem(await exchange(sidecar, queryCall("T2")), noToken);
-    clock.jump(2_100);
+    clock.jump(4_100);
     expect((await exchange(sidecar, queryCall("T3"))).status).toBe(401);
     expectProblem(await exchange(sidecar, queryCall("T4")), noToken);
     clock.jump(5_000);

@@ -49,7 +49,7 @@ it("a clock that is far ahead costs one token, raises an alarm that says which c
     .not.toMatch(/^\[!\]clock/m);
   await sidecar.renewalSays({ clock_wrong: null });
   expect(bench.issues()).toBe(2);
-}, 40_000);
+});
 
 it("a process that is started anew with that clock issues none: the record and Presto's Date say that it is wrong", async () => {
   clock.jump(400 * dayMs);
@@ -60,4 +60,4 @@ it("a process that is started anew with that clock issues none: the record and P
     await sidecar.close();
   }
   expect(bench.issues()).toBe(1);
-}, 40_000);
+});

@@ -46,7 +46,9 @@ describe("a laptop that was suspended", () => {
     const lines = sidecar.lines();
     const call = lines.findIndex((line) => line["msg"] === "call");
     const begun = lines.slice(call).find((line) => line["to"] === "reading");
-    expect(Date.parse(String(begun?.["time"])) - Date.parse(String(lines[call]?.["time"]))).toBeLessThan(300);
+    expect(Date.parse(String(begun?.["time"])) - Date.parse(String(lines[call]?.["time"]))).toBeLessThan(
+      8_000,
+    );
     await sidecar.renewalSays({ last_end: { kind: "renewed" } });
     expect((await bench.record()).unexplainedDeaths).toEqual([]);
   });

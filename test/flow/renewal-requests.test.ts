@@ -104,14 +104,14 @@ describe("while another process holds the lock", () => {
     const held = await lock.acquire({ waitMs: 0 });
     const sidecar = await bench.start();
     const holder = new RegExp(`^Process ${process.pid} on `);
-    expect(await sidecar.renew("?wait=100ms")).toMatchObject({ status: 202, body: { state: "locking" } });
+    expect(await sidecar.renew("?wait=3s")).toMatchObject({ status: 202, body: { state: "locking" } });
     await sidecar.renewalSays({
       state: "locking",
       lock: { holder: expect.stringMatching(holder), ours: false },
     });
     const warnings = (): unknown[] =>
       sidecar.lines().filter(({ msg }) => /^Process \d+ on .* holds the renewal lock/.test(String(msg)));
-    await expect.poll(warnings, { timeout: 12_000 }).toHaveLength(1);
+    await expect.poll(warnings, { timeout: 30_000 }).toHaveLength(1);
     await held.release();
     await eventually(async () => (await bench.record()).generation).toBe(2);
     await sidecar.renewalSays({

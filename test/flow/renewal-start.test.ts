@@ -25,7 +25,7 @@ async function refused(
   env: Record<string, string | undefined>,
 ): Promise<{ code: number | null; said: string }> {
   const program = startProgram(["start"], { env });
-  const stuck = setTimeout(() => program.child.kill("SIGKILL"), 15_000);
+  const stuck = setTimeout(() => program.child.kill("SIGKILL"), 50_000);
   const code = await program.ended;
   clearTimeout(stuck);
   const { account, token } = bench.sandbox;

@@ -198,7 +198,7 @@ describe("a reply of Presto's", () => {
     expect(written).toBeLessThan(total / 2);
     expect((await loadOf(sidecar)).buffered).toBeLessThanOrEqual(mebibyte);
     caller.socket.resume();
-    await eventually(() => caller.received().length).toBeGreaterThan(total);
+    await expect.poll(() => caller.received().length, { timeout: 40_000 }).toBeGreaterThan(total);
     await eventually(() => loadOf(sidecar)).toEqual(noLoad);
   });
 

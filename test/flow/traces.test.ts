@@ -74,7 +74,7 @@ describe("spans", () => {
       }),
     ]);
     const [first] = tries;
-    expect(call?.startMs).toBeGreaterThanOrEqual(before - 5);
+    expect(call?.startMs).toBeGreaterThanOrEqual(before - 1_000);
     expect(first?.startMs).toBeGreaterThanOrEqual((call?.startMs ?? 0) - 2);
     expect(first?.endMs).toBeLessThanOrEqual((call?.endMs ?? 0) + 2);
     expect(collector.requests()[0]).toMatchObject({
@@ -171,7 +171,7 @@ describe("spans", () => {
     for (let i = 0; i < 3; i += 1) expect((await exchange(sidecar, initCall())).status).toBe(200);
     const begun = performance.now();
     await close();
-    expect(performance.now() - begun).toBeLessThan(4_000);
+    expect(performance.now() - begun).toBeLessThan(15_000);
     const warnings = sidecar.lines().filter(({ msg }) => String(msg).startsWith("Spans could not be sent"));
     expect(warnings).toHaveLength(1);
   });

@@ -69,7 +69,8 @@ describe("a confirm whose answer was lost tells what Presto says of the transact
     side = await startSidecar({
       url: sandbox.url,
       caPem: sandbox.caPem,
-      env: { PRESTO_TOKEN: sandbox.token, PRESTO_TIMEOUT: "2s" },
+      // A tenth of it is kept back for the question.
+      env: { PRESTO_TOKEN: sandbox.token, PRESTO_TIMEOUT: "6s" },
     });
   });
   afterEach(() => sandbox.clearFaults());
@@ -108,7 +109,7 @@ describe("a confirm whose answer was lost tells what Presto says of the transact
     const held = sandbox.setFault({ kind: "hold", path: walletPaths.confirm });
     const startedAt = performance.now();
     expectProblem(await exchange(side, confirmCall(reference)), late(reference, "pending"));
-    expect(performance.now() - startedAt).toBeLessThan(2_500);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
     held.remove();
     // It acts after all, once: nobody sent it again.
     await eventually(() => sandbox.state().confirms[reference]).toBe(1);
@@ -128,7 +129,7 @@ const sayings: readonly (readonly [string, (request: WireRequest) => void, strin
 describe("what Presto says is taken as it is:", () => {
   it.each(sayings)("%s", async (_name, answer, status) => {
     cutThen(answer);
-    const side = await sidecar({ env: { PRESTO_TIMEOUT: "2s" } });
+    const side = await sidecar();
     expectProblem(await exchange(side, confirmCall("T-1")), broken("T-1", status));
     await eventually(() => loadOf(side)).toEqual(noLoad);
   });
@@ -167,17 +168,17 @@ describe("the question", () => {
 
   it("that gets no answer leaves not-known, within PRESTO_TIMEOUT", async () => {
     presto.answer(() => {});
-    const side = await sidecar({ env: { PRESTO_TIMEOUT: "1s" } });
+    const side = await sidecar({ env: { PRESTO_TIMEOUT: "4s" } });
     const startedAt = performance.now();
     expectProblem(await exchange(side, confirmCall("T-1")), late("T-1", "not-known"));
-    expect(performance.now() - startedAt).toBeLessThan(1_400);
+    expect(performance.now() - startedAt).toBeLessThan(4_000 * 1.7);
     await eventually(() => callLines(side).length).toBe(1);
     expect(callLines(side)[0]).not.toHaveProperty("caller_gone");
   });
 
   it("may take its time to the end, and the caller is still told, with the time-outs that are the defaults", async () => {
     presto.answer(() => {});
-    const side = await sidecar({ clock: createFastClock(8) });
+    const side = await sidecar({ clock: createFastClock(5) });
     const answers = await Promise.all(
       Array.from({ length: 8 }, (_, index) => exchange(side, confirmCall(`T-${index}`))),
     );

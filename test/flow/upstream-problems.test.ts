@@ -28,7 +28,7 @@ async function sidecar(url: string, env: Record<string, string | undefined> = {}
   const started = await startSidecar({
     url,
     caPem: presto.authority.certPem,
-    env: { PRESTO_TIMEOUT: "1s", ...env },
+    env,
   });
   running.push(started);
   return started;
@@ -191,10 +191,10 @@ describe("504 upstream-timeout", () => {
 
   it("is not-sent where no connection is had in PRESTO_CONNECT_TIMEOUT", async () => {
     using silent = await door(() => {});
-    const side = await sidecar(silent.url, { PRESTO_TIMEOUT: "20s", PRESTO_CONNECT_TIMEOUT: "200ms" });
+    const side = await sidecar(silent.url, { PRESTO_TIMEOUT: "60s", PRESTO_CONNECT_TIMEOUT: "200ms" });
     const startedAt = performance.now();
     expectProblem(await exchange(side, initCall()), late);
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
   });
 
   it("is not-sent where time is over while connecting", async () => {
@@ -204,7 +204,8 @@ describe("504 upstream-timeout", () => {
 
   it("is unknown where Presto has the request and does not answer", async () => {
     presto.answer(() => {});
-    const side = await sidecar(presto.url, { PRESTO_TIMEOUT: "300ms" });
+    // Time enough to be sent.
+    const side = await sidecar(presto.url, { PRESTO_TIMEOUT: "2s" });
     expectProblem(await exchange(side, initCall()), {
       ...late,
       outcome: "unknown",

@@ -14,8 +14,8 @@ import { confirmCall, queryCall } from "../support/wallet-call.ts";
 let presto: RawPresto;
 let sidecar: RunningSidecar;
 
-const start = (url: string): Promise<RunningSidecar> =>
-  startSidecar({ url, caPem: presto.authority.certPem, env: { PRESTO_TIMEOUT: "5s" } });
+const start = (url: string, env: Record<string, string> = {}): Promise<RunningSidecar> =>
+  startSidecar({ url, caPem: presto.authority.certPem, env });
 
 beforeAll(async () => {
   presto = await startRawPresto();
@@ -110,19 +110,27 @@ describe.each(["TLSv1.3", "TLSv1.2"] as const)(
   },
 );
 
-/** Passes on what comes; `allow` lets so many bytes more of the server's through, and then ends with a FIN. */
-async function openRelay(): Promise<{ readonly url: string; allow(bytes: number): void }> {
-  let left = Number.POSITIVE_INFINITY;
+interface Relay {
+  readonly url: string;
+  /** Lets so many bytes more of the server's through on the connection that comes from this port, and then ends it with a FIN. */
+  allow(port: number | undefined, bytes: number): void;
+}
+
+/** Passes on what comes. */
+async function openRelay(): Promise<Relay> {
+  const left = new Map<number | undefined, number>();
   const server = createServer((caller: Socket) => {
     const callee = connect(presto.port, "127.0.0.1");
     for (const socket of [caller, callee]) socket.on("error", () => {}).setNoDelay(true);
     caller.pipe(callee);
     callee.on("data", (bytes: Buffer) => {
-      const passed = bytes.subarray(0, left);
-      left -= passed.length;
+      const { localPort } = callee;
+      const allowed = left.get(localPort) ?? Number.POSITIVE_INFINITY;
+      const passed = bytes.subarray(0, allowed);
       caller.write(passed);
-      if (left > 0) return;
-      left = Number.POSITIVE_INFINITY;
+      left.set(localPort, allowed - passed.length);
+      if (passed.length < allowed) return;
+      left.delete(localPort);
       caller.end();
       callee.destroy();
     });
@@ -137,25 +145,23 @@ async function openRelay(): Promise<{ readonly url: string; allow(bytes: number)
   const port = typeof address === "object" && address !== null ? address.port : 0;
   return {
     url: `https://localhost:${port}`,
-    allow(bytes) {
-      left = bytes;
-    },
+    allow: (from, bytes) => void left.set(from, bytes),
   };
 }
 
 it("an answer that is cut within a record of TLS is unknown, wherever that is", async () => {
   const relay = await openRelay();
-  const behind = await start(relay.url);
+  const behind = await start(relay.url, { PRESTO_MAX_IN_FLIGHT: "1" });
   onTestFinished(() => behind.close());
   const first = unmarked(half);
   // 22 bytes are TLS 1.3's own; 24 are as many as a close_notify has.
   for (const more of [0, 1, 2, 5, 22, 23, 24, 25, 46]) {
-    // What TLS sends by itself on a new connection has come by now.
+    // Over one connection, and with this answer all has come that TLS sends by itself on a new one.
     presto.answer(({ socket }) => void socket.write(httpAnswer(200)));
     await exchange(behind, queryCall("T0"));
     await pause(20);
     const reply = await confirmed(({ socket }) => {
-      relay.allow(first.length + 22 + more);
+      relay.allow(socket.remotePort, first.length + 22 + more);
       socket.write(first);
       setTimeout(() => void socket.end("x".repeat(100)), 15);
     }, behind);

@@ -56,7 +56,7 @@ async function start(env: Readonly<Record<string, string | undefined>>): Promise
   const sidecar = await startSidecar({
     url: presto.url,
     caPem: authority.certPem,
-    env: { PRESTO_TIMEOUT: "4s", PRESTO_HOLD_MAX: "100ms", PRESTO_TOKEN: undefined, ...env },
+    env: { PRESTO_HOLD_MAX: "100ms", PRESTO_TOKEN: undefined, ...env },
   });
   onTestFinished(() => sidecar.close());
   return sidecar;

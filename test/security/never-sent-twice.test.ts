@@ -29,7 +29,6 @@ beforeEach(async () => {
   sidecar = await startSidecar({
     url: presto.url,
     caPem: authority.certPem,
-    env: { PRESTO_TIMEOUT: "8s", PRESTO_CONNECT_TIMEOUT: "4s" },
   });
 });
 
@@ -174,7 +173,7 @@ describe("an answer that is lost or broken leaves the call unknown, and sent onc
     const hasty = await startSidecar({
       url: presto.url,
       caPem: authority.certPem,
-      env: { PRESTO_TIMEOUT: "900ms", PRESTO_CONNECT_TIMEOUT: "800ms", PRESTO_HOLD_MAX: "0ms" },
+      env: { PRESTO_TIMEOUT: "3s", PRESTO_CONNECT_TIMEOUT: "2s", PRESTO_HOLD_MAX: "0ms" },
     });
     presto.answer(() => {});
     const made = await Promise.all(kinds.map((kind) => make(kind, "", hasty)));

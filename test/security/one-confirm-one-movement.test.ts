@@ -40,7 +40,7 @@ describe("at a Presto that moves money as often as it is told", () => {
     side = await startSidecar({
       url: sandbox.url,
       caPem: sandbox.caPem,
-      env: { PRESTO_TOKEN: sandbox.token, PRESTO_TIMEOUT: "3s" },
+      env: { PRESTO_TOKEN: sandbox.token },
     });
   });
   afterEach(() => sandbox.clearFaults());
@@ -188,7 +188,7 @@ describe("at a Presto whose words are made up", () => {
     const started = await startSidecar({
       url: presto.url,
       caPem: presto.authority.certPem,
-      env: { PRESTO_TIMEOUT: "2s", ...env },
+      env,
     });
     running.push(started);
     return started;
@@ -223,7 +223,7 @@ describe("at a Presto whose words are made up", () => {
 
   it("failed is told when it is heard early, and believed only after PRESTO_SETTLE", async () => {
     answers(cut, 200, said("failed"));
-    const side = await sidecar({ PRESTO_SETTLE: "1500ms" });
+    const side = await sidecar({ PRESTO_SETTLE: "3s" });
     const before = confirms();
     const first = await exchange(side, confirmCall("F-1"));
     expect(JSON.parse(first.body).transaction).toMatchObject({ reference: "F-1", status: "failed" });
@@ -234,7 +234,7 @@ describe("at a Presto whose words are made up", () => {
     });
     expect(confirms() - before).toBe(1);
     await expect
-      .poll(async () => (await exchange(side, confirmCall("F-1"))).status, { timeout: 20_000, interval: 200 })
+      .poll(async () => (await exchange(side, confirmCall("F-1"))).status, { timeout: 40_000, interval: 200 })
       .toBe(502);
     expect(confirms() - before).toBe(2);
   });
@@ -254,7 +254,7 @@ describe("at a Presto whose words are made up", () => {
     await exchange(side, confirmCall(reference));
     const questions = (): number =>
       presto.requests.filter(({ requestLine }) => requestLine.includes(`/${reference} `)).length;
-    await expect.poll(questions, { timeout: 5_000 }).toBeGreaterThan(2);
+    await expect.poll(questions, { timeout: 30_000 }).toBeGreaterThan(2);
     expect((await exchange(side, confirmCall(reference))).status).toBe(409);
     expect(confirms() - before).toBe(1);
   });

@@ -87,7 +87,7 @@ export async function startChangingNat(): Promise<ChangingNat> {
           PRESTO_EGRESS_IPS: registeredAddress,
           PRESTO_EGRESS_CHECK_URL: "https://one.test/,https://two.test/ip",
           // An answer that the old gateway took with it never comes.
-          PRESTO_TIMEOUT: "3s",
+          PRESTO_TIMEOUT: "6s",
         });
         await sidecar.says("The sidecar listens.");
         return { proxy, admin, process: sidecar };

@@ -3,7 +3,8 @@ import type { Clock } from "../../src/clock.ts";
 
 /**
  * A clock on which `factor` times as much time passes as on the system's: for promises about
- * long times. It ticks in steps of 10 ms of its own, as coarse clocks do.
+ * long times. It ticks in steps of 10 ms of its own, as coarse clocks do. With a factor below 1
+ * it is slow: for promises about moments, on a machine that may be busy for longer.
  */
 export function createFastClock(factor: number): Clock {
   const begunAt = { now: systemClock.now(), monotonic: systemClock.monotonic() };

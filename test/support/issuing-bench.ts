@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { type Clock, systemClock } from "../../src/clock.ts";
@@ -11,6 +10,7 @@ import { emptyRecord } from "../../src/store/record.ts";
 import { createFileStore } from "./file-stores.ts";
 import { type IssuingProgram, openIssuingProgram, type StartedProgram } from "./issuing-program.ts";
 import { type IssuingSidecar, openIssuingSidecar } from "./issuing-sidecar.ts";
+import { memoryFolder } from "./memory-folder.ts";
 import { startSidecar } from "./running-sidecar.ts";
 import { startProgram } from "./source-program.ts";
 
@@ -60,7 +60,7 @@ const hourMs = dayMs / 24;
 export async function createIssuingBench(options: BenchOptions = {}): Promise<IssuingBench> {
   const sandbox = createSandbox(options.sandbox);
   await sandbox.start();
-  const folder = mkdtempSync(join(tmpdir(), "issuing-bench-"));
+  const folder = mkdtempSync(join(memoryFolder(), "issuing-bench-"));
   const path = join(options.place ?? folder, "token");
   const caFile = join(folder, "ca.pem");
   writeFileSync(caFile, sandbox.caPem);

@@ -48,7 +48,7 @@ export interface ProgramStage {
 }
 
 /** A busy machine starts a process in seconds. */
-export const patience = { withinMs: 30_000, everyMs: 20 } as const;
+export const patience = { withinMs: 60_000, everyMs: 20 } as const;
 
 /** @param env of every program on it, beside what all of them are given */
 export async function openProgramStage(presto: StagePresto, env: Variables = {}): Promise<ProgramStage> {

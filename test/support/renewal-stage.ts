@@ -34,7 +34,7 @@ export interface Stage {
   execute(): void;
 }
 
-const patienceMs = 20_000;
+const patienceMs = 60_000;
 
 /** Sets it up before the renewal begins: Presto's faults, and whoever holds back the writes. */
 export async function setStage(host: TokenHost, options: StageOptions): Promise<Stage> {

@@ -38,7 +38,7 @@ export interface RolledHost {
   close(): Promise<void>;
 }
 
-const patienceMs = 20_000;
+const patienceMs = 60_000;
 
 export async function createRolledHost({ env }: RolledOptions): Promise<RolledHost> {
   const host = await createTokenHost();

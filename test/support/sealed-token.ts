@@ -1,12 +1,12 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { systemClock } from "../../src/clock.ts";
 import { Secret } from "../../src/secret.ts";
 import type { TokenRecord } from "../../src/store/contract.ts";
 import { createFileStore } from "./file-stores.ts";
+import { memoryFolder } from "./memory-folder.ts";
 
 /** A sealed record in a folder of its own, written by compare-and-set as another process would write it. */
 export interface SealedToken {
@@ -23,7 +23,7 @@ export interface SealedToken {
 
 /** @param first the token that it begins with; null: a record that has none yet */
 export async function createSealedToken(first: string | null): Promise<SealedToken> {
-  const folder = mkdtempSync(join(tmpdir(), "presto-sealed-"));
+  const folder = mkdtempSync(join(memoryFolder(), "presto-sealed-"));
   const path = join(folder, "token");
   const key = randomBytes(32).toString("base64");
   const keys = { kind: "value", secret: new Secret(key) } as const;

@@ -31,7 +31,7 @@ export const noLoad: Load = { inFlight: 0, queued: 0, buffered: 0 };
 
 /** Waits until what is read is as expected; for things that happen soon, on a machine that may be busy. */
 export function eventually<T>(read: () => T | Promise<T>) {
-  return expect.poll(read, { timeout: 10_000, interval: 10 });
+  return expect.poll(read, { timeout: 15_000, interval: 10 });
 }
 
 /** Resolves when the sidecar, which is in this process, has read all that was sent to it before: a whole exchange later. */

@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { expect } from "vitest";
@@ -10,6 +9,7 @@ import type { TokenRecord } from "../../src/store/contract.ts";
 import type { FullTokenStore } from "../../src/store/over-backend.ts";
 import { type Ran, runHere, type TestIoOptions } from "./command-io.ts";
 import { createFileStore } from "./file-stores.ts";
+import { memoryFolder } from "./memory-folder.ts";
 
 /** The token that the commands below are given; whatever prints it fails its test. */
 export const markedToken = "1111|MARKED-token-of-this-test";
@@ -41,7 +41,7 @@ export interface TokenCommands {
 }
 
 export function createTokenCommands(clock: Clock = hastyClock): TokenCommands {
-  const folder = mkdtempSync(join(tmpdir(), "token-commands-"));
+  const folder = mkdtempSync(join(memoryFolder(), "token-commands-"));
   const path = join(folder, "token");
   const own = { PRESTO_STORE: `file:${path}`, PRESTO_STORE_KEY: key };
 

@@ -53,7 +53,7 @@ export async function applyPolicies(
       const isInjected = isWith(warned.json);
       return refused.status === 422 && warned.warnings.length > 0 && isInjected ? true : undefined;
     },
-    { withinMs: 20_000, everyMs: 100, what: `the policies are in effect in ${namespace}` },
+    { withinMs: 60_000, everyMs: 100, what: `the policies are in effect in ${namespace}` },
   );
 }
 

@@ -103,7 +103,7 @@ export async function startBaoServer(): Promise<BaoServer> {
         throw new Error((await readFile(join(folder, "bao.log"), "utf8")).slice(-2_000));
       return (await ask("GET", "sys/health").catch(() => undefined)) === undefined ? undefined : true;
     },
-    { withinMs: 30_000, everyMs: 50, what: "OpenBao answers" },
+    { withinMs: 60_000, everyMs: 50, what: "OpenBao answers" },
   );
   const { json } = await ask("PUT", "sys/init", { secret_shares: 1, secret_threshold: 1 });
   const { keys, rootToken } = readInit(json);
@@ -113,7 +113,7 @@ export async function startBaoServer(): Promise<BaoServer> {
   await unseal();
   const api: BaoServer["api"] = (method, path, body, token = rootToken) => ask(method, path, body, token);
   await until(async () => ((await api("GET", "sys/mounts")).status === 200 ? true : undefined), {
-    withinMs: 10_000,
+    withinMs: 40_000,
     everyMs: 50,
     what: "OpenBao is active",
   });
@@ -121,7 +121,7 @@ export async function startBaoServer(): Promise<BaoServer> {
   await api("POST", "sys/mounts/old", { type: "kv", options: { version: "1" } });
   // A new engine of version 2 is set up for a moment.
   await until(async () => ((await api("GET", "secret/data/none")).status === 404 ? true : undefined), {
-    withinMs: 10_000,
+    withinMs: 40_000,
     everyMs: 50,
     what: "the KV engine is set up",
   });

@@ -5,7 +5,7 @@ import { createHandClock } from "../../support/hand-clock.ts";
 import { createMemoryDisk, type MemoryDisk, systemError } from "../../support/memory-disk.ts";
 import { until } from "../../support/until.ts";
 
-const soon = { withinMs: 5_000, what: "what the test waits for" };
+const soon = { withinMs: 20_000, what: "what the test waits for" };
 
 describe("a file that has its size", () => {
   it("is followed by another, which alone is enough to go on", async () => {

@@ -12,7 +12,7 @@ import { createMemoryDisk, type MemoryDisk, systemError } from "../../support/me
 import { plainCall } from "../../support/plain-call.ts";
 import { until } from "../../support/until.ts";
 
-const soon = { withinMs: 5_000, what: "what the test waits for" };
+const soon = { withinMs: 20_000, what: "what the test waits for" };
 
 interface Bench {
   readonly disk: MemoryDisk;

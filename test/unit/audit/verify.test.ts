@@ -39,7 +39,7 @@ async function writeThroughFailures(calls: number, mostBytes: number): Promise<W
       disk.faults.append = call === 6 ? full(disk) : undefined;
       const name = `${life}-${call}`;
       if ((await announce(name)) === undefined && call % 3 !== 0) end(name, call % 5 === 0);
-      await until(() => record.report().available || undefined, { withinMs: 5_000, what: "a record" });
+      await until(() => record.report().available || undefined, { withinMs: 20_000, what: "a record" });
     }
     await record.close(1_000);
     ({ head } = record.report());

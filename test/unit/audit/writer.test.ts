@@ -9,7 +9,7 @@ import { createHandClock } from "../../support/hand-clock.ts";
 import { createMemoryDisk, systemError } from "../../support/memory-disk.ts";
 import { until } from "../../support/until.ts";
 
-const soon = { withinMs: 5_000, what: "what the test waits for" };
+const soon = { withinMs: 20_000, what: "what the test waits for" };
 
 describe("a line that is announced", () => {
   it("is told as durable only after a sync that began when it was wholly written", async () => {

@@ -23,7 +23,7 @@ function askHanging(
 
 afterEach(async () => {
   for (const work of open.splice(0)) work.resolve("late");
-  await vi.waitUntil(() => !isAnyAsked());
+  await vi.waitUntil(() => !isAnyAsked(), 15_000);
 });
 
 describe("asking a file system", () => {

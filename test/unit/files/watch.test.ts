@@ -74,7 +74,7 @@ describe("watched file", () => {
     await writeFile(path, "old");
     const { told } = watchFile(path);
     await change(path);
-    await vi.waitFor(() => expect(told).toHaveBeenCalled());
+    await expect.poll(() => told).toHaveBeenCalled();
   });
 
   it("tells by an event when a Kubernetes mount swaps its link", async () => {
@@ -87,7 +87,7 @@ describe("watched file", () => {
     const { told } = watchFile(join(folder, "token"));
     await symlink("..2", join(folder, "..data_tmp"));
     await rename(join(folder, "..data_tmp"), join(folder, "..data"));
-    await vi.waitFor(() => expect(told).toHaveBeenCalled());
+    await expect.poll(() => told).toHaveBeenCalled();
   });
 
   it("tells whenever an event names the file, for two writes can share one tick of the file system's clock", async () => {
@@ -98,7 +98,7 @@ describe("watched file", () => {
     // What the path leads to is the same file with the same times, before and after.
     await symlink("target", join(folder, "link"));
     await rename(join(folder, "link"), path);
-    await vi.waitFor(() => expect(told).toHaveBeenCalled());
+    await expect.poll(() => told).toHaveBeenCalled();
   });
 
   it("is quiet about other files of the folder", async () => {
@@ -109,7 +109,7 @@ describe("watched file", () => {
     await quiet();
     await witness.quiet();
     await writeFile(join(folder, "other"), "x");
-    await vi.waitFor(() => expect(witness.told).toHaveBeenCalled());
+    await expect.poll(() => witness.told).toHaveBeenCalled();
     expect(told).not.toHaveBeenCalled();
   });
 
@@ -121,11 +121,11 @@ describe("watched file", () => {
     await writeFile(path, "first");
     expect(told).not.toHaveBeenCalled();
     poll();
-    await vi.waitFor(() => expect(told).toHaveBeenCalled());
+    await expect.poll(() => told).toHaveBeenCalled();
 
     told.mockClear();
     await writeFile(path, "second");
-    await vi.waitFor(() => expect(told).toHaveBeenCalled());
+    await expect.poll(() => told).toHaveBeenCalled();
   });
 
   it("follows a folder that was removed and made again", async () => {
@@ -138,15 +138,15 @@ describe("watched file", () => {
     await mkdir(mount);
     await writeFile(path, "new");
     poll();
-    await vi.waitFor(() => expect(told).toHaveBeenCalled());
+    await expect.poll(() => told).toHaveBeenCalled();
     // A second watch sees an event of its own: whatever the first had still to look at is over by then.
     const witness = watchFile(join(mount, "other"));
     await writeFile(join(mount, "other"), "x");
-    await vi.waitFor(() => expect(witness.told).toHaveBeenCalled());
+    await expect.poll(() => witness.told).toHaveBeenCalled();
 
     told.mockClear();
     await writeFile(path, "newer");
-    await vi.waitFor(() => expect(told).toHaveBeenCalled());
+    await expect.poll(() => told).toHaveBeenCalled();
   });
 
   it("calls nobody and leaves no timer once it is closed", async () => {
@@ -156,7 +156,7 @@ describe("watched file", () => {
     for (const watch of watches.splice(0, 1)) watch.close();
     expect(pending()).toBe(0);
     await writeFile(path, "x");
-    await vi.waitFor(() => expect(witness.told).toHaveBeenCalled());
+    await expect.poll(() => witness.told).toHaveBeenCalled();
     expect(told).not.toHaveBeenCalled();
   });
 

@@ -3,7 +3,7 @@ import { Agent } from "node:https";
 import { connect as connectTcp } from "node:net";
 import { connect } from "node:tls";
 
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { createSandbox, type Sandbox } from "../../../src/sandbox/server.ts";
 import { call, failure, prefix } from "./client.ts";
@@ -77,7 +77,7 @@ describe("faults of connections", () => {
   it("stall-at-connect: accepted, never answered, and reset when the fault is removed", async () => {
     const fault = sandbox.setFault({ kind: "stall-at-connect", times: 1 });
     const stalled = failure(call(sandbox, path));
-    await vi.waitFor(() => expect(sandbox.state().faults[0]?.struck).toBe(1));
+    await expect.poll(() => sandbox.state().faults[0]?.struck).toBe(1);
     expect((await call(sandbox, path)).status).toBe(404);
     fault.remove();
     expect(await stalled).toBe("ECONNRESET");
@@ -88,7 +88,7 @@ describe("faults of connections", () => {
     await call(sandbox, path, { agent });
     const [kept] = Object.values(agent.freeSockets).flat();
     sandbox.setFault({ kind: "wrong-certificate", certificate: "expired" });
-    await vi.waitFor(() => expect(kept?.destroyed).toBe(true));
+    await expect.poll(() => kept?.destroyed).toBe(true);
     await expect(call(sandbox, path, { agent })).rejects.toMatchObject({ code: "CERT_HAS_EXPIRED" });
     agent.destroy();
   });
@@ -97,7 +97,7 @@ describe("faults of connections", () => {
     const hold = sandbox.setFault({ kind: "hold" });
     const agent = new Agent({ keepAlive: true });
     const held = call(sandbox, path, { agent });
-    await vi.waitFor(() => expect(sandbox.received()).toHaveLength(1));
+    await expect.poll(() => sandbox.received()).toHaveLength(1);
     sandbox.setFault({ kind: "wrong-certificate", certificate: "expired" });
     hold.remove();
     const answer = await held;

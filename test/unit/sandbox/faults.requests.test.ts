@@ -55,7 +55,7 @@ describe("faults of requests", () => {
   it("hold: nothing is executed until the fault is removed, then the answer comes", async () => {
     const fault = sandbox.setFault({ kind: "hold", path: confirmPath, times: 1 });
     const held = confirm(sandbox, reference);
-    await vi.waitFor(() => expect(sandbox.received().at(-1)?.target).toBe(confirmPath));
+    await expect.poll(() => sandbox.received().at(-1)?.target).toBe(confirmPath);
     expect((await call(sandbox, `${prefix}/wallet/transaction/${reference}`)).json.data.status).toBe(
       "pending",
     );
@@ -68,7 +68,7 @@ describe("faults of requests", () => {
     const fault = sandbox.setFault({ kind: "hold", path: confirmPath, acts: true });
     const answered = vi.fn<() => void>();
     const held = confirm(sandbox, reference).then(() => answered());
-    await vi.waitFor(() => expect(moved()).toBe(1));
+    await expect.poll(() => moved()).toBe(1);
     expect((await call(sandbox, `${prefix}/wallet/transaction/${reference}`)).json.data.status).toBe(
       "completed",
     );
@@ -89,16 +89,16 @@ describe("faults of requests", () => {
     });
     leaving.on("error", () => {});
     leaving.end(body);
-    await vi.waitFor(() => expect(sandbox.received().at(-1)?.target).toBe(confirmPath));
+    await expect.poll(() => sandbox.received().at(-1)?.target).toBe(confirmPath);
     leaving.destroy();
     fault.remove();
-    await vi.waitFor(() => expect(moved()).toBe(1));
+    await expect.poll(() => moved()).toBe(1);
   });
 
   it("hold: closing the sandbox lets nothing be executed that was held", async () => {
     sandbox.setFault({ kind: "hold", path: confirmPath });
     const held = failure(confirm(sandbox, reference));
-    await vi.waitFor(() => expect(sandbox.received().at(-1)?.target).toBe(confirmPath));
+    await expect.poll(() => sandbox.received().at(-1)?.target).toBe(confirmPath);
     await sandbox.close();
     expect(await held).toBe("ECONNRESET");
     expect(moved()).toBe(0);
@@ -108,7 +108,7 @@ describe("faults of requests", () => {
     sandbox.setFault({ kind: "slow-head", ms: 40, times: 1 });
     const start = performance.now();
     const slow = confirm(sandbox, reference);
-    await vi.waitFor(() => expect(moved()).toBe(1), { interval: 2 });
+    await expect.poll(moved, { interval: 2 }).toBe(1);
     expect((await slow).status).toBe(200);
     // Timers of Node fire up to a millisecond early.
     expect(performance.now() - start).toBeGreaterThan(38);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { createSandbox, type Sandbox } from "../../../src/sandbox/server.ts";
 import { call, confirm, init, prefix } from "./client.ts";
@@ -47,7 +47,7 @@ describe("a fault", () => {
     });
     expect((await confirm(sandbox, reference)).status).toBe(504);
     expect(moved()).toBe(0);
-    await vi.waitFor(() => expect(moved()).toBe(1));
+    await expect.poll(() => moved()).toBe(1);
   });
 
   it("strikes the next N, then no more; without N until it is removed; the one set first goes first", async () => {

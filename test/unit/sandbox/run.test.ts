@@ -63,7 +63,7 @@ describe("running the sandbox for a person", () => {
       ...(directory === undefined ? {} : { directory }),
     });
     // The first one loads the library that makes certificates, which takes a busy machine more than a second.
-    const started = vi.waitFor(() => expect(lines.at(-1)).toMatch(/Ctrl-C/), { timeout: 10_000 });
+    const started = vi.waitFor(() => expect(lines.at(-1)).toMatch(/Ctrl-C/), { timeout: 15_000 });
     await Promise.race([running, started]);
     return Object.fromEntries(
       lines

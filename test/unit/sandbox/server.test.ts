@@ -5,7 +5,7 @@ import { connect, createServer, type AddressInfo } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { promisify } from "node:util";
 
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { createAuthority } from "../../../src/sandbox/certificates.ts";
 import { createSandbox } from "../../../src/sandbox/server.ts";
@@ -78,7 +78,7 @@ describe("the sandbox", () => {
     socket.write(
       `${head}Content-Type: application/json\r\nContent-Length: ${body.length + 1}\r\n\r\n${body}`,
     );
-    await vi.waitFor(() => expect(sandbox.state().requests).toEqual({ [`POST ${prefix}/wallet/init`]: 1 }));
+    await expect.poll(() => sandbox.state().requests).toEqual({ [`POST ${prefix}/wallet/init`]: 1 });
     socket.destroy();
     await init(sandbox);
     expect(sandbox.state().transactions).toHaveLength(1);
@@ -131,15 +131,15 @@ describe("the sandbox", () => {
     const { port, controlUrl } = sandbox;
     sandbox.setFault({ kind: "slow-head", ms: 600_000, times: 1 });
     const cut = [failure(call(sandbox, path))];
-    await vi.waitFor(() => expect(sandbox.received()).toHaveLength(1));
+    await expect.poll(() => sandbox.received()).toHaveLength(1);
     sandbox.setFault({ kind: "hold", times: 1 });
     cut.push(failure(call(sandbox, path)));
-    await vi.waitFor(() => expect(sandbox.received()).toHaveLength(2));
+    await expect.poll(() => sandbox.received()).toHaveLength(2);
     sandbox.setFault({ kind: "stall-at-connect" });
     cut.push(failure(call(sandbox, path)));
     const silent = connect(port, "127.0.0.1");
     silent.on("error", () => {});
-    await vi.waitFor(() => expect(sandbox.state().connections).toBe(4));
+    await expect.poll(() => sandbox.state().connections).toBe(4);
     const gone = once(silent, "close");
     await sandbox.close();
     await gone;

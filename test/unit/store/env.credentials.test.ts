@@ -89,7 +89,7 @@ describe("credentials by file", () => {
     const told = vi.fn<() => void>();
     const end = store.watch(told);
     await writeFile(join(folder, name), "x@y");
-    await vi.waitFor(() => expect(told).toHaveBeenCalled());
+    await expect.poll(() => told).toHaveBeenCalled();
     end();
   });
 

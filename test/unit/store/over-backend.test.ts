@@ -225,7 +225,7 @@ describe("a place that tells of nothing and can't be locked", () => {
     const store = createCredentialStore(place.view("credentials"), { keys: key, clock: hand });
     const told = vi.fn<() => void>();
     const end = store.watch(told);
-    await vi.waitFor(() => expect(told).toHaveBeenCalledTimes(1));
+    await expect.poll(() => told).toHaveBeenCalledTimes(1);
     await hand.advance(5_000);
     expect(told).toHaveBeenCalledTimes(1);
     await store.write(credentialsOf("a password"), undefined);
@@ -245,7 +245,7 @@ describe("a place that tells of nothing and can't be locked", () => {
     const store = createCredentialStore({ ...view, read }, { keys: key, clock: hand });
     const told = vi.fn<() => void>();
     store.watch(told);
-    await vi.waitFor(() => expect(told).toHaveBeenCalledTimes(1));
+    await expect.poll(() => told).toHaveBeenCalledTimes(1);
     away = true;
     await hand.advance(5_000);
     away = false;
@@ -272,7 +272,7 @@ describe("a key in a file", () => {
     const told = vi.fn<() => void>();
     store.watch(told);
     await writeFile(path, `${fresh},${old}`);
-    await vi.waitFor(() => expect(told).toHaveBeenCalled());
+    await expect.poll(() => told).toHaveBeenCalled();
     const read = await store.read();
     expect(read?.sealedWithFirstKey).toBe(false);
     expect(plainCredentials(read?.credentials)).toMatchObject({ password: "a password" });

@@ -104,7 +104,7 @@ describe("requests to the server of a store", () => {
     const { port, sockets, seen } = await serve((request, response) => {
       if (!frozen || sockets.indexOf(request.socket) >= 2) response.end("{}");
     });
-    const clock = createFastClock(5);
+    const clock = createFastClock(2);
     const remote = client(port, clock);
     await Promise.all([remote.request(get), remote.request(get)]);
     frozen = true;
@@ -191,7 +191,7 @@ describe("requests to the server of a store", () => {
       freeze();
       const begun = performance.now();
       expect(await bodyOf(remote.request(get))).toBe("127.0.0.2");
-      expect(performance.now() - begun).toBeLessThan(3_000);
+      expect(performance.now() - begun).toBeLessThan(10_000);
       expect(await bodyOf(remote.request(post))).toBe("127.0.0.2");
       expect(seen.filter((each) => each.startsWith("POST"))).toEqual(["POST 127.0.0.2"]);
     });
@@ -265,14 +265,14 @@ describe("requests to the server of a store", () => {
   });
 
   it("waits for the head of a stream, and lets it be silent for as long as it likes", async () => {
-    const clock = createFastClock(10);
+    const clock = createFastClock(5);
     const { port, seen } = await serve((_request, response) => {
       if (seen.length > 1) {
         response.end("{}");
         return;
       }
       response.write("first");
-      void systemClock.sleep(800).then(() => response.end("last"));
+      void systemClock.sleep(1_500).then(() => response.end("last"));
     });
     const remote = client(port, clock);
     const { status, body } = await remote.stream(get);

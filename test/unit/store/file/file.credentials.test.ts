@@ -109,5 +109,5 @@ describe("credentials in a sealed file", () => {
       { code: 0, stderr: "" },
     ]);
     expect(plain((await stored(open())).credentials)).toMatchObject({ password: `-${"x".repeat(40)}` });
-  }, 30_000);
+  });
 });

@@ -116,7 +116,7 @@ describe("file store", () => {
     store.watch(told);
 
     await writeFile(keyPath, `${fresh},${old}`);
-    await vi.waitFor(() => expect(told).toHaveBeenCalled());
+    await expect.poll(() => told).toHaveBeenCalled();
     const read = await store.read();
     expect(read?.sealedWithFirstKey).toBe(false);
     await store.write(recordOf("a-token"), read?.version);

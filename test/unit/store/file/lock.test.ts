@@ -86,7 +86,7 @@ describe("single-host lock", () => {
         await mount.remove();
       }
     },
-    20_000,
+    60_000,
   );
 
   it("waits for as long as it was told, on the clock that it was given", async () => {

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../../src/clock.ts";
 import { createPluginSource, type PluginSource } from "../../../../src/store/kubernetes/exec-plugin.ts";
 import { createFastClock } from "../../../support/fast-clock.ts";
+import { createJumpingClock } from "../../../support/jumping-clock.ts";
 import { until } from "../../../support/until.ts";
 
 describe("program that gives credentials", () => {
@@ -66,34 +67,37 @@ describe("program that gives credentials", () => {
   });
 
   it("is run again shortly before what it gave ends", async () => {
-    const soon = new Date(Date.now() + 20_000).toISOString();
-    const source = await plugin(gives({ token: "abc", expirationTimestamp: soon }), createFastClock(100));
+    const clock = createJumpingClock();
+    const soon = new Date(Date.now() + 60_000).toISOString();
+    const source = await plugin(gives({ token: "abc", expirationTimestamp: soon }), clock);
     await source.credentials();
     await source.credentials();
     expect(await runs()).toBe(1);
-    // Ten seconds before that, by that clock.
-    await systemClock.sleep(130);
+    // Less than ten seconds before that.
+    clock.jump(52_000);
     await source.credentials();
     expect(await runs()).toBe(2);
   });
 
   it("is not run for each request where this machine's clock says that all it gives has ended", async () => {
     const ended = new Date(Date.now() - 3_600_000).toISOString();
-    const source = await plugin(gives({ token: "abc", expirationTimestamp: ended }), createFastClock(100));
+    const clock = createJumpingClock();
+    const source = await plugin(gives({ token: "abc", expirationTimestamp: ended }), clock);
     for (let time = 0; time < 5; time += 1) expect((await source.credentials()).token).toBe("abc");
     expect(await runs()).toBe(1);
-    await systemClock.sleep(150);
+    clock.jump(15_000);
     await source.credentials();
     expect(await runs()).toBe(2);
   });
 
   it("is run again when what it gave was refused, but not all the time", async () => {
-    const source = await plugin(gives({ token: "abc" }), createFastClock(100));
+    const clock = createJumpingClock();
+    const source = await plugin(gives({ token: "abc" }), clock);
     await source.credentials();
     source.refused();
     await source.credentials();
     expect(await runs()).toBe(1);
-    await systemClock.sleep(150);
+    clock.jump(15_000);
     source.refused();
     await source.credentials();
     expect(await runs()).toBe(2);
@@ -105,14 +109,14 @@ describe("program that gives credentials", () => {
   });
 
   it("is ended with all that it started when its time is over", async () => {
-    const source = await plugin(`sleep 60 & echo $! > ${folder}/child; wait`, createFastClock(30));
+    const source = await plugin(`sleep 60 & echo $! > ${folder}/child; wait`, createFastClock(10));
     await expect(source.credentials()).rejects.toMatchObject({
       code: "refused",
       message: expect.stringContaining("did not end within 30 s"),
     });
     const child = Number(await readFile(join(folder, "child"), "utf8"));
     await until(async () => ((await isRunning(child)) ? undefined : true), {
-      withinMs: 5_000,
+      withinMs: 20_000,
       what: "its child ends",
     });
   });

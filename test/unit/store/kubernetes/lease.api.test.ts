@@ -61,7 +61,7 @@ describe("a Lease over connections", () => {
     expect(api.seen.filter(({ socket }) => frozen.has(socket)).length).toBeLessThanOrEqual(3);
     const releasing = systemClock.monotonic();
     await held.release();
-    expect(systemClock.monotonic() - releasing).toBeLessThan(2_000);
+    expect(systemClock.monotonic() - releasing).toBeLessThan(10_000);
     expect(api.leases.spec(name)).toMatchObject({ holderIdentity: "" });
   });
 
