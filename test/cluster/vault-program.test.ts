@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
+import { environmentOf, hasKubeTools, renderChart, sidecarOf } from "../support/render-chart.ts";
 import { type RunningProgram, startProgram, startServing } from "../support/source-program.ts";
 import { type BaoServer, startBaoServer } from "./vault/server.ts";
 import { allow, countLogins, makeRole } from "./vault/stores.ts";
@@ -102,6 +103,34 @@ describe("with the token in a Vault", () => {
     for (const secret of [secretId, sandbox.token]) expect(output()).not.toContain(secret);
     expect(output()).not.toMatch(/\bs\.[A-Za-z0-9]{20}/);
   });
+
+  it.skipIf(!hasKubeTools)(
+    "knows its login by what the chart gives a container, mounts included",
+    async () => {
+      expect(await command(["token", "import"], sandbox.token)).toMatchObject({ code: 0 });
+      const auth = {
+        method: "approle",
+        roleId: env["PRESTO_VAULT_ROLE_ID"],
+        secretId: { secretName: "vault-wallet" },
+      };
+      const vault = {
+        address: server.url,
+        entry: `secret/${name}`,
+        caConfigMapName: "vault-ca",
+        auth,
+      };
+      const sidecar = sidecarOf(renderChart({ url: sandbox.url, store: { kind: "vault", vault } }));
+      const mounted = new Map([
+        ["/var/run/presto-sidecar/vault-secret-id/secret-id", env["PRESTO_VAULT_SECRET_ID_FILE"]],
+        ["/var/run/presto-sidecar/vault-ca/ca.crt", server.caFile],
+      ]);
+      const given = Object.entries(environmentOf(sidecar, "127.0.0.1")).map(
+        ([variable, value]) => [variable, mounted.get(value) ?? value] as const,
+      );
+      const program = startProgram(["token", "show"], { env: Object.fromEntries(given), stdin: "" });
+      expect([await program.ended, program.output()]).toEqual([0, expect.stringContaining("generation")]);
+    },
+  );
 
   it("starts while Vault is sealed, says so, and is ready within 2 s of its return", async () => {
     expect(await command(["token", "import"], sandbox.token)).toMatchObject({ code: 0 });

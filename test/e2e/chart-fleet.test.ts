@@ -167,6 +167,65 @@ describe.skipIf(!hasKubeTools)("a fleet by the chart", () => {
     }
   });
 
+  it("goes to a Vault by an AppRole: each of the two by its own, and neither by the service account", () => {
+    const objects = renderChart("approle-values.yaml");
+    const login = {
+      PRESTO_VAULT_AUTH: "approle",
+      PRESTO_VAULT_SECRET_ID_FILE: "/var/run/presto-sidecar/vault-secret-id/secret-id",
+    };
+    const [app, other] = [configOf(objects, "sidecar"), configOf(objects, "rotator")];
+    expect(app).toMatchObject({
+      ...login,
+      PRESTO_VAULT_ROLE_ID: "7f0c2c52-0f3e-4a51-9b0e-2f3c9a2b1d10",
+    });
+    expect(other).toMatchObject({
+      ...login,
+      PRESTO_VAULT_ROLE_ID: "1b1f7a3e-6c9d-4a86-8f57-6f4a0f9f2c31",
+    });
+    for (const env of [app, other]) expect(env).not.toHaveProperty("PRESTO_VAULT_ROLE");
+    const volumes = sidecarPods(objects).map(({ pod }) => pod.volumes.slice(1));
+    expect(volumes).toEqual(
+      [
+        ["vault-wallet", "secret-id"],
+        ["vault-rotator", "id"],
+      ].map(([secretName, key]) => [
+        {
+          name: "presto-sidecar-vault-secret-id",
+          secret: { secretName, defaultMode: 0o444, items: [{ key, path: "secret-id" }] },
+        },
+      ]),
+    );
+  });
+
+  it("shows the service account's token to the API server alone, where rotators with an AppRole take a Lease", () => {
+    const auth = { method: "approle", roleId: "a", secretId: { secretName: "one" } };
+    const objects = renderChart({
+      store: { kind: "vault", vault: { ...vault.store.vault, auth } },
+      rotator: {
+        ...inVault.rotator,
+        lease: "presto",
+        vaultRoleId: "b",
+        vaultSecretId: { secretName: "other" },
+      },
+    });
+    expect(configOf(objects, "rotator")["PRESTO_LOCK"]).toBe("kubernetes:default/presto");
+    const [app, other] = sidecarPods(objects).map(({ sidecar }) =>
+      sidecar.volumeMounts.map(({ name }: KubeObject) => name),
+    );
+    expect(app).not.toContain("presto-sidecar-api");
+    expect(other).toContain("presto-sidecar-api");
+  });
+
+  it("asks for the login of those alone that it renders", () => {
+    const auth = { method: "approle" };
+    const rotatorsAlone = {
+      app: { enabled: false },
+      store: { kind: "vault", vault: { ...vault.store.vault, auth } },
+      rotator: { ...inVault.rotator, vaultRoleId: "b", vaultSecretId: { secretName: "other" } },
+    };
+    expect(sidecarPods(renderChart(rotatorsAlone))).toHaveLength(1);
+  });
+
   it("mounts the sealing key into our containers alone", () => {
     const store = { ...kubernetes.store, sealingKey: { secretName: "store-key", key: "current" } };
     for (const { pod, sidecar } of sidecarPods(renderChart({ store, ...rotator }))) {
@@ -235,6 +294,52 @@ describe.skipIf(!hasKubeTools)("the network policies", () => {
   });
 });
 
+describe.skipIf(!hasKubeTools)("the network policy of injected pods", () => {
+  const adminFrom = [{ podSelector: { matchLabels: { app: "prometheus" } } }];
+  const ingress = [{ ports: [{ port: 8080, protocol: "TCP" }] }];
+  const extraEgress = [{ ports: [{ port: 5432, protocol: "TCP" }] }];
+  const policiesWith = (injected: object[], more: object = {}) =>
+    ofKind(
+      renderChart({
+        ...kubernetes,
+        app: { enabled: false },
+        injection: { enabled: true },
+        networkPolicy: { enabled: true, injected, ...more },
+      }),
+      "NetworkPolicy",
+    );
+
+  it("stands in each namespace that is listed, and nowhere else", () => {
+    expect(policiesWith([])).toEqual([]);
+    const places = policiesWith([{ namespace: "payments" }, { namespace: "ledger" }]).map(
+      ({ metadata }) => `${metadata.namespace}/${metadata.name}`,
+    );
+    expect(places).toEqual(
+      ["payments", "ledger"].map((namespace) => `${namespace}/example-presto-sidecar-injected.default`),
+    );
+  });
+
+  it("selects the pods that the policy has marked, and lets them out to what the chart's own app gets", () => {
+    const [policy] = policiesWith([{ namespace: "payments", ingress, extraEgress }], { adminFrom });
+    expect(policy.spec.podSelector).toEqual({ matchLabels: { "presto-sidecar/injected": "true" } });
+    expect(policy.spec.policyTypes).toEqual(["Ingress", "Egress"]);
+    const [own] = ofKind(
+      renderChart({ ...kubernetes, networkPolicy: { enabled: true, extraEgress } }),
+      "NetworkPolicy",
+    );
+    expect(policy.spec.egress).toEqual(own.spec.egress);
+    expect(policy.spec.ingress).toEqual([
+      { from: adminFrom, ports: [{ port: 7381, protocol: "TCP" }] },
+      ...ingress,
+    ]);
+  });
+
+  it("lets nobody in whom nothing names", () => {
+    const [policy] = policiesWith([{ namespace: "payments" }]);
+    expect(policy.spec.ingress).toEqual([]);
+  });
+});
+
 describe.skipIf(!hasKubeTools)("what a person reads after installing", () => {
   it.each<[string, object, RegExp]>([
     ["a token that is fed by hand", {}, /create secret generic presto-token --from-file=token=\/dev\/stdin/],
@@ -250,13 +355,22 @@ describe.skipIf(!hasKubeTools)("what a person reads after installing", () => {
     ],
     ["a follower", kubernetes, /rotator\.enabled=true/],
     ["the templates alone", { app: { enabled: false } }, /Include the named templates/],
+    [
+      "how an app stays Guaranteed",
+      {
+        app: {
+          resources: { requests: { cpu: "1", memory: "1024Mi" }, limits: { cpu: "1000m", memory: "1Gi" } },
+        },
+      },
+      /WARNING: .* QoS class Guaranteed, .* `resources` requests and limits/,
+    ],
   ])("is the next command: %s", (_, values, told) => {
     expect(notesOf(values)).toMatch(told);
   });
 
   it("names no command that would not do", () => {
     const made = notesOf({ ...kubernetes, rotator: { enabled: true, createSecrets: true } });
-    expect(made).not.toContain("create secret");
+    expect(made).not.toMatch(/create secret|WARNING/);
     expect(made).toContain("helm --namespace default test example");
   });
 });

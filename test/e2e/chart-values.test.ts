@@ -10,6 +10,34 @@ import {
   valueSets,
 } from "../support/render-chart.ts";
 
+/** A Vault, and a login there. */
+const vaultWith = (auth: object) => ({
+  kind: "vault",
+  vault: { address: "https://vault:8200", entry: "a/b", auth },
+});
+const appRole = { method: "approle", roleId: "one", secretId: { secretName: "one" } };
+const rotating = { enabled: true, credentials: { entry: "a/c" } };
+
+const appRoles: [object, RegExp][] = [
+  [{ store: vaultWith({ method: "jwt" }) }, /method.*kubernetes.*approle/],
+  [{ store: vaultWith({ method: "approle" }) }, /the sidecars' role id in store\.vault\.auth\.roleId/],
+  [
+    { store: vaultWith({ ...appRole, secretId: {} }) },
+    /their secret id in store\.vault\.auth\.secretId\.secretName/,
+  ],
+  [{ store: vaultWith({ ...appRole, audience: "vault" }) }, /audience is of .*method: kubernetes/],
+  [{ store: vaultWith({ ...appRole, method: "kubernetes" }) }, /set store\.vault\.auth\.method to approle/],
+  [{ store: vaultWith({ ...appRole, secretId: { value: "abc" } }) }, /value/],
+  [{ store: vaultWith(appRole), rotator: rotating }, /the rotators' role id in rotator\.vaultRoleId/],
+  ...[
+    { vaultRoleId: "one", vaultSecretId: { secretName: "two" } },
+    { vaultRoleId: "two", vaultSecretId: { secretName: "one" } },
+  ].map((same): [object, RegExp] => [
+    { store: vaultWith(appRole), rotator: { ...rotating, ...same } },
+    /Give the rotators a role and a secret id of their own/,
+  ]),
+];
+
 describe.skipIf(!hasKubeTools)("the chart's values", () => {
   it.each([
     [{}, 60],
@@ -78,6 +106,7 @@ describe.skipIf(!hasKubeTools)("the chart's values", () => {
       },
       /could read the account's password/,
     ],
+    ...appRoles,
     [
       { store: { kind: "kubernetes" }, rotator: { credentials: { secretName: "presto-token" } } },
       /could read the account's password/,
@@ -115,6 +144,19 @@ describe.skipIf(!hasKubeTools)("the chart's values", () => {
       { networkPolicy: { enabled: true }, egressProxy: { secretName: "way-out" } },
       /networkPolicy\.egressProxyPort is not set/,
     ],
+    [
+      { networkPolicy: { enabled: true, injected: [{ namespace: "payments" }] } },
+      /networkPolicy\.injected is of networkPolicy\.enabled with injection\.enabled/,
+    ],
+    [
+      {
+        injection: { enabled: true },
+        networkPolicy: { enabled: true, injected: [{ namespace: "one" }, { namespace: "one" }] },
+      },
+      /networkPolicy\.injected names a namespace twice/,
+    ],
+    [{ networkPolicy: { injected: [{ name: "payments" }] } }, /injected.*namespace/s],
+    [{ otlpHeaders: { secretName: "collector" } }, /otlpHeaders\.secretName is set, and no collector/],
     // As --reuse-values takes them from an earlier chart.
     [{ store: null }, /The value store is missing: .*Use --reset-then-reuse-values/],
   ])("refuses %j and names it", (values, named) => {

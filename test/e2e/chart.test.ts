@@ -160,6 +160,14 @@ describe.skipIf(!hasKubeTools).each(valueSets)("each pod that the chart makes wi
     }
   });
 
+  it("leaves behind for kubelet what it says itself, and the end of its log where it says nothing", () => {
+    for (const { sidecar } of pods) {
+      expect(sidecar.terminationMessagePolicy).toBe("FallbackToLogsOnError");
+      // That of our own message is kubelet's usual one.
+      expect(sidecar).not.toHaveProperty("terminationMessagePath");
+    }
+  });
+
   it("has no field that Kubernetes does not know", () => {
     for (const deployment of objects.filter(({ kind }) => kind === "Deployment"))
       expect(asKubernetesReads(deployment)).toMatchObject(deployment);
@@ -187,12 +195,11 @@ describe.skipIf(!hasKubeTools)("the chart", () => {
       "PRESTO_STORE_KEY", // a secret is never a plain value
       "PRESTO_TOKEN",
       "OTEL_EXPORTER_OTLP_HEADERS", // it may hold one
-      "OTEL_EXPORTER_OTLP_HEADERS_FILE", // no place in the pod to mount it
-      // The account lies where `password reset` can write to, and the login is the service account's.
+      "PRESTO_VAULT_SECRET_ID", // it is one
+      // The account lies where `password reset` can write to, and the login is the service account's or an AppRole's.
       ...variableNames.filter((name) =>
         /^PRESTO_(EMAIL|PASSWORD)|^KUBECONFIG$|^VAULT_(SKIP|TOKEN)/.test(name),
       ),
-      ...variableNames.filter((name) => /^PRESTO_VAULT_(ROLE_ID|SECRET_ID)/.test(name)),
     ];
     expect([...set, ...taken, ...refused].toSorted()).toEqual([...variableNames].toSorted());
     expect(taken.filter((name) => !rendered.has(name))).toEqual([]);
@@ -233,6 +240,26 @@ describe.skipIf(!hasKubeTools)("the chart", () => {
     });
     const { config } = examineConfig(environmentOf(initContainers[0], "10.1.2.3"), []);
     expect(config?.egress.proxy).toMatchObject({ path: "/var/run/presto-sidecar/egress-proxy/url" });
+  });
+
+  it("takes the collector's fields out of a Secret, for those that send spans", () => {
+    const objects = renderChart({
+      otlpHeaders: { secretName: "collector" },
+      env: { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318" },
+      store: { kind: "kubernetes" },
+      rotator: { enabled: true },
+    });
+    const [app, rotator] = sidecarPods(objects);
+    expect(app?.pod.volumes.at(-1)).toEqual({
+      name: "presto-sidecar-otlp-headers",
+      secret: { secretName: "collector", defaultMode: 0o444, items: [{ key: "headers", path: "headers" }] },
+    });
+    const { config } = examineConfig(environmentOf(app?.sidecar, "10.1.2.3"), []);
+    expect(config?.traces?.headers).toEqual({
+      kind: "file",
+      path: "/var/run/presto-sidecar/otlp-headers/headers",
+    });
+    expect(JSON.stringify(rotator)).not.toMatch(/otlp|OTLP/);
   });
 
   describe("the record", () => {

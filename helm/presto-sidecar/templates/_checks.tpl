@@ -15,9 +15,10 @@ the wrong place may be a secret.
 {{- if and .Values.egressProxy.secretName .Values.env.PRESTO_EGRESS_PROXY -}}
 {{- fail "egressProxy.secretName and env.PRESTO_EGRESS_PROXY are both set: there is one way out. Leave one of them out." -}}
 {{- end -}}
-{{- if and .Values.networkPolicy.enabled .Values.egressProxy.secretName (not .Values.networkPolicy.egressProxyPort) -}}
-{{- fail "networkPolicy.egressProxyPort is not set: the proxy's URL is in a Secret that the chart can't read, so say which port its rule is to open." -}}
+{{- if and .Values.otlpHeaders.secretName (not (or .Values.env.OTEL_EXPORTER_OTLP_ENDPOINT .Values.env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)) -}}
+{{- fail "otlpHeaders.secretName is set, and no collector that the fields are for: name it in env.OTEL_EXPORTER_OTLP_ENDPOINT, or leave them out." -}}
 {{- end -}}
+{{- include "presto-sidecar.checkNetwork" . -}}
 {{- if and (eq (int .Values.app.runAsUser) 65532) (ne .Values.platform "openshift") -}}
 {{- fail "app.runAsUser is 65532, the sidecar's own user: whoever runs as it could look into the sidecar. Give the app another." -}}
 {{- end -}}
@@ -34,7 +35,7 @@ true
 
 {{/* `helm upgrade --reuse-values` takes the defaults of the chart that was installed before, which lack what is new. */}}
 {{- define "presto-sidecar.checkVersion" -}}
-{{- range list "enabled" "store" "rotator" "control" "rbac" "egressProxy" "networkPolicy" "admin" "audit" "app" "env" "image" "monitoring" "injection" -}}
+{{- range list "enabled" "store" "rotator" "control" "rbac" "egressProxy" "otlpHeaders" "networkPolicy" "admin" "audit" "app" "env" "image" "monitoring" "injection" -}}
 {{- if not (hasKey $.Values .) -}}
 {{- fail (printf "The value %s is missing: these are the values of an earlier version of this chart, as --reuse-values takes them. Use --reset-then-reuse-values, which keeps what you have set and takes the new defaults for the rest." .) -}}
 {{- end -}}
@@ -60,6 +61,23 @@ true
 {{- end -}}
 {{- if and .Values.app.enabled (or (eq (int .Values.app.port) (int .Values.port)) (eq (int .Values.app.port) (int .Values.admin.port))) -}}
 {{- fail (printf "app.port is %d, which the sidecar uses in the same pod: change it, port or admin.port." (int .Values.app.port)) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "presto-sidecar.checkNetwork" -}}
+{{- $policy := .Values.networkPolicy -}}
+{{- if and $policy.enabled .Values.egressProxy.secretName (not $policy.egressProxyPort) -}}
+{{- fail "networkPolicy.egressProxyPort is not set: the proxy's URL is in a Secret that the chart can't read, so say which port its rule is to open." -}}
+{{- end -}}
+{{- if $policy.injected -}}
+{{- if not (and $policy.enabled .Values.injection.enabled) -}}
+{{- fail "networkPolicy.injected is of networkPolicy.enabled with injection.enabled: set both, or leave it out." -}}
+{{- end -}}
+{{- $namespaces := list -}}
+{{- range $policy.injected -}}{{- $namespaces = append $namespaces .namespace -}}{{- end -}}
+{{- if ne (len $namespaces) (len (uniq $namespaces)) -}}
+{{- fail "networkPolicy.injected names a namespace twice: put all of its rules into one entry." -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
@@ -103,6 +121,7 @@ true
 {{- if eq $store.vault.entry $rotator.credentials.entry -}}
 {{- fail "rotator.credentials.entry is store.vault.entry: whoever follows the token could read the account's password. Give the account an entry of its own." -}}
 {{- end -}}
+{{- include "presto-sidecar.checkLogin" . -}}
 {{- if and $rotator.lease $store.vault.auth.audience -}}
 {{- fail "rotator.lease and store.vault.auth.audience are both set: the Lease is asked for with the same token, which is then for the Vault alone. Leave one of them out." -}}
 {{- end -}}
@@ -113,6 +132,36 @@ true
 {{- end -}}
 {{- if and $rotator.createSecrets (not (and $rotator.enabled (eq $store.kind "kubernetes"))) -}}
 {{- fail "rotator.createSecrets is of store.kind: kubernetes with rotator.enabled: there is no Secret to make otherwise." -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Which values a login has is the method's to say. */}}
+{{- define "presto-sidecar.checkLogin" -}}
+{{- $auth := .Values.store.vault.auth -}}
+{{- $rotator := .Values.rotator -}}
+{{- if eq $auth.method "approle" -}}
+{{- if $auth.audience -}}
+{{- fail "store.vault.auth.audience is of store.vault.auth.method: kubernetes; an AppRole logs in without the service account's token. Leave it out." -}}
+{{- end -}}
+{{- $sameSecret := and (eq $auth.secretId.secretName $rotator.vaultSecretId.secretName) (eq $auth.secretId.key $rotator.vaultSecretId.key) -}}
+{{- if and $rotator.enabled $auth.roleId (or (eq $auth.roleId $rotator.vaultRoleId) $sameSecret) -}}
+{{- fail "rotator.vaultRoleId or rotator.vaultSecretId is that of store.vault.auth: whoever follows the token could read the account's password. Give the rotators a role and a secret id of their own." -}}
+{{- end -}}
+{{- else if or $auth.roleId $auth.secretId.secretName $rotator.vaultRoleId $rotator.vaultSecretId.secretName -}}
+{{- fail "A role id or a secret id is given (store.vault.auth, or vaultRoleId and vaultSecretId of rotator), and the login is another: set store.vault.auth.method to approle, or leave them out." -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Only of who is rendered: a release of rotators alone needs no login for sidecars. Contexts: root, and the role. */}}
+{{- define "presto-sidecar.checkAppRole" -}}
+{{- $auth := .root.Values.store.vault.auth -}}
+{{- $rotator := .root.Values.rotator -}}
+{{- if ne .role "rotator" -}}
+{{- if not (and $auth.roleId $auth.secretId.secretName) -}}
+{{- fail "store.vault.auth.method is approle: give the sidecars' role id in store.vault.auth.roleId, and name the Secret with their secret id in store.vault.auth.secretId.secretName." -}}
+{{- end -}}
+{{- else if not (and $rotator.vaultRoleId $rotator.vaultSecretId.secretName) -}}
+{{- fail "store.vault.auth.method is approle: give the rotators' role id in rotator.vaultRoleId, and name the Secret with their secret id in rotator.vaultSecretId.secretName." -}}
 {{- end -}}
 {{- end -}}
 

@@ -41,6 +41,31 @@ config.linkerd.io/skip-outbound-ports: {{ include "presto-sidecar.egressPorts" .
 {{- end -}}
 {{- end -}}
 
+{{/* An amount of CPU or memory as a number, to be compared with another: 100m is 0.1. */}}
+{{- define "presto-sidecar.amount" -}}
+{{- $units := dict "" 1 "m" 0.001 "k" 1e3 "M" 1e6 "G" 1e9 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 -}}
+{{- $text := toString . -}}
+{{- $unit := regexFind "[a-zA-Z]*$" $text -}}
+{{- mulf (trimSuffix $unit $text) (get $units $unit) -}}
+{{- end -}}
+
+{{/* Are these the resources of a Guaranteed container: CPU and memory limited, and asked for in full? */}}
+{{- define "presto-sidecar.isGuaranteed" -}}
+{{- $limits := .limits | default dict -}}
+{{- $requests := .requests | default dict -}}
+{{- $is := true -}}
+{{- range list "cpu" "memory" -}}
+{{- $limit := get $limits . -}}
+{{- $request := get $requests . | default $limit -}}
+{{- if not $limit -}}
+{{- $is = false -}}
+{{- else if ne (include "presto-sidecar.amount" $limit) (include "presto-sidecar.amount" $request) -}}
+{{- $is = false -}}
+{{- end -}}
+{{- end -}}
+{{- if $is }}true{{ end -}}
+{{- end -}}
+
 {{- define "presto-sidecar.imagePullSecrets" -}}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:

@@ -10,6 +10,7 @@ as the context, so that the values under its key `presto-sidecar` are used:
   presto-sidecar.url                       what the app calls
   presto-sidecar.noProxy                   what the app's NO_PROXY has to hold
   presto-sidecar.podAnnotations            annotations of the pod, where `mesh` is set
+  presto-sidecar.egressRules               items of a NetworkPolicy's egress: names, Presto and the store
   presto-sidecar.controlMount              item of the app's volumeMounts, where control.shareWithApp is true
 Nothing of it touches the pod's own securityContext.
 */}}
@@ -81,6 +82,10 @@ http://127.0.0.1:{{ .Values.port }}
 - name: PRESTO_EGRESS_PROXY_FILE
   value: "/var/run/presto-sidecar/egress-proxy/url"
 {{- end }}
+{{- if and $root.Values.otlpHeaders.secretName (not $rotates) }}
+- name: OTEL_EXPORTER_OTLP_HEADERS_FILE
+  value: "/var/run/presto-sidecar/otlp-headers/headers"
+{{- end }}
 {{- if $root.Values.audit.volume }}
 - name: PRESTO_AUDIT
   value: "file:/var/lib/presto-sidecar/audit/$(POD_NAME).jsonl"
@@ -100,21 +105,28 @@ http://127.0.0.1:{{ .Values.port }}
 {{- end }}
 {{- end -}}
 
+{{/* Contexts: root, and the role; of presto-sidecar.volumes the chart's, for whoever includes it has no rotators. */}}
 {{- define "presto-sidecar.volumeMounts" -}}
+{{- $values := .root.Values -}}
 - name: presto-sidecar-control
-  mountPath: {{ include "presto-sidecar.controlFolder" . }}
-{{ include "presto-sidecar.storeMounts" . }}
-{{- if .Values.ca.configMapName }}
+  mountPath: {{ include "presto-sidecar.controlFolder" .root }}
+{{- include "presto-sidecar.storeMounts" . }}
+{{- if $values.ca.configMapName }}
 - name: presto-sidecar-ca
   mountPath: /var/run/presto-sidecar/ca
   readOnly: true
 {{- end }}
-{{- if .Values.egressProxy.secretName }}
+{{- if $values.egressProxy.secretName }}
 - name: presto-sidecar-egress-proxy
   mountPath: /var/run/presto-sidecar/egress-proxy
   readOnly: true
 {{- end }}
-{{- if .Values.audit.volume }}
+{{- if and $values.otlpHeaders.secretName (ne .role "rotator") }}
+- name: presto-sidecar-otlp-headers
+  mountPath: /var/run/presto-sidecar/otlp-headers
+  readOnly: true
+{{- end }}
+{{- if $values.audit.volume }}
 - name: presto-sidecar-audit
   mountPath: /var/lib/presto-sidecar/audit
 {{- end }}
@@ -129,37 +141,51 @@ http://127.0.0.1:{{ .Values.port }}
 {{- end -}}
 
 {{- define "presto-sidecar.volumes" -}}
-{{ include "presto-sidecar.controlVolume" . }}
-{{ include "presto-sidecar.storeVolumes" . }}
-{{- if .Values.ca.configMapName }}
+{{ include "presto-sidecar.volumesOf" (dict "root" . "role" "proxy") }}
+{{- end -}}
+
+{{- define "presto-sidecar.volumesOf" -}}
+{{- $values := .root.Values -}}
+{{ include "presto-sidecar.controlVolume" .root }}
+{{- include "presto-sidecar.storeVolumes" . }}
+{{- if $values.ca.configMapName }}
 - name: presto-sidecar-ca
   configMap:
-    name: {{ .Values.ca.configMapName }}
+    name: {{ $values.ca.configMapName }}
     items:
-      - key: {{ .Values.ca.key }}
+      - key: {{ $values.ca.key }}
         path: ca.crt
 {{- end }}
-{{- if .Values.egressProxy.secretName }}
+{{- if $values.egressProxy.secretName }}
 - name: presto-sidecar-egress-proxy
   secret:
-    secretName: {{ .Values.egressProxy.secretName }}
+    secretName: {{ $values.egressProxy.secretName }}
     defaultMode: 292
     items:
-      - key: {{ .Values.egressProxy.key }}
+      - key: {{ $values.egressProxy.key }}
         path: url
 {{- end }}
-{{- if eq .Values.audit.volume "emptyDir" }}
+{{- if and $values.otlpHeaders.secretName (ne .role "rotator") }}
+- name: presto-sidecar-otlp-headers
+  secret:
+    secretName: {{ $values.otlpHeaders.secretName }}
+    defaultMode: 292
+    items:
+      - key: {{ $values.otlpHeaders.key }}
+        path: headers
+{{- end }}
+{{- if eq $values.audit.volume "emptyDir" }}
 - name: presto-sidecar-audit
-  {{- if .Values.audit.sizeLimit }}
+  {{- if $values.audit.sizeLimit }}
   emptyDir:
-    sizeLimit: {{ .Values.audit.sizeLimit | quote }}
+    sizeLimit: {{ $values.audit.sizeLimit | quote }}
   {{- else }}
   emptyDir: {}
   {{- end }}
-{{- else if eq .Values.audit.volume "claim" }}
+{{- else if eq $values.audit.volume "claim" }}
 - name: presto-sidecar-audit
   persistentVolumeClaim:
-    claimName: {{ .Values.audit.claimName }}
+    claimName: {{ $values.audit.claimName }}
 {{- end }}
 {{- end -}}
 
@@ -205,6 +231,8 @@ resources:
 terminationMessagePolicy: FallbackToLogsOnError
 securityContext:
   {{- include "presto-sidecar.containerSecurity" . | nindent 2 }}
+volumeMounts:
+  {{- include "presto-sidecar.volumeMounts" . | nindent 2 }}
 {{- end -}}
 
 {{- define "presto-sidecar.containerSecurity" -}}
@@ -226,8 +254,6 @@ seccompProfile:
 name: presto-sidecar
 restartPolicy: Always
 {{ include "presto-sidecar.containerBody" (dict "root" . "role" "proxy" "resources" .Values.resources) }}
-volumeMounts:
-  {{- include "presto-sidecar.volumeMounts" . | nindent 2 }}
 {{- end -}}
 
 {{- define "presto-sidecar.pod" -}}

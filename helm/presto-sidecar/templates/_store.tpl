@@ -41,11 +41,21 @@
   value: "/var/run/presto-sidecar/vault-ca/ca.crt"
 {{- end }}
 - name: PRESTO_VAULT_AUTH
-  value: "kubernetes"
+  value: {{ $store.vault.auth.method | quote }}
+{{- with $store.vault.auth.mount }}
 - name: PRESTO_VAULT_MOUNT
-  value: {{ $store.vault.auth.mount | quote }}
+  value: {{ . | quote }}
+{{- end }}
+{{- if eq $store.vault.auth.method "approle" }}
+{{- include "presto-sidecar.checkAppRole" . }}
+- name: PRESTO_VAULT_ROLE_ID
+  value: {{ ternary $root.Values.rotator.vaultRoleId $store.vault.auth.roleId $rotates | quote }}
+- name: PRESTO_VAULT_SECRET_ID_FILE
+  value: "/var/run/presto-sidecar/vault-secret-id/secret-id"
+{{- else }}
 - name: PRESTO_VAULT_ROLE
   value: {{ ternary $root.Values.rotator.vaultRole $store.vault.auth.role $rotates | quote }}
+{{- end }}
 {{- end }}
 {{- if $store.sealingKey.secretName }}
 - name: PRESTO_STORE_KEY_FILE
@@ -53,23 +63,43 @@
 {{- end }}
 {{- end -}}
 
+{{/* Does it log in to Vault by a role id and a secret id? */}}
+{{- define "presto-sidecar.byAppRole" -}}
+{{- if and (eq .root.Values.store.kind "vault") (eq .root.Values.store.vault.auth.method "approle") }}true{{ end -}}
+{{- end -}}
+
+{{/* Does it show the service account's token to anybody: to the API server, or to Vault? */}}
+{{- define "presto-sidecar.usesAccount" -}}
+{{- if eq .root.Values.store.kind "mounted" -}}
+{{- else if not (include "presto-sidecar.byAppRole" .) }}true
+{{- else if and (eq .role "rotator") .root.Values.rotator.lease }}true
+{{- end -}}
+{{- end -}}
+
 {{/* Folders, never a subPath: a file mounted by subPath never changes. */}}
 {{- define "presto-sidecar.storeMounts" -}}
-{{- if eq .Values.store.kind "mounted" -}}
+{{- $store := .root.Values.store -}}
+{{- if eq $store.kind "mounted" }}
 - name: presto-sidecar-token
   mountPath: /var/run/presto-sidecar/token
   readOnly: true
-{{- else -}}
+{{- end }}
+{{- if include "presto-sidecar.usesAccount" . }}
 - name: presto-sidecar-api
   mountPath: /var/run/secrets/kubernetes.io/serviceaccount
   readOnly: true
-{{- if and (eq .Values.store.kind "vault") .Values.store.vault.caConfigMapName }}
+{{- end }}
+{{- if include "presto-sidecar.byAppRole" . }}
+- name: presto-sidecar-vault-secret-id
+  mountPath: /var/run/presto-sidecar/vault-secret-id
+  readOnly: true
+{{- end }}
+{{- if and (eq $store.kind "vault") $store.vault.caConfigMapName }}
 - name: presto-sidecar-vault-ca
   mountPath: /var/run/presto-sidecar/vault-ca
   readOnly: true
 {{- end }}
-{{- end }}
-{{- if .Values.store.sealingKey.secretName }}
+{{- if $store.sealingKey.secretName }}
 - name: presto-sidecar-key
   mountPath: /var/run/presto-sidecar/key
   readOnly: true
@@ -81,15 +111,17 @@ Mode 0444 (292): any user of our container may read them, nobody may write them,
 So nothing is asked of the pod's fsGroup, which is the app's.
 */}}
 {{- define "presto-sidecar.storeVolumes" -}}
-{{- if eq .Values.store.kind "mounted" -}}
+{{- $store := .root.Values.store -}}
+{{- if eq $store.kind "mounted" }}
 - name: presto-sidecar-token
   secret:
-    secretName: {{ .Values.store.mounted.secretName }}
+    secretName: {{ $store.mounted.secretName }}
     defaultMode: 292
     items:
-      - key: {{ .Values.store.mounted.key }}
+      - key: {{ $store.mounted.key }}
         path: token
-{{- else -}}
+{{- end }}
+{{- if include "presto-sidecar.usesAccount" . }}
 - name: presto-sidecar-api
   projected:
     defaultMode: 292
@@ -97,30 +129,40 @@ So nothing is asked of the pod's fsGroup, which is the app's.
       - serviceAccountToken:
           path: token
           expirationSeconds: 3600
-          {{- if and (eq .Values.store.kind "vault") .Values.store.vault.auth.audience }}
-          audience: {{ .Values.store.vault.auth.audience | quote }}
+          {{- if and (eq $store.kind "vault") $store.vault.auth.audience }}
+          audience: {{ $store.vault.auth.audience | quote }}
           {{- end }}
       - configMap:
           name: kube-root-ca.crt
           items:
             - key: ca.crt
               path: ca.crt
-{{- if and (eq .Values.store.kind "vault") .Values.store.vault.caConfigMapName }}
-- name: presto-sidecar-vault-ca
-  configMap:
-    name: {{ .Values.store.vault.caConfigMapName }}
-    items:
-      - key: {{ .Values.store.vault.caKey }}
-        path: ca.crt
 {{- end }}
-{{- end }}
-{{- if .Values.store.sealingKey.secretName }}
-- name: presto-sidecar-key
+{{- if include "presto-sidecar.byAppRole" . }}
+{{- $secretId := ternary .root.Values.rotator.vaultSecretId $store.vault.auth.secretId (eq .role "rotator") }}
+- name: presto-sidecar-vault-secret-id
   secret:
-    secretName: {{ .Values.store.sealingKey.secretName }}
+    secretName: {{ $secretId.secretName }}
     defaultMode: 292
     items:
-      - key: {{ .Values.store.sealingKey.key }}
+      - key: {{ $secretId.key }}
+        path: secret-id
+{{- end }}
+{{- if and (eq $store.kind "vault") $store.vault.caConfigMapName }}
+- name: presto-sidecar-vault-ca
+  configMap:
+    name: {{ $store.vault.caConfigMapName }}
+    items:
+      - key: {{ $store.vault.caKey }}
+        path: ca.crt
+{{- end }}
+{{- if $store.sealingKey.secretName }}
+- name: presto-sidecar-key
+  secret:
+    secretName: {{ $store.sealingKey.secretName }}
+    defaultMode: 292
+    items:
+      - key: {{ $store.sealingKey.key }}
         path: key
 {{- end }}
 {{- end -}}
