@@ -6,6 +6,8 @@ export interface ConfirmFault {
   readonly name: string;
   /** Undefined: Presto does as it should. */
   effect?(reference: string): RequestEffect;
+  /** The end is unclear, and Presto does not carry it out: whatever says that it completed is a lie. */
+  readonly nothingMoves?: true;
   /** It is kept waiting, and executed so long after the kill. Without it, one that is kept waiting never is. */
   readonly executedAfterMs?: Span;
 }
@@ -47,11 +49,11 @@ export const confirmFaults: readonly ConfirmFault[] = [
   { name: "body very slow", effect: () => ({ kind: "slow-body", ms: 600 }) },
   { name: "half an answer", effect: () => ({ kind: "half-answer" }) },
   { name: "no HTTP", effect: () => ({ kind: "garbage" }) },
-  { name: "500", effect: () => ({ kind: "status", status: 500 }) },
+  { name: "500", effect: () => ({ kind: "status", status: 500 }), nothingMoves: true },
   { name: "502, executed", effect: () => ({ kind: "status", status: 502, acts: true }) },
   { name: "503 with a pause", effect: () => ({ kind: "status", status: 503, retryAfter: 1 }) },
   { name: "503, executed", effect: () => ({ kind: "status", status: 503, acts: true }) },
-  { name: "504", effect: () => ({ kind: "status", status: 504 }) },
+  { name: "504", effect: () => ({ kind: "status", status: 504 }), nothingMoves: true },
   {
     name: "504, executed later",
     effect: () => ({ kind: "status", status: 504, acts: true, actsAfterMs: 900 }),
@@ -62,14 +64,14 @@ export const confirmFaults: readonly ConfirmFault[] = [
   },
   { name: "408, executed", effect: () => ({ kind: "status", status: 408, acts: true }) },
   { name: "409, executed", effect: () => ({ kind: "status", status: 409, acts: true }) },
-  { name: "425", effect: () => ({ kind: "status", status: 425 }) },
+  { name: "425", effect: () => ({ kind: "status", status: 425 }), nothingMoves: true },
   { name: "400", effect: () => ({ kind: "status", status: 400 }) },
   { name: "422", effect: () => ({ kind: "status", status: 422 }) },
   { name: "429 with a pause", effect: () => ({ kind: "status", status: 429, retryAfter: 1 }) },
-  { name: "gateway's 502", effect: () => ({ kind: "html" }) },
+  { name: "gateway's 502", effect: () => ({ kind: "html" }), nothingMoves: true },
   { name: "gateway's 502, executed", effect: () => ({ kind: "html", acts: true }) },
   { name: "gateway's 403, executed", effect: () => ({ kind: "html", status: 403, acts: true }) },
-  { name: "gateway's 200", effect: () => ({ kind: "html", status: 200 }) },
+  { name: "gateway's 200", effect: () => ({ kind: "html", status: 200 }), nothingMoves: true },
   { name: "302, executed", effect: () => ({ kind: "answer", status: 302, acts: true }) },
   { name: "200 without content, executed", effect: () => ({ kind: "answer", status: 200, acts: true }) },
   { name: "200 about another", effect: () => success(other) },
@@ -83,6 +85,13 @@ export const laterFaults: readonly ConfirmFault[] = confirmFaults.filter(
 );
 
 export const noQuestionFault: QuestionFault = { name: "none" };
+
+/** What it says of another must not count. */
+export const aboutAnother: QuestionFault = {
+  name: "about another",
+  effect: () => success(other, { status: "completed" }),
+  times: 2,
+};
 
 /** Said early; by the time at which it counts, Presto says what is so. */
 const earlyFailed: QuestionFault = {
@@ -101,7 +110,7 @@ export const questionFaults: readonly QuestionFault[] = [
   { name: "500 for ever", effect: () => ({ kind: "status", status: 500 }) },
   { name: "pending", effect: (reference) => success(reference, { status: "pending" }), times: 2 },
   { name: "another word for ever", effect: (reference) => success(reference, { status: "reversed" }) },
-  { name: "about another", effect: () => success(other, { status: "completed" }), times: 1 },
+  aboutAnother,
   { name: "no HTTP", effect: () => ({ kind: "garbage" }), times: 1 },
   { name: "reset", effect: () => ({ kind: "reset-after-acting" }), times: 1 },
   { name: "gateway's page", effect: () => ({ kind: "html", status: 200 }), times: 1 },

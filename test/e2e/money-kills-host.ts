@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -12,12 +13,13 @@ import { basename, join } from "node:path";
 
 import { isObject, type JsonObject } from "../../src/lib/json.ts";
 import { createSandbox, type Sandbox } from "../../src/sandbox/server.ts";
-import { recordFiles, recordLines } from "../support/audited-program.ts";
+import { recordFiles } from "../support/audited-program.ts";
 import { runCli } from "../support/built-cli.ts";
 import { createPowerCut } from "../support/power-cut.ts";
 import { callOverSocket } from "../support/socket-call.ts";
 import { type WatchedCli, watchCli } from "../support/watched-cli.ts";
 import type { Books } from "./money-kills-callers.ts";
+import { linesIn, tornBehind } from "./money-kills-record.ts";
 
 /** Which of the two sidecars: the one that is killed, or the one beside it. */
 export type Place = "first" | "second";
@@ -38,6 +40,10 @@ export interface MoneyHost {
   isNamed(reference: string): boolean;
   /** Takes what was not on the disk. No process may write the record. @returns bytes that are lost */
   cutPower(kept: number): number;
+  /** Leaves such a part of a further line, from 0 to 1, as a kill in the middle of its write does. No process may write the record. */
+  tear(part: number): void;
+  /** Does the record end with an unfinished line? */
+  isTorn(): boolean;
   /** Has `audit verify` judge a copy of the record as it is now. @returns what it finds wrong */
   verify(place: Place, head: string | undefined): Promise<string | undefined>;
   /** `GET /outcomes` of the control listener. */
@@ -83,6 +89,11 @@ export async function createMoneyHost(main: string | undefined): Promise<MoneyHo
   writeFileSync(at("token"), sandbox.token, { mode: 0o600 });
 
   const recordPath = (place: Place): string => at(`${place}/audit.jsonl`);
+  /** Of the one that is killed; empty where there is none yet. */
+  const newestText = (): string => {
+    const path = recordPath("first");
+    return existsSync(path) ? readFileSync(path, "latin1") : "";
+  };
   const listeners = (place: Place): Record<string, string> => ({
     PRESTO_LISTEN: `unix:${at(`${place}/proxy`)}`,
     PRESTO_ADMIN_LISTEN: `unix:${at(`${place}/admin`)}`,
@@ -127,12 +138,14 @@ export async function createMoneyHost(main: string | undefined): Promise<MoneyHo
     replaceToken() {
       writeFileSync(at("token"), sandbox.mintToken().token);
     },
-    lines: (place) => (recordFiles(recordPath(place)).length === 0 ? [] : recordLines(recordPath(place))),
-    isNamed(reference) {
-      const path = recordPath("first");
-      return existsSync(path) && readFileSync(path, "latin1").includes(`["${reference}"]`);
-    },
+    lines: (place) => linesIn(recordFiles(recordPath(place))),
+    isNamed: (reference) => newestText().includes(`["${reference}"]`),
     cutPower: (kept) => power.cut(recordPath("first"), kept),
+    tear(part) {
+      const torn = tornBehind(newestText(), part);
+      if (torn !== "") appendFileSync(recordPath("first"), torn);
+    },
+    isTorn: () => !["", "\n"].includes(newestText().slice(-1)),
     async verify(place, head) {
       copies += 1;
       const copy = at(`copy-${copies}`);

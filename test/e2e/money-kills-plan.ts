@@ -2,6 +2,7 @@ import type { ConnectionFault } from "../../src/sandbox/fault-kinds.ts";
 import { createRandom, type Random } from "../simulation/random.ts";
 import { deal, drawIn, type Span } from "../support/deck.ts";
 import {
+  aboutAnother,
   type ConfirmFault,
   confirmFaults,
   connectionFaults,
@@ -49,8 +50,10 @@ export interface RoundPlan {
   readonly record: boolean;
   /** What was not on the disk is lost with it, as when the machine loses its power. */
   readonly powerCut: boolean;
-  /** From 0 to 1: of what was written and not on the disk, so much is there all the same. */
+  /** From 0 to 1: of what was written and not on the disk, so much is there all the same; and of a line that was torn. */
   readonly kept: number;
+  /** The kill comes in the middle of the write of a line. */
+  readonly tears: boolean;
   /** A second sidecar, with a guard and a record of its own, gets some of the calls. */
   readonly replicas: boolean;
   readonly connection: ConnectionFault | undefined;
@@ -115,10 +118,14 @@ export function planRounds(options: {
 
 function drawRound(random: Random, mayForget: boolean): Omit<RoundPlan, "number" | "moment" | "runs"> {
   const record = !(mayForget && random.chance(0.2));
+  const powerCut = record && random.chance(0.5);
+  const kept = random.chance(0.5) ? 0 : random.next();
   return {
     record,
-    powerCut: record && random.chance(0.5),
-    kept: random.chance(0.5) ? 0 : random.next(),
+    powerCut,
+    kept,
+    // What a power cut leaves ends as often in the middle of a line.
+    tears: record && !powerCut && kept > 0,
     replicas: random.chance(0.25),
     connection: random.chance(0.15) ? random.pick(connectionFaults) : undefined,
     tokenMs: random.chance(0.35) ? drawIn(random, [0, 8]) : undefined,
@@ -150,13 +157,18 @@ function drawRun(random: Random, fault: ConfirmFault, number: number): RunPlan {
     fault,
     idOf: number,
     laterFault: random.chance(0.25) ? random.pick(laterFaults) : undefined,
-    question: random.chance(0.45) ? random.pick(questionFaults) : noQuestionFault,
+    question: random.chance(0.45) ? random.pick(questionFaults) : usualQuestion(fault, number),
     leadMs: drawLead(random),
     bodyAfterMs: random.chance(0.1) ? drawIn(random, [0, 30]) : 0,
     twinAfterMs: caller === "http-client" && random.chance(0.25) ? drawIn(random, [0, 60]) : undefined,
     leavesAfterMs: caller === "by-the-docs" && random.chance(0.15) ? drawIn(random, [0, 200]) : undefined,
     executedAfterMs: fault.executedAfterMs === undefined ? undefined : drawIn(random, fault.executedAfterMs),
   };
+}
+
+/** Where nothing moves, every second one is told of another's money: a lie that nothing makes true later. */
+function usualQuestion({ nothingMoves }: ConfirmFault, number: number): QuestionFault {
+  return nothingMoves === true && number % 2 === 0 ? aboutAnother : noQuestionFault;
 }
 
 function drawLead(random: Random): number {

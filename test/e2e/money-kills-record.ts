@@ -1,6 +1,39 @@
-import type { JsonObject } from "../../src/lib/json.ts";
+import { readFileSync } from "node:fs";
+
+import { encodeLine, hashOf } from "../../src/audit/line.ts";
+import { type JsonObject, parseObject } from "../../src/lib/json.ts";
 
 // What the lines of a record say, read here by hand: the program's own reading is what is on trial.
+
+/** The whole lines of files, in the order of the chain. What is no line is left out: to find it is up to `audit verify`. */
+export function linesIn(files: readonly string[]): readonly JsonObject[] {
+  return files
+    .flatMap((file) => readFileSync(file, "utf8").split("\n").slice(0, -1))
+    .map(parseObject)
+    .filter((line) => line !== undefined)
+    .toSorted((one, other) => Number(one["seq"]) - Number(other["seq"]));
+}
+
+/**
+ * What a kill in the middle of a write leaves behind a text of whole lines: a part of the next one, of a call that
+ * was not sent. Empty where there is no line, or the last one is unfinished already.
+ * @param part from 0 to 1
+ */
+export function tornBehind(text: string, part: number): string {
+  const last = text.split("\n").at(-2);
+  if (last === undefined || !text.endsWith("\n")) return "";
+  const head = { seq: Number(parseObject(last)?.["seq"]), hash: hashOf(last) };
+  const { text: next } = encodeLine(head, new Date(), {
+    type: "call-begun",
+    call: "torn",
+    request_id: "torn",
+    attempt: 1,
+    operation: "wallet.confirm",
+    references: ["TRX000000002"],
+  });
+  // Never its end, which would make it whole.
+  return next.slice(0, 1 + Math.floor((next.length - 2) * part));
+}
 
 /** A call of which the lines tell no end. */
 export interface OpenByLines {

@@ -22,6 +22,10 @@ export function reportOf(lanes: readonly LaneStory[], seed: number): string {
       having(({ lost }) => lost > 0),
     ),
     row(
+      "with a line of the record torn",
+      having(({ torn }) => torn),
+    ),
+    row(
       "of a sidecar without a record",
       having(({ plan }) => !plan.record),
     ),
@@ -84,7 +88,7 @@ export function lineOf(round: RoundStory): string {
     const hit = count(round.steps, step);
     return hit === 0 ? [] : [`${hit} ${step}`];
   });
-  const lost = round.lost > 0 ? `; ${round.lost} bytes lost` : "";
+  const lost = `${round.lost > 0 ? `; ${round.lost} bytes lost` : ""}${round.torn ? "; a line torn" : ""}`;
   return `${titleOf(round)}: ${at.join(", ")}${lost}; ${Math.round(round.awayMs)} ms away${round.problems.map((problem) => `; ${problem}`).join("")}`;
 }
 

@@ -33,6 +33,8 @@ export interface RoundStory {
   readonly steps: readonly Step[];
   /** Bytes of the record that were lost with the power. */
   readonly lost: number;
+  /** The record ended with an unfinished line when the next sidecar was started. */
+  readonly torn: boolean;
   /** From the kill until the next sidecar listened, milliseconds. */
   readonly awayMs: number;
   /** What was not as promised. */
@@ -78,6 +80,8 @@ export async function playRound(lane: Lane, plan: RoundPlan, next: LifeOptions):
   if (lines !== undefined && !plan.replicas)
     problems.push(...callers.flatMap((caller) => judgeLines(caller, lines, host.books)));
   const lost = plan.powerCut ? host.cutPower(plan.kept) : 0;
+  if (plan.tears) host.tear(plan.kept);
+  const torn = plan.record && host.isTorn();
   if (plan.record) problems.push(...judgeBefore(lane, killedAt));
   const verified = plan.record ? host.verify("first", headIn(killed)) : undefined;
   lane.sidecar = await host.start("first", next).catch(async (error: unknown) => {
@@ -95,7 +99,7 @@ export async function playRound(lane: Lane, plan: RoundPlan, next: LifeOptions):
   await within(Promise.all(clients.map(({ done }) => done)), "the end of the HTTP clients' tries");
   noteRead(lane);
   if (next.record) problems.push(...(await judgeList(host, "first", lane.callers)));
-  return { plan, steps, lost, awayMs, problems };
+  return { plan, steps, lost, torn, awayMs, problems };
 }
 
 /** Is the line of each confirm that Presto has read there, whatever was lost with the power? */

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 
 import { expect, it } from "vitest";
 
-import { confirmFaults } from "./money-kills-deck.ts";
+import { aboutAnother, confirmFaults } from "./money-kills-deck.ts";
 import { plantedFaults } from "./money-kills-faults.ts";
 import { planRounds, runsPerRound } from "./money-kills-plan.ts";
 import { problemsOf, reportOf } from "./money-kills-report.ts";
@@ -48,8 +48,13 @@ it(
     expect(due.filter((step) => !hit.has(step))).toEqual([]);
     const faults = new Set(callers.map(({ plan }) => plan.fault));
     expect(confirmFaults.filter((fault) => !faults.has(fault))).toEqual([]);
+    const misled = callers.filter(
+      ({ plan }) => plan.fault.nothingMoves === true && plan.question === aboutAnother,
+    );
+    expect(misled.length).toBeGreaterThan(10);
     const stories = played.flatMap((lane) => lane.rounds);
     expect(stories.filter(({ lost }) => lost > 0).length).toBeGreaterThan(5);
+    expect(stories.filter(({ torn }) => torn).length).toBeGreaterThan(3);
     expect(stories.filter(({ plan }) => plan.replicas).length).toBeGreaterThan(5);
   },
 );
