@@ -6,6 +6,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 
 import { atEndOfTurn } from "../clock.ts";
 import type { Emit, Warning } from "../lib/events.ts";
+import { readOn, stopReading } from "../lib/socket-reading.ts";
 
 /** A server that is to be bound by `listen/bind.ts`. */
 export interface BoundableServer {
@@ -194,21 +195,16 @@ function createBodyStop(server: Server): { came(socket: Socket): void } {
   });
   let waiting: readonly Socket[] | undefined;
 
-  // Not their `pause` and `resume`: to their streams they were never paused.
-  function stop(socket: Socket): void {
-    socket.emit("pause");
-  }
-
   return {
     came(socket) {
-      stop(socket);
+      stopReading(socket);
       // Node reads on when it has replied.
-      socket.on("resume", () => stop(socket));
+      socket.on("resume", () => stopReading(socket));
       if (waiting !== undefined) return;
       waiting = [...open].filter((other) => other !== socket);
-      for (const other of waiting) stop(other);
+      for (const other of waiting) stopReading(other);
       atEndOfTurn(() => {
-        for (const other of waiting ?? []) other.emit("resume");
+        for (const other of waiting ?? []) readOn(other);
         waiting = undefined;
       });
     },

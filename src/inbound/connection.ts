@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 
 import { atEndOfTurn, type Clock } from "../clock.ts";
 import { Problem } from "../errors.ts";
+import { readOn, stopReading } from "../lib/socket-reading.ts";
 import { type Limiter, overloaded } from "../upstream/limiter.ts";
 
 /** What a connection needs to know of a call that came on it. */
@@ -53,7 +54,7 @@ export function stopIfFull(connection: Connection): void {
   const { socket } = connection;
   const resume = socket.resume.bind(socket);
   // A resume that was called before this comes into effect after it.
-  const stayStopped = (): void => void socket.emit("pause");
+  const stayStopped = (): void => stopReading(socket);
   socket.on("resume", stayStopped);
   // Node resumes the socket whenever it has written a reply.
   socket.resume = () => socket;
@@ -96,15 +97,6 @@ export function createSmallPieces(open: ReadonlySet<Pick<Connection, "socket">>)
   let latest: Socket | undefined;
   let ofLatest = 0;
 
-  // Not their `pause` and `resume`: to their streams they were never paused.
-  function stop(socket: Socket): void {
-    socket.emit("pause");
-  }
-
-  function readOn(socket: Socket): void {
-    socket.emit("resume");
-  }
-
   function nextTurn(): void {
     const stopped = others;
     others = [];
@@ -125,7 +117,7 @@ export function createSmallPieces(open: ReadonlySet<Pick<Connection, "socket">>)
   function stopOthers(): void {
     for (const { socket } of open) {
       if (known.has(socket)) continue;
-      stop(socket);
+      stopReading(socket);
       others.push(socket);
     }
   }
@@ -133,7 +125,7 @@ export function createSmallPieces(open: ReadonlySet<Pick<Connection, "socket">>)
   function many(socket: Socket): void {
     inTurn += 1;
     if (!known.has(socket)) {
-      stop(socket);
+      stopReading(socket);
       known.add(socket);
       if (known.size === 1) atEndOfTurn(nextTurn);
     }
