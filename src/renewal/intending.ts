@@ -85,7 +85,7 @@ const slowestWriteMs = 5_000;
 
 function tooSlow(tookMs: number): RenewalEnd {
   const seconds = (tookMs / 1000).toFixed(1);
-  const detail = `The token store needed ${seconds} s for a write, and more than ${slowestWriteMs / 1000} s is too slow to have a token issued that must be stored, so none was. See what holds up its writes, such as an admission webhook.`;
+  const detail = `The token store needed ${seconds} s for a write, and more than ${slowestWriteMs / 1000} s is too slow to have a token issued that must be stored, so none was. See what holds up its writes: a busy disk, a quorum far away, an admission webhook.`;
   return { kind: "unreachable", detail };
 }
 
