@@ -8,18 +8,10 @@ import { freePorts } from "../support/free-ports.ts";
 import type { KubeObject } from "../support/render-chart.ts";
 import { until } from "../support/until.ts";
 import { walletPaths } from "../support/wallet-call.ts";
-import {
-  applyPolicies,
-  canRender,
-  fleetValues,
-  makeLabelled,
-  newPod,
-  renderPolicies,
-  storedPod,
-} from "./kube/injection.ts";
+import { canRender, fleetValues, newPod, startInjecting, storedPod } from "./kube/injection.ts";
 import { runSidecar, type RunningContainer, whatKubeletLacks } from "./kube/kubelet.ts";
 import { grant, makeSecret } from "./kube/namespace.ts";
-import { type KubeServer, startKubeServer } from "./kube/server.ts";
+import type { KubeServer } from "./kube/server.ts";
 
 // The injected container as it would run: the built program, from what stands in the stored pod and nothing else.
 
@@ -32,10 +24,18 @@ describe.skipIf(!canRender() || whatKubeletLacks() !== undefined)("an injected s
   let sidecar: RunningContainer;
   let admin: string;
   beforeAll(async () => {
-    [kube, sandbox] = [await startKubeServer(), createSandbox()];
+    sandbox = createSandbox();
     await sandbox.start();
+    const [port, adminPort] = await freePorts(2);
+    admin = `http://127.0.0.1:${adminPort}`;
+    kube = await startInjecting({
+      ...fleetValues,
+      url: sandbox.url,
+      ca: { configMapName: "presto-ca" },
+      port,
+      admin: { port: adminPort },
+    });
     await writeFile(`${kube.folder}/presto-ca.pem`, sandbox.caPem);
-    await makeLabelled(kube, "payments");
     await grant(kube, {
       namespace: "payments",
       account: "payer",
@@ -53,16 +53,6 @@ describe.skipIf(!canRender() || whatKubeletLacks() !== undefined)("an injected s
         metadata: { name },
         data: { "ca.crt": text },
       });
-    const [port, adminPort] = await freePorts(2);
-    admin = `http://127.0.0.1:${adminPort}`;
-    const values = {
-      ...fleetValues,
-      url: sandbox.url,
-      ca: { configMapName: "presto-ca" },
-      port,
-      admin: { port: adminPort },
-    };
-    await applyPolicies(kube, renderPolicies("fleet", values), "payments");
     await issue();
     pod = await storedPod(
       kube,

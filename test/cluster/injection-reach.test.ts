@@ -16,20 +16,20 @@ import {
   refusalOfPod,
   renderPolicies,
   spec,
+  startInjecting,
   storedPod,
   tryPod,
 } from "./kube/injection.ts";
 import { grant, makeNamespace } from "./kube/namespace.ts";
 import { apiToken, image, mountsApi, own } from "./kube/refused-pods.ts";
-import { type KubeServer, startKubeServer } from "./kube/server.ts";
+import type { KubeServer } from "./kube/server.ts";
 
 // Which pods the policies of injection reach, which they leave as they are, and what they only warn of.
 
 describe.skipIf(!canRender())("injection", () => {
   let kube: KubeServer;
   beforeAll(async () => {
-    kube = await startKubeServer();
-    await makeLabelled(kube, "payments");
+    kube = await startInjecting();
     await makeNamespace(kube, "outside");
     await makeAccount(kube, "outside", "wallet");
     await grant(kube, {
@@ -38,7 +38,6 @@ describe.skipIf(!canRender())("injection", () => {
       secret: "presto-token",
       verbs: ["get", "watch"],
     });
-    await applyPolicies(kube, renderPolicies("fleet", fleetValues), "payments");
   });
   afterAll(() => kube.close());
 

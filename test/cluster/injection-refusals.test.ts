@@ -11,11 +11,12 @@ import {
   newPod,
   refusalOfPod,
   renderPolicies,
+  startInjecting,
   tryPod,
 } from "./kube/injection.ts";
 import { grant } from "./kube/namespace.ts";
 import { disturbing, harmless, refused } from "./kube/refused-pods.ts";
-import { type KubeServer, startKubeServer } from "./kube/server.ts";
+import type { KubeServer } from "./kube/server.ts";
 import { patching, registerWebhook, type Webhook } from "./kube/webhook.ts";
 
 // What the ValidatingAdmissionPolicy refuses, with a sentence that says why and what to do.
@@ -29,12 +30,10 @@ const vaultValues = {
 
 describe.skipIf(!canRender())("injection refuses", () => {
   let kube: KubeServer;
-  let policies: readonly KubeObject[];
   const webhooks: Webhook[] = [];
   const heard = new Set<string>();
   beforeAll(async () => {
-    kube = await startKubeServer();
-    await makeLabelled(kube, "payments");
+    kube = await startInjecting();
     await makeLabelled(kube, "odd", { annotations: { "presto-sidecar/cpu": "1" } });
     await makeLabelled(kube, "vault", { label: "vault" });
     for (const [account, secret, verb] of [
@@ -55,8 +54,6 @@ describe.skipIf(!canRender())("injection refuses", () => {
       });
       webhooks.push(webhook);
     }
-    policies = renderPolicies("fleet", fleetValues);
-    await applyPolicies(kube, policies, "payments");
     await applyPolicies(kube, renderPolicies("vault", vaultValues), "vault");
   });
   afterAll(async () => {
@@ -109,7 +106,7 @@ describe.skipIf(!canRender())("injection refuses", () => {
   });
 
   it("by no rule that no pod here was refused by", () => {
-    const rules = policies.find(
+    const rules = renderPolicies("fleet", fleetValues).find(
       ({ kind, metadata }) => kind === "ValidatingAdmissionPolicy" && /-injection\./.test(metadata.name),
     ).spec.validations;
     expect(rules.length).toBeGreaterThan(20);

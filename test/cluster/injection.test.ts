@@ -16,9 +16,10 @@ import {
   newPod,
   renderPolicies,
   spec,
+  startInjecting,
   storedPod,
 } from "./kube/injection.ts";
-import { type KubeServer, startKubeServer } from "./kube/server.ts";
+import type { KubeServer } from "./kube/server.ts";
 
 // What the MutatingAdmissionPolicy makes of a pod that asks for the sidecar.
 
@@ -37,13 +38,11 @@ const podLevel = [
 describe.skipIf(!canRender())("injection", () => {
   let kube: KubeServer;
   beforeAll(async () => {
-    kube = await startKubeServer();
-    await makeLabelled(kube, "payments");
+    kube = await startInjecting();
     await makeLabelled(kube, "amounts", {
       annotations: { "presto-sidecar/cpu-request": "75m", "presto-sidecar/memory-limit": "512Mi" },
     });
     await makeLabelled(kube, "meshed", { label: "meshed" });
-    await applyPolicies(kube, renderPolicies("fleet", fleetValues), "payments");
     const meshed = {
       ...fleetValues,
       mesh: "istio",
@@ -264,6 +263,22 @@ describe.skipIf(!canRender())("injection", () => {
         },
         // Its token is not the sidecar's: that one is for Vault alone.
         all(annotate("automount", "allowed"), spec({ automountServiceAccountToken: undefined })),
+      ],
+      [
+        "approle",
+        {
+          store: {
+            kind: "vault",
+            vault: {
+              address: "https://vault.example:8200",
+              entry: "secret/presto",
+              auth: { method: "approle", roleId: "wallet", secretId: { secretName: "vault-wallet" } },
+            },
+          },
+          otlpHeaders: { secretName: "collector" },
+          env: { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318" },
+        },
+        () => {},
       ],
       [
         "openshift",

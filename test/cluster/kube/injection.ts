@@ -1,7 +1,7 @@
 import { hasKubeTools, type KubeObject, renderChart } from "../../support/render-chart.ts";
 import { until } from "../../support/until.ts";
 import { makeNamespace } from "./namespace.ts";
-import type { AdminAnswer, KubeServer } from "./server.ts";
+import { type AdminAnswer, type KubeServer, startKubeServer } from "./server.ts";
 
 const policies = "/apis/admissionregistration.k8s.io/v1";
 const collections: Readonly<Record<string, string>> = {
@@ -55,6 +55,14 @@ export async function applyPolicies(
     },
     { withinMs: 60_000, everyMs: 100, what: `the policies are in effect in ${namespace}` },
   );
+}
+
+/** A new API server, with the policies of a release with these values, and the namespace `payments` that takes part in it. */
+export async function startInjecting(values: object = fleetValues): Promise<KubeServer> {
+  const kube = await startKubeServer();
+  await makeLabelled(kube, "payments");
+  await applyPolicies(kube, renderPolicies("fleet", values), "payments");
+  return kube;
 }
 
 /** A namespace whose pods may ask for the sidecar, and a service account in it, `wallet`. */
