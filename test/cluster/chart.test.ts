@@ -1,40 +1,40 @@
-import { cp, mkdir, writeFile } from "node:fs/promises";
+import { cp } from "node:fs/promises";
 import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { chartFolder, type KubeObject, sidecarOfPod, valueSets } from "../support/render-chart.ts";
-import { type KubeTools, kubeTools, standInForControllers } from "./kube/helm.ts";
+import {
+  chartFolder,
+  type KubeObject,
+  notesOf,
+  podOf,
+  renderChart,
+  sidecarOfPod,
+  valueSets,
+} from "../support/render-chart.ts";
+import { type StandIn, standInForControllers } from "./kube/controllers.ts";
+import { install, type KubeTools, kubeTools, valuesOf } from "./kube/helm.ts";
+import { makeRestricted } from "./kube/namespace.ts";
 import { type KubeServer, startKubeServer } from "./kube/server.ts";
 
 // The chart installed by Helm into a real API server, with each set of values under its ci/.
 
 let kube: KubeServer;
 let tools: KubeTools;
-let endStandIn: () => Promise<void>;
-let phaseOfTests: "Succeeded" | "Failed" = "Succeeded";
+let standIn: StandIn;
 
 beforeAll(async () => {
   kube = await startKubeServer();
   tools = kubeTools(kube);
-  endStandIn = standInForControllers(kube, () => phaseOfTests);
+  standIn = standInForControllers(kube);
   for (const kind of ["PodMonitor", "PrometheusRule"]) await defineKind(kind);
   // That of the token which follower-values.yaml names.
-  await makeNamespace("payments");
+  await makeRestricted(kube, "payments");
 });
 afterAll(async () => {
-  await endStandIn();
+  await standIn.end();
   await kube.close();
 });
-
-/** One where only what is fit for the restricted Pod Security Standard runs. */
-async function makeNamespace(name: string): Promise<void> {
-  const labels = { "pod-security.kubernetes.io/enforce": "restricted" };
-  const { status } = await kube.admin("POST", "/api/v1/namespaces", { metadata: { name, labels } });
-  expect(status).toBe(201);
-  // As a controller makes it, which this cluster lacks.
-  await kube.admin("POST", `/api/v1/namespaces/${name}/serviceaccounts`, { metadata: { name: "default" } });
-}
 
 /** A kind of the Prometheus operator's, with whatever fields. */
 async function defineKind(kind: string): Promise<void> {
@@ -54,22 +54,6 @@ async function defineKind(kind: string): Promise<void> {
   expect(status).toBe(201);
 }
 
-const fromFile = (values: string): string[] => ["--values", join(chartFolder, "ci", values)];
-
-/** A release of that name in a namespace of that name. */
-async function install(release: string, given: readonly string[], verb = "install"): Promise<void> {
-  const { code, err } = await tools.helm([
-    verb,
-    release,
-    chartFolder,
-    "--wait",
-    "--timeout=60s",
-    `--namespace=${release}`,
-    ...given,
-  ]);
-  expect([code, err.replaceAll(/^.*(warning|level=WARN).*$/gim, "").trim()]).toEqual([0, ""]);
-}
-
 async function itemsOf(path: string): Promise<KubeObject[]> {
   const { status, json } = await kube.admin("GET", path);
   expect(status).toBe(200);
@@ -80,8 +64,8 @@ describe.each(valueSets)("with %s", (values) => {
   const release = values.replace("-values.yaml", "");
 
   it("is installed by Helm, which waits until all of it is there, and is tested", async () => {
-    await makeNamespace(release);
-    await install(release, fromFile(values));
+    await makeRestricted(kube, release);
+    await install(tools, release, valuesOf(values));
     const { code, out } = await tools.helm(["test", release, "--namespace", release, "--timeout", "30s"]);
     expect([code, out]).toEqual([0, expect.stringMatching(/Phase: +Succeeded/)]);
   });
@@ -93,7 +77,7 @@ describe.each(valueSets)("with %s", (values) => {
       chartFolder,
       "--namespace",
       release,
-      ...fromFile(values),
+      ...valuesOf(values),
     ]);
     expect(rendered.code).toBe(0);
     const applied = await tools.kubectl(
@@ -152,7 +136,7 @@ describe("the pod of another chart that includes ours in one line", () => {
     const copy = join(kube.folder, "charts");
     await cp(join(chartFolder, ".."), copy, { recursive: true });
     const own = join(copy, "examples", "own-chart");
-    await makeNamespace("own");
+    await makeRestricted(kube, "own");
     expect(await tools.helm(["dependency", "build", own])).toMatchObject({ code: 0 });
     expect(await tools.helm(["install", "own", own, "--namespace", "own"])).toMatchObject({ code: 0 });
     const [deployment] = await itemsOf("/apis/apps/v1/namespaces/own/deployments");
@@ -175,7 +159,7 @@ describe("a namespace with a LimitRange and a ResourceQuota", () => {
   const core = `/api/v1/namespaces/${namespace}`;
 
   it("takes the pods of the chart, which ask for CPU and memory, and counts them", async () => {
-    await makeNamespace(namespace);
+    await makeRestricted(kube, namespace);
     const limits = [
       {
         type: "Container",
@@ -191,7 +175,7 @@ describe("a namespace with a LimitRange and a ResourceQuota", () => {
     // As a controller says first of all, which this cluster lacks.
     const used = { "requests.cpu": "0", "requests.memory": "0", "limits.memory": "0" };
     await kube.admin("PATCH", `${core}/resourcequotas/quota/status`, { status: { hard, used } });
-    await install(namespace, fromFile("kubernetes-values.yaml"));
+    await install(tools, namespace, valuesOf("kubernetes-values.yaml"));
     for (const { metadata, spec } of await itemsOf(`/apis/apps/v1/namespaces/${namespace}/deployments`)) {
       const pod = { metadata: { ...spec.template.metadata, name: metadata.name }, spec: spec.template.spec };
       const { status, json } = await kube.admin("POST", `${core}/pods`, pod);
@@ -203,6 +187,45 @@ describe("a namespace with a LimitRange and a ResourceQuota", () => {
   });
 });
 
+describe("the quality class of the app's pod, by which the chart warns in NOTES.txt:", () => {
+  const whole = { cpu: "500m", memory: "1Gi" };
+  it.each<[string, object, object, boolean]>([
+    ["Burstable as it comes", {}, {}, false],
+    ["not Guaranteed any more", { requests: whole, limits: whole }, {}, true],
+    [
+      "not Guaranteed any more, however amounts are written",
+      { requests: { cpu: "0.5", memory: "1024Mi" }, limits: whole },
+      {},
+      true,
+    ],
+    [
+      "not Guaranteed any more, where limits stand for requests",
+      { requests: { cpu: null, memory: null }, limits: whole },
+      {},
+      true,
+    ],
+    ["never Guaranteed, without a limit of CPU", { requests: whole, limits: { memory: "1Gi" } }, {}, false],
+    ["never Guaranteed, asking for less", { requests: { ...whole, cpu: "499m" }, limits: whole }, {}, false],
+    [
+      "still Guaranteed",
+      { requests: whole, limits: whole },
+      { requests: { cpu: 1, memory: "384Mi" }, limits: { cpu: "1" } },
+      false,
+    ],
+  ])("%s", async (_, app, resources, warns) => {
+    const values = { app: { resources: app }, resources };
+    const spec = { ...podOf(renderChart(values)), serviceAccountName: "default" };
+    const classOf = async (more: object): Promise<unknown> => {
+      const pod = { metadata: { name: "class" }, spec: { ...spec, ...more } };
+      const { json } = await kube.admin("POST", "/api/v1/namespaces/payments/pods?dryRun=All", pod);
+      return Object(json).status.qosClass;
+    };
+    const classes = [await classOf({ initContainers: [] }), await classOf({})];
+    expect([classes[0] === "Guaranteed" && classes[1] !== "Guaranteed", classes]).toEqual([warns, classes]);
+    expect(notesOf(values).includes("WARNING: without the sidecar")).toBe(warns);
+  });
+});
+
 describe("each service account of a fleet", () => {
   const namespace = "rights";
   const core = `/api/v1/namespaces/${namespace}`;
@@ -210,8 +233,8 @@ describe("each service account of a fleet", () => {
   const lease = (name: string) => `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${name}`;
 
   beforeAll(async () => {
-    await makeNamespace(namespace);
-    await install(namespace, fromFile("kubernetes-values.yaml"));
+    await makeRestricted(kube, namespace);
+    await install(tools, namespace, valuesOf("kubernetes-values.yaml"));
     await kube.admin("POST", `${core}/serviceaccounts`, { metadata: { name: "ledger" } });
     await kube.admin("POST", `${core}/serviceaccounts`, { metadata: { name: "stranger" } });
   });
@@ -281,100 +304,16 @@ describe("each service account of a fleet", () => {
       Object((await kube.admin("GET", secret("live-token"))).json).metadata.resourceVersion;
     const written = Object(json).metadata.resourceVersion;
     await install(
+      tools,
       namespace,
-      [...fromFile("kubernetes-values.yaml"), "--set", "env.PRESTO_TIMEOUT=14s"],
+      [...valuesOf("kubernetes-values.yaml"), "--set", "env.PRESTO_TIMEOUT=14s"],
       "upgrade",
     );
     expect(await read()).toBe(written);
     const { code } = await tools.helm(["uninstall", namespace, "--namespace", namespace, "--wait"]);
     expect([code, await read()]).toEqual([0, written]);
-    await install(namespace, fromFile("kubernetes-values.yaml"));
+    await install(tools, namespace, valuesOf("kubernetes-values.yaml"));
     expect(await read()).toBe(written);
-  });
-});
-
-describe("an upgrade", () => {
-  const namespace = "upgrades";
-  beforeAll(async () => {
-    await makeNamespace(namespace);
-  });
-
-  it("from a chart that lacks a value says so under --reuse-values, and goes through with --reset-then-reuse-values", async () => {
-    const earlier = join(kube.folder, "earlier");
-    await mkdir(join(earlier, "templates"), { recursive: true });
-    await writeFile(join(earlier, "Chart.yaml"), "apiVersion: v2\nname: presto-sidecar\nversion: 0.0.1\n");
-    await writeFile(join(earlier, "values.yaml"), 'url: ""\nport: 7380\n');
-    const where = ["--namespace", namespace];
-    const set = ["--set", "url=https://presto.example", "--set", "port=7390"];
-    expect(await tools.helm(["install", "old", earlier, ...where, ...set])).toMatchObject({ code: 0 });
-    const reused = await tools.helm(["upgrade", "old", chartFolder, ...where, "--reuse-values"]);
-    expect([reused.code, reused.err]).toEqual([
-      1,
-      expect.stringMatching(/The value \w+ is missing: these are the values of an earlier version/),
-    ]);
-    await install("old", ["--reset-then-reuse-values", ...where], "upgrade");
-    const { out } = await tools.helm(["get", "manifest", "old", ...where]);
-    expect(out).toContain("127.0.0.1:7390,[::1]:7390");
-  });
-
-  it("tells of a scale by hand instead of undoing it, and goes through with --force-conflicts", async () => {
-    await install("scaled", ["--set", "url=https://presto.example", "--namespace", namespace]);
-    const where = ["--namespace", namespace];
-    const scaled = await tools.kubectl([
-      "scale",
-      "deployment/scaled-presto-sidecar",
-      "--replicas=5",
-      ...where,
-    ]);
-    expect(scaled.code).toBe(0);
-    const given = ["scaled", chartFolder, ...where, "--set", "url=https://presto.example"];
-    const { code, err } = await tools.helm(["upgrade", ...given, "--set", "app.replicas=3"]);
-    expect([code, err]).toEqual([1, expect.stringContaining(".spec.replicas")]);
-    await install("scaled", [...given.slice(2), "--set", "app.replicas=3", "--force-conflicts"], "upgrade");
-    const { json } = await kube.admin(
-      "GET",
-      `/apis/apps/v1/namespaces/${namespace}/deployments/scaled-presto-sidecar`,
-    );
-    expect(Object(json).spec.replicas).toBe(3);
-  });
-
-  it("goes through from Helm 3 to Helm 4 and back", async () => {
-    // Not --wait: Helm 3 waits for a ReplicaSet, which nobody makes here.
-    const where = ["--namespace", namespace];
-    const url = ["--set", "url=https://presto.example"];
-    for (const [helm, verb, port] of [
-      [tools.helm3, "install", 7390],
-      [tools.helm, "upgrade", 7391],
-      [tools.helm3, "upgrade", 7392],
-      [tools.helm, "upgrade", 7393],
-    ] as const) {
-      const set = [
-        ...url,
-        "--set",
-        `port=${port}`,
-        "--values",
-        join(chartFolder, "ci", "follower-values.yaml"),
-      ];
-      const { code, err } = await helm([verb, "both", chartFolder, ...where, ...set]);
-      expect([verb, port, code, err.includes("Error")]).toEqual([verb, port, 0, false]);
-      const path = `/apis/apps/v1/namespaces/${namespace}/deployments/both-presto-sidecar`;
-      const [sidecar] = Object((await kube.admin("GET", path)).json).spec.template.spec.initContainers;
-      expect(sidecar.env.find(({ name }: KubeObject) => name === "PRESTO_LISTEN").value).toContain(
-        `:${port},`,
-      );
-    }
-  });
-
-  it("goes through after a restart, and after an edit of what the chart does not set", async () => {
-    await install("live", ["--set", "url=https://presto.example", "--namespace", namespace]);
-    const of = ["--namespace", namespace, "deployment/live-presto-sidecar"];
-    for (const args of [
-      ["rollout", "restart", ...of],
-      ["annotate", ...of, "team=payments"],
-      ["set", "env", ...of, "--containers=app", "LEVEL=debug"],
-    ])
-      expect(await tools.kubectl(args)).toMatchObject({ code: 0 });
-    await install("live", ["--reuse-values", "--set", "port=7390", "--namespace", namespace], "upgrade");
   });
 });
 
@@ -385,8 +324,8 @@ it("is refused without a url, by a sentence, and leaves nothing behind", async (
 });
 
 it("is told as failed by helm test where a sidecar does not get ready", async () => {
-  phaseOfTests = "Failed";
+  standIn.phaseOfTests = "Failed";
   const { code } = await tools.helm(["test", "minimal", "--namespace", "minimal", "--timeout", "30s"]);
-  phaseOfTests = "Succeeded";
+  standIn.phaseOfTests = "Succeeded";
   expect(code).toBe(1);
 });

@@ -1,9 +1,8 @@
 import { execFile, execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-import { isObject } from "../../../src/lib/json.ts";
+import { chartFolder } from "../../support/render-chart.ts";
 import type { KubeServer } from "./server.ts";
 
 const script = fileURLToPath(new URL("../../../tools/ci/kube-tools.sh", import.meta.url));
@@ -42,70 +41,18 @@ export function kubeTools(kube: KubeServer): KubeTools {
   return { helm: run("helm"), helm3: run("helm3"), kubectl: run("kubectl") };
 }
 
-/**
- * In the place of the controllers and kubelets that this cluster lacks: says of each Deployment that all of it is
- * there, and of each pod of `helm test` what is asked for, so that whoever waits for them goes on.
- * @returns what ends it
- */
-export function standInForControllers(
-  kube: KubeServer,
-  phaseOfTests: () => "Succeeded" | "Failed",
-): () => Promise<void> {
-  let goesOn = true;
-  const ended = (async () => {
-    while (goesOn) {
-      for (const object of await itemsOf(kube, "/apis/apps/v1/deployments")) await makeReady(kube, object);
-      for (const object of await itemsOf(kube, "/api/v1/pods?labelSelector=app.kubernetes.io/component=test"))
-        await end(kube, object, phaseOfTests());
-      await setTimeout(100);
-    }
-  })();
-  return async () => {
-    goesOn = false;
-    await ended;
-  };
-}
+/** Arguments that give Helm a set of values under the chart's ci/. */
+export const valuesOf = (file: string): string[] => ["--values", join(chartFolder, "ci", file)];
 
-interface Listed {
-  readonly metadata: { readonly name: string; readonly namespace: string; readonly generation?: number };
-  readonly spec: { readonly replicas?: number };
-  readonly status: {
-    readonly observedGeneration?: number;
-    readonly replicas?: number;
-    readonly phase?: string;
-  };
-}
-
-async function itemsOf(kube: KubeServer, path: string): Promise<Listed[]> {
-  const { json } = await kube.admin("GET", path);
-  return isObject(json) && Array.isArray(json["items"]) ? json["items"] : [];
-}
-
-async function makeReady(kube: KubeServer, { metadata, spec, status }: Listed): Promise<void> {
-  const { name, namespace, generation } = metadata;
-  const { replicas = 1 } = spec;
-  if (status.observedGeneration === generation && (status.replicas ?? 0) === replicas) return;
-  const conditions = ["Available", "Progressing"].map((type) => ({
-    type,
-    status: "True",
-    reason: type === "Progressing" ? "NewReplicaSetAvailable" : "MinimumReplicasAvailable",
-    message: "",
-  }));
-  await kube.admin("PATCH", `/apis/apps/v1/namespaces/${namespace}/deployments/${name}/status`, {
-    status: {
-      observedGeneration: generation,
-      replicas,
-      updatedReplicas: replicas,
-      readyReplicas: replicas,
-      availableReplicas: replicas,
-      conditions,
-    },
-  });
-}
-
-async function end(kube: KubeServer, { metadata, status }: Listed, phase: string): Promise<void> {
-  if (status.phase !== "Pending") return;
-  await kube.admin("PATCH", `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}/status`, {
-    status: { phase },
-  });
+/** A release of that name in a namespace of that name, unless another is given: done when Helm has found all of it there. */
+export async function install(
+  { helm }: Pick<KubeTools, "helm">,
+  release: string,
+  given: readonly string[],
+  verb: "install" | "upgrade" = "install",
+): Promise<void> {
+  const where = [release, chartFolder, `--namespace=${release}`];
+  const { code, err } = await helm([verb, ...where, "--wait", "--timeout=60s", ...given]);
+  const said = err.replaceAll(/^.*(warning|level=WARN).*$/gim, "").trim();
+  if (code !== 0 || said !== "") throw new Error(`helm ${verb} ${release} ended with ${code}: ${said}`);
 }

@@ -18,6 +18,13 @@ export async function makeNamespace(kube: KubeServer, namespace: string, more: o
   });
 }
 
+/** One where only what is fit for the restricted Pod Security Standard runs, with the service account that each has. */
+export async function makeRestricted(kube: KubeServer, namespace: string): Promise<void> {
+  await makeNamespace(kube, namespace, { labels: { "pod-security.kubernetes.io/enforce": "restricted" } });
+  // As a controller makes it, which this cluster lacks.
+  await done(kube, `/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name: "default" } });
+}
+
 /** An empty Secret, as an operator makes it beforehand. */
 export async function makeSecret(
   kube: KubeServer,
