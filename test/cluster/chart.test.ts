@@ -15,6 +15,7 @@ import {
 import { type StandIn, standInForControllers } from "./kube/controllers.ts";
 import { install, type KubeTools, kubeTools, valuesOf } from "./kube/helm.ts";
 import { makeRestricted } from "./kube/namespace.ts";
+import { applyOperatorTypes } from "./kube/operator-types.ts";
 import { type KubeServer, startKubeServer } from "./kube/server.ts";
 
 // The chart installed by Helm into a real API server, with each set of values under its ci/.
@@ -27,7 +28,7 @@ beforeAll(async () => {
   kube = await startKubeServer();
   tools = kubeTools(kube);
   standIn = standInForControllers(kube);
-  for (const kind of ["PodMonitor", "PrometheusRule"]) await defineKind(kind);
+  await applyOperatorTypes(kube);
   // That of the token which follower-values.yaml names.
   await makeRestricted(kube, "payments");
 });
@@ -35,24 +36,6 @@ afterAll(async () => {
   await standIn.end();
   await kube.close();
 });
-
-/** A kind of the Prometheus operator's, with whatever fields. */
-async function defineKind(kind: string): Promise<void> {
-  const singular = kind.toLowerCase();
-  const group = "monitoring.coreos.com";
-  const schema = { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } };
-  const definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-  const { status } = await kube.admin("POST", definitions, {
-    metadata: { name: `${singular}s.${group}` },
-    spec: {
-      group,
-      scope: "Namespaced",
-      names: { kind, listKind: `${kind}List`, plural: `${singular}s`, singular },
-      versions: [{ name: "v1", served: true, storage: true, schema }],
-    },
-  });
-  expect(status).toBe(201);
-}
 
 async function itemsOf(path: string): Promise<KubeObject[]> {
   const { status, json } = await kube.admin("GET", path);
@@ -128,6 +111,55 @@ describe.each(valueSets)("with %s", (values) => {
         else expect(mounts.filter((mount: string) => mount !== "presto-sidecar-control")).toEqual([]);
       }
     }
+  });
+});
+
+describe("what Prometheus' operator reads", () => {
+  const kinds = ["PodMonitor", "PrometheusRule"];
+  const monitoring = {
+    namespaces: ["payments", "ledger"],
+    podMonitor: { enabled: true },
+    rules: { enabled: true, rotators: true, alertLabels: { team: "payments" } },
+  };
+  const objects = (): KubeObject[] =>
+    renderChart({ monitoring }).filter(({ kind }: KubeObject) => kinds.includes(kind));
+  const apply = (items: readonly KubeObject[]) =>
+    tools.kubectl(
+      ["apply", "--server-side", "--dry-run=server", "--validate=strict", "--output=json", "--filename=-"],
+      JSON.stringify({ apiVersion: "v1", kind: "List", items }),
+    );
+
+  it("is what its own types take, and all of it is kept", async () => {
+    const rendered = objects();
+    expect(rendered.map(({ kind }) => kind)).toEqual(kinds);
+    const { code, out, err } = await apply(rendered);
+    expect([code, err]).toEqual([0, ""]);
+    expect(JSON.parse(out).items.map(({ spec }: KubeObject) => spec)).toMatchObject(
+      rendered.map(({ spec }) => spec),
+    );
+  });
+
+  it.each<[string, (monitor: KubeObject, rule: KubeObject) => void, RegExp]>([
+    [
+      "a field that they do not know",
+      (monitor) => (monitor.spec.podMetricsEndpoints[0].intervall = "30s"),
+      /PodMonitor\.spec\.podMetricsEndpoints\[0\]\): unknown field "intervall"/,
+    ],
+    [
+      "an interval that is none",
+      (monitor) => (monitor.spec.podMetricsEndpoints[0].interval = "often"),
+      /spec\.podMetricsEndpoints\[0\]\.interval/,
+    ],
+    [
+      "an alert without an expression",
+      (_, rule) => delete rule.spec.groups[0].rules[0].expr,
+      /PrometheusRule\.spec\.groups\[0\]\.rules\[0\]\): missing required field "expr"/,
+    ],
+  ])("would be refused with %s", async (_, change, says) => {
+    const [monitor, rule] = objects();
+    change(monitor, rule);
+    const { code, err } = await apply([monitor, rule]);
+    expect([code, err]).toEqual([1, expect.stringMatching(says)]);
   });
 });
 
