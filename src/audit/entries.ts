@@ -131,6 +131,22 @@ function readOpenCall(value: unknown): OpenCall | undefined {
   };
 }
 
+/** A call that is open from its line on. */
+function begunCall(
+  call: string,
+  { request_id: requestId, operation, references }: Entry,
+  at: string,
+): OpenCall {
+  return {
+    call,
+    requestId: typeof requestId === "string" ? requestId : "",
+    operation: typeof operation === "string" ? operation : "",
+    references: textsOf(references),
+    begunAt: at,
+    endedAt: null,
+  };
+}
+
 function textAt(value: unknown, name: string): string | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const found: unknown = Reflect.get(value, name);
@@ -186,14 +202,13 @@ export class OpenCalls {
   apply(entry: Entry, at: string): void {
     const { call } = entry;
     if (entry.type === "outcome-settled") this.#settle(entry, at);
-    if (typeof call !== "string") return;
+    if (typeof call !== "string" || call === "") return;
     switch (entry.type) {
       case "call-begun": {
-        const begun = readOpenCall({ ...entry, begun_at: at });
         const before = this.#calls.get(call);
         // Sent again after a 401: whatever was thought of the sending before, nothing was done.
         if (before !== undefined) this.#calls.set(call, { ...before, endedAt: null });
-        else if (begun !== undefined) this.add(begun);
+        else this.add(begunCall(call, entry, at));
         break;
       }
       case "call-ended": {

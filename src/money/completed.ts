@@ -10,6 +10,7 @@ const longestMs = dayMs;
 
 /** Words of 32 bits that stand for a key. */
 const words = 4;
+const digitsOfWord = 8;
 
 /** Transactions whose money has moved, as far as this process remembers. */
 export interface Completed {
@@ -41,8 +42,10 @@ export function createCompleted(clock: Pick<Clock, "monotonic" | "now">, most = 
   const print = new Uint32Array(words);
 
   function setPrint(key: string): void {
-    const digest = hash("sha256", key, "buffer");
-    for (let word = 0; word < words; word += 1) print[word] = digest.readUInt32LE(word * 4);
+    // A Buffer for each costs more than its digits.
+    const digits = hash("sha256", key, "hex");
+    for (let word = 0; word < words; word += 1)
+      print[word] = Number.parseInt(digits.slice(word * digitsOfWord, (word + 1) * digitsOfWord), 16);
   }
 
   const homeOf = (slot: number): number => (prints[slot * words] ?? 0) % places;
