@@ -77,7 +77,8 @@ describe("file store between processes", () => {
     // The lock is free, and one more write tidies up.
     await store().write(recordOf("after", 1), (await store().read())?.version);
     expect(await readdir(folder)).toEqual(["record", "record.write-lock"]);
-  });
+    // Twenty processes, one after the other, of which a busy machine starts one in seconds.
+  }, 240_000);
 
   it("shows readers the old record or the new one, never half of one", async () => {
     const child = startChild("write-for-ever.ts", [path, key]);
@@ -127,5 +128,6 @@ describe("file store between processes", () => {
     });
     expect(await readFile(path, "latin1")).toBe(before);
     expect(await readdir(folder)).toEqual(["record", "record.write-lock"]);
-  });
+    // Twenty processes, one after the other, of which a busy machine starts one in seconds.
+  }, 240_000);
 });
