@@ -60,6 +60,7 @@ export class InboundCall implements Call, CallOnConnection {
   attempts = 0;
   upstreamMs = 0;
   generation: number | undefined;
+  waitedFor: Call["waitedFor"];
   money: MoneyFacts | undefined;
   readonly tries: Try[] | undefined;
 

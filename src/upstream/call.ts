@@ -32,6 +32,8 @@ export interface Call extends Cancellable {
   upstreamMs: number;
   /** Generation of the token last sent. */
   generation: number | undefined;
+  /** What its last wait before the present send was for. */
+  waitedFor?: "turn" | "token" | undefined;
 
   /** Who called: `127.0.0.1:41234` or `unix`; undefined of a call of the sidecar's own. */
   readonly peer?: string;

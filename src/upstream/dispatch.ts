@@ -90,7 +90,12 @@ class CallSend extends Exchange implements Waiting {
   start(): void {
     // What was written before was another send.
     this.#call.requestWritten = false;
-    this.#connect();
+    if (isTooLate(this.#call, this.#deps.clock.monotonic())) {
+      this.#state = "over";
+      this.#end.failed(waitedTooLong(this.#call));
+    } else {
+      this.#connect();
+    }
   }
 
   #connect(): void {
@@ -329,6 +334,24 @@ function mayTryAgain(call: Call, problem: Problem): boolean {
 function stopped(why: CancelReason): Error {
   if (why === "caller-gone") return new CallerGone();
   return notSentInTime("no connection to Presto was had in time");
+}
+
+/** Ends as if time had run out where the call waited: it makes no difference that a moment of it was left. */
+function waitedTooLong({ waitedFor }: Call): Problem {
+  switch (waitedFor) {
+    case "turn":
+      return new Problem("overloaded", {
+        detail: "time ran out as this call's turn came; nothing was sent",
+        retryAfter: 1,
+      });
+    case "token":
+      return new Problem("no-token", {
+        detail: "time ran out as a token came; nothing was sent",
+        retryAfter: 1,
+      });
+    case undefined:
+      return notSentInTime("hardly any time was left for an answer");
+  }
 }
 
 function notSentInTime(detail: string): Problem {

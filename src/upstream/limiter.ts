@@ -62,6 +62,7 @@ function queueUp(queue: Set<() => void>, call: Call): Promise<void> {
         reject(whyStopped(why));
       },
     };
+    call.waitedFor = "turn";
     queue.add(take);
   });
 }

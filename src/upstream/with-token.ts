@@ -163,6 +163,7 @@ function createWaits({ tokens, limiter }: WithTokenDeps): Waits {
   async function held(call: Call): Promise<Token> {
     if (!limiter.tryEnqueue())
       throw new Problem("overloaded", { detail: "as many calls wait as may", retryAfter: 1 });
+    call.waitedFor = "token";
     let end: TokenOrNone;
     try {
       end = await tokens.waitForToken(call);

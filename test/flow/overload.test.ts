@@ -77,6 +77,17 @@ describe("at most PRESTO_MAX_IN_FLIGHT calls are sent and PRESTO_MAX_QUEUE wait;
     await eventually(() => loadOf(sidecar)).toEqual(noLoad);
   });
 
+  it("one whose turn comes when its time is nearly over gets 503 overloaded as well", async () => {
+    await start({ PRESTO_MAX_IN_FLIGHT: "1", PRESTO_MAX_QUEUE: "1", PRESTO_TIMEOUT: "2s" });
+    // Of the same moment: the turn of the second comes at the first one's deadline, and its own is as good as there.
+    const caller = await call(queryCall("A") + queryCall("B"));
+    const [first, second] = await caller.answers(2);
+    expect(first?.status).toBe(504);
+    expectProblem(second, overloaded);
+    expect(targets()).not.toContain("B");
+    await eventually(() => loadOf(sidecar)).toEqual(noLoad);
+  });
+
   it("with a queue of none there is no waiting", async () => {
     await start({ PRESTO_MAX_IN_FLIGHT: "1", PRESTO_MAX_QUEUE: "0" });
     const first = await call(queryCall("A"));

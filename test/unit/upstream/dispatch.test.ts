@@ -168,3 +168,18 @@ describe("a call that gets its connection late", () => {
     });
   });
 });
+
+describe("a call whose time is nearly over when its wait is", () => {
+  it.each([
+    ["turn", "overloaded"],
+    ["token", "no-token"],
+    [undefined, "upstream-timeout"],
+  ] as const)("for its %s: ends as %s, and no connection is asked for", async (waitedFor, code) => {
+    const clock = createHandClock();
+    const call = { ...plainCall(clock.monotonic()), waitedFor };
+    await clock.advance(19_999);
+    const { send, asked } = sendOver(answers(200), { clock });
+    await expect(send(call)).rejects.toMatchObject({ code, outcome: "not-sent" });
+    expect(asked()).toBe(0);
+  });
+});
