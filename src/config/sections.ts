@@ -121,7 +121,7 @@ function tracesOptions(values: Values): Config["traces"] {
   if (endpoint === undefined) return undefined;
   return {
     endpoint,
-    headers: secretSource(values.OTEL_EXPORTER_OTLP_HEADERS, values.OTEL_EXPORTER_OTLP_HEADERS_FILE),
+    headers: secretSource(values, "OTEL_EXPORTER_OTLP_HEADERS"),
   };
 }
 
@@ -165,7 +165,7 @@ export function storeOptions(read: ReadVariables): StoreOptions {
     ...place,
     lock,
     pod: podName(values),
-    token: place.takesToken ? secretSource(values.PRESTO_TOKEN, values.PRESTO_TOKEN_FILE) : undefined,
+    token: place.takesToken ? secretSource(values, "PRESTO_TOKEN") : undefined,
     keys: place.sealing === "never" ? undefined : keySource(values),
     servers: {
       ...serversOf(place, read),
@@ -198,8 +198,8 @@ function credentialOptions(read: ReadVariables): CredentialOptions {
   if (address !== undefined) return storedCredentials(address, read);
   return {
     kind: "env",
-    email: required(secretSource(values.PRESTO_EMAIL, values.PRESTO_EMAIL_FILE)),
-    password: required(secretSource(values.PRESTO_PASSWORD, values.PRESTO_PASSWORD_FILE)),
+    email: required(secretSource(values, "PRESTO_EMAIL")),
+    password: required(secretSource(values, "PRESTO_PASSWORD")),
   };
 }
 
@@ -235,5 +235,5 @@ const accessTo: { readonly [S in ServerName]: (read: ReadVariables) => Servers[S
 };
 
 function keySource(values: Values): SecretSource | undefined {
-  return secretSource(values.PRESTO_STORE_KEY, values.PRESTO_STORE_KEY_FILE);
+  return secretSource(values, "PRESTO_STORE_KEY");
 }

@@ -1,5 +1,4 @@
 import { faultOfPath } from "../files/io.ts";
-import type { Secret } from "../secret.ts";
 import type { Place } from "../store/open.ts";
 import type { SecretSource } from "../store/secret-source.ts";
 import {
@@ -110,21 +109,32 @@ function vaultLogin(values: Values): VaultLogin {
   const mount = values.PRESTO_VAULT_MOUNT ?? method;
   switch (method) {
     case "token":
-      return { method, token: required(secretSource(values.VAULT_TOKEN, values.VAULT_TOKEN_FILE)) };
+      return { method, token: required(secretSource(values, "VAULT_TOKEN")) };
     case "approle":
       return {
         method,
         mount,
         roleId: required(values.PRESTO_VAULT_ROLE_ID),
-        secretId: required(secretSource(values.PRESTO_VAULT_SECRET_ID, values.PRESTO_VAULT_SECRET_ID_FILE)),
+        secretId: required(secretSource(values, "PRESTO_VAULT_SECRET_ID")),
       };
     case "kubernetes":
       return { method, mount, role: required(values.PRESTO_VAULT_ROLE), jwtPath: serviceAccountTokenPath };
   }
 }
 
-/** A secret by value or by its file; undefined where neither is given. */
-export function secretSource(secret: Secret | undefined, path: string | undefined): SecretSource | undefined {
+/** A secret that is given by value, or by a file that the variable `…_FILE` names. */
+type SecretName =
+  | "OTEL_EXPORTER_OTLP_HEADERS"
+  | "PRESTO_EMAIL"
+  | "PRESTO_PASSWORD"
+  | "PRESTO_STORE_KEY"
+  | "PRESTO_TOKEN"
+  | "PRESTO_VAULT_SECRET_ID"
+  | "VAULT_TOKEN";
+
+/** Where it is; undefined where neither variable is given. */
+export function secretSource(values: Values, name: SecretName): SecretSource | undefined {
+  const { [name]: secret, [`${name}_FILE` as const]: path } = values;
   if (secret !== undefined) return { kind: "value", secret };
-  return path === undefined ? undefined : { kind: "file", path };
+  return path === undefined ? undefined : { kind: "file", path, variable: `${name}_FILE` };
 }

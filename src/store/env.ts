@@ -5,7 +5,7 @@ import { createFileWatches } from "../files/watch.ts";
 import { isTokenText, Secret } from "../secret.ts";
 import { type CredentialStore, type StoredRecord, StoreError, type TokenStore } from "./contract.ts";
 import { faultOfEmail, faultOfPassword } from "./credentials.ts";
-import { readSecret, type SecretSource } from "./secret-source.ts";
+import { describeFile, readSecret, type SecretSource } from "./secret-source.ts";
 
 export interface EnvStoreOptions {
   readonly token: SecretSource;
@@ -31,7 +31,7 @@ export function createEnvStore(options: EnvStoreOptions): TokenStore {
     if (!isTokenText(token.reveal())) {
       throw new StoreError(
         "bad-token",
-        `The token ${source.kind === "file" ? `in ${source.path}` : "given by value"} holds something other than visible ASCII characters: a space, a second line, a byte order mark, a letter with an accent. Give the token alone, as Presto issued it.`,
+        `The token ${source.kind === "file" ? `in ${describeFile(source)}` : "given by value"} holds something other than visible ASCII characters: a space, a second line, a byte order mark, a letter with an accent. Give the token alone, as Presto issued it.`,
       );
     }
     const version = createHash("sha256").update(token.reveal(), "latin1").digest("base64url");
@@ -105,7 +105,8 @@ async function readText(
   faultOf: (text: string) => string | undefined,
 ): Promise<Secret> {
   const read = await readSecret(source, what);
-  const where = source.kind === "file" ? `The ${what} in ${source.path}` : `The ${what} given by value`;
+  const where =
+    source.kind === "file" ? `The ${what} in ${describeFile(source)}` : `The ${what} given by value`;
   const text = source.kind === "file" ? decodeUtf8(read, where) : read.reveal();
   const fault = faultOf(text);
   if (fault !== undefined) {

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -75,5 +75,27 @@ describe("secret source", () => {
     await expect(below).rejects.toThrow(
       `The store key file ${join(path, "below")} could not be read (ENOTDIR).`,
     );
+  });
+
+  it("names the variable that has it, whatever is wrong with it", async () => {
+    const named = (): Promise<Secret> =>
+      readSecret({ kind: "file", path, variable: "PRESTO_TOKEN_FILE" }, "token");
+    const faults: readonly (() => Promise<void>)[] = [
+      () => rm(path, { force: true }),
+      () => writeFile(path, ""),
+      () => writeFile(path, "x".repeat(65_537)),
+      async () => {
+        await writeFile(path, "abc");
+        await chmod(path, 0o666);
+      },
+      async () => {
+        await rm(path);
+        await mkdir(path);
+      },
+    ];
+    for (const cause of faults) {
+      await cause();
+      await expect(named()).rejects.toThrow(`${path} (PRESTO_TOKEN_FILE) `);
+    }
   });
 });
