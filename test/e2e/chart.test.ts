@@ -255,7 +255,7 @@ describe.skipIf(!hasKubeTools)("the chart", () => {
       secret: { secretName: "collector", defaultMode: 0o444, items: [{ key: "headers", path: "headers" }] },
     });
     const { config } = examineConfig(environmentOf(app?.sidecar, "10.1.2.3"), []);
-    expect(config?.traces?.headers).toEqual({
+    expect(config?.traces?.headers).toMatchObject({
       kind: "file",
       path: "/var/run/presto-sidecar/otlp-headers/headers",
     });
