@@ -72,7 +72,7 @@ export const situationsHere: readonly Situation[] = [
       PRESTO_TOKEN_FILE: join(folder, "later"),
     }),
     code: 66,
-    found: { store: ["FAIL", /later is not there yet/] },
+    found: { store: ["FAIL", /later \(PRESTO_TOKEN_FILE\) is not there yet/] },
     skipped: ["token", "token-life", "renewal", "token-accepted"],
   },
   {
