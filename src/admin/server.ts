@@ -6,7 +6,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 
 import { atEndOfTurn } from "../clock.ts";
 import type { Emit, Warning } from "../lib/events.ts";
-import { readOn, stopReading } from "../lib/socket-reading.ts";
+import { readOn, stopReading } from "../lib/node-http.ts";
 
 /** A server that is to be bound by `listen/bind.ts`. */
 export interface BoundableServer {

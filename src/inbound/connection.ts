@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 
 import { atEndOfTurn, type Clock } from "../clock.ts";
 import { Problem } from "../errors.ts";
-import { readOn, stopReading } from "../lib/socket-reading.ts";
+import { readOn, stopReading } from "../lib/node-http.ts";
 import { type Limiter, overloaded } from "../upstream/limiter.ts";
 
 /** What a connection needs to know of a call that came on it. */
