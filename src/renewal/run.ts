@@ -12,6 +12,7 @@ import type {
   StoredRecord,
   TokenRecord,
   TokenStore,
+  WrittenBy,
 } from "../store/contract.ts";
 import { fillInHome } from "../store/home.ts";
 import type { Accounts } from "./accounts.ts";
@@ -184,7 +185,7 @@ export function isAboutToEnd({ deps }: RenewalRun, found: Found): boolean {
 export const latelyMs = 5_000;
 
 /** Who wrote a version: for diagnosis. */
-export function writtenBy({ deps, held }: RenewalRun): NonNullable<TokenRecord["writtenBy"]> {
+export function writtenBy({ deps, held }: RenewalRun): WrittenBy {
   return { holder: deps.holder, lock: held.identity };
 }
 

@@ -27,6 +27,16 @@ export type Home = Readonly<Record<string, string>>;
 export interface Stopped {
   readonly reason: string;
   readonly at: Date;
+  /** Fields of a later version: they survive this one's writes. */
+  readonly others?: JsonObject;
+}
+
+/** Who wrote a version of the record: for diagnosis. */
+export interface WrittenBy {
+  readonly holder: string;
+  readonly lock: string;
+  /** Fields of a later version. */
+  readonly others?: JsonObject;
 }
 
 /**
@@ -53,8 +63,7 @@ export interface TokenRecord {
   /** Id of the token that the last of them was for: a token dies once, however often it is found dead, over restarts too. Absent from older records. */
   readonly lastDeath?: string | null;
   readonly stopped: Stopped | null;
-  /** Who wrote this version: for diagnosis. */
-  readonly writtenBy: { readonly holder: string; readonly lock: string } | null;
+  readonly writtenBy: WrittenBy | null;
   /** The object that it was written for, where its place tells objects apart. Absent from older records, and right after a create: one's own. */
   readonly home?: Home | null;
   /** Fields of a later version: they survive this one's writes. */

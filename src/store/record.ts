@@ -3,7 +3,6 @@ import {
   anInteger,
   aText,
   aTime,
-  exactObject,
   isObject,
   type JsonObject,
   listOf,
@@ -22,6 +21,7 @@ import {
   type Stopped,
   StoreError,
   type TokenRecord,
+  type WrittenBy,
 } from "./contract.ts";
 
 /** How the token's record is written. A field that is added here is read, and written, in the two functions below. */
@@ -83,8 +83,8 @@ export function encodeRecord(record: TokenRecord): string {
     },
     unexplainedDeaths: record.unexplainedDeaths.map((at) => at.toISOString()),
     lastDeath: record.lastDeath ?? undefined,
-    stopped: stopped && { reason: stopped.reason, at: stopped.at.toISOString() },
-    writtenBy: writtenBy && { holder: writtenBy.holder, lock: writtenBy.lock },
+    stopped: stopped && { ...stopped.others, reason: stopped.reason, at: stopped.at.toISOString() },
+    writtenBy: writtenBy && { ...writtenBy.others, holder: writtenBy.holder, lock: writtenBy.lock },
     home: record.home ?? undefined,
     dueWhenIssued: record.dueWhenIssued === true ? true : undefined,
   });
@@ -198,13 +198,15 @@ const aHome: Reader<Home> = (value, name) => {
 };
 
 const anAlarm: Reader<Stopped> = (value, name) =>
-  exactObject(value, name, `${name}.`, (field) => ({
+  openObject(value, name, `${name}.`, (field, others) => ({
     reason: field("reason", aText),
     at: field("at", aTime),
+    ...kept(others()),
   }));
 
-const aWriter: Reader<NonNullable<TokenRecord["writtenBy"]>> = (value, name) =>
-  exactObject(value, name, `${name}.`, (field) => ({
+const aWriter: Reader<WrittenBy> = (value, name) =>
+  openObject(value, name, `${name}.`, (field, others) => ({
     holder: field("holder", aText),
     lock: field("lock", aText),
+    ...kept(others()),
   }));

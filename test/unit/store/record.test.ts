@@ -50,10 +50,12 @@ describe("record codec", () => {
     expect(encodeRecord(more)).toBe(encodeRecord(full));
   });
 
-  it("keeps the fields of a later version, of the record and of its intent", () => {
+  it("keeps the fields of a later version, of the record and of what stands in it", () => {
     const later = JSON.parse(encodeRecord(full));
     later.rooms = { uid: "a" };
     later.intent.more = [1];
+    later.stopped.by = { person: "a" };
+    later.writtenBy.version = "9.9.9";
     expect(JSON.parse(encodeRecord(decodeRecord(later)))).toEqual(later);
   });
 
