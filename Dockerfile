@@ -1,15 +1,14 @@
 # The image of presto-sidecar: the program with its dependencies in a few files, and Node, nothing else.
 # It needs no shell, no write access to its own root and no capability.
 #
-# Both bases are arguments, so that a mirror or an approved base can take their place, and so that a release
-# is pinned by digest, which must be the one that your registry has (docs/image.md says how to ask it):
-#   docker build --build-arg RUN_BASE=registry.example/node-distroless:26@sha256:… .
+# Both bases are arguments, so that a mirror or an approved base can take their place. They are pinned by digest, which
+# is what counts; the tag is for people. docs/image.md says how they are moved on.
 # The run base must bring `node` 24 or newer in one of the folders of PATH below.
 #
 # Behind a package mirror, give npm its settings as build secrets; they stay out of every layer:
 #   docker build --secret id=npmrc,src=$HOME/.npmrc --secret id=npm-ca,src=/path/of/ca.pem .
-ARG BUILD_BASE=docker.io/library/node:26.10.0-trixie-slim
-ARG RUN_BASE=gcr.io/distroless/nodejs26-debian13:nonroot
+ARG BUILD_BASE=docker.io/library/node:26.10.0-trixie-slim@sha256:ec7758ee051e457b468b32bde57b0879010b325bb9862718e9615225ce4aaae1
+ARG RUN_BASE=gcr.io/distroless/nodejs26-debian13:nonroot@sha256:2ee7b2c54a3e37dfc248af81c9f6bcdcaa50abe4af44aa47a3388431031b9283
 
 # What makes the program. The bundler's binary is an optional dependency: never add --omit=optional in this stage.
 FROM ${BUILD_BASE} AS build

@@ -61,6 +61,12 @@ describe("the Dockerfile", () => {
     ]);
   });
 
+  it("pins both by digest, unless others are given", () => {
+    const given = lines.filter((line) => /^ARG (BUILD|RUN)_BASE=/.test(line));
+    expect(given).toHaveLength(2);
+    for (const line of given) expect(line).toMatch(/^ARG \w+=[\w.-]+\.\w+\/\S+:\S+@sha256:[0-9a-f]{64}$/);
+  });
+
   it("runs nothing in the run base, which may have no shell", () => {
     expect(runStages.filter((line) => /^(RUN|SHELL|ADD)\b/.test(line))).toEqual([]);
   });
