@@ -131,6 +131,8 @@ describe.skipIf(installed === undefined)("a Debian with the package", () => {
     };
     const readiness = () => fetchAnew(`http://${admin}/readyz`).then(({ status }) => status);
     const call = () => fetchAnew(`http://${proxy}/api/institutions/v1/wallet/transaction/TRX000000000`);
+    const accountOfSandbox = (): string =>
+      `{${/"email": ?"[^"]+", ?"password": ?"[^"]+"/.exec(sandbox.out())?.[0]}}`;
     const journal = (): string =>
       host.run(["journalctl", "--unit=presto-sidecar", "--no-pager", "--output=cat"]).out;
 
@@ -178,8 +180,7 @@ describe.skipIf(installed === undefined)("a Debian with the package", () => {
       encrypt(storeKey, escrowed);
       expect(readFileSync(at(storeKey), "utf8")).not.toContain(escrowed.trim());
       configure(/PRESTO_(ROLE|STORE|CREDENTIALS|STORE_KEY_FILE|AUDIT)=/, here());
-      const account = /"email": ?"[^"]+", ?"password": ?"[^"]+"/.exec(sandbox.out())?.[0];
-      host.succeed(asService("credentials", "import"), `{${account}}`);
+      host.succeed(asService("credentials", "import"), accountOfSandbox());
       host.succeed(["systemctl", "start", "presto-sidecar"]);
       // Started means ready: it has waited.
       expect(await readiness()).toBe(200);
@@ -251,6 +252,23 @@ describe.skipIf(installed === undefined)("a Debian with the package", () => {
       expect((await call()).status).toBe(404);
       expect(host.succeed(["sha256sum", "/var/lib/presto-sidecar/token.sealed"])).toBe(before);
       host.succeed(["systemctl", "stop", "presto-sidecar"]);
+    });
+
+    it("is set up anew where the host is lost and no copy of its key is in escrow: by the account, with a new token", async () => {
+      const account = accountOfSandbox();
+      host.succeed(["rm", "/var/lib/systemd/credential.secret"]);
+      encrypt(storeKey, host.succeed(["presto-sidecar", "keygen"]));
+      // The backup, and nobody who opens it.
+      const lost = host.run(asService("credentials", "import"), account);
+      expect([lost.status, lost.err]).toEqual([78, expect.stringContaining("was sealed with the store key")]);
+      host.succeed(["rm", "/var/lib/presto-sidecar/token.sealed", "/var/lib/presto-sidecar/account.sealed"]);
+      host.succeed(asService("credentials", "import"), account);
+      host.succeed(["systemctl", "start", "presto-sidecar"]);
+      expect(await readiness()).toBe(200);
+      expect([(await call()).status, await generation()]).toEqual([404, 1]);
+      host.succeed(["systemctl", "stop", "presto-sidecar"]);
+      // What it has done with money since its first day: not sealed, and one chain.
+      expect(host.succeed(asService("audit", "verify", "/var/lib/presto-sidecar/money.jsonl"))).not.toBe("");
     });
 
     it("serves with a token that is fed by hand, encrypted", async () => {
