@@ -307,6 +307,25 @@ describe.skipIf(!canRender())("injection", () => {
         ),
         /app has a proxy variable, and NO_PROXY from elsewhere/,
       ],
+      [
+        "variables that can't be seen, where a proxy may be among them",
+        all(
+          spec({ serviceAccountName: "follower" }),
+          app({ envFrom: [{ configMapRef: { name: "network" } }] }),
+        ),
+        /app has variables by envFrom, .* set NO_PROXY under env, with 127\.0\.0\.1,localhost,::1 in it/,
+      ],
+      [
+        "nothing where such a proxy is kept away from by the pod itself",
+        all(
+          spec({ serviceAccountName: "follower" }),
+          app({
+            envFrom: [{ configMapRef: { name: "network" } }],
+            env: [{ name: "NO_PROXY", value: "127.0.0.1" }],
+          }),
+        ),
+        undefined,
+      ],
     ])("%s", async (_, change, warns) => {
       const { status, warnings, json } = await tryPod(kube, "payments", newPod(change));
       expect([status, Object(json).message]).toEqual([201, undefined]);
