@@ -10,6 +10,7 @@ import {
   deploymentOf,
   environmentOf,
   hasKubeTools,
+  type KubeObject,
   podOf,
   readObjects,
   renderChart,
@@ -30,6 +31,16 @@ describe.skipIf(!hasKubeTools)("a chart that has ours as a dependency", () => {
       ...expected
     } = podOf(renderChart({ app: { shutdownSeconds: 20 } }));
     expect(pod).toEqual(expected);
+  });
+
+  it("mounts the service account's token and the sealing key into the sidecar alone", () => {
+    const store = { kind: "kubernetes", sealingKey: { secretName: "presto-key" } };
+    const pod = podOf(renderDependent("own-chart", { "presto-sidecar": { store } }));
+    const mountsOf = ({ volumeMounts = [] }: KubeObject) => volumeMounts.map(({ name }: KubeObject) => name);
+    const [sidecar, ...others] = [...pod.initContainers, ...pod.containers];
+    expect(mountsOf(sidecar)).toEqual(expect.arrayContaining(["presto-sidecar-api", "presto-sidecar-key"]));
+    expect(others.flatMap(mountsOf)).toEqual([]);
+    expect(pod.automountServiceAccountToken).toBe(false);
   });
 });
 

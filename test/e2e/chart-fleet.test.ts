@@ -257,6 +257,7 @@ describe.skipIf(!hasKubeTools)("the network policies", () => {
     const extraEgress = [{ ports: [{ port: 5432, protocol: "TCP" }] }];
     const policy = { enabled: true, extraEgress };
     expect(portsOf(egressOf({}, "sidecar"))).toEqual(["53,53", "443"]);
+    expect(portsOf(egressOf({ platform: "openshift" }, "sidecar"))).toEqual(["53,53,5353,5353", "443"]);
     expect(portsOf(egressOf({ ...kubernetes, networkPolicy: policy }, "sidecar"))).toEqual([
       "53,53",
       "443",

@@ -1,10 +1,17 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
 
 import {
+  chartFolder,
   hasHelm3,
   hasKubeTools,
   podOf,
   refusalOf,
+  refusalOfReused,
+  releasedCharts,
   renderChart,
   renderDependent,
   valueSets,
@@ -49,6 +56,13 @@ describe.skipIf(!hasKubeTools)("the chart's values", () => {
     [{ terminationGracePeriodSeconds: 3601, env: { PRESTO_DRAIN_MAX: "1h" } }, 3601],
   ])("with %j gives the pod %d s to end", (values, seconds) => {
     expect(podOf(renderChart(values)).terminationGracePeriodSeconds).toBe(seconds);
+  });
+
+  it("need no null: none of the defaults is one, and all of them may be given as they stand", () => {
+    const text = readFileSync(join(chartFolder, "values.yaml"), "utf8");
+    const { url: _none, ...defaults } = parse(text);
+    expect(JSON.stringify(defaults)).not.toMatch(/\bnull\b/);
+    expect(renderChart(defaults)).toEqual(renderChart());
   });
 
   // What Helm says has the name in it, and never what was written there.
@@ -163,6 +177,22 @@ describe.skipIf(!hasKubeTools)("the chart's values", () => {
     const said = refusalOf(values);
     expect(said).toMatch(named);
     expect(said).not.toMatch(/user:pass|abc"/);
+  });
+});
+
+describe.skipIf(!hasKubeTools)("an upgrade with --reuse-values from a released chart", () => {
+  it("is known of each release, by its defaults", () => {
+    const changelog = readFileSync(join(chartFolder, "../../CHANGELOG.md"), "utf8");
+    const versions = [...changelog.matchAll(/^## (\d\S+) /gm)].map(([, version = ""]) => version);
+    expect(releasedCharts).toEqual(versions.toSorted());
+  });
+
+  it.each(releasedCharts)("%s goes through, or says which value is missing, and what to give", (version) => {
+    const fleet = { store: { kind: "kubernetes" }, rotator: { enabled: true }, injection: { enabled: true } };
+    for (const values of [{}, { ...fleet, networkPolicy: { enabled: true } }])
+      expect(refusalOfReused(version, values)).toMatch(
+        /^$|The value \w+ is missing: .* Use --reset-then-reuse-values/,
+      );
   });
 });
 

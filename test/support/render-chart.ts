@@ -82,6 +82,29 @@ export function refusalOf(
   });
 }
 
+/** Versions of the chart that were released, by the defaults that are kept of them. */
+export const releasedCharts: readonly string[] = globSync("*-values.yaml", {
+  cwd: join(chartFolder, "../released"),
+})
+  .map((file) => file.replace("-values.yaml", ""))
+  .toSorted();
+
+/**
+ * What Helm says against an upgrade from a released version under --reuse-values, by which the defaults of that one
+ * stand in the place of ours; empty if it takes them.
+ */
+export function refusalOfReused(version: string, values: object): string {
+  return withFolder((folder) => {
+    const chart = join(folder, "chart");
+    cpSync(chartFolder, chart, { recursive: true });
+    cpSync(join(chartFolder, "../released", `${version}-values.yaml`), join(chart, "values.yaml"));
+    const run = spawnSync("helm", ["template", "example", chart, ...valuesArguments(values, folder)], {
+      encoding: "utf8",
+    });
+    return run.status === 0 ? "" : run.stderr;
+  });
+}
+
 /** What a person reads after installing. */
 export function notesOf(values: object): string {
   return withFolder((folder) =>
