@@ -2,11 +2,12 @@ import type { Clock } from "../clock.ts";
 import { createWatchedFile } from "../files/watch.ts";
 import { type Emit, ignore, type Warning } from "../lib/events.ts";
 import type { Origin } from "../lib/host.ts";
-import { type ConnectEvent, type Connector, createConnector, createRoute } from "./connector.ts";
+import { type ConnectEvent, type Connector, createConnector } from "./connector.ts";
 import { ensureLocalAddress } from "./local-address.ts";
 import { createLookup } from "./lookup.ts";
 import { type ProxySource, readProxy } from "./proxy-url.ts";
 import { createResolver } from "./resolver.ts";
+import { createRoute } from "./route.ts";
 import { openTrustAnchors, type Trust, watchTrust } from "./trust.ts";
 
 /** How this process is told to leave its machine. */

@@ -1,9 +1,10 @@
 import { createSecureContext } from "node:tls";
 
 import { systemClock } from "../../src/clock.ts";
-import { createConnector, createRoute } from "../../src/connect/connector.ts";
+import { createConnector } from "../../src/connect/connector.ts";
 import { createLookup } from "../../src/connect/lookup.ts";
 import { createResolver } from "../../src/connect/resolver.ts";
+import { createRoute } from "../../src/connect/route.ts";
 import { ignore } from "../../src/lib/events.ts";
 import { createIssuer, type Issuer, type IssueRequest } from "../../src/presto/auth.ts";
 import { Secret } from "../../src/secret.ts";

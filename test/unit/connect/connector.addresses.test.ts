@@ -4,8 +4,9 @@ import { createSecureContext } from "node:tls";
 import { expect, it, onTestFinished } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
-import { createConnector, createRoute } from "../../../src/connect/connector.ts";
+import { createConnector } from "../../../src/connect/connector.ts";
 import { createResolver } from "../../../src/connect/resolver.ts";
+import { createRoute } from "../../../src/connect/route.ts";
 import { ignore } from "../../../src/lib/events.ts";
 import { startRawPresto } from "../../support/raw-presto.ts";
 import { connectBy, failureOf } from "../../support/way-out.ts";
