@@ -9,13 +9,8 @@ import { random } from "../lib/async.ts";
 import type { Emit } from "../lib/events.ts";
 import type { Origin } from "../lib/host.ts";
 import type { ExchangeHandler, ExchangeRequest, Sender } from "./exchange.ts";
-import {
-  type ConnectionEvents,
-  createIdleTimes,
-  KeptConnection,
-  longestIdleMs,
-  type SendMode,
-} from "./kept-connection.ts";
+import { createIdleTimes, longestIdleMs } from "./idle-times.ts";
+import { type ConnectionEvents, KeptConnection, type SendMode } from "./kept-connection.ts";
 import { createSpares, type Spares } from "./spares.ts";
 
 export interface ConnectionsOptions {
