@@ -1,9 +1,9 @@
 import type { ServerResponse } from "node:http";
 
-import { atEndOfTurn, type Clock } from "../clock.ts";
 import type { AuthorizeRequest } from "./authorize.ts";
 import type { CallerRequest } from "./caller-request.ts";
-import type { CallsUnderWay, Connection } from "./connection.ts";
+import type { CallsUnderWay } from "./calls-under-way.ts";
+import type { Connection } from "./connection.ts";
 import type { RejectRequest } from "./reject.ts";
 import { type CallDeps, InboundCall } from "./request.ts";
 import type { ProxyRoute } from "./route.ts";
@@ -76,78 +76,5 @@ export function createAccept(options: AcceptOptions, deps: AcceptDeps): AcceptRe
       else reply.shouldKeepAlive = false;
       onRequest(connection, request, reply);
     },
-  };
-}
-
-/**
- * Lets a wave of connections in before requests are served. Node accepts one connection a turn of
- * the event loop, and each turn serves all that are in: the last of a wave of callers waited for
- * hundreds of turns. While more connections come than were open within the last second, requests
- * wait; until a turn brings none, and two milliseconds at most. Callers without keep-alive, each of
- * whose calls is a connection in the place of one that has closed, are no wave: a wait would only
- * make a turn more for each.
- */
-export interface AcceptFirst {
-  /**
-   * A connection was accepted.
-   * @param open how many are open now, with this one
-   */
-  connected(open: number): void;
-  /** While connections come, what is served has to wait. */
-  isHolding(): boolean;
-  /** Keeps it until then; in the order in which it came. */
-  hold(serve: () => void): void;
-  /** Whatever else happens on a connection comes after the requests that came on it. */
-  flush(): void;
-}
-
-const longestMs = 2;
-/** So long the most that were open at once count as usual. */
-const usualMs = 1_000;
-
-export function createAcceptFirst(clock: Pick<Clock, "monotonic">): AcceptFirst {
-  let held: (() => void)[] = [];
-  let holding = false;
-  let anyNew = false;
-  let since = 0;
-  let most = 0;
-  let mostAt = -Infinity;
-
-  function isWave(open: number, now: number): boolean {
-    if (open <= most && now - mostAt < usualMs) return false;
-    most = open;
-    mostAt = now;
-    return true;
-  }
-
-  function endOfTurn(): void {
-    if (!holding) return;
-    if (anyNew && clock.monotonic() - since < longestMs) {
-      anyNew = false;
-      atEndOfTurn(endOfTurn);
-    } else {
-      flush();
-    }
-  }
-
-  function flush(): void {
-    holding = false;
-    const now = held;
-    held = [];
-    for (const serve of now) serve();
-  }
-
-  return {
-    connected(open) {
-      anyNew = true;
-      const now = clock.monotonic();
-      if (!isWave(open, now) || holding) return;
-      holding = true;
-      since = now;
-      atEndOfTurn(endOfTurn);
-    },
-    isHolding: () => holding,
-    hold: (serve) => void held.push(serve),
-    flush,
   };
 }

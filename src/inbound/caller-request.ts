@@ -1,8 +1,8 @@
 import { atEndOfTurn } from "../clock.ts";
 import { ByteList, smallBytes } from "../lib/buffers.ts";
 import { IncomingMessage as NodeRequest } from "../lib/node-http.ts";
-import type { SmallPieces } from "./connection.ts";
 import type { InboundCall } from "./request.ts";
+import type { SmallPieces } from "./turns.ts";
 
 /**
  * A request as Node makes it, with room for the call that it became. A WeakMap beside it would

@@ -10,21 +10,21 @@ import type { Operation } from "../policy/operations.ts";
 import type { CallFinished } from "../upstream/call.ts";
 import type { Limiter } from "../upstream/limiter.ts";
 import type { Perform } from "../upstream/with-token.ts";
-import { createAccept, createAcceptFirst } from "./accept.ts";
+import { createAccept } from "./accept.ts";
 import { createAuthorize } from "./authorize.ts";
 import {
   type CallsUnderWay,
-  type Connection,
   createCallsUnderWay,
   createSlowBodies,
-  createSmallPieces,
   type SlowBodies,
-} from "./connection.ts";
+} from "./calls-under-way.ts";
+import type { Connection } from "./connection.ts";
 import { createProtocolErrors, createRejectRequest } from "./reject.ts";
 import { readBody } from "./request.ts";
 import { createProxyRoute } from "./route.ts";
 import { createServeCall } from "./serve.ts";
 import { createHttpServer, type HttpServerDeps } from "./server.ts";
+import { createAcceptFirst, createSmallPieces } from "./turns.ts";
 
 export interface ProxyListenerOptions {
   readonly origin: Origin;

@@ -9,13 +9,8 @@ import { readTraceId } from "../policy/headers.ts";
 import { movesMoney, type Operation } from "../policy/operations.ts";
 import { type Call, type CallFinished, CallerGone, type MoneyFacts, type Try } from "../upstream/call.ts";
 import { type Limiter, overloaded } from "../upstream/limiter.ts";
-import {
-  type CallOnConnection,
-  type Connection,
-  cutOff,
-  readOnIfAnswered,
-  type SlowBodies,
-} from "./connection.ts";
+import type { SlowBodies } from "./calls-under-way.ts";
+import { type CallOnConnection, type Connection, cutOff, readOnIfAnswered } from "./connection.ts";
 
 /** Where a call stands: its body is still coming, it is being performed, its reply is being written, or all is done. */
 type Phase = "receiving" | "performing" | "replying" | "over";

@@ -5,10 +5,11 @@ import type { Duplex } from "node:stream";
 import type { Emit } from "../lib/events.ts";
 import { createServer } from "../lib/node-http.ts";
 import type { ConnectionRefused } from "../observe/events.ts";
-import type { AcceptFirst, AcceptRequests } from "./accept.ts";
+import type { AcceptRequests } from "./accept.ts";
 import { CallerRequest } from "./caller-request.ts";
-import { type Connection, createConnection, type SmallPieces } from "./connection.ts";
+import { type Connection, createConnection } from "./connection.ts";
 import type { ProtocolErrors } from "./reject.ts";
+import type { AcceptFirst, SmallPieces } from "./turns.ts";
 
 export interface HttpServerOptions {
   readonly unixSocket: boolean;

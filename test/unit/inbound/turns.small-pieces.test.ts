@@ -2,7 +2,7 @@ import { Socket } from "node:net";
 
 import { describe, expect, it } from "vitest";
 
-import { createSmallPieces, type SmallPieces } from "../../../src/inbound/connection.ts";
+import { createSmallPieces, type SmallPieces } from "../../../src/inbound/turns.ts";
 import { settled } from "../../support/hand-clock.ts";
 
 /** Sockets of which it is noted whether they are read. */

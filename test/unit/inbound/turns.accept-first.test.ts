@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 
 import { beforeEach, describe, expect, it } from "vitest";
 
-import { type AcceptFirst, createAcceptFirst } from "../../../src/inbound/accept.ts";
+import { type AcceptFirst, createAcceptFirst } from "../../../src/inbound/turns.ts";
 
 let now: number;
 let acceptFirst: AcceptFirst;
