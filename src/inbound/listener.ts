@@ -12,6 +12,7 @@ import type { Limiter } from "../upstream/limiter.ts";
 import type { Perform } from "../upstream/with-token.ts";
 import { createAccept } from "./accept.ts";
 import { createAuthorize } from "./authorize.ts";
+import { readBody } from "./body.ts";
 import {
   type CallsUnderWay,
   createCallsUnderWay,
@@ -20,7 +21,6 @@ import {
 } from "./calls-under-way.ts";
 import type { Connection } from "./connection.ts";
 import { createProtocolErrors, createRejectRequest } from "./reject.ts";
-import { readBody } from "./request.ts";
 import { createProxyRoute } from "./route.ts";
 import { createServeCall } from "./serve.ts";
 import { createHttpServer, type HttpServerDeps } from "./server.ts";
