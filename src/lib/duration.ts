@@ -34,6 +34,21 @@ export function readDuration(text: string): number | undefined {
   return readQuantity(text, durationUnits)?.value;
 }
 
+/** A date in HTTP's own form (RFC 9110 section 5.6.7): `Date.parse` reads nearly anything. */
+const httpDate = /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/;
+
+/**
+ * What a Retry-After field comes to (RFC 9110 section 10.2.3): seconds, or a date.
+ * @param now wall clock, milliseconds since 1970
+ * @param mostMs no field is kept to for longer
+ * @returns milliseconds from now, 0 for what is past; undefined where it names no time
+ */
+export function readRetryAfter(field: string | undefined, now: number, mostMs: number): number | undefined {
+  const text = field?.trim() ?? "";
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : httpDate.test(text) ? Date.parse(text) - now : NaN;
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), mostMs);
+}
+
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 

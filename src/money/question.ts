@@ -3,8 +3,8 @@ import { cancel } from "../lib/async.ts";
 import { isObject } from "../lib/json.ts";
 import type { Operation } from "../policy/operations.ts";
 import { namesAnother } from "../upstream/answered-for.ts";
-import { type Call, discard, fieldOf, type Response, type TransactionStatus } from "../upstream/call.ts";
-import { retryAfterMs } from "../upstream/circuit.ts";
+import { type Call, discard, type Response, type TransactionStatus } from "../upstream/call.ts";
+import { askedPauseMs } from "../upstream/circuit.ts";
 import { contentOf, largestContent, parseJson } from "../upstream/content.ts";
 import { answeredReferences, keyOf } from "../upstream/references.ts";
 import { performed, type Perform } from "../upstream/with-token.ts";
@@ -53,10 +53,9 @@ export async function askAbout(
     const response = await performed(perform, call);
     const asked = [{ text: reference, isNumber: false, key: keyOf(reference) }];
     const isAnother = namesAnother(answeredReferences(response, member), asked);
-    const wait = fieldOf(response, "retry-after");
     return {
       status: isAnother ? "not-known" : readStatus(response),
-      waitMs: wait === undefined ? 0 : retryAfterMs(wait, clock.now()),
+      waitMs: askedPauseMs(response, clock.now()),
     };
   } catch {
     return { status: "not-known", waitMs: 0 };

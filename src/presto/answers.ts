@@ -53,19 +53,3 @@ export function readTime(value: unknown): Date | undefined {
   // Beyond it a date has a form of its own, which no store would read back.
   return time.getUTCFullYear() <= 9999 ? time : undefined;
 }
-
-/** No refusal puts the next call off for longer, milliseconds. */
-export const longestRetryAfterMs = 60 * 60_000;
-
-/**
- * Milliseconds that a Retry-After field (RFC 9110 section 10.2.3) names: seconds, or a date in
- * HTTP's own form; an hour at most. Undefined where it names none.
- * @param now milliseconds since 1970
- */
-export function readRetryAfter(field: string | undefined, now: number): number | undefined {
-  const text = field?.trim() ?? "";
-  if (/^\d{1,12}$/.test(text)) return Math.min(Number(text) * 1_000, longestRetryAfterMs);
-  if (!/^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/.test(text)) return undefined;
-  const at = Date.parse(text);
-  return Number.isNaN(at) ? undefined : Math.min(Math.max(at - now, 0), longestRetryAfterMs);
-}

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { readRetryAfter } from "../lib/duration.ts";
 import { isTokenText, Secret } from "../secret.ts";
 import { fieldOf } from "../upstream/call.ts";
 import {
@@ -14,7 +15,6 @@ import {
   type Members,
   parseMembers,
   readJson,
-  readRetryAfter,
   readTime,
   toMembers,
 } from "./answers.ts";
@@ -246,6 +246,9 @@ function startOfDay(time: Date): Date {
   return new Date(`${dayOf(time)}T00:00:00.000Z`);
 }
 
+/** No refusal puts the next call off for longer, milliseconds. */
+const longestRetryAfterMs = 60 * 60_000;
+
 /**
  * A refusal by which Presto did nothing: 401, 422 or 429 in its own shape. Undefined for
  * every other answer: the same status on a gateway's page does not say what Presto did.
@@ -261,7 +264,7 @@ export function readRefusal(
   if (status !== 401 && status !== 422 && status !== 429) return undefined;
   const body = readJson(response);
   if (!isErrorShape(body)) return undefined;
-  const retryAfterMs = readRetryAfter(fieldOf(response, "retry-after"), now);
+  const retryAfterMs = readRetryAfter(fieldOf(response, "retry-after"), now, longestRetryAfterMs);
   return {
     kind: "refused",
     status,

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { Problem } from "../errors.ts";
+import { readRetryAfter } from "../lib/duration.ts";
 import type { Emit } from "../lib/events.ts";
 import { type Call, type CallEnd, fieldOf, type Response } from "./call.ts";
 import type { Perform } from "./with-token.ts";
@@ -105,9 +106,8 @@ export function createCircuit({ clock, emit }: CircuitDeps, perform: () => Perfo
     },
     heard(response) {
       if (response.status !== 429 && response.status !== 503) return;
-      const field = fieldOf(response, "retry-after");
-      const ms = field === undefined ? 0 : retryAfterMs(field, clock.now());
-      if (ms <= 0) return;
+      const ms = askedPauseMs(response, clock.now());
+      if (ms === 0) return;
       const now = clock.monotonic();
       until = Math.max(isOpen ? until : 0, now + ms);
       endsAt = now + longestMs;
@@ -119,20 +119,7 @@ export function createCircuit({ clock, emit }: CircuitDeps, perform: () => Perfo
   };
 }
 
-/**
- * What a Retry-After comes to, milliseconds from now, a minute at most: seconds, or a date (RFC 9110
- * section 10.2.3). 0 for what is past, or is neither.
- * @param now wall clock
- */
-export function retryAfterMs(field: string, now: number): number {
-  const text = field.trim();
-  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : httpDate(text) - now;
-  return ms > 0 ? Math.min(ms, longestMs) : 0;
-}
-
-/** NaN for what is no date as HTTP has it: `Date` reads nearly anything. */
-function httpDate(text: string): number {
-  return /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/.test(text)
-    ? Date.parse(text)
-    : Number.NaN;
+/** For how long a response asks that nothing be sent, milliseconds, a minute at most; 0 where it does not. @param now wall clock */
+export function askedPauseMs(response: Pick<Response, "headers">, now: number): number {
+  return readRetryAfter(fieldOf(response, "retry-after"), now, longestMs) ?? 0;
 }

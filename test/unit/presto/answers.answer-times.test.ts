@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { longestRetryAfterMs, readRetryAfter, readTime } from "../../../src/presto/answers.ts";
+import { readTime } from "../../../src/presto/answers.ts";
 
 describe("a time of Presto's", () => {
   it.each([
@@ -42,28 +42,4 @@ describe("a time of Presto's", () => {
   ])("%j is none", (value) => {
     expect(readTime(value)).toBeUndefined();
   });
-});
-
-describe("a Retry-After", () => {
-  const now = Date.UTC(2026, 10, 24, 12, 0, 0);
-
-  it.each([
-    ["0", 0],
-    [" 12 ", 12_000],
-    ["3600", longestRetryAfterMs],
-    ["86400", longestRetryAfterMs],
-    ["999999999999", longestRetryAfterMs],
-    ["Tue, 24 Nov 2026 12:00:30 GMT", 30_000],
-    ["Tue, 24 Nov 2026 11:00:00 GMT", 0],
-    ["Wed, 24 Nov 2027 12:00:00 GMT", longestRetryAfterMs],
-  ])("%j is %i ms", (text, ms) => {
-    expect(readRetryAfter(text, now)).toBe(ms);
-  });
-
-  it.each([undefined, "", "-1", "1.5", "1e3", "soon", "2026-11-24", "Xyz, 99 Abc 2026 12:00:00 GMT"])(
-    "%j names no time",
-    (text) => {
-      expect(readRetryAfter(text, now)).toBeUndefined();
-    },
-  );
 });

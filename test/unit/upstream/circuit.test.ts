@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 
 import { Problem } from "../../../src/errors.ts";
 import { type CallEnd, CallerGone, type Response } from "../../../src/upstream/call.ts";
-import { type Circuit, createCircuit, retryAfterMs } from "../../../src/upstream/circuit.ts";
+import { type Circuit, createCircuit } from "../../../src/upstream/circuit.ts";
 import { createHandClock, type HandClock } from "../../support/hand-clock.ts";
 import { plainCall } from "../../support/plain-call.ts";
 
@@ -139,11 +139,5 @@ describe("the circuit", () => {
     clock.setWall(7_200_000);
     call();
     expect(ends.at(-1)).toBe("overloaded 26");
-  });
-
-  it("reads a date", () => {
-    const now = Date.UTC(2026, 10, 24, 12, 0, 0);
-    expect(retryAfterMs("Tue, 24 Nov 2026 12:00:07 GMT", now)).toBe(7_000);
-    expect(retryAfterMs("2026-11-24", now)).toBe(0);
   });
 });
