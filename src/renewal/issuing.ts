@@ -1,4 +1,5 @@
 import { untilAborted, within } from "../lib/async.ts";
+import { dayMs } from "../lib/duration.ts";
 import type { Account, IssueEnd } from "../presto/auth.ts";
 import {
   chooseAccount,
@@ -39,8 +40,6 @@ export async function checking(run: RenewalRun, { standing }: Checking): Promise
 }
 
 type Issuing = Extract<NextState, { to: "issuing" }>;
-
-const dayMs = 24 * 60 * 60 * 1000;
 
 /**
  * R6. The one call. After its time it is given up, but still listened to: an answer that

@@ -33,9 +33,9 @@ export interface ProbeLoop {
 const unclear = { firstMs: 5_000, mostMs: 60_000 };
 
 export function createProbeLoop(options: ProbeLoopOptions): ProbeLoop {
-  const { clock, random, times, probe, consumer: users, mayLeave } = options.deps;
+  const { clock, random, times, probe, consumer, mayLeave } = options.deps;
   let nextAt = clock.monotonic();
-  let under = false;
+  let isUnderWay = false;
   let unclearTries = 0;
 
   /** A tenth to either side, so that replicas do not probe in step. */
@@ -54,7 +54,7 @@ export function createProbeLoop(options: ProbeLoopOptions): ProbeLoop {
     const stored = whereItStands(id);
     const found = await probe(asked, { issuedAt: options.current()?.issuedAt ?? null });
     const verdict = plainVerdict(found);
-    users.probed(asked, verdict);
+    consumer.probed(asked, verdict);
     if (verdict === "alive") options.remembered.storedLives(stored, clock.monotonic());
     if (verdict === "dead") options.remembered.died(id);
     unclearTries = verdict === "unclear" ? unclearTries + 1 : 0;
@@ -67,7 +67,7 @@ export function createProbeLoop(options: ProbeLoopOptions): ProbeLoop {
   return {
     look(now, renewing) {
       const stored = token();
-      if (renewing || under || now < nextAt || stored === null || !mayLeave()) return;
+      if (renewing || isUnderWay || now < nextAt || stored === null || !mayLeave()) return;
       if (options.acceptedSince(stored.fingerprint(), now - times.probeEveryMs)) {
         nextAt = now + period();
         // It was accepted a while ago: too long to give up another token for that one.
@@ -75,14 +75,14 @@ export function createProbeLoop(options: ProbeLoopOptions): ProbeLoop {
         if (options.remembered.missingIn(found).length === 0) options.remembered.storedLives(found, now);
         return;
       }
-      under = true;
+      isUnderWay = true;
       void ask(stored).finally(() => {
-        under = false;
+        isUnderWay = false;
         options.onDone();
       });
     },
     leftMs(now, renewing) {
-      const asks = !renewing && !under && token() !== null && mayLeave();
+      const asks = !renewing && !isUnderWay && token() !== null && mayLeave();
       return asks ? Math.max(0, nextAt - now) : Number.POSITIVE_INFINITY;
     },
   };

@@ -1,4 +1,5 @@
 import { untilAborted } from "../lib/async.ts";
+import { dayMs } from "../lib/duration.ts";
 import { plainVerdict, type TokenVerdict } from "../presto/probe.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import { homeKept } from "../store/home.ts";
@@ -155,7 +156,6 @@ async function latchAlarm(
 }
 
 const minuteMs = 60_000;
-const dayMs = 24 * 60 * minuteMs;
 
 /** So many deaths in a window are no accident any more (LIMIT in DEATH_WINDOW): two faults explain two, three can explain three. */
 const limits = [

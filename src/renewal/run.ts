@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { dayMs } from "../lib/duration.ts";
 import type { Emit, Warning } from "../lib/events.ts";
 import type { Account, IssueEnd, IssuedToken, Issuer } from "../presto/auth.ts";
 import type { Probe, ProbeVerdict } from "../presto/probe.ts";
@@ -172,8 +173,6 @@ export function mayIssue(run: RenewalRun, found: Found): boolean {
 export function isDue(run: RenewalRun, found: Found): boolean {
   return isRequested(run, found) || run.deps.isDue(found?.record, run.deps.clock.now());
 }
-
-const dayMs = 24 * 60 * 60 * 1000;
 
 /** Has the stored token ended, or will it within 24 h? Then it is replaced even where nothing tells whether it lives. */
 export function isAboutToEnd({ deps }: RenewalRun, found: Found): boolean {

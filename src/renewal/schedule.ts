@@ -1,3 +1,4 @@
+import { dayMs } from "../lib/duration.ts";
 import type { TokenRecord } from "../store/contract.ts";
 
 /** Hours of the day in which a renewal may begin, milliseconds since 00:00 UTC; `to` before `from` goes over midnight. */
@@ -18,12 +19,12 @@ export interface Schedule {
 
 type Life = Pick<TokenRecord, "token" | "issuedAt" | "expiresAt">;
 
-const dayMs = 24 * 60 * 60 * 1000;
 /** A window that opens less than this before the token ends is no help. */
 const marginMs = 60 * 60 * 1000;
 
 /**
- * When this token is to be renewed; null where there is none (it is due now), or its end is not known (it never is): in the window where one is set, unless the token would die first. Wall clock.
+ * When this token is to be renewed, wall clock: in the window where one is set, unless the token would die first. Null
+ * where there is none (it is due now), or its end is not known (it never is).
  */
 export function dueAt(record: Life | undefined, schedule: Schedule): Date | null {
   if (record === undefined || record.token === null || record.expiresAt === null) return null;

@@ -158,7 +158,6 @@ export function createClaimLock(
 ): RenewalLock {
   const { store, holder, clock, random, newId } = options;
   const lock = createIntentLock(options);
-  // Whose intent was left behind is not waited for: it is not this work's to write over.
 
   async function claim(held: HeldLock): Promise<boolean> {
     const found = await store.read();
