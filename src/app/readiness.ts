@@ -28,6 +28,24 @@ export function composeReadiness(
   }
 }
 
+/**
+ * Keeps the latches that events move, each by what it hears: those of readiness, and those that an operator should
+ * look at. The token's first.
+ */
+export function keepLatches({ latch }: Pick<Readiness, "latch">): Subscriber {
+  const keepers = [
+    keepTokenLatch(latch("token")),
+    keepRefusedTokenLatch(latch("token-refused")),
+    keepCredentialsLatch(latch("credentials-refused")),
+    keepClockLatch(latch("clock")),
+    keepElsewhereLatch(latch("record-elsewhere")),
+    keepOutcomesLatch(latch("open-outcomes")),
+  ];
+  return (event) => {
+    for (const keep of keepers) keep(event);
+  };
+}
+
 /** Keeps the latch: closed until a token was read, then open for good (a rejected token may be a lie, and would take every app's pod down). */
 export function keepTokenLatch(latch: KeptLatch): Subscriber {
   let held = false;

@@ -26,18 +26,7 @@ import type { Sender } from "../upstream/exchange.ts";
 import { createLimiter, type Limiter, type Limits } from "../upstream/limiter.ts";
 import type { OpenPool } from "../upstream/request-once.ts";
 import { type Perform, withToken } from "../upstream/with-token.ts";
-import {
-  composeReadiness,
-  createAlarmFollower,
-  keepClockLatch,
-  keepCredentialsLatch,
-  keepElsewhereLatch,
-  keepNamesLatch,
-  keepOutcomesLatch,
-  keepRefusedTokenLatch,
-  keepTokenLatch,
-  startTokens,
-} from "./readiness.ts";
+import { composeReadiness, createAlarmFollower, keepLatches, keepNamesLatch, startTokens } from "./readiness.ts";
 import {
   composeRenewal,
   type IssuingDeps,
@@ -119,22 +108,12 @@ const lastWriteMs = 500;
 export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Sidecar {
   const { store, clock } = deps;
   const readiness = composeReadiness(options.role, deps.checkUrls.length > 0, deps.emit);
-  const tokenLatch = readiness.latch("token");
-  const latchFirst = keepTokenLatch(tokenLatch);
-  const noteRefusedToken = keepRefusedTokenLatch(readiness.latch("token-refused"));
-  const noteCredentials = keepCredentialsLatch(readiness.latch("credentials-refused"));
-  const noteClock = keepClockLatch(readiness.latch("clock"));
-  const noteElsewhere = keepElsewhereLatch(readiness.latch("record-elsewhere"));
+  const moveLatches = keepLatches(readiness);
+  // What is told of names is told around the sidecar, and not by it.
   const noteNames = keepNamesLatch(readiness.latch("last-good-addresses"));
-  const noteOutcomes = keepOutcomesLatch(readiness.latch("open-outcomes"));
-  // The log tells of the latch before it tells what has moved it.
+  // The log tells of a latch before it tells what has moved it.
   const emit: Emit<Event> = (event) => {
-    latchFirst(event);
-    noteRefusedToken(event);
-    noteCredentials(event);
-    noteClock(event);
-    noteElsewhere(event);
-    noteOutcomes(event);
+    moveLatches(event);
     deps.emit(event);
   };
   const check = composeEgressCheck(options, deps, readiness);
@@ -184,7 +163,8 @@ export function composeSidecar(options: SidecarOptions, deps: SidecarDeps): Side
     },
     async prepare() {
       const readFirst = async (): Promise<void> => {
-        await startTokens(tokens, tokenLatch, () => firstTokenHint(options, store), options.storeIsRemote);
+        const hint = (): string => firstTokenHint(options, store);
+        await startTokens(tokens, readiness.latch("token"), hint, options.storeIsRemote);
         if (deps.issuing !== undefined)
           await sealRecordAnew(deps.issuing.store, tokens.lastRead()?.found, clock);
       };
