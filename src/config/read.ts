@@ -1,6 +1,7 @@
 import { type CleanedEnv, type CleanedEnvAccessors, customCleanEnv } from "envalid";
 
 import { nearestName } from "../lib/nearest-name.ts";
+import type { SecretSource } from "../store/secret-source.ts";
 import { type ConfigProblem, InvalidValue } from "./parse.ts";
 import { isVariableName, rowOf, textOf, type VariableName, variableNames, variables } from "./variables.ts";
 
@@ -104,4 +105,21 @@ export function problem(variable: VariableName, wrong: string): ConfigProblem {
 /** `NAME=value`, as a message shows it. */
 function exampleOf(name: VariableName): string {
   return `${name}=${rowOf(name).example}`;
+}
+
+/** A secret that is given by value, or by a file that the variable `…_FILE` names. */
+type SecretName =
+  | "OTEL_EXPORTER_OTLP_HEADERS"
+  | "PRESTO_EMAIL"
+  | "PRESTO_PASSWORD"
+  | "PRESTO_STORE_KEY"
+  | "PRESTO_TOKEN"
+  | "PRESTO_VAULT_SECRET_ID"
+  | "VAULT_TOKEN";
+
+/** Where it is; undefined where neither variable is given. */
+export function secretSource(values: Values, name: SecretName): SecretSource | undefined {
+  const { [name]: secret, [`${name}_FILE` as const]: path } = values;
+  if (secret !== undefined) return { kind: "value", secret };
+  return path === undefined ? undefined : { kind: "file", path, variable: `${name}_FILE` };
 }

@@ -21,8 +21,8 @@ import type {
 import type { SecretSource } from "../store/secret-source.ts";
 import type { Limits } from "../upstream/limiter.ts";
 import { required } from "./parse.ts";
-import type { ReadVariables, Values } from "./read.ts";
-import { secretSource, vaultAccess } from "./vault.ts";
+import { type ReadVariables, secretSource, type Values } from "./read.ts";
+import { vaultAccess } from "./vault.ts";
 
 // What the program is built from, and the options that other folders ask for, made of the variables' values: what a variable is called
 // inside stands here and nowhere else. Only for values without a problem.

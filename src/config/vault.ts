@@ -1,6 +1,5 @@
 import { faultOfPath } from "../files/io.ts";
 import type { Place } from "../store/open.ts";
-import type { SecretSource } from "../store/secret-source.ts";
 import {
   parseVaultAddress,
   serviceAccountTokenPath,
@@ -8,7 +7,7 @@ import {
   type VaultLogin,
 } from "../store/vault/access.ts";
 import { type ConfigProblem, required } from "./parse.ts";
-import { problem, type ReadVariables, type Values } from "./read.ts";
+import { problem, type ReadVariables, secretSource, type Values } from "./read.ts";
 
 // What a place in a Vault needs beside its address. Names without PRESTO_ are Vault's own, and may be there for
 // somebody else: they are looked at only where a place of ours is in a Vault.
@@ -120,21 +119,4 @@ function vaultLogin(values: Values): VaultLogin {
     case "kubernetes":
       return { method, mount, role: required(values.PRESTO_VAULT_ROLE), jwtPath: serviceAccountTokenPath };
   }
-}
-
-/** A secret that is given by value, or by a file that the variable `…_FILE` names. */
-type SecretName =
-  | "OTEL_EXPORTER_OTLP_HEADERS"
-  | "PRESTO_EMAIL"
-  | "PRESTO_PASSWORD"
-  | "PRESTO_STORE_KEY"
-  | "PRESTO_TOKEN"
-  | "PRESTO_VAULT_SECRET_ID"
-  | "VAULT_TOKEN";
-
-/** Where it is; undefined where neither variable is given. */
-export function secretSource(values: Values, name: SecretName): SecretSource | undefined {
-  const { [name]: secret, [`${name}_FILE` as const]: path } = values;
-  if (secret !== undefined) return { kind: "value", secret };
-  return path === undefined ? undefined : { kind: "file", path, variable: `${name}_FILE` };
 }
