@@ -1,6 +1,6 @@
 import type { AuditPlace } from "../audit/types.ts";
 import { faultOfPath } from "../files/io.ts";
-import { InvalidValue, quote } from "./parse.ts";
+import { InvalidValue, parseMode, quote } from "./parse.ts";
 
 /** Owner only, unless the address says otherwise. */
 const ownerOnly = 0o600;
@@ -15,26 +15,14 @@ export function parseAudit(text: string): AuditPlace | "off" {
   if (!text.startsWith("file:")) {
     throw new InvalidValue(`${quote(text)} is none of off, stdout and file:/path`);
   }
-  const [path = "", query, more] = text.slice("file:".length).split("?");
+  const [path = "", ...query] = text.slice("file:".length).split("?");
   const fault = faultOfPath(path);
   if (fault !== undefined) throw new InvalidValue(`names a path that ${fault}`);
-  return { kind: "file", path, mode: query === undefined ? ownerOnly : parseMode(query, more) };
+  return { kind: "file", path, mode: query.length === 0 ? ownerOnly : readMode(query.join("?")) };
 }
 
-function parseMode(query: string, more: string | undefined): number {
-  const [, octal] = /^mode=0?([0-7]{3})$/.exec(query) ?? [];
-  if (octal === undefined || more !== undefined) {
-    throw new InvalidValue("has something other than a mode behind the question mark; write ?mode=0640");
-  }
-  const mode = Number.parseInt(octal, 8);
-  if ((mode & 0o007) !== 0) {
-    throw new InvalidValue(
-      "opens the record to every user of the machine; the last digit of the mode must be 0",
-    );
-  }
-  if ((mode & 0o600) !== 0o600) {
-    throw new InvalidValue("has a mode that locks out its owner; 0600 is the least");
-  }
+function readMode(query: string): number {
+  const mode = parseMode(query, { what: "record", example: "0640" });
   if ((mode & 0o111) !== 0) {
     throw new InvalidValue("has a mode that makes the record a program; 0600, 0640 or 0660 will do");
   }

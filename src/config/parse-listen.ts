@@ -3,7 +3,7 @@ import { posix } from "node:path";
 
 import { canonicalHost, isLoopbackHost, splitAuthority } from "../lib/host.ts";
 import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
-import { InvalidValue, parseList, quote } from "./parse.ts";
+import { InvalidValue, parseList, parseMode, quote } from "./parse.ts";
 
 /** Owner only, unless the address says otherwise. */
 const socketMode = 0o600;
@@ -41,7 +41,7 @@ export function parseListenAddress(text: string): ListenAddress {
 }
 
 function parseUnix(text: string): ListenAddress {
-  const [path = "", query, more] = text.slice("unix:".length).split("?");
+  const [path = "", ...query] = text.slice("unix:".length).split("?");
   if (!path.startsWith("/")) throw new InvalidValue(`${quote(text)} has no absolute path; write unix:/path`);
   // A path written in two ways would be one socket that two listeners take from each other.
   if (!/^[\x20-\x7e]+$/.test(path) || posix.normalize(path) !== path || path.endsWith("/")) {
@@ -54,21 +54,8 @@ function parseUnix(text: string): ListenAddress {
       `a socket's path can have ${longestSocketPath} bytes at most, and this one has ${path.length}`,
     );
   }
-  if (query === undefined) return { kind: "unix", path, mode: socketMode };
-  const [, octal] = /^mode=0?([0-7]{3})$/.exec(query) ?? [];
-  if (octal === undefined || more !== undefined) {
-    throw new InvalidValue(
-      `${quote(text)} has something other than a mode behind the question mark; write ?mode=0660`,
-    );
-  }
-  const mode = Number.parseInt(octal, 8);
-  if ((mode & 0o007) !== 0) {
-    throw new InvalidValue(
-      `${quote(text)} opens the socket to every user of the machine; the last digit of the mode must be 0`,
-    );
-  }
-  if ((mode & 0o600) !== 0o600)
-    throw new InvalidValue(`${quote(text)} has a mode that locks out its owner; 0600 is the least`);
+  if (query.length === 0) return { kind: "unix", path, mode: socketMode };
+  const mode = parseMode(query.join("?"), { subject: `${quote(text)} `, what: "socket", example: "0660" });
   return { kind: "unix", path, mode };
 }
 

@@ -161,6 +161,35 @@ export function parseYesNo(text: string): boolean {
   throw new InvalidValue(`${quote(text)} is neither yes nor no`);
 }
 
+/** What a mode is of, for messages. */
+interface ModeOf {
+  /** Stands before each message, with a space behind it, where the address may be shown. */
+  readonly subject?: string;
+  readonly what: "socket" | "record";
+  /** Of what would do. */
+  readonly example: string;
+}
+
+/**
+ * The permissions behind the question mark of an address, as `mode=0660`: those of its owner at least, and none for
+ * others.
+ */
+export function parseMode(query: string, { subject = "", what, example }: ModeOf): number {
+  const [, octal] = /^mode=0?([0-7]{3})$/.exec(query) ?? [];
+  if (octal === undefined)
+    throw new InvalidValue(
+      `${subject}has something other than a mode behind the question mark; write ?mode=${example}`,
+    );
+  const mode = Number.parseInt(octal, 8);
+  if ((mode & 0o007) !== 0)
+    throw new InvalidValue(
+      `${subject}opens the ${what} to every user of the machine; the last digit of the mode must be 0`,
+    );
+  if ((mode & 0o600) !== 0o600)
+    throw new InvalidValue(`${subject}has a mode that locks out its owner; 0600 is the least`);
+  return mode;
+}
+
 /** The shortest exact form of a duration: `5s`, `1500ms`. */
 export function formatDuration(ms: number): string {
   if (ms === 0) return "0s";
