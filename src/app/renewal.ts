@@ -6,16 +6,10 @@ import { createAsk, createProbe, type ProbeOptions, type ProbeVerdict } from "..
 import { createServerTime } from "../presto/server-time.ts";
 import { createAccounts } from "../renewal/accounts.ts";
 import { createClockAlarm } from "../renewal/clock-alarm.ts";
-import {
-  type Found,
-  type RenewalDeps,
-  type TokenConsumer,
-  type WritableStore,
-  writeRecord,
-} from "../renewal/run.ts";
+import { type Found, type RenewalDeps, type TokenConsumer, writeRecord } from "../renewal/run.ts";
 import { isDueAt, type Schedule } from "../renewal/schedule.ts";
 import type { RenewalEvent, RenewalTimes } from "../renewal/types.ts";
-import type { CredentialStore, RenewalLock, TokenRecord } from "../store/contract.ts";
+import type { CredentialStore, RenewalLock, TokenRecord, WritableStore } from "../store/contract.ts";
 import { isAtHome } from "../store/home.ts";
 import type { TokenHealth } from "../token/health.ts";
 import type { TokenSource } from "../token/source.ts";

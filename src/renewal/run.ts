@@ -12,7 +12,7 @@ import type {
   RenewalReason,
   StoredRecord,
   TokenRecord,
-  TokenStore,
+  WritableStore,
   WrittenBy,
 } from "../store/contract.ts";
 import { fillInHome } from "../store/home.ts";
@@ -21,9 +21,6 @@ import type { ClockAlarm } from "./clock-alarm.ts";
 import { createRememberedToken, type RememberedToken } from "./remembering.ts";
 import type { PendingRequest } from "./requests.ts";
 import { type RenewalEnd, type RenewalEvent, type RenewalTimes, unreachable } from "./types.ts";
-
-/** A store that can be written. */
-export type WritableStore = Required<Pick<TokenStore, "read" | "write">>;
 
 /** Those who use the token in this process, if any do. */
 export interface TokenConsumer {

@@ -206,6 +206,9 @@ export interface TokenStore {
   close(): void;
 }
 
+/** A store as whoever writes records knows it. */
+export type WritableStore = Required<Pick<TokenStore, "read" | "write">>;
+
 /** How following a store goes. */
 export interface StoreReport {
   /** Of the last read that went well; null before the first. */

@@ -1,5 +1,5 @@
 import { CommandError } from "../errors.ts";
-import type { Home, StoredRecord, TokenRecord, TokenStore, WriteResult } from "./contract.ts";
+import type { Home, StoredRecord, TokenRecord, WritableStore, WriteResult } from "./contract.ts";
 
 /**
  * Does this record stand in the object that it was written for? One that names none is one's own. A copied
@@ -28,7 +28,7 @@ export function homeKept(found: StoredRecord | undefined): Home | null {
  * @returns undefined where nothing was to be filled in; else how that write ended
  */
 export async function fillInHome(
-  store: Required<Pick<TokenStore, "read" | "write">>,
+  store: WritableStore,
   record: TokenRecord,
   version: string,
 ): Promise<(WriteResult & { readonly home: Home }) | undefined> {

@@ -11,6 +11,7 @@ import type {
   StoredRecord,
   TokenRecord,
   TokenStore,
+  WritableStore,
   WriteResult,
 } from "./contract.ts";
 import { fillInHome, homeOf } from "./home.ts";
@@ -65,10 +66,7 @@ export async function importToken(
 }
 
 /** The token is stored already: what fails here is filled in by the next who writes. */
-async function nameHome(
-  store: Required<Pick<TokenStore, "read" | "write">>,
-  record: TokenRecord,
-): Promise<void> {
+async function nameHome(store: WritableStore, record: TokenRecord): Promise<void> {
   const found = await store.read().catch(() => undefined);
   if (found?.record.writtenBy?.holder !== record.writtenBy?.holder) return;
   if (found !== undefined) await fillInHome(store, record, found.version).catch(() => {});

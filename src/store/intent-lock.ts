@@ -9,6 +9,7 @@ import type {
   StoredRecord,
   TokenRecord,
   TokenStore,
+  WritableStore,
 } from "./contract.ts";
 import { type DescribedHolder, findHolder } from "./holder.ts";
 import { homeKept } from "./home.ts";
@@ -152,7 +153,7 @@ export function intentHolder({ intent, writtenBy }: TokenRecord, own: string): D
  */
 export function createClaimLock(
   options: IntentLockOptions & {
-    readonly store: Required<Pick<TokenStore, "read" | "write">>;
+    readonly store: WritableStore;
     readonly newId: () => string;
   },
 ): RenewalLock {

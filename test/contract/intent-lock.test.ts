@@ -5,9 +5,9 @@ import { random } from "../../src/lib/async.ts";
 import {
   type HeldLock,
   type RenewalLock,
-  StoreError,
   type StoredRecord,
-  type TokenStore,
+  StoreError,
+  type WritableStore,
 } from "../../src/store/contract.ts";
 import { holderName } from "../../src/store/holder.ts";
 import { createIntentLock } from "../../src/store/intent-lock.ts";
@@ -34,7 +34,7 @@ describeLock(
           await clock.sleep(state === "cut" ? 5_000 : 5);
           if (state === "cut") throw new StoreError("unreachable", "The stand-in did not answer.");
         };
-        const store: Required<Pick<TokenStore, "read" | "write">> = {
+        const store: WritableStore = {
           async read() {
             await way();
             return stored;
@@ -75,7 +75,7 @@ describeLock(
 );
 
 interface Process {
-  readonly store: Required<Pick<TokenStore, "read" | "write">>;
+  readonly store: WritableStore;
   readonly id: string;
   readonly identity: string;
   readonly clock: Clock;

@@ -2,13 +2,13 @@ import { CommandError } from "../../src/errors.ts";
 import type { Issuer } from "../../src/presto/auth.ts";
 import { callTimeoutMs, settleReset } from "../../src/presto/password-reset.ts";
 import type { ProbeVerdict } from "../../src/presto/probe.ts";
-import type { WritableStore } from "../../src/renewal/run.ts";
 import { Secret } from "../../src/secret.ts";
 import {
   type CredentialStore,
   type RenewalLock,
   StoreError,
   type TokenStore,
+  type WritableStore,
 } from "../../src/store/contract.ts";
 import { importToken, type TokenImport } from "../../src/store/import.ts";
 import type { SimProcess } from "./sim-process.ts";

@@ -1,8 +1,8 @@
 import type { IssuingDeps } from "../../src/app/renewal.ts";
 import type { ConnectError } from "../../src/connect/errors.ts";
 import { createAsk, createProbe, plainVerdict } from "../../src/presto/probe.ts";
-import type { WritableStore } from "../../src/renewal/run.ts";
 import type { Secret } from "../../src/secret.ts";
+import type { WritableStore } from "../../src/store/contract.ts";
 import type { TokenImport } from "../../src/store/import.ts";
 import { createKnownRejected, type KnownRejected } from "./known-rejected.ts";
 import { createOwnRequests } from "./own-requests.ts";

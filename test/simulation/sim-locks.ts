@@ -1,5 +1,4 @@
-import type { WritableStore } from "../../src/renewal/run.ts";
-import type { RenewalLock } from "../../src/store/contract.ts";
+import type { RenewalLock, WritableStore } from "../../src/store/contract.ts";
 import { holderName } from "../../src/store/holder.ts";
 import { createClaimLock, createIntentLock } from "../../src/store/intent-lock.ts";
 import { createLeaseLock } from "../../src/store/kubernetes/lease.ts";

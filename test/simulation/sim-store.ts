@@ -1,5 +1,4 @@
 import type { Emit, Warning } from "../../src/lib/events.ts";
-import type { WritableStore } from "../../src/renewal/run.ts";
 import { decodeObject, encodeObject } from "../../src/store/codec.ts";
 import {
   type StoredBytes,
@@ -7,6 +6,7 @@ import {
   StoreError,
   type TokenRecord,
   type TokenStore,
+  type WritableStore,
   type WriteResult,
 } from "../../src/store/contract.ts";
 import { createTokenStore } from "../../src/store/over-backend.ts";

@@ -1,10 +1,10 @@
-import { type WritableStore } from "../../src/renewal/run.ts";
 import {
   type Home,
   type ObjectInfo,
   type StoredRecord,
   StoreError,
   type TokenRecord,
+  type WritableStore,
 } from "../../src/store/contract.ts";
 import { emptyRecord } from "../../src/store/record.ts";
 
