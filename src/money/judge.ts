@@ -48,7 +48,7 @@ export function namedBeside(
 }
 
 /** The `status` that stands in an answer's `data`, or undefined. */
-function statusIn({ headers, body }: Response): unknown {
+export function statusIn({ headers, body }: Response): unknown {
   if (!Buffer.isBuffer(body)) return undefined;
   const answer = parseJson(contentOf(headers, body));
   return isObject(answer) && isObject(answer["data"]) ? answer["data"]["status"] : undefined;

@@ -1,13 +1,13 @@
 import type { Clock } from "../clock.ts";
 import { cancel } from "../lib/async.ts";
-import { isObject } from "../lib/json.ts";
 import type { Operation } from "../policy/operations.ts";
 import { namesAnother } from "../upstream/answered-for.ts";
 import { type Call, discard, type Response, type TransactionStatus } from "../upstream/call.ts";
 import { askedPauseMs } from "../upstream/circuit.ts";
-import { contentOf, largestContent, parseJson } from "../upstream/content.ts";
+import { largestContent } from "../upstream/content.ts";
 import { answeredReferences, keyOf } from "../upstream/references.ts";
 import { performed, type Perform } from "../upstream/with-token.ts";
+import { statusIn } from "./judge.ts";
 
 /** What is asked for. */
 export interface Question {
@@ -66,14 +66,9 @@ export async function askAbout(
 }
 
 function readStatus(response: Response): TransactionStatus {
-  const { status: code, headers, body } = response;
-  if (!Buffer.isBuffer(body)) {
-    discard(response);
-    return "not-known";
-  }
-  if (code !== 200) return "not-known";
-  const answer = parseJson(contentOf(headers, body));
-  const status = isObject(answer) && isObject(answer["data"]) ? answer["data"]["status"] : undefined;
+  // One that is too large to be held says nothing.
+  discard(response);
+  const status = response.status === 200 ? statusIn(response) : undefined;
   return status === "completed" || status === "failed" || status === "pending" ? status : "not-known";
 }
 
