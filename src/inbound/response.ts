@@ -4,10 +4,13 @@ import { isRetryable, type Problem, problems } from "../errors.ts";
 import { STATUS_CODES } from "../lib/node-http.ts";
 import { selectReplyHeaders } from "../policy/headers.ts";
 import type { Upstream } from "../policy/target.ts";
-import { fieldOf, type Response, type TransactionStatus, type TransactionView } from "../upstream/call.ts";
-
-/** RFC 9110 sections 15.3.5 and 15.4.5: these have no content, and so no length. */
-const hasNoContent = (status: number): boolean => status === 204 || status === 304;
+import {
+  fieldOf,
+  hasContent,
+  type Response,
+  type TransactionStatus,
+  type TransactionView,
+} from "../upstream/call.ts";
 
 /** Bytes up to which a body is joined with its head. */
 const largestJoined = 16 * 1024;
@@ -32,9 +35,10 @@ export function writeResponse(
   headers.push("Presto-Outcome", "answered", "X-Request-Id", requestId);
   if (transaction !== undefined) headers.push("Presto-Transaction", transaction);
   if (Buffer.isBuffer(body)) {
-    if (!hasNoContent(status)) headers.push("Content-Length", String(body.length));
+    // Without content there is no length either.
+    if (hasContent(status)) headers.push("Content-Length", String(body.length));
     reply.writeHead(status, headers);
-    if (hasNoContent(status)) reply.end();
+    if (!hasContent(status)) reply.end();
     // As a string of the same bytes the body goes out in one write with the head; copying a large one would cost more.
     else if (body.length <= largestJoined) reply.end(body.toString("latin1"), "latin1");
     else reply.end(body);

@@ -183,6 +183,11 @@ export function whenWhole({ body }: Pick<Response, "body">, told: (isWhole: bool
   else body.once("close", () => told(body.readableEnded));
 }
 
+/** RFC 9110 sections 15.3.5 and 15.4.5: a response with one of these ends with its head, whatever that says. */
+export function hasContent(status: number): boolean {
+  return status !== 204 && status !== 304;
+}
+
 /** The value of a response's first field of that name (in lower case), or undefined. */
 export function fieldOf(response: Pick<Response, "headers">, name: string): string | undefined {
   const { headers } = response;

@@ -6,6 +6,7 @@ import { Client, type Dispatcher } from "undici";
 import { atEndOfTurn } from "../clock.ts";
 import { type StreamEnd, watchStreamEnd } from "../connect/stream-end.ts";
 import { CodedError, systemCode } from "../errors.ts";
+import { hasContent } from "./call.ts";
 import type { ExchangeHandler, ExchangeRequest } from "./exchange.ts";
 import { ReadSide, type ReadSideOwner } from "./read-side.ts";
 
@@ -305,9 +306,6 @@ export class KeptConnection implements Dispatcher.DispatchHandler, ReadSideOwner
     if (seconds !== undefined) this.#events.named(Number(seconds) * 1_000);
   }
 }
-
-/** RFC 9110 sections 15.3.5 and 15.4.5: these end with their head, whatever it says. */
-const hasContent = (status: number): boolean => status !== 204 && status !== 304;
 
 /** The one transfer coding that undici decodes. Two fields, or two codings, are not it. */
 function isChunked(coding: string | readonly string[]): boolean {
