@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { parseExpiryDate } from "../../../src/cli/command.ts";
+import { parseExpiryDate } from "../../../src/cli/token-import.ts";
 
 const now = Date.UTC(2026, 10, 24, 12);
 
