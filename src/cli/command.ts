@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { InvalidValue, parseDuration } from "../config/parse.ts";
 import { CommandError } from "../errors.ts";
+import type { ProcessSignals } from "./signals.ts";
 
 /** Where a command writes: standard output and standard error, or a test's own. */
 export interface Sink {
@@ -15,7 +16,7 @@ export interface Source extends NodeJS.ReadableStream {
 }
 
 /** All that a command touches of the process that it runs in. */
-export interface Io {
+export interface Io extends Pick<ProcessSignals, "signal" | "onHangup" | "beforeExit"> {
   /** The environment, as `config/` reads it. */
   readonly env: NodeJS.ProcessEnv;
   /** Node's own arguments, as `config/` reads them. */
@@ -23,12 +24,6 @@ export interface Io {
   readonly stdin: Source;
   readonly stdout: Sink;
   readonly stderr: Sink;
-  /** Aborted by the first SIGINT or SIGTERM, with a `StopSignal` as its reason. */
-  readonly signal: AbortSignal;
-  /** Calls back at every SIGHUP; where nobody asked, SIGHUP ends the process as usual. */
-  readonly onHangup: (run: () => void) => void;
-  /** Has this done, for a moment, at an end that waits for nothing else: a second signal, a defect. */
-  readonly beforeExit: (lastWords: (why: string) => Promise<void>) => void;
   readonly clock: Clock;
 }
 
@@ -131,10 +126,19 @@ export interface WrittenDuration {
  */
 export function readDurationOption(args: Arguments, option: string, unless: string): WrittenDuration {
   const text = args.text(option) ?? unless;
+  return { text, ms: parseOption(option, text, parseDuration, "Write it like 30s.") };
+}
+
+/**
+ * The value of an option, read as that of a variable is.
+ * @param instead a sentence: what to write
+ * @throws CommandError `usage`
+ */
+export function parseOption<T>(option: string, text: string, parse: (text: string) => T, instead: string): T {
   try {
-    return { text, ms: parseDuration(text) };
+    return parse(text);
   } catch (error) {
     if (!(error instanceof InvalidValue)) throw error;
-    throw new CommandError("usage", `--${option}: ${error.message}. Write it like 30s.`, error);
+    throw new CommandError("usage", `--${option}: ${error.message}. ${instead}`, error);
   }
 }

@@ -1,8 +1,8 @@
-import { parseCount, InvalidValue } from "../config/parse.ts";
+import { parseCount } from "../config/parse.ts";
 import { CommandError, systemCode } from "../errors.ts";
 import { LibraryMissingError, loadX509 } from "../sandbox/certificates.ts";
 import { runSandbox } from "../sandbox/run.ts";
-import type { Arguments, Run } from "./command.ts";
+import { type Arguments, parseOption, type Run } from "./command.ts";
 import { printLine } from "./terminal.ts";
 
 /** Runs the stand-in for Presto until Ctrl-C. */
@@ -30,13 +30,7 @@ export const sandbox: Run = async (args, io) => {
 
 function portOf(args: Arguments, name: string): number | undefined {
   const text = args.text(name);
-  if (text === undefined) return undefined;
-  try {
-    return parseCount(text);
-  } catch (error) {
-    if (!(error instanceof InvalidValue)) throw error;
-    throw new CommandError("usage", `--${name}: ${error.message}. Write a port such as 7443.`, error);
-  }
+  return text === undefined ? undefined : parseOption(name, text, parseCount, "Write a port such as 7443.");
 }
 
 /**

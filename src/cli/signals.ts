@@ -27,9 +27,9 @@ export type LastWords = (why: string) => Promise<void>;
 export interface ProcessSignals {
   /** Aborted by the first SIGINT or SIGTERM, with a `StopSignal` as its reason. */
   readonly signal: AbortSignal;
-  /** Calls back at every SIGHUP. */
+  /** Calls back at every SIGHUP; where nobody asked, SIGHUP ends the process as usual. */
   readonly onHangup: (run: () => void) => void;
-  /** Has this done at every end that waits for nothing else: a second signal, a defect. */
+  /** Has this done, for a moment, at every end that waits for nothing else: a second signal, a defect. */
   readonly beforeExit: (lastWords: LastWords) => void;
   /** Ends the process, after the last words. While they are spoken, a second call ends it at once. */
   readonly end: (exitCode: number, why: string) => void;
