@@ -1,7 +1,7 @@
 import { ConnectError } from "../src/connect/errors.ts";
 import type { Event } from "../src/observe/events.ts";
 import { logEvents } from "../src/observe/log-events.ts";
-import { isLogField, logFields, type LogFields } from "../src/observe/log-fields.ts";
+import { logFields, type LogFields } from "../src/observe/log-fields.ts";
 import { ecsNameOf } from "../src/observe/log-format.ts";
 import type { Log } from "../src/observe/log.ts";
 import { StoreError } from "../src/store/contract.ts";
@@ -192,8 +192,10 @@ export function logLineRows(): Rows {
 export function logFieldRows(): Rows {
   return [
     ["field", "in `ecs`", "is"],
-    Object.keys(logFields)
-      .filter(isLogField)
-      .map((name) => [`\`${name}\``, `\`${ecsNameOf(name)}\``, logFields[name].meaning]),
+    Object.entries(logFields).map(([name, field]) => [
+      `\`${name}\``,
+      `\`${ecsNameOf(name, field)}\``,
+      field.meaning,
+    ]),
   ];
 }

@@ -32,7 +32,10 @@ export const logFields = {
   },
   code: { meaning: "code of a reply that the sidecar made itself" },
   upstream_ms: { meaning: "milliseconds in exchanges with Presto" },
-  total_ms: { meaning: "milliseconds from the call's head to the reply's last byte; in ECS nanoseconds" },
+  total_ms: {
+    meaning: "milliseconds from the call's head to the reply's last byte; in ECS nanoseconds",
+    ecs: "event.duration",
+  },
   sends: { meaning: "how many times the call was sent to Presto" },
   generation: { meaning: "generation of the token" },
   peer: { meaning: "who called: address and port, or `unix`", ecs: "client.address" },
@@ -91,10 +94,6 @@ export const logFields = {
 } as const satisfies Record<string, LogField>;
 
 export type LogFieldName = keyof typeof logFields;
-
-export function isLogField(name: string): name is LogFieldName {
-  return Object.hasOwn(logFields, name);
-}
 
 /** Flat on purpose: an object might carry anything. Undefined fields are left out. */
 export type LogFields = Readonly<Partial<Record<LogFieldName, string | number | boolean | null | undefined>>>;

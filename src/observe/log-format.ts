@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { inspect, styleText } from "node:util";
 
 import { isObject, type JsonObject, parseObject } from "../lib/json.ts";
-import { type LogField, type LogFieldName, logFields } from "./log-fields.ts";
+import { type LogField, logFields } from "./log-fields.ts";
 
 /** `json`: names of our own. `ecs`: those of the Elastic Common Schema. `text`: for people. */
 export type LogFormat = "json" | "ecs" | "text";
@@ -68,16 +68,12 @@ const ecsPrefix = "presto_sidecar.";
 const nsPerMs = 1e6;
 
 const ecsNames: ReadonlyMap<string, string> = new Map(
-  Object.entries(logFields).map(([name, field]) => [name, ecsName(name, field)]),
+  Object.entries(logFields).map(([name, field]) => [name, ecsNameOf(name, field)]),
 );
 
-function ecsName(name: string, field: LogField): string {
-  return field.ecs ?? ecsPrefix + name;
-}
-
 /** The name of a field in the Elastic Common Schema. */
-export function ecsNameOf(name: LogFieldName): string {
-  return name === "total_ms" ? "event.duration" : ecsName(name, logFields[name]);
+export function ecsNameOf(name: string, { ecs }: LogField): string {
+  return ecs ?? ecsPrefix + name;
 }
 
 /** @see https://www.elastic.co/guide/en/ecs/current/ecs-field-reference.html */
@@ -86,9 +82,10 @@ function ecsFields(fields: JsonObject): Record<string, unknown> {
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue;
     if (name === "err" && isObject(value)) Object.assign(named, ecsError(value));
-    else if (name === "total_ms" && typeof value === "number")
-      named["event.duration"] = Math.round(value * nsPerMs);
-    else named[ecsNames.get(name) ?? ecsPrefix + name] = value;
+    else {
+      const ecsName = ecsNames.get(name) ?? ecsPrefix + name;
+      named[ecsName] = name === "total_ms" && typeof value === "number" ? Math.round(value * nsPerMs) : value;
+    }
   }
   return named;
 }
