@@ -5,14 +5,14 @@ import type { OpenOutcome, Outcomes } from "../money/outcomes.ts";
 import { refuse } from "./server.ts";
 
 /** What `GET /outcomes` says, in the names that it has there. Times are ISO 8601. Null: there is none. */
-export interface OutcomesReport {
+interface OutcomesReport {
   /** Calls that move money whose end is not known, the oldest first. */
   readonly open: readonly OpenOutcomeReport[];
   /** Those whose end was found out last, the newest first. */
   readonly recent: readonly RecentOutcomeReport[];
 }
 
-export interface OpenOutcomeReport {
+interface OpenOutcomeReport {
   /** Null: the call named no transaction that could be read. */
   readonly reference: string | null;
   readonly operation: string;
@@ -31,7 +31,7 @@ export interface OpenOutcomeReport {
   readonly given_up: boolean;
 }
 
-export interface RecentOutcomeReport {
+interface RecentOutcomeReport {
   readonly reference: string | null;
   readonly operation: string;
   readonly request_id: string;
@@ -45,7 +45,7 @@ export interface RecentOutcomeReport {
   readonly contradicts: boolean;
 }
 
-export function outcomesReport(outcomes: Pick<Outcomes, "open" | "recent">): OutcomesReport {
+function outcomesReport(outcomes: Pick<Outcomes, "open" | "recent">): OutcomesReport {
   return { open: outcomes.open().map(openReport), recent: outcomes.recent().map(recentReport) };
 }
 

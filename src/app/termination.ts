@@ -52,7 +52,7 @@ export function createTerminationNotice(
  * Whoever may look at pods reads it, and they are many more than those who may read the log: it has numbers, and
  * neither a reference nor an id that a caller has chosen. kubelet takes 4 KiB of it.
  */
-export function terminationMessage(open: readonly OpenOutcome[]): string {
+function terminationMessage(open: readonly OpenOutcome[]): string {
   const one = open.length === 1;
   const oldest = Math.max(...open.map(({ ageMs }) => ageMs));
   return `presto-sidecar ended without knowing what became of ${open.length} ${one ? "call that moves" : "calls that move"} money, the oldest for ${spanText(oldest)}. Its log has ${one ? "the request id" : "their request ids"} ("This process ends"); begin no other payment in ${one ? "its" : "their"} place before Presto was asked (docs/money.md).\n`;

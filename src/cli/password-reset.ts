@@ -120,7 +120,7 @@ function notUsed(): CommandError {
 }
 
 /** What a reset is to set. */
-export interface NewPassword {
+interface NewPassword {
   /** Undefined: the pending one of an earlier reset. */
   readonly wanted: Secret | undefined;
   /** True if one was piped in that is not the pending one, so that it is not used. */

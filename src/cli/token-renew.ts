@@ -47,7 +47,7 @@ function readWait(args: Arguments): WrittenDuration {
 }
 
 /** A token that a running sidecar has stored. */
-export interface RenewedBySidecar {
+interface RenewedBySidecar {
   readonly generation: number;
   readonly expiresAt: string | null;
 }
@@ -60,7 +60,7 @@ const moreMs = 5_000;
  * @returns undefined where no sidecar listens there
  * @throws CommandError: `try-again` if it takes longer, `refused`, `unreachable`
  */
-export async function requestRenewal(
+async function requestRenewal(
   io: Io,
   control: ListenAddress,
   options: { readonly force: boolean; readonly wait: WrittenDuration },

@@ -83,7 +83,7 @@ const attempts = 5;
  * has made there is moved to the path. A file that has come to that path meanwhile is not replaced.
  * @throws CommandError `system-refused`: a live listener, a file that is no socket, no folder, a path too long
  */
-export async function bindUnix(server: Server, address: UnixAddress): Promise<BoundListener> {
+async function bindUnix(server: Server, address: UnixAddress): Promise<BoundListener> {
   const { path } = address;
   checkPlace(path);
   const made = await listenAtOwnName(server, address);

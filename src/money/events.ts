@@ -17,13 +17,13 @@ interface OfCall {
 }
 
 /** A call is sent without its transaction being known, so that nothing keeps a second one back. */
-export interface MoneyUnguarded extends OfCall {
+interface MoneyUnguarded extends OfCall {
   readonly type: "money-unguarded";
   readonly reason: UnreadReason;
 }
 
 /** A call has ended, and may have moved money. */
-export interface OutcomeOpen extends OfCall {
+interface OutcomeOpen extends OfCall {
   readonly type: "outcome-open";
   /** Undefined: it can be asked about. */
   readonly unaskable: UnaskableReason | undefined;
@@ -35,7 +35,7 @@ export const unaskableReasons = ["no-ask", "no-reference", "not-plain"] as const
 export type UnaskableReason = (typeof unaskableReasons)[number];
 
 /** So many calls have no known end now. */
-export interface OutcomesChanged {
+interface OutcomesChanged {
   readonly type: "outcomes-changed";
   readonly open: number;
 }
@@ -55,16 +55,16 @@ export interface OutcomeSettled extends OfCall {
 }
 
 /** Nobody asks about it any more: `PRESTO_SETTLE_OUTCOMES` has passed. */
-export interface OutcomeGivenUp extends OfCall {
+interface OutcomeGivenUp extends OfCall {
   readonly type: "outcome-given-up";
 }
 
 /** Presto says `completed` of a transaction of which it had said `failed`. */
-export interface CompletedAfterFailed extends OfCall {
+interface CompletedAfterFailed extends OfCall {
   readonly type: "completed-after-failed";
 }
 
 /** An answer named another transaction than its call. */
-export interface AnswerToAnotherSeen extends OfCall {
+interface AnswerToAnotherSeen extends OfCall {
   readonly type: "answer-to-another";
 }

@@ -10,14 +10,7 @@ import {
   type RequestEnd,
   requestOnce,
 } from "../upstream/request-once.ts";
-import {
-  isErrorShape,
-  type Members,
-  parseMembers,
-  readJson,
-  readTime,
-  toMembers,
-} from "./answers.ts";
+import { isErrorShape, type Members, parseMembers, readJson, readTime, toMembers } from "./answers.ts";
 
 /** Who asks. Both are secrets: the e-mail is in no output either. */
 export interface Account {
@@ -122,7 +115,7 @@ export function createIssuer({ openPool, clock, onAnswer }: IssuerOptions): Issu
 }
 
 /** Where the two auth calls go. */
-export const authPaths = {
+const authPaths = {
   issue: "/api/institutions/v1/auth/token/issue",
   reset: "/api/institutions/v1/auth/password/reset",
 } as const;
@@ -255,11 +248,7 @@ const longestRetryAfterMs = 60 * 60_000;
  * @param whatFor401 what a 401 to this call is about: `the e-mail or the password`
  * @param now milliseconds since 1970
  */
-export function readRefusal(
-  response: OwnResponse,
-  whatFor401: string,
-  now: number,
-): RefusedByPresto | undefined {
+function readRefusal(response: OwnResponse, whatFor401: string, now: number): RefusedByPresto | undefined {
   const { status } = response;
   if (status !== 401 && status !== 422 && status !== 429) return undefined;
   const body = readJson(response);

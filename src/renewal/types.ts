@@ -259,7 +259,7 @@ interface RecordPutBack {
 }
 
 /** The record in the store was written for another object, or (undefined) is one's own again. */
-export interface ElsewhereChanged {
+interface ElsewhereChanged {
   readonly type: "elsewhere-changed";
   readonly reason: string | undefined;
 }

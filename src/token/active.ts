@@ -88,7 +88,7 @@ export function createActiveToken(options: {
 }
 
 /** A token that Presto answered 401 to is tried again by one request at a time, at most this often: a 401 can lie. Milliseconds. */
-export const retryRejectedMs = 5_000;
+const retryRejectedMs = 5_000;
 
 /** The first tries are that far apart; each one after them twice as far, up to this: many processes may share one registered address. */
 const tightTries = 3;

@@ -37,7 +37,7 @@ export class OwnRequestError extends CodedError<OwnRequestErrorCode> {
 }
 
 /** Every answer to a call of our own is far smaller; more is held of none. */
-export const largestResponse = largestContent;
+const largestResponse = largestContent;
 
 /** A request of this process's own. */
 export interface OwnRequest {
