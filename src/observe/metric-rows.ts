@@ -74,6 +74,16 @@ export function createMetricMaker<R extends { readonly [N in keyof R]: MetricRow
   };
 }
 
+/** Reads a number out of a report for `readGauge` and the like: undefined while there is no report. */
+export function readingOf<Report>(
+  report: () => Report | undefined,
+): (read: (given: Report) => number | undefined) => () => number | undefined {
+  return (read) => () => {
+    const given = report();
+    return given === undefined ? undefined : read(given);
+  };
+}
+
 /** Seconds since 1970, as metrics have points in time. */
 export function timestamp(time: Date | null | undefined): number | undefined {
   const ms = time?.getTime();

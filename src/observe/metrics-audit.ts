@@ -3,7 +3,7 @@ import type { Registry } from "prom-client";
 import { formatHead } from "../audit/line.ts";
 import type { AuditReport } from "../audit/types.ts";
 import type { Subscriber } from "./events.ts";
-import { createMetricMaker, type MetricRows } from "./metric-rows.ts";
+import { createMetricMaker, type MetricRows, readingOf } from "./metric-rows.ts";
 
 export const auditMetricRows = {
   presto_sidecar_audit_available: {
@@ -56,10 +56,7 @@ export function createAuditMetrics(registry: Registry, report: () => AuditReport
   const make = createMetricMaker(registry, auditMetricRows);
   const failures = make.counter("presto_sidecar_audit_failures_total");
   const interferences = make.counter("presto_sidecar_audit_interferences_total");
-  const of = (read: (given: AuditReport) => number) => () => {
-    const given = report();
-    return given === undefined ? undefined : read(given);
-  };
+  const of = readingOf(report);
   make.readGauge(
     "presto_sidecar_audit_available",
     of(({ available }) => Number(available)),

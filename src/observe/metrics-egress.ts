@@ -3,7 +3,7 @@ import type { Registry } from "prom-client";
 import { egressVerdicts } from "../egress-ip/classify.ts";
 import type { EgressReport } from "../egress-ip/observed.ts";
 import type { Subscriber } from "./events.ts";
-import { createMetricMaker, type MetricRows, timestamp } from "./metric-rows.ts";
+import { createMetricMaker, type MetricRows, readingOf, timestamp } from "./metric-rows.ts";
 
 export const egressMetricRows = {
   presto_sidecar_egress_checks_total: {
@@ -57,10 +57,7 @@ export function createEgressMetrics({ registry, report }: EgressMetricsOptions):
       for (const end of ["answered", "failed"]) counter.inc({ check_url: host, end }, 0);
   });
   const closures = make.counter("presto_sidecar_egress_closures_total");
-  const of = (read: (given: EgressReport) => number | undefined) => () => {
-    const given = report();
-    return given === undefined ? undefined : read(given);
-  };
+  const of = readingOf(report);
   make.gauge("presto_sidecar_egress_verdict", (verdict) => {
     const present = report()?.verdict;
     if (present === undefined) verdict.reset();

@@ -2,7 +2,7 @@ import type { Registry } from "prom-client";
 
 import { issueCallEnds, type RenewalEnd, type RenewalReport, renewalStates } from "../renewal/types.ts";
 import type { Subscriber } from "./events.ts";
-import { createMetricMaker, type MetricMaker, type MetricRows, timestamp } from "./metric-rows.ts";
+import { createMetricMaker, type MetricMaker, type MetricRows, readingOf, timestamp } from "./metric-rows.ts";
 
 export const renewalMetricRows = {
   presto_sidecar_renewal_transitions_total: {
@@ -168,14 +168,11 @@ function addRenewalReadings(
   make: MetricMaker<keyof typeof renewalMetricRows>,
   report: () => RenewalReport | undefined,
 ): void {
+  const of = readingOf(report);
   const gauge = (
     name: keyof typeof renewalMetricRows,
     read: (given: RenewalReport) => number | undefined,
-  ): void =>
-    make.readGauge(name, () => {
-      const given = report();
-      return given === undefined ? undefined : read(given);
-    });
+  ): void => make.readGauge(name, of(read));
 
   gauge("presto_sidecar_renewal_due_timestamp_seconds", ({ dueAt }) => timestamp(dueAt));
   gauge("presto_sidecar_renewal_next_try_timestamp_seconds", ({ nextTryAt }) => timestamp(nextTryAt));
