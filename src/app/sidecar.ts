@@ -19,14 +19,21 @@ import { dueAt } from "../renewal/schedule.ts";
 import type { TokenStore } from "../store/contract.ts";
 import { createTokenHealth, type TokenHealth } from "../token/health.ts";
 import { createTokenSource, type TokenSource } from "../token/source.ts";
+import type { Perform } from "../upstream/call.ts";
 import { createCircuit } from "../upstream/circuit.ts";
 import type { Connections } from "../upstream/connections.ts";
 import { createSend, type Send } from "../upstream/dispatch.ts";
 import type { Sender } from "../upstream/exchange.ts";
 import { createLimiter, type Limiter, type Limits } from "../upstream/limiter.ts";
 import type { OpenPool } from "../upstream/request-once.ts";
-import { type Perform, withToken } from "../upstream/with-token.ts";
-import { composeReadiness, createAlarmFollower, keepLatches, keepNamesLatch, startTokens } from "./readiness.ts";
+import { withToken } from "../upstream/with-token.ts";
+import {
+  composeReadiness,
+  createAlarmFollower,
+  keepLatches,
+  keepNamesLatch,
+  startTokens,
+} from "./readiness.ts";
 import {
   composeRenewal,
   type IssuingDeps,

@@ -6,11 +6,11 @@ import {
   type CallEnd,
   CallerGone,
   discard,
+  type Perform,
   type Response,
   type TransactionStatus,
   type TransactionView,
 } from "../upstream/call.ts";
-import type { Perform } from "../upstream/with-token.ts";
 import { endLingering, stopIfFull } from "./connection.ts";
 import type { InboundCall } from "./request.ts";
 import { renderProblem, renderRawProblem, writeProblem, writeResponse } from "./response.ts";

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../lib/events.ts";
+import type { Perform } from "../upstream/call.ts";
 import { keyOf } from "../upstream/references.ts";
-import type { Perform } from "../upstream/with-token.ts";
 import type { MoneyEvent } from "./events.ts";
 import { createGuard } from "./guard.ts";
 import { createOutcomes, type Outcomes } from "./outcomes.ts";

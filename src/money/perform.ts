@@ -8,6 +8,7 @@ import {
   type CallEnd,
   CallerGone,
   type MoneyFacts,
+  type Perform,
   type Response,
   type TransactionView,
   whenWhole,
@@ -18,7 +19,6 @@ import {
   readMultipartReferences,
   readReferences,
 } from "../upstream/references.ts";
-import type { Perform } from "../upstream/with-token.ts";
 import type { MoneyEvent, UnaskableReason } from "./events.ts";
 import type { Attempt, Entry, Guard } from "./guard.ts";
 import type { MoneyRecord } from "./record.ts";

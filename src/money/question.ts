@@ -2,11 +2,17 @@ import type { Clock } from "../clock.ts";
 import { cancel } from "../lib/async.ts";
 import type { Operation } from "../policy/operations.ts";
 import { namesAnother } from "../upstream/answered-for.ts";
-import { type Call, discard, type Response, type TransactionStatus } from "../upstream/call.ts";
+import {
+  type Call,
+  discard,
+  type Perform,
+  performed,
+  type Response,
+  type TransactionStatus,
+} from "../upstream/call.ts";
 import { askedPauseMs } from "../upstream/circuit.ts";
 import { largestContent } from "../upstream/content.ts";
 import { answeredReferences, keyOf } from "../upstream/references.ts";
-import { performed, type Perform } from "../upstream/with-token.ts";
 import { statusIn } from "./judge.ts";
 
 /** What is asked for. */

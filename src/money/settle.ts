@@ -1,8 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { backOffMs, cancel } from "../lib/async.ts";
 import type { Emit } from "../lib/events.ts";
-import type { Call, TransactionView } from "../upstream/call.ts";
-import type { Perform } from "../upstream/with-token.ts";
+import type { Call, Perform, TransactionView } from "../upstream/call.ts";
 import type { MoneyEvent } from "./events.ts";
 import type { Entry, Guard } from "./guard.ts";
 import { askAbout } from "./question.ts";

@@ -147,6 +147,16 @@ export interface CallEnd {
   failed(error: unknown, transaction?: TransactionView): void;
 }
 
+/** Brings one call to its end: a response of Presto's, or a `Problem` or `CallerGone`. */
+export type Perform = (call: Call, end: CallEnd) => void;
+
+/** The same for whoever waits for it. */
+export function performed(perform: Perform, call: Call): Promise<Response> {
+  return new Promise((answered, failed) => {
+    perform(call, { answered, failed });
+  });
+}
+
 export type TransactionStatus = TransactionView["status"];
 
 /** Presto's response to one send. */

@@ -2,8 +2,7 @@ import type { Clock } from "../clock.ts";
 import { Problem } from "../errors.ts";
 import { readRetryAfter } from "../lib/duration.ts";
 import type { Emit } from "../lib/events.ts";
-import { type Call, type CallEnd, fieldOf, type Response } from "./call.ts";
-import type { Perform } from "./with-token.ts";
+import { type Call, type CallEnd, fieldOf, type Perform, type Response } from "./call.ts";
 
 /** No Retry-After is kept to for longer. */
 const longestMs = 60_000;

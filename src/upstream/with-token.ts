@@ -2,7 +2,7 @@ import { Problem } from "../errors.ts";
 import type { TokenSource } from "../token/source.ts";
 import type { Token } from "../token/token.ts";
 import type { TokenOrNone } from "../token/waiting.ts";
-import { type Call, type CallEnd, CallerGone, discard, isJson, type Response } from "./call.ts";
+import { type Call, type CallEnd, CallerGone, discard, isJson, type Perform, type Response } from "./call.ts";
 import type { Send } from "./dispatch.ts";
 
 /** Who may send, and who has to wait: a bounded number of calls each. */
@@ -25,16 +25,6 @@ export interface WithTokenDeps {
   readonly limiter: SendLimiter;
   /** Hears of each response. Undefined for questions of our own. */
   readonly circuit?: { heard(response: Response): void };
-}
-
-/** Brings one call to its end: a response of Presto's, or a `Problem` or `CallerGone`. */
-export type Perform = (call: Call, end: CallEnd) => void;
-
-/** The same for whoever waits for it. */
-export function performed(perform: Perform, call: Call): Promise<Response> {
-  return new Promise((answered, failed) => {
-    perform(call, { answered, failed });
-  });
 }
 
 /** Most sends of one call (ATTEMPTS). */

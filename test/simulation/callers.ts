@@ -1,8 +1,7 @@
 import { isRetryable, Problem } from "../../src/errors.ts";
 import { cancel } from "../../src/lib/async.ts";
 import { movesMoney, type Operation, walletOperations } from "../../src/policy/operations.ts";
-import { type Call, type CallFinished, CallerGone } from "../../src/upstream/call.ts";
-import { performed } from "../../src/upstream/with-token.ts";
+import { type Call, type CallFinished, CallerGone, performed } from "../../src/upstream/call.ts";
 import type { CallEnd, CallRecord } from "./call-record.ts";
 import { judgeCall } from "./judge-call.ts";
 import type { Random } from "./random.ts";
