@@ -1,7 +1,7 @@
 import type { CompletedReference, OpenCall } from "../audit/entries.ts";
 import { createMoneyRecord } from "../audit/money-lines.ts";
 import { type AuditDeps, openAudit, type OpenAuditOptions } from "../audit/open.ts";
-import type { AuditOptions, AuditRecord, PodName } from "../audit/types.ts";
+import type { AuditOptions, AuditRecord, ThisPod } from "../audit/types.ts";
 import type { Clock } from "../clock.ts";
 import type { ConfigRow } from "../config/describe.ts";
 import type { KnownCompleted, LeftOpen, MoneyRecord } from "../money/record.ts";
@@ -14,7 +14,7 @@ export interface RecordOptions {
   readonly role: string;
   /** Undefined where no record is kept. */
   readonly audit: AuditOptions | undefined;
-  readonly pod: PodName;
+  readonly pod: ThisPod;
   readonly operations: readonly Operation[];
 }
 
@@ -81,7 +81,7 @@ export async function keepRecord(
   );
   observers.keepRecord(record);
   const configuration = Object.fromEntries(described.map(({ name, value }) => [name, value]));
-  record.note({ type: "start", version, role, ...podFields(pod), configuration });
+  record.note({ type: "start", version, role, pod: pod.name, namespace: pod.namespace, configuration });
   return {
     money: createMoneyRecord(record, { pod, clock }),
     leaveTo(sidecar) {
@@ -91,10 +91,6 @@ export async function keepRecord(
     close: record.close,
     stop: () => record.note({ type: "stop" }),
   };
-}
-
-function podFields({ name, namespace }: PodName): { readonly pod?: string; readonly namespace?: string } {
-  return { ...(name === undefined ? {} : { pod: name }), ...(namespace === undefined ? {} : { namespace }) };
 }
 
 function leftOpen(

@@ -7,7 +7,7 @@ import type { Call } from "../upstream/call.ts";
 import type { Reference } from "../upstream/references.ts";
 import { longestReference } from "./entries.ts";
 import type { Entry } from "./line.ts";
-import type { AuditRecord, AwaitedLine, PodName } from "./types.ts";
+import type { AuditRecord, AwaitedLine, ThisPod } from "./types.ts";
 
 /** What was taken down of a sending. */
 interface Taken {
@@ -21,7 +21,7 @@ interface Taken {
 /** The record as calls that move money see it: two lines for each sending. */
 export function createMoneyRecord(
   record: AuditRecord,
-  { pod, clock }: { readonly pod: PodName; readonly clock: Pick<Clock, "monotonic"> },
+  { pod, clock }: { readonly pod: ThisPod; readonly clock: Pick<Clock, "monotonic"> },
 ): MoneyRecord {
   const taken = new Map<Sending, Taken>();
   /** Of calls that were sent once: all sendings of a call have the same. */
@@ -83,7 +83,7 @@ function unavailable(cause: Error): Problem {
   });
 }
 
-function begunEntry(id: string, { call, number, generation }: Sending, pod: PodName): Entry {
+function begunEntry(id: string, { call, number, generation }: Sending, pod: ThisPod): Entry {
   const { references = [], unread } = call.money ?? {};
   return {
     type: "call-begun",

@@ -11,7 +11,7 @@ import { beforeFirst } from "./line.ts";
 import { isPassing, lockPathOf, refusedPath } from "./recover.ts";
 import { createStreamMedium, type LineStream, streamMark } from "./stream-medium.ts";
 import type { AuditEvent, AuditOptions, AuditRecord } from "./types.ts";
-import { createWriter, type Writer as LineWriter } from "./writer.ts";
+import { createLineWriter, type LineWriter } from "./writer.ts";
 
 export interface AuditDeps {
   readonly clock: Clock;
@@ -53,7 +53,7 @@ export async function openAudit(options: OpenAuditOptions, deps: AuditDeps): Pro
   const { clock, emit, disk = systemDisk } = deps;
   const chain = { whenUnavailable, head: beforeFirst, open: new OpenCalls(), begin: "first" } as const;
   if (place.kind === "stdout")
-    return createWriter(
+    return createLineWriter(
       { ...chain, mark: streamMark },
       { medium: createStreamMedium(deps.stream(), writer), clock, emit },
     );
@@ -68,7 +68,7 @@ export async function openAudit(options: OpenAuditOptions, deps: AuditDeps): Pro
     if (error instanceof CommandError) throw error;
     if (!isPassing(error)) throw refusedPath(path, error);
   }
-  const record = createWriter(chain, { medium, clock, emit });
+  const record = createLineWriter(chain, { medium, clock, emit });
   record.wake();
   await within(clock, firstTryMs, record.settled());
   return watched(record, medium, clock);

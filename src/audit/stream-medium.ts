@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 
-import { fileBegunEntry } from "./entries.ts";
+import { fileBegunEntry, type Writer } from "./entries.ts";
 import { encodeLine } from "./line.ts";
 import type { Medium } from "./medium.ts";
 
@@ -16,7 +16,7 @@ export const streamMark = { record: true };
  * The record as lines of standard output, marked `"record":true`, for whoever collects them. They have
  * a chain of their own for each process; a line counts once the system has taken it.
  */
-export function createStreamMedium(stream: LineStream, writer: "sidecar" | "command"): Medium {
+export function createStreamMedium(stream: LineStream, writer: Writer): Medium {
   let isBegun = false;
   const chain = randomUUID();
 

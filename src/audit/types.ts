@@ -1,7 +1,7 @@
 import type { Entry, Head } from "./line.ts";
 
-/** Who runs this process, as Kubernetes tells a Pod. */
-export interface PodName {
+/** The Pod that this process runs in, as far as it was told. */
+export interface ThisPod {
   readonly name: string | undefined;
   readonly namespace: string | undefined;
 }

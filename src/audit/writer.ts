@@ -15,7 +15,7 @@ import {
   RecordUnavailable,
 } from "./types.ts";
 
-export interface WriterOptions {
+export interface LineWriterOptions {
   readonly whenUnavailable: AuditOptions["whenUnavailable"];
   /** The chain so far. */
   readonly head: Head;
@@ -26,13 +26,13 @@ export interface WriterOptions {
   readonly mark?: JsonObject | undefined;
 }
 
-export interface WriterDeps {
+export interface LineWriterDeps {
   readonly medium: Medium;
   readonly clock: Clock;
   readonly emit: Emit<AuditEvent>;
 }
 
-export interface Writer extends AuditRecord {
+export interface LineWriter extends AuditRecord {
   /** The present file is not what it was: told, and the chain goes on in a new one. */
   interfered(what: string): void;
   /** Something became due. */
@@ -64,7 +64,10 @@ interface Written {
  * success on that file counts (fsync(2) may report an error once, and succeed the next time with
  * the lines lost).
  */
-export function createWriter(options: WriterOptions, { medium, clock, emit }: WriterDeps): Writer {
+export function createLineWriter(
+  options: LineWriterOptions,
+  { medium, clock, emit }: LineWriterDeps,
+): LineWriter {
   const { whenUnavailable, open } = options;
   const queue = createLineQueue(options, clock);
   let written: Written[] = [];

@@ -1,4 +1,4 @@
-import type { AuditOptions, PodName } from "../audit/types.ts";
+import type { AuditOptions, ThisPod } from "../audit/types.ts";
 import type { EgressRoute } from "../connect/open.ts";
 import type { ProxySource } from "../connect/proxy-url.ts";
 import type { Trust } from "../connect/trust.ts";
@@ -66,7 +66,7 @@ export interface Config extends UpstreamConfig {
   /** Undefined where no record of money calls is kept. */
   readonly audit: AuditOptions | undefined;
   /** As Kubernetes names the Pod that this process runs in. */
-  readonly pod: PodName;
+  readonly pod: ThisPod;
   readonly logLevel: LogLevel;
   /** How this process is called among others. */
   readonly service: string;
