@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 
 import { CommandError, systemCode } from "../errors.ts";
+import { isTemporaryOf, temporaryBeside } from "../files/io.ts";
 import type { HeldLock, RenewalLock } from "../store/contract.ts";
 import type { AppendedFile, Disk, FileIdentity, FileLook } from "./disk.ts";
 import {
@@ -133,12 +134,8 @@ export function createFileMedium(options: FileMediumOptions, deps: FileMediumDep
 
   /** What a process that was killed in the middle of a rotation left. */
   async function removeTemporary(): Promise<void> {
-    const prefix = `.${basename(path)}.`;
-    for (const name of await disk.namesBeside(path)) {
-      const middle = name.slice(prefix.length, -temporarySuffix.length);
-      if (name === `${prefix}${middle}${temporarySuffix}` && uuid.test(middle))
-        await disk.remove(join(dirname(path), name));
-    }
+    for (const name of await disk.namesBeside(path))
+      if (isTemporaryOf(path, name)) await disk.remove(join(dirname(path), name));
   }
 
   /** What a process that was killed has written last may be in memory only: it counts, and is named, once it is on the disk. */
@@ -210,7 +207,7 @@ export function createFileMedium(options: FileMediumOptions, deps: FileMediumDep
         completed: open.completed(),
       };
       const line = encodeLine(before, at, fileBegunEntry(begun, before));
-      const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}${temporarySuffix}`);
+      const temporary = temporaryBeside(path);
       let next: AppendedFile | undefined;
       try {
         next = await disk.create(temporary, mode);
@@ -301,9 +298,6 @@ function interference(
   if (there.size < bytes) return "it was cut";
   return grown ? "something was added to it" : undefined;
 }
-
-const temporarySuffix = ".tmp";
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** A disk that is full, fails or does not answer is told as such, and not as a lock that can't be had. */
 async function takeLock(path: string, lock: Pick<RenewalLock, "acquire">, waitMs: number): Promise<HeldLock> {

@@ -104,7 +104,7 @@ class ChainReader {
       this.#accuse(this.#isAsExpected(this.#last) ? this.#doubted.before : this.#last);
     if (this.#fault !== undefined) return { ok: false, fault: this.#fault };
     if (this.#begun === undefined || this.#first === undefined || this.#last === undefined)
-      return { ok: false, fault: this.#notARecord() };
+      return { ok: false, fault: notARecord(this.#path) };
     return {
       ok: true,
       segment: {
@@ -124,7 +124,7 @@ class ChainReader {
     const { entry } = placed.found;
     this.#begun = readFileBegun(entry);
     if (this.#begun === undefined) {
-      this.#fault = this.#notARecord();
+      this.#fault = notARecord(this.#path);
       return;
     }
     this.#first = placed.found;
@@ -172,7 +172,7 @@ class ChainReader {
 
   #unreadable(number: number): void {
     if (number === 1) {
-      this.#fault = this.#notARecord();
+      this.#fault = notARecord(this.#path);
       return;
     }
     this.#fault = {
@@ -203,16 +203,16 @@ class ChainReader {
       sentence: `Line ${number} of ${this.#path} (seq ${found.head.seq}) does not belong where it stands: a line with that number, or a later one, came before.`,
     };
   }
+}
 
-  #notARecord(): Fault {
-    return {
-      kind: "not-a-record",
-      path: this.#path,
-      line: 1,
-      seq: undefined,
-      sentence: `${this.#path} is no record of this program: its first line does not begin one.`,
-    };
-  }
+function notARecord(path: string): Fault {
+  return {
+    kind: "not-a-record",
+    path,
+    line: 1,
+    seq: undefined,
+    sentence: `${path} is no record of this program: its first line does not begin one.`,
+  };
 }
 
 function textOf(value: unknown): string {
@@ -241,15 +241,7 @@ export async function readBeginning(disk: Disk, path: string): Promise<Beginning
   const [firstLine, secondLine] = lines;
   const first = firstLine === undefined ? undefined : readLine(firstLine);
   const begun = first === undefined ? undefined : readFileBegun(first.entry);
-  if (first === undefined || begun === undefined) {
-    return {
-      kind: "not-a-record",
-      path,
-      line: 1,
-      seq: undefined,
-      sentence: `${path} is no record of this program: its first line does not begin one.`,
-    };
-  }
+  if (first === undefined || begun === undefined) return notARecord(path);
   const second = secondLine === undefined ? undefined : readLine(secondLine);
   return { path, begun, first, bytes, isIntact: second === undefined || second.prev === first.head.hash };
 }

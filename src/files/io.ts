@@ -92,7 +92,7 @@ export function writeDurably(path: string, content: string | Uint8Array): Promis
 
 async function replace(path: string, content: string | Uint8Array): Promise<void> {
   const folder = dirname(path);
-  const temporary = join(folder, `${temporaryPrefix(path)}${randomUUID()}${temporarySuffix}`);
+  const temporary = temporaryBeside(path);
   // Exclusive creation: an existing file is not reused and a link is not followed (open(2), O_EXCL).
   const file = await open(temporary, "wx", 0o600);
   try {
@@ -131,20 +131,23 @@ export function removeLeftovers(path: string): Promise<void> {
 
 async function removeTemporary(path: string): Promise<void> {
   const folder = dirname(path);
-  const prefix = temporaryPrefix(path);
-  for (const name of await readdir(folder)) {
-    const middle = name.slice(prefix.length, -temporarySuffix.length);
-    if (name === `${prefix}${middle}${temporarySuffix}` && uuid.test(middle)) {
-      await rm(join(folder, name), { force: true });
-    }
-  }
+  for (const name of await readdir(folder))
+    if (isTemporaryOf(path, name)) await rm(join(folder, name), { force: true });
 }
 
 const temporarySuffix = ".tmp";
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-function temporaryPrefix(path: string): string {
-  return `.${basename(path)}.`;
+/** A new name beside a path, hidden: for what is made whole before it takes the path's place. */
+export function temporaryBeside(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${randomUUID()}${temporarySuffix}`);
+}
+
+/** Is it the name of a file that `temporaryBeside` named for this path, and that a writer which was killed has left? */
+export function isTemporaryOf(path: string, name: string): boolean {
+  const prefix = `.${basename(path)}.`;
+  const middle = name.slice(prefix.length, -temporarySuffix.length);
+  return name === `${prefix}${middle}${temporarySuffix}` && uuid.test(middle);
 }
 
 async function writeAndClose(file: FileHandle, content: string | Uint8Array): Promise<void> {
