@@ -1,6 +1,7 @@
 import { ConnectError } from "../connect/errors.ts";
 import { kindOfOwnResponse, type OutcomeKind } from "../egress-ip/outcomes.ts";
 import { requestTransaction, type TokenVerdict, type TransactionRequestOptions } from "../presto/probe.ts";
+import { leastAheadMs } from "../presto/server-time.ts";
 import type { TokenRecord } from "../store/contract.ts";
 import type { DatedAnswer } from "../store/inspection.ts";
 import { youngLeftMs, youngMs } from "../token/health.ts";
@@ -121,18 +122,12 @@ export function clockFinding(
 ): Finding {
   const at = Date.parse(date ?? "");
   if (Number.isNaN(at)) return skip(check, `There is no Date of ${whose} that could be read.`);
-  const ms = skewOf(at, sentAt, receivedAt);
+  const ms = leastAheadMs(at, sentAt, receivedAt);
   const seconds = Math.abs(ms) / 1000;
   if (seconds <= warnAboveS) return ok(check, `It agrees with ${whose} to within some seconds.`);
   const detail = `This machine's clock is ${Math.round(seconds)} s ${ms > 0 ? "behind" : "ahead of"} ${whose}.`;
   const mend = "Have this machine's clock set by NTP, and see that it stays set.";
   return seconds > failsAboveS ? fail(check, "configuration", detail, mend) : warn(check, detail, mend);
-}
-
-/** Milliseconds that the server is ahead by at least: it read its clock, to the second, between the two times. */
-function skewOf(at: number, sentAt: number, receivedAt: number): number {
-  if (at > receivedAt) return at - receivedAt;
-  return at + 1000 < sentAt ? at + 1000 - sentAt : 0;
 }
 
 /** Undefined where the token could not be asked about: Presto's application did not answer. */

@@ -29,13 +29,19 @@ export function createServerTime(clock: Pick<Clock, "now" | "monotonic" | "since
       if (Number.isNaN(at)) return;
       const receivedAt = clock.now();
       const sentAt = receivedAt - (clock.monotonic() - begunAt);
-      // It read its clock between the two, and told whole seconds.
-      let aheadMs = 0;
-      if (at > receivedAt) aheadMs = at - receivedAt;
-      else if (at + 1_000 < sentAt) aheadMs = at + 1_000 - sentAt;
-      last = { prestoAt: receivedAt + aheadMs, bootAt: clock.sinceBoot() };
+      last = { prestoAt: receivedAt + leastAheadMs(at, sentAt, receivedAt), bootAt: clock.sinceBoot() };
     },
     aheadMs: () => (last === undefined ? undefined : now() - clock.now()),
     now,
   };
+}
+
+/**
+ * Milliseconds by which a server's clock is ahead of ours at least, below zero where ours is ahead: it read its own
+ * between the two times, and told whole seconds. All three are wall clock.
+ * @param at the Date of its answer
+ */
+export function leastAheadMs(at: number, sentAt: number, receivedAt: number): number {
+  if (at > receivedAt) return at - receivedAt;
+  return at + 1_000 < sentAt ? at + 1_000 - sentAt : 0;
 }
