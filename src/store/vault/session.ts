@@ -2,9 +2,10 @@ import type { Clock } from "../../clock.ts";
 import { openTrustAnchors, watchTrust } from "../../connect/trust.ts";
 import { backOffMs, within } from "../../lib/async.ts";
 import type { Emit, Warning } from "../../lib/events.ts";
+import type { Secret } from "../../secret.ts";
 import { StoreError } from "../contract.ts";
-import { createRemoteClient, RemoteError, type RemoteResponse } from "../remote.ts";
-import type { VaultAccess } from "./access.ts";
+import { createRemoteClient, type RemoteClient, RemoteError, type RemoteResponse } from "../remote.ts";
+import type { VaultAccess, VaultLogin } from "./access.ts";
 import { awayError, passingAnswer, refusedError, retryAfterMs, unansweredError } from "./answers.ts";
 import {
   type Lease,
@@ -117,53 +118,14 @@ async function createVaultSession(access: VaultAccess, deps: VaultSessionDeps): 
     tls: anchors && { context: anchors.context, serverName: address.host },
     clock,
   });
+  const { send, restMs } = createExchange(remote, { url, namespace, clock, random });
   let held: Held | undefined;
   let entering: Promise<Held> | undefined;
   let refusals = 0;
   let refused: { readonly error: StoreError; readonly until: number } | undefined;
-  let restUntil = -Infinity;
   let repeatAfter = -Infinity;
   let retryRenewalAt = -Infinity;
-  let index: string | undefined;
   let toldOf: string | undefined;
-
-  /** One exchange. Whatever is no answer to the question is thrown. */
-  const send: SendToVault = async (subject, request, token) => {
-    const now = clock.monotonic();
-    if (now < restUntil) {
-      const seconds = Math.ceil((restUntil - now) / 1000);
-      throw awayError(subject, url, `asked to be left alone for another ${seconds} s (429)`);
-    }
-    const response = await remote
-      .request({
-        ...request,
-        path: `/v1/${request.path}`,
-        headers: {
-          "x-vault-request": "true",
-          ...(token === undefined ? {} : { "x-vault-token": token.reveal() }),
-          ...(namespace === undefined ? {} : { "x-vault-namespace": namespace }),
-          ...(request.body === undefined ? {} : { "content-type": "application/json" }),
-          // A standby that has not come as far as this process has seen has the active node answer.
-          ...(index === undefined
-            ? {}
-            : { "x-vault-index": index, "x-vault-inconsistent": "forward-active-node" }),
-        },
-      })
-      .catch((error: unknown) => {
-        throw error instanceof RemoteError ? unansweredError(subject, url, error) : error;
-      });
-    const seen = response.headers["x-vault-index"];
-    if (typeof seen === "string") index = seen;
-    if (response.status === 429) {
-      // What it asks for is the least: all others were told the same.
-      const restMs = Math.min(retryAfterMs(response) ?? 1_000, longestRestMs);
-      restUntil = clock.monotonic() + restMs + random() * Math.max(1_000, restMs / 5);
-      throw awayError(subject, url, "has more to do than it is allowed to (429, a quota)");
-    }
-    const why = passingAnswer(response);
-    if (why !== undefined) throw awayError(subject, url, why);
-    return response;
-  };
 
   const loginDeps: LoginDeps = { send, url };
 
@@ -253,33 +215,13 @@ async function createVaultSession(access: VaultAccess, deps: VaultSessionDeps): 
     return useLimit > 0 && login.method !== "token" && uses >= useLimit - 1;
   }
 
-  /** Once for each token: what will end, and can't be helped from here. */
+  /** Once for each token. */
   function tell(current: Held): void {
     const id = current.token.fingerprint();
-    if (toldOf === id) return;
-    const { useLimit, renewable, leaseSeconds } = current;
-    if (useLimit > 0) {
-      toldOf = id;
-      const mend =
-        login.method === "token"
-          ? "then it is refused. Make one without a limit: bao token create -use-limit=0"
-          : "then this process logs in anew. Set token_num_uses=0 on its role.";
-      emit({
-        type: "warning",
-        message: `The Vault token may be used ${useLimit} times only; each look at the store is one, every 5 s: ${mend}`,
-      });
-    } else if (
-      login.method === "token" &&
-      leaseSeconds > 0 &&
-      (!renewable || current.renewAt - clock.monotonic() < 0)
-    ) {
-      toldOf = id;
-      const at = new Date(clock.now() + leaseSeconds * 1000).toISOString();
-      emit({
-        type: "warning",
-        message: `The Vault token ends at ${at} and can't be renewed. Put another into the file of VAULT_TOKEN_FILE by then, give one with a period (bao token create -period=24h), or use PRESTO_VAULT_AUTH=approle or kubernetes.`,
-      });
-    }
+    const message = toldOf === id ? undefined : whatEnds(current, login.method, clock);
+    if (message === undefined) return;
+    toldOf = id;
+    emit({ type: "warning", message });
   }
 
   /**
@@ -331,7 +273,7 @@ async function createVaultSession(access: VaultAccess, deps: VaultSessionDeps): 
       if (status === 403) throw refusedError(subject, access, request.method, about);
       throw awayError(subject, url, `answered ${status}, which no Vault does; see whether VAULT_ADDR is one`);
     },
-    restMs: () => Math.max(0, restUntil - clock.monotonic()),
+    restMs,
     async logOut() {
       const last = held;
       held = undefined;
@@ -342,4 +284,86 @@ async function createVaultSession(access: VaultAccess, deps: VaultSessionDeps): 
       remote.close();
     },
   };
+}
+
+interface ExchangeDeps extends Pick<VaultSessionDeps, "clock" | "random"> {
+  readonly url: string;
+  readonly namespace: string | undefined;
+}
+
+/** Single exchanges with a Vault, with what it has asked of whoever comes next. */
+interface Exchange {
+  /** Whatever is no answer to the question is thrown. */
+  readonly send: SendToVault;
+  /** Milliseconds until it may be asked again. */
+  readonly restMs: () => number;
+}
+
+function createExchange(
+  remote: Pick<RemoteClient, "request">,
+  { url, namespace, clock, random }: ExchangeDeps,
+): Exchange {
+  let restUntil = -Infinity;
+  /** How far the Vault has come by what this process has seen. */
+  let index: string | undefined;
+
+  function headersOf({ body }: VaultRequest, token: Secret | undefined): Record<string, string> {
+    return {
+      "x-vault-request": "true",
+      ...(token === undefined ? {} : { "x-vault-token": token.reveal() }),
+      ...(namespace === undefined ? {} : { "x-vault-namespace": namespace }),
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      // A standby that has not come as far has the active node answer.
+      ...(index === undefined
+        ? {}
+        : { "x-vault-index": index, "x-vault-inconsistent": "forward-active-node" }),
+    };
+  }
+
+  return {
+    async send(subject, request, token) {
+      const now = clock.monotonic();
+      if (now < restUntil) {
+        const seconds = Math.ceil((restUntil - now) / 1000);
+        throw awayError(subject, url, `asked to be left alone for another ${seconds} s (429)`);
+      }
+      const headers = headersOf(request, token);
+      const response = await remote
+        .request({ ...request, path: `/v1/${request.path}`, headers })
+        .catch((error: unknown) => {
+          throw error instanceof RemoteError ? unansweredError(subject, url, error) : error;
+        });
+      const seen = response.headers["x-vault-index"];
+      if (typeof seen === "string") index = seen;
+      if (response.status === 429) {
+        // What it asks for is the least: all others were told the same.
+        const ms = Math.min(retryAfterMs(response) ?? 1_000, longestRestMs);
+        restUntil = clock.monotonic() + ms + random() * Math.max(1_000, ms / 5);
+        throw awayError(subject, url, "has more to do than it is allowed to (429, a quota)");
+      }
+      const why = passingAnswer(response);
+      if (why !== undefined) throw awayError(subject, url, why);
+      return response;
+    },
+    restMs: () => Math.max(0, restUntil - clock.monotonic()),
+  };
+}
+
+/** What of this login will end, and can't be helped from here: a sentence; undefined where nothing will. */
+function whatEnds(
+  { useLimit, renewable, leaseSeconds, renewAt: dueAt }: Held,
+  method: VaultLogin["method"],
+  clock: Pick<Clock, "now" | "monotonic">,
+): string | undefined {
+  if (useLimit > 0) {
+    const mend =
+      method === "token"
+        ? "then it is refused. Make one without a limit: bao token create -use-limit=0"
+        : "then this process logs in anew. Set token_num_uses=0 on its role.";
+    return `The Vault token may be used ${useLimit} times only; each look at the store is one, every 5 s: ${mend}`;
+  }
+  const isRenewed = renewable && dueAt - clock.monotonic() >= 0;
+  if (method !== "token" || leaseSeconds <= 0 || isRenewed) return undefined;
+  const at = new Date(clock.now() + leaseSeconds * 1000).toISOString();
+  return `The Vault token ends at ${at} and can't be renewed. Put another into the file of VAULT_TOKEN_FILE by then, give one with a period (bao token create -period=24h), or use PRESTO_VAULT_AUTH=approle or kubernetes.`;
 }
