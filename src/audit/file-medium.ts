@@ -82,42 +82,11 @@ export function createFileMedium(options: FileMediumOptions, deps: FileMediumDep
     dropped?.close().catch(() => undefined);
   }
 
-  /** Frees the path for the next file. Whatever stands there is kept under another name. */
-  async function setAside(): Promise<void> {
-    const there = await disk.look(path);
-    if (there === undefined || (there.size === 0 && there.kind === "file")) return;
-    const isOurs = identity === undefined || isSameFile(there, identity);
-    const wanted = isOurs ? asidePath(path, number) : `${path}.foreign`;
-    for (let tries = 0; ; tries += 1) {
-      const second = tries === 0 ? wanted : `${wanted}-${tries}`;
-      try {
-        await disk.link(path, second);
-        return;
-      } catch (error) {
-        const code = systemCode(error);
-        if (code === "EEXIST") {
-          const standing = await disk.look(second);
-          // A crash between link and rename has left it.
-          if (standing !== undefined && isSameFile(standing, there)) return;
-        } else if (noLinks.has(code ?? "")) {
-          await disk.rename(path, second);
-          return;
-        } else throw error;
-      }
-    }
-  }
-
   function tellFound({ open }: Segment): void {
     const calls = open.all().filter(({ call }) => !toldOpen.has(call));
     for (const { call } of calls) toldOpen.add(call);
     const completed = open.completed();
     if (calls.length + completed.length > 0) deps.onFound(calls, completed);
-  }
-
-  async function writeFirst(next: AppendedFile, text: string): Promise<FileIdentity> {
-    await next.append(Buffer.from(text));
-    await next.sync();
-    return next.identity();
   }
 
   async function prepare(): Promise<void> {
@@ -129,29 +98,7 @@ export function createFileMedium(options: FileMediumOptions, deps: FileMediumDep
     bytes = found?.segment.bytes ?? 0;
     chain = found?.segment.begun.chain ?? randomUUID();
     if (found !== undefined) tellFound(found.segment);
-    await removeTemporary();
-  }
-
-  /** What a process that was killed in the middle of a rotation left. */
-  async function removeTemporary(): Promise<void> {
-    for (const name of await disk.namesBeside(path))
-      if (isTemporaryOf(path, name)) await disk.remove(join(dirname(path), name));
-  }
-
-  /** What a process that was killed has written last may be in memory only: it counts, and is named, once it is on the disk. */
-  async function makeDurable(file: AppendedFile): Promise<void> {
-    await file.sync();
-    await disk.syncFolder(path);
-  }
-
-  /** The same of a file that is only followed by another. */
-  async function makeFoundDurable({ segment }: Found): Promise<void> {
-    const file = await disk.openAtEnd(segment.path);
-    try {
-      await makeDurable(file);
-    } finally {
-      await file.close();
-    }
+    await removeTemporary(disk, path);
   }
 
   /** Goes on with the file that was found. */
@@ -165,7 +112,7 @@ export function createFileMedium(options: FileMediumOptions, deps: FileMediumDep
       throw new Error("the record was changed while it was opened");
     }
     try {
-      await makeDurable(opened);
+      await makeDurable(disk, opened, path);
     } catch (error) {
       await opened.close().catch(() => undefined);
       throw error;
@@ -193,7 +140,7 @@ export function createFileMedium(options: FileMediumOptions, deps: FileMediumDep
           found = undefined;
           return head;
         }
-        await makeFoundDurable(found);
+        await makeFoundDurable(disk, found, path);
         why = begin;
         before = segment.last;
       }
@@ -212,7 +159,7 @@ export function createFileMedium(options: FileMediumOptions, deps: FileMediumDep
       try {
         next = await disk.create(temporary, mode);
         const begunAs = await writeFirst(next, line.text);
-        await setAside();
+        await setAside(disk, path, { number, identity });
         await disk.rename(temporary, path);
         drop();
         current = next;
@@ -287,6 +234,68 @@ export function createFileMedium(options: FileMediumOptions, deps: FileMediumDep
   };
 }
 
+async function writeFirst(next: AppendedFile, text: string): Promise<FileIdentity> {
+  await next.append(Buffer.from(text));
+  await next.sync();
+  return next.identity();
+}
+
+/** What a process that was killed in the middle of a rotation left. */
+async function removeTemporary(disk: Disk, path: string): Promise<void> {
+  for (const name of await disk.namesBeside(path))
+    if (isTemporaryOf(path, name)) await disk.remove(join(dirname(path), name));
+}
+
+/** What a process that was killed has written last may be in memory only: it counts, and is named, once it is on the disk. */
+async function makeDurable(disk: Disk, file: AppendedFile, path: string): Promise<void> {
+  await file.sync();
+  await disk.syncFolder(path);
+}
+
+/** The same of a file that is only followed by another. */
+async function makeFoundDurable(disk: Disk, { segment }: Found, path: string): Promise<void> {
+  const file = await disk.openAtEnd(segment.path);
+  try {
+    await makeDurable(disk, file, path);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The file of the record that was written last: its number, and what it was when it was opened, if it was. */
+interface LastFile {
+  readonly number: number;
+  readonly identity: FileIdentity | undefined;
+}
+
+/** Frees the path for the next file. Whatever stands there is kept under another name. */
+async function setAside(disk: Disk, path: string, { number, identity }: LastFile): Promise<void> {
+  const there = await disk.look(path);
+  if (there === undefined || (there.size === 0 && there.kind === "file")) return;
+  const isOurs = identity === undefined || isSameFile(there, identity);
+  const wanted = isOurs ? asidePath(path, number) : `${path}.foreign`;
+  for (let tries = 0; ; tries += 1) {
+    const second = tries === 0 ? wanted : `${wanted}-${tries}`;
+    try {
+      await disk.link(path, second);
+      return;
+    } catch (error) {
+      const code = systemCode(error);
+      if (code === "EEXIST") {
+        const standing = await disk.look(second);
+        // A crash between link and rename has left it.
+        if (standing !== undefined && isSameFile(standing, there)) return;
+      } else if (noLinks.has(code ?? "")) {
+        await disk.rename(path, second);
+        return;
+      } else throw error;
+    }
+  }
+}
+
+/** What file systems without hard links say. */
+const noLinks: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
+
 function interference(
   there: FileLook | undefined,
   ours: FileIdentity,
@@ -315,6 +324,3 @@ async function takeLock(path: string, lock: Pick<RenewalLock, "acquire">, waitMs
 function isSameFile(one: FileIdentity, other: FileIdentity): boolean {
   return one.device === other.device && one.inode === other.inode;
 }
-
-/** What file systems without hard links say. */
-const noLinks: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
