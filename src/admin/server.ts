@@ -62,7 +62,8 @@ export async function createServer({
   const methodsOf = ({ url }: FastifyRequest): readonly string[] =>
     methodsAt?.get(url.split("?", 1)[0] ?? "") ?? methods;
   const app = createLimitedApp();
-  const bodies = createBodyStop(app.server);
+  const open = openConnections(app.server);
+  const bodies = createBodyStop(open);
   app.addHook("onRequest", (request, reply, next) => {
     reply.headers({
       "cache-control": "no-store",
@@ -96,7 +97,7 @@ export async function createServer({
   await app.ready();
 
   const { server } = app;
-  limitConnections(server, mostConnections);
+  limitConnections(server, open, mostConnections);
   // Without a listener Node drops the connection unanswered.
   server.on("connect", (_request, socket) => refuseTunnel(socket, allow));
   return {
@@ -167,16 +168,23 @@ function hasBody(request: FastifyRequest): boolean {
   return coding !== undefined || (length !== undefined && length !== "0");
 }
 
+/** Of a server, in the order in which they came. */
+function openConnections(server: Server): ReadonlySet<Socket> {
+  const open = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+  });
+  return open;
+}
+
 /**
  * Over the limit the *oldest* connection goes, not the new one (as `maxConnections` would have
  * it): who opens connections and says nothing must not keep a liveness probe out, or the pod
  * is restarted in the middle of its calls.
  */
-function limitConnections(server: Server, mostConnections: number): void {
-  const open = new Set<Socket>();
-  server.on("connection", (socket: Socket) => {
-    open.add(socket);
-    socket.once("close", () => open.delete(socket));
+function limitConnections(server: Server, open: ReadonlySet<Socket>, mostConnections: number): void {
+  server.on("connection", () => {
     const [oldest] = open;
     if (open.size > mostConnections) oldest?.destroy();
   });
@@ -187,12 +195,7 @@ function limitConnections(server: Server, mostConnections: number): void {
  * came in one read with its head is parsed all the same, and may be ten thousand chunks of a byte, which take 30 ms.
  * So a turn of the event loop reads one such request, and calls are served between two of them.
  */
-function createBodyStop(server: Server): { came(socket: Socket): void } {
-  const open = new Set<Socket>();
-  server.on("connection", (socket: Socket) => {
-    open.add(socket);
-    socket.once("close", () => open.delete(socket));
-  });
+function createBodyStop(open: ReadonlySet<Socket>): { came(socket: Socket): void } {
   let waiting: readonly Socket[] | undefined;
 
   return {
