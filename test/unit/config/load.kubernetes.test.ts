@@ -1,14 +1,9 @@
 import { describe, expect, it } from "vitest";
 
-import { examineConfig, loadConfig } from "../../../src/config/load.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+import { problemsOf } from "./problems.ts";
 
 const base = { PRESTO_URL: "https://presto.example", PRESTO_STORE: "kubernetes:presto/token" };
-
-function problemsOf(env: NodeJS.ProcessEnv): string {
-  return examineConfig(env, [])
-    .problems.map(({ variable, wrong }) => `${variable}: ${wrong}`)
-    .join("\n");
-}
 
 describe("a store in a Kubernetes Secret", () => {
   it.each([
@@ -37,9 +32,9 @@ describe("a store in a Kubernetes Secret", () => {
     "kubernetes:-a/token",
     "kubernetes:a/token%2f",
   ])("is not written %s", (text) => {
-    expect(problemsOf({ ...base, PRESTO_STORE: text })).toMatch(
-      /^PRESTO_STORE: is not kubernetes:namespace\/secret/,
-    );
+    expect(problemsOf({ ...base, PRESTO_STORE: text })).toEqual([
+      expect.stringMatching(/^PRESTO_STORE: is not kubernetes:namespace\/secret/),
+    ]);
   });
 
   it.each(["all", "rotator"])("is for the role %s, under the Lease of its Secret's name", (role) => {
@@ -53,10 +48,12 @@ describe("a store in a Kubernetes Secret", () => {
     });
     expect(loadConfig({ ...env, PRESTO_LOCK: "store" }, []).store.lock).toEqual({ kind: "store" });
     expect(loadConfig({ ...env, POD_NAME: "only-one" }, []).store.pod).toBeUndefined();
-    expect(problemsOf({ ...env, PRESTO_LOCK: "kubernetes:locks" })).toMatch(
-      /^PRESTO_LOCK: is neither store nor kubernetes:namespace\/lease/,
-    );
-    expect(problemsOf({ ...env, POD_NAME: "two words" })).toMatch(/^POD_NAME: is no name that Kubernetes/);
+    expect(problemsOf({ ...env, PRESTO_LOCK: "kubernetes:locks" })).toEqual([
+      expect.stringMatching(/^PRESTO_LOCK: is neither store nor kubernetes:namespace\/lease/),
+    ]);
+    expect(problemsOf({ ...env, POD_NAME: "two words" })).toEqual([
+      expect.stringMatching(/^POD_NAME: is no name that Kubernetes/),
+    ]);
   });
 
   it("holds no credentials in the token's Secret, whatever the key", () => {

@@ -3,15 +3,10 @@ import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 
 import { describeConfig, formatConfig } from "../../../src/config/describe.ts";
-import { examineConfig, loadConfig } from "../../../src/config/load.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+import { problemsOf } from "./problems.ts";
 
 const least = { PRESTO_URL: "https://presto.example", PRESTO_TOKEN: "abc" };
-
-function problemsOf(env: NodeJS.ProcessEnv): string[] {
-  return examineConfig({ ...least, ...env }, []).problems.map(
-    ({ variable, wrong }) => `${variable}: ${wrong}`,
-  );
-}
 
 describe("PRESTO_EGRESS_ADDRESS", () => {
   it.each([
@@ -32,7 +27,7 @@ describe("PRESTO_EGRESS_ADDRESS", () => {
     ["::ffff:10.0.0.1", /write it as four numbers/],
     ["fe80::1", /needs its interface, as in fe80::1%eth0/],
   ])("%s is refused", (text, wrong) => {
-    expect(problemsOf({ PRESTO_EGRESS_ADDRESS: text })).toEqual([expect.stringMatching(wrong)]);
+    expect(problemsOf({ ...least, PRESTO_EGRESS_ADDRESS: text })).toEqual([expect.stringMatching(wrong)]);
   });
 });
 
@@ -65,7 +60,7 @@ describe("PRESTO_EGRESS_PROXY", () => {
     ["http://u:MARKED@gateway.example", /has no port/],
     ["gateway.example:3128", /is none of http:/],
   ])("%s is refused, and not quoted", (bad, wrong) => {
-    const problems = problemsOf({ PRESTO_EGRESS_PROXY: bad });
+    const problems = problemsOf({ ...least, PRESTO_EGRESS_PROXY: bad });
     expect(problems).toEqual([expect.stringMatching(wrong)]);
     expect(problems[0]).not.toContain("MARKED");
   });

@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
 
 import { examineConfig, loadConfig } from "../../../src/config/load.ts";
+import { problemsOf } from "./problems.ts";
 
 const url = { PRESTO_URL: "https://presto.example" };
 const key = Buffer.alloc(32, 7).toString("base64");
 const sealed = { PRESTO_STORE: "file:/s", PRESTO_STORE_KEY: key };
 
-function problemsOf(env: NodeJS.ProcessEnv): string[] {
-  return examineConfig({ ...url, ...env }, []).problems.map(({ variable, wrong }) => `${variable}: ${wrong}`);
+function problemsWithUrl(env: NodeJS.ProcessEnv): readonly string[] {
+  return problemsOf({ ...url, ...env });
 }
 
 const credentials: Readonly<Record<string, string>> = {
@@ -51,7 +52,7 @@ describe("the role that can't issue", () => {
 
   it("holds none where they are empty", () => {
     const empty = Object.fromEntries(Object.keys(credentials).map((name) => [name, ""]));
-    expect(problemsOf({ ...sealed, ...empty })).toEqual([]);
+    expect(problemsWithUrl({ ...sealed, ...empty })).toEqual([]);
   });
 });
 
@@ -65,33 +66,33 @@ describe.each(["rotator", "all"])("the role %s", (role) => {
       { PRESTO_EMAIL: "a@b", PRESTO_PASSWORD_FILE: "/p" },
       { PRESTO_CREDENTIALS: "file:/c" },
     ]) {
-      expect(problemsOf({ ...issuing, ...account })).toEqual([]);
+      expect(problemsWithUrl({ ...issuing, ...account })).toEqual([]);
     }
-    expect(problemsOf(issuing)).toEqual([
+    expect(problemsWithUrl(issuing)).toEqual([
       expect.stringMatching(
         new RegExp(`^PRESTO_CREDENTIALS: the role ${role} issues tokens, and no credentials are given`),
       ),
     ]);
-    expect(problemsOf({ ...issuing, PRESTO_EMAIL: "a@b", PRESTO_PASSWORD: "" })).toEqual([
+    expect(problemsWithUrl({ ...issuing, PRESTO_EMAIL: "a@b", PRESTO_PASSWORD: "" })).toEqual([
       expect.stringMatching(
         /^PRESTO_PASSWORD_FILE: .*only an e-mail address is given.* nor PRESTO_PASSWORD is set/,
       ),
     ]);
-    expect(problemsOf({ ...issuing, PRESTO_PASSWORD_FILE: "/p" })).toEqual([
+    expect(problemsWithUrl({ ...issuing, PRESTO_PASSWORD_FILE: "/p" })).toEqual([
       expect.stringMatching(/^PRESTO_EMAIL_FILE: .*only a password is given.* nor PRESTO_EMAIL is set/),
     ]);
   });
 
   it("is not told that what was refused is missing as well", () => {
-    expect(problemsOf({ ...issuing, PRESTO_CREDENTIALS: "x" })).toHaveLength(1);
-    expect(problemsOf({ ...issuing, PRESTO_EMAIL: "x", PRESTO_PASSWORD: "x" })).toHaveLength(1);
-    expect(problemsOf({ ...issuing, PRESTO_ROLE: "x", PRESTO_EMAIL: "a@b" })).toHaveLength(1);
+    expect(problemsWithUrl({ ...issuing, PRESTO_CREDENTIALS: "x" })).toHaveLength(1);
+    expect(problemsWithUrl({ ...issuing, PRESTO_EMAIL: "x", PRESTO_PASSWORD: "x" })).toHaveLength(1);
+    expect(problemsWithUrl({ ...issuing, PRESTO_ROLE: "x", PRESTO_EMAIL: "a@b" })).toHaveLength(1);
   });
 
   it("needs a store that it can write to, with a token in it or without", () => {
     const account = { PRESTO_ROLE: role, PRESTO_EMAIL: "a@b", PRESTO_PASSWORD: "x" };
     for (const env of [account, { ...account, PRESTO_STORE: "env:", PRESTO_TOKEN: "abc" }]) {
-      expect(problemsOf(env)).toEqual([
+      expect(problemsWithUrl(env)).toEqual([
         expect.stringMatching(
           new RegExp(`^PRESTO_STORE: is env:, which can only be read, and the role ${role}`),
         ),
@@ -100,7 +101,7 @@ describe.each(["rotator", "all"])("the role %s", (role) => {
   });
 
   it("is told all of it at once", () => {
-    expect(problemsOf({ PRESTO_ROLE: role })).toEqual([
+    expect(problemsWithUrl({ PRESTO_ROLE: role })).toEqual([
       expect.stringMatching(/^PRESTO_CREDENTIALS: .*no credentials/),
       expect.stringMatching(/^PRESTO_STORE: is env:/),
     ]);
@@ -110,10 +111,10 @@ describe.each(["rotator", "all"])("the role %s", (role) => {
 describe("a lock", () => {
   it("is not named beside a store that has its own, or that is never written", () => {
     for (const PRESTO_LOCK of ["store", "kubernetes:presto/token"]) {
-      expect(problemsOf({ ...sealed, PRESTO_LOCK })).toEqual([
+      expect(problemsWithUrl({ ...sealed, PRESTO_LOCK })).toEqual([
         expect.stringMatching(/^PRESTO_LOCK: .*is file:, which has its own and takes no other/),
       ]);
-      expect(problemsOf({ PRESTO_TOKEN: "abc", PRESTO_LOCK })).toEqual([
+      expect(problemsWithUrl({ PRESTO_TOKEN: "abc", PRESTO_LOCK })).toEqual([
         expect.stringMatching(/^PRESTO_LOCK: .*is env:, where nothing is ever locked/),
       ]);
     }
@@ -125,8 +126,8 @@ describe("what the rotator does not bind", () => {
 
   it("may be another listener's address", () => {
     const env = { ...rotator, PRESTO_ADMIN_LISTEN: "0.0.0.0:7380", PRESTO_CONTROL_LISTEN: "off" };
-    expect(problemsOf(env)).toEqual([]);
-    expect(problemsOf({ ...env, PRESTO_ROLE: "all" })).toEqual([
+    expect(problemsWithUrl(env)).toEqual([]);
+    expect(problemsWithUrl({ ...env, PRESTO_ROLE: "all" })).toEqual([
       expect.stringMatching(/^PRESTO_ADMIN_LISTEN: 0\.0\.0\.0:7380 is already taken/),
     ]);
   });
@@ -134,10 +135,10 @@ describe("what the rotator does not bind", () => {
   it("may be reachable, and is never listened on", () => {
     const env = { ...url, ...rotator, PRESTO_LISTEN: "0.0.0.0:80" };
     expect(loadConfig(env, []).listen).toEqual([]);
-    expect(problemsOf({ ...env, PRESTO_ROLE: "all" })).toHaveLength(1);
+    expect(problemsWithUrl({ ...env, PRESTO_ROLE: "all" })).toHaveLength(1);
   });
 
   it("does not spare the two others", () => {
-    expect(problemsOf({ ...rotator, PRESTO_CONTROL_LISTEN: "127.0.0.1:7381" })).toHaveLength(1);
+    expect(problemsWithUrl({ ...rotator, PRESTO_CONTROL_LISTEN: "127.0.0.1:7381" })).toHaveLength(1);
   });
 });

@@ -1,15 +1,11 @@
 import { describe, expect, it } from "vitest";
 
-import { examineConfig } from "../../../src/config/load.ts";
+import { problemsOf } from "./problems.ts";
 
 const url = { PRESTO_URL: "https://presto.example" };
 const least = { ...url, PRESTO_TOKEN: "abc" };
 const key = Buffer.alloc(32, 7).toString("base64");
 const issuing = { ...url, PRESTO_ROLE: "all", PRESTO_STORE: "file:/s", PRESTO_STORE_KEY: key };
-
-function problemsOf(env: NodeJS.ProcessEnv): string[] {
-  return examineConfig(env, []).problems.map(({ variable, wrong }) => `${variable}: ${wrong}`);
-}
 
 describe("rules about where secrets come from", () => {
   it("a secret comes by value or by file, not both", () => {

@@ -1,13 +1,10 @@
 import { describe, expect, it } from "vitest";
 
 import { examineConfig } from "../../../src/config/load.ts";
+import { problemsOf } from "./problems.ts";
 
 const url = { PRESTO_URL: "https://presto.example" };
 const least = { ...url, PRESTO_TOKEN: "abc" };
-
-function problemsOf(env: NodeJS.ProcessEnv): string[] {
-  return examineConfig(env, []).problems.map(({ variable, wrong }) => `${variable}: ${wrong}`);
-}
 
 function warningsOf(env: NodeJS.ProcessEnv): readonly string[] {
   const { config, problems } = examineConfig(env, []);

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 
 import { describeConfig, formatConfig } from "../../../src/config/describe.ts";
-import { examineConfig, loadConfig } from "../../../src/config/load.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+import { problemsOf } from "./problems.ts";
 
 const least = {
   PRESTO_URL: "https://presto.example",
@@ -9,10 +10,6 @@ const least = {
   VAULT_ADDR: "https://vault.example:8200",
 };
 const token = { VAULT_TOKEN: "s.MARKED" };
-
-function problemsOf(env: NodeJS.ProcessEnv): readonly string[] {
-  return examineConfig(env, []).problems.map(({ variable, wrong }) => `${variable}: ${wrong}`);
-}
 
 describe("a place in a Vault", () => {
   it.each<[string, NodeJS.ProcessEnv, RegExp]>([
