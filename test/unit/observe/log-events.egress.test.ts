@@ -2,22 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { AddressAnswerError } from "../../../src/egress-ip/check-url.ts";
 import { describeError } from "../../../src/observe/describe-error.ts";
-import type { Subscriber } from "../../../src/observe/events.ts";
-import { logEvents } from "../../../src/observe/log-events.ts";
-import type { Log } from "../../../src/observe/log.ts";
-
-function logged(run: (emit: Subscriber) => void): unknown[] {
-  const lines: unknown[] = [];
-  const log: Log = {
-    enabled: () => true,
-    write: (level, message, fields, error) => lines.push({ level, message, fields, error }),
-    call() {},
-    lost: () => 0,
-    flush: () => Promise.resolve(),
-  };
-  run(logEvents(log));
-  return lines;
-}
+import { logged } from "./logged.ts";
 
 const error = new AddressAnswerError("html", "it answered with an HTML page");
 

@@ -1,36 +1,11 @@
 import { describe, expect, it } from "vitest";
 
-import { type Clock, systemClock } from "../../../src/clock.ts";
 import { ConnectError } from "../../../src/connect/errors.ts";
-import type { Subscriber } from "../../../src/observe/events.ts";
 import { logEvents } from "../../../src/observe/log-events.ts";
 import type { Log } from "../../../src/observe/log.ts";
 import { StoreError } from "../../../src/store/contract.ts";
 import { finishedCall } from "../../support/finished-call.ts";
-
-interface Line {
-  readonly level: string;
-  readonly message?: string;
-  readonly fields: Readonly<Record<string, unknown>>;
-  readonly error?: unknown;
-}
-
-function logged(
-  run: (emit: Subscriber) => void,
-  lowest: "info" | "warn" = "info",
-  clock: Pick<Clock, "monotonic"> = systemClock,
-): Line[] {
-  const lines: Line[] = [];
-  const log: Log = {
-    enabled: (level) => lowest === "info" || level !== "info",
-    write: (level, message, fields, error) => lines.push({ level, message, fields: fields ?? {}, error }),
-    call: (level, fields, error) => lines.push({ level, fields, error }),
-    lost: () => 0,
-    flush: () => Promise.resolve(),
-  };
-  run(logEvents(log, clock));
-  return lines;
-}
+import { logged } from "./logged.ts";
 
 describe("the line of a call", () => {
   it("has all that is known of it", () => {

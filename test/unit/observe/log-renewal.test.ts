@@ -1,29 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import type { Subscriber } from "../../../src/observe/events.ts";
-import { logEvents } from "../../../src/observe/log-events.ts";
-import type { Log } from "../../../src/observe/log.ts";
 import type { RenewalEnd } from "../../../src/renewal/types.ts";
-
-interface Line {
-  readonly level: string;
-  readonly message: string;
-  readonly fields: Readonly<Record<string, unknown>>;
-  readonly error: unknown;
-}
-
-function logged(run: (emit: Subscriber) => void): Line[] {
-  const lines: Line[] = [];
-  const log: Log = {
-    enabled: () => true,
-    write: (level, message, fields, error) => lines.push({ level, message, fields: fields ?? {}, error }),
-    call() {},
-    lost: () => 0,
-    flush: () => Promise.resolve(),
-  };
-  run(logEvents(log));
-  return lines;
-}
+import { logged } from "./logged.ts";
 
 const cause = new Error("x");
 const at = new Date("2026-11-24T01:02:03Z");
