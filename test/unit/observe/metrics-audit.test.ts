@@ -1,17 +1,10 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import type { AuditReport } from "../../../src/audit/types.ts";
-import { systemClock } from "../../../src/clock.ts";
-import { createLastSeen } from "../../../src/observe/last-seen.ts";
 import { logEvents } from "../../../src/observe/log-events.ts";
-import { createMetrics, type Metrics } from "../../../src/observe/metrics.ts";
+import type { Metrics } from "../../../src/observe/metrics.ts";
 import { parseExposition } from "../../support/parse-exposition.ts";
-
-const made: Metrics[] = [];
-
-afterEach(() => {
-  for (const metrics of made.splice(0)) metrics.close();
-});
+import { openMetrics } from "./open-metrics.ts";
 
 const head = { seq: 7, hash: "a".repeat(64) };
 const report: AuditReport = {
@@ -24,14 +17,7 @@ const report: AuditReport = {
 };
 
 function newMetrics(audit?: () => AuditReport): Metrics {
-  const metrics = createMetrics({
-    operations: [],
-    lastSeen: createLastSeen(systemClock),
-    version: "1.2.3",
-    startedAt: 0,
-    clock: systemClock,
-  });
-  made.push(metrics);
+  const metrics = openMetrics();
   metrics.measure({
     load: () => ({ inFlight: 0, queued: 0, buffered: 0 }),
     logLinesLost: () => 0,

@@ -1,18 +1,11 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
 import type { EgressReport } from "../../../src/egress-ip/observed.ts";
-import { createLastSeen } from "../../../src/observe/last-seen.ts";
-import { createMetrics, type Metrics } from "../../../src/observe/metrics.ts";
 import { type Exposition, parseExposition } from "../../support/parse-exposition.ts";
+import { openMetrics } from "./open-metrics.ts";
 
 const now = Date.UTC(2026, 10, 24);
-const made: Metrics[] = [];
-
-afterEach(() => {
-  for (const metrics of made.splice(0)) metrics.close();
-});
-
 const unknown: EgressReport = {
   addresses: [],
   registered: null,
@@ -24,10 +17,7 @@ const unknown: EgressReport = {
 };
 
 function newMetrics(report?: EgressReport) {
-  const clock = { ...systemClock, now: () => now };
-  const lastSeen = createLastSeen(clock);
-  const metrics = createMetrics({ operations: [], lastSeen, version: "1.2.3", startedAt: 0, clock });
-  made.push(metrics);
+  const metrics = openMetrics({ clock: { ...systemClock, now: () => now } });
   metrics.measure({
     load: () => ({ inFlight: 0, queued: 0, buffered: 0 }),
     logLinesLost: () => 0,

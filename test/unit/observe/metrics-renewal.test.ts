@@ -1,29 +1,14 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
-import { createLastSeen } from "../../../src/observe/last-seen.ts";
-import { createMetrics, type Metrics } from "../../../src/observe/metrics.ts";
 import { type RenewalReport, renewalStates } from "../../../src/renewal/types.ts";
 import { type Exposition, parseExposition } from "../../support/parse-exposition.ts";
 import { renewalReport } from "../../support/renewal-report.ts";
+import { openMetrics } from "./open-metrics.ts";
 
 const now = Date.UTC(2026, 10, 24);
-const made: Metrics[] = [];
-
-afterEach(() => {
-  for (const metrics of made.splice(0)) metrics.close();
-});
-
 function newMetrics(first?: RenewalReport) {
-  const clock = { ...systemClock, now: () => now };
-  const metrics = createMetrics({
-    operations: [],
-    lastSeen: createLastSeen(clock),
-    version: "1.2.3",
-    startedAt: 0,
-    clock,
-  });
-  made.push(metrics);
+  const metrics = openMetrics({ clock: { ...systemClock, now: () => now } });
   let report = first;
   const load = () => ({ inFlight: 0, queued: 0, buffered: 0 });
   metrics.measure({

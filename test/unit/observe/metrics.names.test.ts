@@ -1,15 +1,15 @@
 import { spawnSync } from "node:child_process";
 
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
 import { createLastSeen } from "../../../src/observe/last-seen.ts";
 import type { MetricRows } from "../../../src/observe/metric-rows.ts";
-import { createMetrics } from "../../../src/observe/metrics.ts";
 import type { RenewalReport } from "../../../src/renewal/types.ts";
 import { metricTables } from "../../../tools/metric-tables.ts";
 import { finishedCall } from "../../support/finished-call.ts";
 import { parseExposition } from "../../support/parse-exposition.ts";
+import { openMetrics } from "./open-metrics.ts";
 
 const at = new Date(1_800_000_000_000);
 
@@ -30,14 +30,7 @@ const renewal: RenewalReport = {
 /** All that there is, as a role that does everything shows it once everything has happened. */
 async function everything(): Promise<string> {
   const lastSeen = createLastSeen(systemClock);
-  const metrics = createMetrics({
-    operations: ["wallet.confirm"],
-    lastSeen,
-    version: "1.2.3",
-    startedAt: 5000,
-    clock: systemClock,
-  });
-  onTestFinished(() => metrics.close());
+  const metrics = openMetrics({ operations: ["wallet.confirm"], lastSeen, startedAt: 5000 });
   metrics.measure({
     load: () => ({ inFlight: 1, queued: 1, buffered: 1 }),
     logLinesLost: () => 1,

@@ -1,30 +1,17 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { systemClock } from "../../../src/clock.ts";
 import { ConnectError } from "../../../src/connect/errors.ts";
 import { createLastSeen } from "../../../src/observe/last-seen.ts";
-import { createMetrics, type Metrics } from "../../../src/observe/metrics.ts";
 import { StoreError } from "../../../src/store/contract.ts";
 import { finishedCall } from "../../support/finished-call.ts";
 import { type Exposition, parseExposition } from "../../support/parse-exposition.ts";
+import { openMetrics } from "./open-metrics.ts";
 
 const day = 24 * 60 * 60 * 1000;
-const made: Metrics[] = [];
-
-afterEach(() => {
-  for (const metrics of made.splice(0)) metrics.close();
-});
-
 function newMetrics() {
   const lastSeen = createLastSeen({ ...systemClock, now: () => 10 * day });
-  const metrics = createMetrics({
-    operations: ["wallet.init", "wallet.confirm"],
-    lastSeen,
-    version: "1.2.3",
-    startedAt: 5000,
-    clock: systemClock,
-  });
-  made.push(metrics);
+  const metrics = openMetrics({ operations: ["wallet.init", "wallet.confirm"], lastSeen, startedAt: 5000 });
   return { metrics, lastSeen, read: async (): Promise<Exposition> => parseExposition(await metrics.text()) };
 }
 
