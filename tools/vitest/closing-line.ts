@@ -1,3 +1,4 @@
+import type { TestError } from "vitest";
 import type { Reporter, TestModule, Vitest } from "vitest/node";
 
 /** What the last line tells. */
@@ -34,13 +35,28 @@ export function countModules(modules: readonly TestModule[]): Count {
   return count;
 }
 
-/** Tests that failed first and passed when they were run again, which a CI allows where sockets are real. */
+/** Tests that failed first and passed when they were run again, which a CI allows where sockets are real, and why. */
 function listRetried(modules: readonly TestModule[]): string[] {
   return modules.flatMap((module) =>
     [...module.children.allTests()]
       .filter((test) => test.diagnostic()?.flaky === true)
-      .map((test) => `${module.relativeModuleId}: ${test.fullName}`),
+      .map((test) =>
+        [`${module.relativeModuleId}: ${test.fullName}`, ...(test.result().errors ?? []).map(tell)].join(
+          "\n",
+        ),
+      ),
   );
+}
+
+/** What a failure said. A difference is given whole by `diff` alone: the message cuts it off. */
+function tell({ message, diff, stacks }: TestError): string {
+  const place = stacks?.[0];
+  const at = place === undefined ? [] : [`at ${place.file}:${place.line}`];
+  const lines = [message, ...(diff === undefined ? [] : [diff]), ...at].join("\n").split("\n");
+  return lines
+    .slice(0, 60)
+    .map((line) => `    ${line}`)
+    .join("\n");
 }
 
 /** Do these arguments choose some of the tests (a file, a name, a change)? Then a project may well have none. */
