@@ -1,3 +1,5 @@
+import { availableParallelism } from "node:os";
+
 import { defineConfig } from "vitest/config";
 
 /**
@@ -9,12 +11,12 @@ const retry = process.env["CI"] === undefined ? 0 : 1;
 // Forks, not threads: tests of files and sockets need umask, chdir and signals, which Node refuses in a worker.
 // `isolate: false` (one process for many files, a tenth of the time) where a file leaves nothing behind in its
 // process: not in security, which plays with the environment and signals, nor in e2e.
-// Two workers: the machines that run this have two cores, and more of them only make time-outs lie.
+// One worker more than two cores have: most tests that take long wait for the clocks of what they test.
 // Limits are for what hangs, and not for what is slow: a machine that is busy with ten other things takes ten times as long.
 export default defineConfig({
   test: {
     pool: "forks",
-    maxWorkers: 2,
+    maxWorkers: Math.min(8, Math.max(3, availableParallelism())),
     reporters: ["default", "./tools/vitest/closing-line.ts"],
     // A project without a test file fails the run: see tools/vitest/closing-line.ts.
     passWithNoTests: false,
