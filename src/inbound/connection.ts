@@ -28,6 +28,8 @@ export interface Connection {
   readonly peer: string;
   /** In the order of their coming; more than one only where the caller pipelines. */
   readonly calls: CallOnConnection[];
+  /** The reply to the newest request that was refused, while it is due, and the call behind which it came. */
+  refused: { readonly reply: ServerResponse; readonly behind: CallOnConnection | undefined } | undefined;
   /** Nothing more is read from it as HTTP: it closes when what is under way is answered. */
   closing: boolean;
   /** No further request is taken from it: it closes with the reply to the one that came last. */
@@ -71,9 +73,30 @@ export function readOnIfAnswered({ calls, readOn }: Connection): void {
   if (readOn !== undefined && calls.length <= mostUnanswered / 2) readOn();
 }
 
+/** The last reply that is due on a connection; undefined where none is. */
+export function lastDue({ calls, refused }: Connection): ServerResponse | undefined {
+  const last = calls.at(-1);
+  const isRefusedLast = refused !== undefined && (last === undefined || last === refused.behind);
+  return isRefusedLast ? refused.reply : last?.reply;
+}
+
+/** Replies are due to requests that have come whole: what was written past them would be taken for one of them. */
+export function owesReplies({ calls, refused }: Connection): boolean {
+  return calls.length > 0 || refused?.reply.req.complete === true;
+}
+
+/** The reply to a request that was refused is due. */
+export function owesRefusal(connection: Connection, reply: ServerResponse): void {
+  const refused = { reply, behind: connection.calls.at(-1) };
+  connection.refused = refused;
+  reply.once("close", () => {
+    if (connection.refused === refused) connection.refused = undefined;
+  });
+}
+
 /** Nothing more is read; the connection ends with the last reply that is still due on it. */
 export function closeAfterLast(connection: Connection): void {
-  const last = connection.calls.at(-1)?.reply;
+  const last = lastDue(connection);
   if (last === undefined) return;
   if (!last.headersSent) last.shouldKeepAlive = false;
   last.once("close", () => connection.socket.destroySoon());
@@ -86,6 +109,7 @@ export function createConnection(socket: Socket, unixSocket: boolean): Connectio
     unixSocket,
     peer: unixSocket ? "unix" : `${host.includes(":") ? `[${host}]` : host}:${socket.remotePort ?? 0}`,
     calls: [],
+    refused: undefined,
     closing: false,
     lastTaken: false,
     halfClosed: false,

@@ -9,7 +9,7 @@ import { shownPath } from "../policy/target.ts";
 import type { CallFinished } from "../upstream/call.ts";
 import type { RejectedRequest } from "./authorize.ts";
 import type { CallerRequest } from "./caller-request.ts";
-import { closeAfterLast, type Connection, endLingering } from "./connection.ts";
+import { closeAfterLast, type Connection, endLingering, owesRefusal, owesReplies } from "./connection.ts";
 import { type ProblemContext, renderProblem, renderRawProblem, writeProblem } from "./response.ts";
 
 export interface RejectOptions {
@@ -82,13 +82,14 @@ export function createRejectRequest(options: RejectOptions): RejectRequest {
       request.resume();
       if (rejected.problem.code === "bad-request") {
         // Where it ends is in doubt, so nothing behind it is a request (RFC 9112 section 6.3).
-        if (connection.calls.length === 0) {
+        if (!owesReplies(connection)) {
           closeWith(connection, rejected, request);
           return;
         }
         connection.closing = true;
         reply.shouldKeepAlive = false;
       }
+      owesRefusal(connection, reply);
       // By then the parser has gone through the bytes that came with the head, a short body among them.
       clock.after(0, () => {
         if (!request.complete && connection.calls.length === 0) {
@@ -132,7 +133,7 @@ export function createProtocolErrors(reject: RejectRequest): ProtocolErrors {
         // A request whose end the parser has seen is well-formed, though the last of it may not have been read yet.
         if (!call.reply.req.complete && call.failBody(problem)) return;
       }
-      if (connection.calls.length === 0) {
+      if (!owesReplies(connection)) {
         const rejected = { requestId: randomUUID(), problem };
         if (mistaken === "HTTP/2") reject.onSocket(connection, rejected, goAway(problem.message));
         else reject.onSocket(connection, rejected);
@@ -145,7 +146,7 @@ export function createProtocolErrors(reject: RejectRequest): ProtocolErrors {
       // Node has taken its own listener off by then, and an error without one would end the process.
       connection.socket.on("error", () => connection.socket.destroy());
       if (connection.closing) return;
-      if (connection.calls.length > 0) {
+      if (owesReplies(connection)) {
         connection.closing = true;
         closeAfterLast(connection);
         return;

@@ -11,7 +11,7 @@ import {
   type TransactionStatus,
   type TransactionView,
 } from "../upstream/call.ts";
-import { endLingering, stopIfFull } from "./connection.ts";
+import { endLingering, lastDue, stopIfFull } from "./connection.ts";
 import type { InboundCall } from "./request.ts";
 import { renderProblem, renderRawProblem, writeProblem, writeResponse } from "./response.ts";
 
@@ -110,7 +110,7 @@ function createReplies({ clock, upstream, isLastReply }: ServeOptions): Replies 
 
   /** Behind it nothing is due any more: replies to calls that were taken are all written. */
   function closeIfLast(call: InboundCall): void {
-    if (isLastReply() && call.connection.calls.at(-1) === call) call.reply.shouldKeepAlive = false;
+    if (isLastReply() && lastDue(call.connection) === call.reply) call.reply.shouldKeepAlive = false;
   }
 
   function problem(call: InboundCall, error: unknown, transaction?: TransactionView): void {
@@ -133,8 +133,8 @@ function createReplies({ clock, upstream, isLastReply }: ServeOptions): Replies 
       transaction,
       traceId: call.traceId,
     };
-    const { req: request } = call.reply;
-    if (request.complete || call.connection.calls.length > 1) {
+    const { calls, refused } = call.connection;
+    if (call.reply.req.complete || calls.length > 1 || refused !== undefined) {
       closeIfLast(call);
       writeProblem(call.reply, renderProblem(told, context));
       call.replyWritten();

@@ -138,6 +138,24 @@ describe("draining", () => {
     expect(await drained).toBe("clean");
   });
 
+  it("refuses what comes behind a call that is under way, and closes with that", async () => {
+    const side = await start();
+    const caller = await openRawCaller(side);
+    caller.send(confirmCall("A"));
+    await presto.holds(1);
+    const drained = side.app.drain();
+    await caughtUp(side);
+    caller.send(confirmCall("B"));
+    await eventually(() => callLines(side)).toMatchObject([{ code: "draining" }]);
+    presto.release();
+    const [first, second] = await caller.answers(2);
+    expect([first?.status, second?.status]).toEqual([200, 503]);
+    expect([first?.headers["connection"], second?.headers["connection"]]).toEqual(["keep-alive", "close"]);
+    await caller.ended();
+    expect(await drained).toBe("clean");
+    expect(presto.requests).toHaveLength(1);
+  });
+
   it("also closes a connection whose last reply is a problem", async () => {
     const side = await start();
     const caller = await openRawCaller(side);

@@ -129,6 +129,13 @@ describe("what comes behind a confirm that Presto has", () => {
     expect(targets((await caller.answers(2)).slice(0, 2))).toEqual(["A", "confirm"]);
   });
 
+  it.each(nonsense)("%s, behind a refused call: both are answered", async (_name, bytes) => {
+    caller.send(confirmCall("A") + getCall("/nothing") + bytes);
+    await presto.holds(1);
+    presto.release();
+    expect((await caller.answers(2)).slice(0, 2).map(({ status }) => status)).toEqual([200, 403]);
+  });
+
   it("bytes after Connection: close do not answer for it either", async () => {
     caller.send(confirmCall("A", "Connection: close"));
     await presto.holds(1);
@@ -137,6 +144,19 @@ describe("what comes behind a confirm that Presto has", () => {
     expect(caller.received()).toBe("");
     presto.release();
     expect((await caller.answers(1))[0]).toMatchObject({ status: 200 });
+  });
+});
+
+describe("what comes behind a call that was refused", () => {
+  it.each([
+    ...nonsense,
+    [
+      "a body that is too large",
+      `POST ${walletPaths.init} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000\r\n\r\n`,
+    ],
+  ] as const)("%s: does not answer for it", async (_name, bytes) => {
+    caller.send(getCall("/nothing") + bytes);
+    expect((await caller.answers(1))[0]?.status).toBe(403);
   });
 });
 
