@@ -95,8 +95,8 @@ export const plantedFaults: readonly DeliberateFault[] = [
     patches: [
       {
         file: "money/question.ts",
-        from: 'if (code !== 200) return "not-known";',
-        to: 'if (code === 404) return "failed";\n  if (code !== 200) return "not-known";',
+        from: "const status = response.status === 200 ? statusIn(response) : undefined;",
+        to: 'const status = response.status === 200 ? statusIn(response) : response.status === 404 ? "failed" : undefined;',
       },
     ],
   },

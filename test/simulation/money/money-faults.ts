@@ -145,8 +145,8 @@ export const moneyFaults: readonly DeliberateFault[] = [
     patches: [
       {
         file: "money/question.ts",
-        from: `if (code !== 200) return "not-known";`,
-        to: `if (code === 500) return "not-known";`,
+        from: `response.status === 200 ? statusIn(response) : undefined`,
+        to: `response.status === 500 ? undefined : statusIn(response)`,
       },
     ],
   },
