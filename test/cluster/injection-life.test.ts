@@ -43,6 +43,7 @@ let sandbox: Sandbox;
 /** Where the live token is kept, and how a sidecar gets at it. */
 interface Home {
   readonly namespace: string;
+  readonly isInVault: boolean;
   /** Makes what is there before a pod is. */
   make(namespace: string): Promise<{
     /** The chart's `store`. */
@@ -64,6 +65,7 @@ interface Home {
 const homes: Readonly<Record<string, Home>> = {
   "a Secret, by its service account": {
     namespace: "payments",
+    isInVault: false,
     async make(namespace) {
       await grant(kube, { namespace, account: "payer", secret: "presto-token", verbs: ["get", "watch"] });
       await makeSecret(kube, namespace, "presto-token");
@@ -79,6 +81,7 @@ const homes: Readonly<Record<string, Home>> = {
   },
   "Vault, by an AppRole": {
     namespace: "approle",
+    isInVault: true,
     async make(namespace) {
       await allow(bao, namespace, namespace, ["read"]);
       const login = await makeRole(bao, namespace, namespace);
@@ -97,6 +100,7 @@ const homes: Readonly<Record<string, Home>> = {
   },
   "Vault, by a token of its service account for Vault alone, while the app has one for the API server": {
     namespace: "by-account",
+    isInVault: true,
     async make(namespace) {
       await allow(bao, namespace, namespace, ["read"]);
       await letInByAccount(namespace);
@@ -196,22 +200,27 @@ describe.skipIf(!canRun)("an injected sidecar, running,", () => {
     });
     afterAll(() => sidecar.remove());
 
-    /** As an operator's laptop does it; what lived before is dead then. */
+    /** As an operator's laptop does it; what lived before is dead then. A store that is slow to answer is asked again. */
     async function issue(): Promise<void> {
-      const { code, err } = await runCli(["token", "issue", "--yes"], {
-        env: {
-          PRESTO_ROLE: "rotator",
-          PRESTO_URL: sandbox.url,
-          PRESTO_CA_FILE: join(kube.folder, "presto-ca.pem"),
-          PRESTO_STORE_KEY: storeKey,
-          PRESTO_EMAIL: sandbox.account.email,
-          PRESTO_PASSWORD: sandbox.account.password,
-          PRESTO_ADMIN_LISTEN: "127.0.0.1:1",
-          PRESTO_CONTROL_LISTEN: "off",
-          ...made.issuing,
+      const env = {
+        PRESTO_ROLE: "rotator",
+        PRESTO_URL: sandbox.url,
+        PRESTO_CA_FILE: join(kube.folder, "presto-ca.pem"),
+        PRESTO_STORE_KEY: storeKey,
+        PRESTO_EMAIL: sandbox.account.email,
+        PRESTO_PASSWORD: sandbox.account.password,
+        PRESTO_ADMIN_LISTEN: "127.0.0.1:1",
+        PRESTO_CONTROL_LISTEN: "off",
+        ...made.issuing,
+      };
+      const issued = await until(
+        async () => {
+          const ended = await runCli(["token", "issue", "--yes"], { env });
+          return ended.code === 69 ? undefined : ended;
         },
-      });
-      expect([code, err]).toEqual([0, expect.any(String)]);
+        { ...patience, what: "the store answers" },
+      );
+      expect([issued.code, issued.err]).toEqual([0, expect.any(String)]);
     }
     /** What the app is answered, by the address that it was given: 404 is Presto's own answer to a token that lives. */
     async function callOfApp(): Promise<number> {
@@ -276,6 +285,29 @@ describe.skipIf(!canRun)("an injected sidecar, running,", () => {
       });
       expect(await callOfApp()).toBe(404);
       expect(sandbox.received().at(-1)?.rawHeaders.includes(`Bearer ${sandbox.token}`)).toBe(true);
+    });
+
+    it("stays ready while Presto, and a Vault that has its record, are away, and serves when they are back", async () => {
+      const { id } = sandbox.setFault({ kind: "reset-before-acting" });
+      await until(async () => ((await callOfApp()) === 502 ? true : undefined), {
+        ...patience,
+        what: "Presto is away",
+      });
+      if (home.isInVault) {
+        await bao.seal();
+        const failure = async () => Object(await (await fetch(`${admin}/status`)).json()).store_state.failure;
+        await until(async () => ((await failure()) ? true : undefined), {
+          ...patience,
+          what: "it has seen that Vault is sealed",
+        });
+      }
+      expect([await probe("readinessProbe"), await probe("livenessProbe")]).toEqual([200, 200]);
+      sandbox.removeFault(id);
+      await until(async () => ((await callOfApp()) === 404 ? true : undefined), {
+        ...patience,
+        what: "it serves",
+      });
+      await bao.unseal();
     });
 
     it("is asked by kubectl exec over its socket, which no other container has", async () => {
