@@ -8,6 +8,7 @@ import {
   type KubeObject,
   notesOf,
   podOf,
+  readObjects,
   renderChart,
   sidecarOfPod,
   valueSets,
@@ -77,12 +78,11 @@ describe.each(valueSets)("with %s", (values) => {
     );
     expect([applied.code, applied.err]).toEqual([0, ""]);
     const installed = await tools.helm(["get", "manifest", release, "--namespace", release]);
-    const [one, other] = [
-      rendered.out.replaceAll(/^# Source: .*\/tests\/[\s\S]*?^---$/gm, ""),
-      installed.out,
-    ].map((text) => text.match(/^kind: .*$/gm)?.toSorted());
+    const named = (text: string) =>
+      readObjects(text).toSorted((one, other) => nameOf(one).localeCompare(nameOf(other)));
+    const nameOf = ({ kind, metadata }: KubeObject) => `${kind}/${metadata.namespace}/${metadata.name}`;
     // The test's pod is no part of the release.
-    expect(one?.filter((line) => line !== "kind: Pod")).toEqual(other);
+    expect(named(installed.out)).toEqual(named(rendered.out).filter(({ kind }) => kind !== "Pod"));
   });
 
   it("has pods whose other containers mount neither the service account's token nor a key, as they are stored", async () => {
