@@ -7,7 +7,7 @@ import { CommandError } from "../errors.ts";
 import type { Subscriber } from "../observe/events.ts";
 import type { RenewalDeps } from "../renewal/run.ts";
 import type { IssuingOptions, RenewalEnd } from "../renewal/types.ts";
-import { StoreError, type TokenRecord } from "../store/contract.ts";
+import { isOwnFault, StoreError, type TokenRecord } from "../store/contract.ts";
 import { leaseMs } from "../store/term.ts";
 import { recorded } from "./command-record.ts";
 import type { Io } from "./command.ts";
@@ -223,15 +223,16 @@ function mendOf({ credentials, retryAfterMs }: Extract<RenewalEnd, { readonly ki
   return retryAfterMs === undefined ? "" : ` Try again in ${Math.ceil(retryAfterMs / 1000)} s.`;
 }
 
-/** What trying again can't mend, such as a wrong key or credentials that are not there, ends with its own code. */
+/** What trying again can't mend, such as a wrong key or credentials that are not there, ends with its own code; so does what the system refuses. */
 function unreachable({
   detail,
   cause,
 }: Extract<RenewalEnd, { readonly kind: "unreachable" }>): CommandError | StoreError {
   if (cause instanceof CommandError && cause.code === "configuration") return cause;
-  if (cause instanceof StoreError && ["wrong-key", "damaged", "newer-schema"].includes(cause.code)) {
+  if (cause instanceof CommandError && cause.code === "system-refused")
+    return new CommandError("system-refused", detail, cause);
+  if (cause instanceof StoreError && (cause.code === "newer-schema" || isOwnFault(cause, false)))
     return cause;
-  }
   const reason = cause instanceof Error && detail.includes(cause.message) ? "" : reasonOf(cause);
   return new CommandError("unreachable", `${detail}${reason}`, cause);
 }

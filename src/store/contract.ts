@@ -223,7 +223,8 @@ export interface StoreReport {
 
 /**
  * Literal code of a store's failure.
- * - `unreadable`: the system refused (permission, mode, owner, I/O): says which path, and the mend.
+ * - `unreadable`: the system did not let it be read (permission, mode, owner, I/O): says which path, and the mend.
+ *   What it does not let be written is a `CommandError` `system-refused`, as a lock's file that it does not let be made is.
  * - `unreachable`: the server that keeps it does not answer for now. Trying again helps.
  * - `refused`: that server does not let this process: says which right or login is missing.
  * - `wrong-key`: none of the keys opens the record.

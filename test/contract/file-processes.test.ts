@@ -103,7 +103,7 @@ describe("file store between processes", () => {
     const { stdout } = await endOf(startChild("write-once.ts", [path, key, root ? `${nobody}` : "-"]));
     expect(JSON.parse(stdout)).toEqual({
       outcome: "threw",
-      code: "unreadable",
+      code: "system-refused",
       message: expect.stringMatching(`^The record ${path} could not be written \\(EACCES\\)\\. .*${folder}`),
     });
     expect(await readFile(path, "latin1")).toBe(before);
@@ -123,7 +123,7 @@ describe("file store between processes", () => {
     const { stdout } = await endOf(limited);
     expect(JSON.parse(stdout)).toMatchObject({
       outcome: "threw",
-      code: "unreadable",
+      code: "system-refused",
       message: expect.stringContaining("could not be written (EFBIG)"),
     });
     expect(await readFile(path, "latin1")).toBe(before);

@@ -54,6 +54,11 @@ describe.runIf(canMount())("a disk", () => {
     const sidecar = await openOnDisk();
     disk.fill();
     await nothingBegun(bench, sidecar, /could not be written \(ENOSPC\)/);
+    for (const line of ["token import", "token issue --yes"]) {
+      const { code, err } = await runCli(line.split(" "), { env: bench.env(), stdin: bench.sandbox.token });
+      expect({ line, code, err }).toEqual({ line, code: 71, err: expect.stringContaining("ENOSPC") });
+    }
+    expect(bench.issues()).toBe(0);
     disk.free();
     expect(await sidecar.renew()).toMatchObject({ status: 200, body: { generation: 2 } });
     expect((await sidecar.call()).status).toBe(200);

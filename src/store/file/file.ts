@@ -48,7 +48,7 @@ export function createFileBackend({ path, holds, clock }: FileBackendOptions): F
       await removeLeftovers(path);
       await writeDurably(path, bytes);
     } catch (error) {
-      throw refusedBySystem(path, where, "written", error);
+      throw refusedWrite(path, where, error);
     }
     return { outcome: "written", version: versionOf(bytes) };
   }
@@ -128,24 +128,34 @@ async function readRegular(path: string, where: string): Promise<BoundedRead> {
   try {
     return await readBounded(path, { maxBytes: maxObjectBytes, followLink: false });
   } catch (error) {
-    throw refusedBySystem(path, where, "read", error);
+    throw refusedRead(path, where, error);
   }
 }
 
-/** The system would not let the object be read or written: which path, why, and what to look at. */
-function refusedBySystem(path: string, where: string, verb: "read" | "written", error: unknown): StoreError {
-  if (error instanceof StalledError)
-    return new StoreError(
-      "unreachable",
-      `${where} could not be ${verb}: its file system does not answer. It is tried again.`,
-      error,
-    );
-  const reason = systemCode(error) ?? "an unknown error";
+/** What is wrong with it stands in its way until somebody mends it: a matter of configuration, as what stands in the file is. */
+function refusedRead(path: string, where: string, error: unknown): StoreError {
+  if (error instanceof StalledError) return stalled(where, "read", error);
+  return new StoreError("unreadable", refusalOf(path, where, "read", error), error);
+}
+
+/** A disk that is full or read-only is the system's refusal, as it is where the lock's file can't be made. */
+function refusedWrite(path: string, where: string, error: unknown): StoreError | CommandError {
+  if (error instanceof StalledError) return stalled(where, "written", error);
+  return new CommandError("system-refused", refusalOf(path, where, "written", error), error);
+}
+
+function stalled(where: string, verb: "read" | "written", error: StalledError): StoreError {
   return new StoreError(
-    "unreadable",
-    `${where} could not be ${verb} (${reason}). See that the user of this process may use the folder ${dirname(path)}, and that its disk is there, and neither full nor read-only.`,
+    "unreachable",
+    `${where} could not be ${verb}: its file system does not answer. It is tried again.`,
     error,
   );
+}
+
+/** Which path, why, and what to look at. */
+function refusalOf(path: string, where: string, verb: "read" | "written", error: unknown): string {
+  const reason = systemCode(error) ?? "an unknown error";
+  return `${where} could not be ${verb} (${reason}). See that the user of this process may use the folder ${dirname(path)}, and that its disk is there, and neither full nor read-only.`;
 }
 
 /** Why this user could not make a file in the folder of this path. */

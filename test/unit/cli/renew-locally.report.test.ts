@@ -92,9 +92,20 @@ describe("a renewal that did not work out", () => {
       { kind: "unreachable", detail, cause: new StoreError("wrong-key", "Another key.") },
     ],
     [
-      69,
-      /Reason: No disk\.$/,
-      { kind: "unreachable", detail, cause: new StoreError("unreadable", "No disk.") },
+      78,
+      /^No right to it\.$/,
+      { kind: "unreachable", detail, cause: new StoreError("unreadable", "No right to it.") },
+    ],
+    [
+      78,
+      /^No address\.$/,
+      { kind: "unreachable", detail, cause: new StoreError("bad-credentials", "No address.") },
+    ],
+    [69, /Reason: Away\.$/, { kind: "unreachable", detail, cause: new StoreError("unreachable", "Away.") }],
+    [
+      71,
+      /^This is why\.$/,
+      { kind: "unreachable", detail, cause: new CommandError("system-refused", "No disk.") },
     ],
     [69, /This is why\. .*token show/, { kind: "lost", detail }],
     [75, /run the command again, or start the sidecar/, { kind: "shut-down" }],
