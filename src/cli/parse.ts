@@ -36,9 +36,10 @@ export function parseCommandLine(argv: readonly string[], commands: readonly Com
 const versionWords = new Set(["--version", "-V", "-v", "version"]);
 const helpOptions = new Set(["--help", "-h"]);
 
-function parseHelp(topic: readonly string[], commands: readonly Command[]): Request {
+function parseHelp(words: readonly string[], commands: readonly Command[]): Request {
+  const topic = words.filter((word) => !helpOptions.has(word));
   const [first, ...rest] = topic;
-  if (first === undefined || helpOptions.has(first)) return { kind: "help", command: undefined };
+  if (first === undefined) return { kind: "help", command: undefined };
   if (rest.length === 0) {
     if (first === "help") return { kind: "help", command: undefined };
     if (first === "variables") return { kind: "variable-help", name: undefined };
@@ -46,7 +47,10 @@ function parseHelp(topic: readonly string[], commands: readonly Command[]): Requ
     const group = groupOf(first, commands);
     if (group.length > 0) return { kind: "group-help", group };
   }
-  return { kind: "help", command: findCommand(topic, commands).command };
+  const found = findCommand(topic, commands);
+  if (topic.length > found.words)
+    throw new CommandError("usage", '"help" takes the name of one command, or of one variable.');
+  return { kind: "help", command: found.command };
 }
 
 /** The commands of two words of which this is the first; none where it is a command by itself. */

@@ -50,8 +50,9 @@ export async function runProcess(process: NodeJS.Process): Promise<void> {
     beforeExit,
     clock: systemClock,
   });
-  // The log of a running sidecar counts its lost lines itself.
-  if (code === 0 && process.argv[2] !== "start") {
+  // The log of a sidecar that ran, which takes no argument, counts its lost lines itself.
+  const ranSidecar = process.argv[2] === "start" && process.argv.length === 3;
+  if (code === 0 && !ranSidecar) {
     await new Promise<void>((resolve) => {
       process.stdout.write("", () => resolve());
     });

@@ -1,5 +1,5 @@
 import type { ListenAddress } from "../listen/address.ts";
-import { parseListenAddress, parseListenAddressOrOff } from "./parse-listen.ts";
+import { faultOfControl, parseListenAddress, parseListenAddressOrOff } from "./parse-listen.ts";
 import { type ConfigProblem, configError, InvalidValue } from "./parse.ts";
 import type { VariableRow } from "./variable.ts";
 
@@ -46,6 +46,9 @@ export function loadListeners(env: NodeJS.ProcessEnv): ListenersConfig {
     const text = env[variable];
     try {
       const value = parse(text === undefined || text === "" ? fallback : text);
+      const fault =
+        variable === "PRESTO_CONTROL_LISTEN" && value !== "off" ? faultOfControl(value) : undefined;
+      if (fault !== undefined) throw new InvalidValue(fault);
       if (value === "off" || value.kind !== "tcp" || value.port !== 0) return value;
       throw new InvalidValue(
         "port 0 is any free port, so where the sidecar listens can't be known from here; name a port",

@@ -74,6 +74,12 @@ export function isLocalAddress(address: ListenAddress): boolean {
   return address.kind === "unix" || isLoopbackHost(address.host);
 }
 
+/** Why nobody may listen there for the verbs that act; undefined where that is all right. */
+export function faultOfControl(address: ListenAddress): string | undefined {
+  if (isLocalAddress(address)) return undefined;
+  return `${formatListenAddress(address)} can be reached from elsewhere; only loopback, a Unix socket or off will do here`;
+}
+
 /** Would the second of the two find the address taken? Port 0 is a new port each time. */
 export function isSameAddress(one: ListenAddress, other: ListenAddress): boolean {
   if (one.kind === "unix" || other.kind === "unix")

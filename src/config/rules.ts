@@ -1,6 +1,6 @@
 import { formatListenAddress, type ListenAddress } from "../listen/address.ts";
 import { type Place, sharesAnObject } from "../store/open.ts";
-import { isLocalAddress, isSameAddress } from "./parse-listen.ts";
+import { faultOfControl, isLocalAddress, isSameAddress } from "./parse-listen.ts";
 import { type ConfigProblem, formatDuration } from "./parse.ts";
 import { problem, type ReadVariables } from "./read.ts";
 import { rowOf, secretForms, type VariableName, variableNames } from "./variables.ts";
@@ -78,11 +78,9 @@ function listenRules({ values }: ReadVariables): ConfigProblem[] {
 }
 
 function openTo(name: VariableName, address: ListenAddress, anywhere: boolean): string | undefined {
-  const where = formatListenAddress(address);
-  if (name === "PRESTO_CONTROL_LISTEN")
-    return `${where} can be reached from elsewhere; only loopback, a Unix socket or off will do here`;
+  if (name === "PRESTO_CONTROL_LISTEN") return faultOfControl(address);
   if (name !== "PRESTO_LISTEN" || anywhere) return undefined;
-  return `${where} can be reached from elsewhere, and whoever reaches it can spend money; only loopback or a Unix socket will do (unless PRESTO_UNSAFE_LISTEN_ANYWHERE=yes)`;
+  return `${formatListenAddress(address)} can be reached from elsewhere, and whoever reaches it can spend money; only loopback or a Unix socket will do (unless PRESTO_UNSAFE_LISTEN_ANYWHERE=yes)`;
 }
 
 function twice(

@@ -72,6 +72,12 @@ describe("a command line", () => {
     expect(parse("help outcomes")).toMatchObject({ kind: "help", command: { name: "outcomes" } });
   });
 
+  it("refuses words behind the one that help is asked of", () => {
+    for (const line of ["help token show x", "help check check", "help check --json"])
+      expect(refusal(line.split(" "))).toContain("one command");
+    expect(parse("help check --help")).toMatchObject({ kind: "help", command: { name: "check" } });
+  });
+
   it("asks for the help of variables", () => {
     expect(parse("help variables")).toEqual({ kind: "variable-help", name: undefined });
     expect(parse("help PRESTO_URL")).toEqual({ kind: "variable-help", name: "PRESTO_URL" });

@@ -43,6 +43,14 @@ describe("the addresses that the looking commands need", () => {
     );
   });
 
+  it("hold no control listener that a sidecar would not open: nobody is told to act on another machine", () => {
+    for (const where of ["0.0.0.0:7382", "192.0.2.1:7382", "[::]:7382"]) {
+      const load = () => loadListeners({ PRESTO_CONTROL_LISTEN: where });
+      expect(load).toThrow(/PRESTO_CONTROL_LISTEN: .* can be reached from elsewhere/);
+      expect(load).toThrow(expect.objectContaining({ exitCode: 78 }));
+    }
+  });
+
   it("are read without loading envalid, or anything else from outside: a health check starts every few seconds", () => {
     const seen = new Set<string>();
     const visit = (file: URL): void => {
