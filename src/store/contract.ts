@@ -128,8 +128,9 @@ export const maxObjectBytes = 1024 * 1024;
  *   object of ours (larger than `maxObjectBytes`) `damaged`. It never guesses.
  * - `write` is a compare-and-set on the version last read (`undefined`: create only if absent).
  *   It is durable once it has answered `written`; of several writes on one version one at most is.
- *   Where it throws, the write is unclear, but for a `CommandError`: `try-again` where another
- *   process writes for too long, `system-refused` where its lock can't be made. Then nothing was written.
+ *   Where it throws, the write is unclear, but for a `CommandError` `try-again`, where another process writes
+ *   for too long: then nothing was written. `system-refused` says that this system would not let it be written:
+ *   its lock could not be made, or the disk is full, or what was renamed could not be made durable.
  * - `watch` calls back soon after a change; it may do so without one. It returns what ends it.
  * - `pollMs` is asked after each read, and now and then until the next. It spreads the reads of many processes, and rests a server that asks for it.
  * - `lock` makes the place's own lock, and takes nothing. Whoever holds it does not keep anybody
