@@ -26,8 +26,8 @@ export interface RejectRequest {
     reply: ServerResponse,
     rejected: RejectedRequest,
   ): void;
-  /** On the bare socket, which is closed after it. @param bytes what is written in place of an HTTP/1.1 reply */
-  onSocket(connection: Connection, rejected: RejectedRequest, bytes?: string): void;
+  /** On the bare socket, which is closed after it. */
+  onSocket(connection: Connection, rejected: RejectedRequest): void;
 }
 
 export function createRejectRequest(options: RejectOptions): RejectRequest {
@@ -62,21 +62,15 @@ export function createRejectRequest(options: RejectOptions): RejectRequest {
     });
   }
 
-  function closeWith(
-    connection: Connection,
-    rejected: RejectedRequest,
-    request?: IncomingMessage,
-    bytes?: string,
-  ): void {
+  function closeWith(connection: Connection, rejected: RejectedRequest, request?: IncomingMessage): void {
     const startedAt = clock.monotonic();
     const context = { ...contextOf(rejected, request), toHead: request?.method === "HEAD" };
-    const reply = bytes ?? renderRawProblem(rejected.problem, context, new Date(clock.now()));
-    endLingering(connection, reply, clock);
+    endLingering(connection, renderRawProblem(rejected.problem, context, new Date(clock.now())), clock);
     report(connection, rejected, startedAt, request);
   }
 
   return {
-    onSocket: (connection, rejected, bytes) => closeWith(connection, rejected, undefined, bytes),
+    onSocket: (connection, rejected) => closeWith(connection, rejected),
     withReply(connection, request, reply, rejected) {
       const startedAt = clock.monotonic();
       request.resume();
@@ -134,9 +128,7 @@ export function createProtocolErrors(reject: RejectRequest): ProtocolErrors {
         if (!call.reply.req.complete && call.failBody(problem)) return;
       }
       if (!owesReplies(connection)) {
-        const rejected = { requestId: randomUUID(), problem };
-        if (mistaken === "HTTP/2") reject.onSocket(connection, rejected, goAway(problem.message));
-        else reject.onSocket(connection, rejected);
+        reject.onSocket(connection, { requestId: randomUUID(), problem });
         return;
       }
       // What came after a request that is under way must not answer for it: a 400 "not-sent" would be a lie about money.
@@ -187,18 +179,6 @@ function wrongProtocol(mistaken: MistakenProtocol, error: Error): Problem {
       : "this is HTTP/2, and this listener speaks HTTP/1.1: have the client use that version; nothing was sent";
   // The log tells of causes alone.
   return new Problem("bad-request", { detail, cause: new Problem("bad-request", { detail, cause: error }) });
-}
-
-/**
- * What a client of HTTP/2 can read: a SETTINGS frame, which must come first, and GOAWAY with
- * HTTP_1_1_REQUIRED and the reason as its debug data (RFC 9113 sections 3.4, 6.8 and 7).
- */
-function goAway(reason: string): string {
-  const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
-  const debug = Buffer.from(reason, "latin1");
-  const head = Buffer.from([0, 0, 8 + debug.length, 7, 0, 0, 0, 0, 0]);
-  const lastStreamAndCode = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0x0d]);
-  return Buffer.concat([settings, head, lastStreamAndCode, debug]).toString("latin1");
 }
 
 /** The problem of a request that Node's HTTP parser or its timers refused; the parser's words go to the log only. */

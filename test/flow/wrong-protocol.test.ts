@@ -61,20 +61,25 @@ it.each([
   caller.close();
 });
 
-it("a client of HTTP/2 with prior knowledge gets its protocol's own word for it", async () => {
+it("a client of HTTP/2 with prior knowledge fails at once, and the log says why", async () => {
   const words = wordsFrom(callLines(sidecar).length);
   const session = connectHttp2(`http://127.0.0.1:${sidecar.port}`);
-  session.on("error", () => {});
+  const failed = once(session, "error");
   const request = session.request({ ":method": "POST", ":path": walletPaths.confirm });
   request.on("error", () => {});
   request.end("{}");
-  const [code, , reason] = await once(session, "goaway");
-  // RFC 9113 section 7: HTTP_1_1_REQUIRED.
-  expect(code).toBe(0x0d);
-  expect(Buffer.from(reason).toString()).toContain("this listener speaks HTTP/1.1");
+  await failed;
   session.destroy();
   await eventually(words).toContain("this is HTTP/2, and this listener speaks HTTP/1.1");
   expect(presto.requests).toHaveLength(0);
+});
+
+it("what reads the reply to its preface is told to use HTTP/1.1", async () => {
+  const caller = await openRawCaller(sidecar, { stubborn: true });
+  caller.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  const [answer] = await caller.answers(1);
+  expect(JSON.stringify(expectProblem(answer, malformed))).toContain("this listener speaks HTTP/1.1");
+  caller.close();
 });
 
 it("neither is taken for it in the middle of something else", async () => {
