@@ -32,9 +32,7 @@ export function createSlowBodies(clock: Pick<Clock, "monotonic">): SlowBodies {
       const [oldest] = calls;
       if (oldest === undefined || clock.monotonic() - oldest.arrivedAt < slowAfterMs) return false;
       return oldest.failBody(
-        new Problem("request-timeout", {
-          detail: "the request's body came slowly and made room for other calls; nothing was sent",
-        }),
+        overloaded("the request's body came slowly and made room for other calls; nothing was sent"),
       );
     },
   };
