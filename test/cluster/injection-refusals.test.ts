@@ -35,6 +35,7 @@ describe.skipIf(!canRender())("injection refuses", () => {
   beforeAll(async () => {
     kube = await startInjecting();
     await makeLabelled(kube, "odd", { annotations: { "presto-sidecar/cpu": "1" } });
+    await makeLabelled(kube, "mistyped", { annotations: { "presto-sidecar/memory-request": "lots" } });
     await makeLabelled(kube, "vault", { label: "vault" });
     for (const [account, secret, verb] of [
       ["reader", "presto-token", "get"],

@@ -48,6 +48,12 @@ export const refused: readonly (readonly [
   ["an amount below 0", annotate("memory-request", "-1"), /memory-request is "-1" /],
   ["a misspelt amount", annotate("memory-limit", "256Mo"), /memory-limit is "256Mo" /],
   [
+    "an amount of its namespace that is none",
+    () => {},
+    /memory-request is "lots" \(at the pod, or else at its namespace\): it must be an amount above 0/,
+    "mistyped",
+  ],
+  [
     "no name of a variable",
     annotate("url-variable", "PAY-URL"),
     /url-variable is "PAY-URL" .* name of a var/,
