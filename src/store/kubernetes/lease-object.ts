@@ -2,10 +2,10 @@ import type { Clock } from "../../clock.ts";
 import { isObject, type JsonObject } from "../../lib/json.ts";
 import { StoreError } from "../contract.ts";
 import type { LeaseAddress } from "../lock-address.ts";
-import { jsonOf, type RemoteResponse } from "../remote.ts";
+import { jsonOf } from "../remote.ts";
 import { leaseMs } from "../term.ts";
-import type { Api, ApiRequest } from "./api.ts";
-import { altered, type Asked, createRefusals, isAbsent, notAnApiServer } from "./refusal.ts";
+import type { Api } from "./api.ts";
+import { altered, type Asked, createRefusals, isAbsent, notAnApiServer, requestOver } from "./refusal.ts";
 
 export interface LeaseOptions extends LeaseAddress {
   /** This process, as `holderName` names it. */
@@ -63,14 +63,7 @@ export function createLease({ namespace, name, holder }: LeaseOptions, { api, cl
   }
 
   const refusals = createRefusals(clock);
-  async function ask(request: ApiRequest): Promise<RemoteResponse> {
-    try {
-      return await api.request(request);
-    } catch (error) {
-      refusals.startAnew();
-      throw error;
-    }
-  }
+  const ask = requestOver(api, refusals);
 
   async function find(): Promise<FoundLease | undefined> {
     const response = await ask({ method: "GET", path });

@@ -2,6 +2,7 @@ import type { Clock } from "../../clock.ts";
 import { isObject, type JsonObject } from "../../lib/json.ts";
 import { StoreError } from "../contract.ts";
 import { jsonOf, type RemoteResponse } from "../remote.ts";
+import type { Api } from "./api.ts";
 import { grantLine, words } from "./rights.ts";
 
 type Verb = "get" | "watch" | "update" | "create";
@@ -51,6 +52,21 @@ export function createRefusals(clock: Pick<Clock, "monotonic">): Refusals {
     },
     letThrough: (verb) => void since.delete(verb),
     startAnew: () => since.clear(),
+  };
+}
+
+/** Requests whose failure starts the refusals anew. */
+export function requestOver(
+  api: Pick<Api, "request">,
+  refusals: Pick<Refusals, "startAnew">,
+): Api["request"] {
+  return async (request) => {
+    try {
+      return await api.request(request);
+    } catch (error) {
+      refusals.startAnew();
+      throw error;
+    }
   };
 }
 

@@ -10,8 +10,8 @@ import {
   type StoredBytes,
   type WriteResult,
 } from "../contract.ts";
-import { jsonOf, type RemoteResponse } from "../remote.ts";
-import { type Api, type ApiRequest, createApi } from "./api.ts";
+import { jsonOf } from "../remote.ts";
+import { type Api, createApi } from "./api.ts";
 import { type ClusterOptions, openCluster } from "./cluster.ts";
 import type { SecretAddress } from "./names.ts";
 import { ignoredBy, neighboursOf, writerOf } from "./neighbours.ts";
@@ -22,6 +22,7 @@ import {
   immutable,
   isAbsent,
   notAnApiServer,
+  requestOver,
   resting,
   restOf,
 } from "./refusal.ts";
@@ -81,18 +82,10 @@ export function createSecretBackend(
   const all = `/api/v1/namespaces/${namespace}/secrets`;
   const path = `${all}/${name}`;
   const refusals = createRefusals(clock);
+  const ask = requestOver(api, refusals);
 
   function asked(verb: Asked["verb"]): Asked {
     return { verb, resource: "secrets", namespace, name, where };
-  }
-
-  async function ask(request: ApiRequest): Promise<RemoteResponse> {
-    try {
-      return await api.request(request);
-    } catch (error) {
-      refusals.startAnew();
-      throw error;
-    }
   }
 
   /** A quorum read: without a resourceVersion the API server asks etcd, and none of its caches. */
