@@ -5,6 +5,7 @@ import { createFileWatches } from "../files/watch.ts";
 import { isTokenText, Secret } from "../secret.ts";
 import { type CredentialStore, type StoredRecord, StoreError, type TokenStore } from "./contract.ts";
 import { faultOfEmail, faultOfPassword } from "./credentials.ts";
+import { emptyRecord } from "./record.ts";
 import { describeFile, readSecret, type SecretSource } from "./secret-source.ts";
 
 export interface EnvStoreOptions {
@@ -37,21 +38,7 @@ export function createEnvStore(options: EnvStoreOptions): TokenStore {
     const version = createHash("sha256").update(token.reveal(), "latin1").digest("base64url");
     if (lastVersion !== undefined && version !== lastVersion) generation += 1;
     lastVersion = version;
-    return {
-      version,
-      record: {
-        schema: 1,
-        generation,
-        token,
-        name: null,
-        issuedAt: null,
-        expiresAt: null,
-        intent: null,
-        unexplainedDeaths: [],
-        stopped: null,
-        writtenBy: null,
-      },
-    };
+    return { version, record: { ...emptyRecord, generation, token } };
   }
 
   const kind = "env";

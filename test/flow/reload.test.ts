@@ -9,6 +9,7 @@ import { systemClock } from "../../src/clock.ts";
 import { createAuthority } from "../../src/sandbox/certificates.ts";
 import { Secret } from "../../src/secret.ts";
 import type { TokenRecord } from "../../src/store/contract.ts";
+import { emptyRecord } from "../../src/store/record.ts";
 import { createFileStore } from "../support/file-stores.ts";
 import { exchange } from "../support/raw-caller.ts";
 import { httpAnswer, type RawPresto, startRawPresto } from "../support/raw-presto.ts";
@@ -101,7 +102,7 @@ describe("PRESTO_STORE_KEY_FILE is read again when it changes:", () => {
         clock: systemClock,
       });
       const stored = await store.read();
-      const record: TokenRecord = { ...emptyRecord, token: new Secret(token) };
+      const record: TokenRecord = { ...emptyRecord, generation: 1, token: new Secret(token) };
       expect((await store.write(record, stored?.version)).outcome).toBe("written");
       store.close();
       live = token;
@@ -138,16 +139,3 @@ describe("PRESTO_STORE_KEY_FILE is read again when it changes:", () => {
     expect(sidecar.log()).not.toContain(second);
   });
 });
-
-const emptyRecord: TokenRecord = {
-  schema: 1,
-  generation: 1,
-  token: null,
-  name: null,
-  issuedAt: null,
-  expiresAt: null,
-  intent: null,
-  unexplainedDeaths: [],
-  stopped: null,
-  writtenBy: null,
-};

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { systemClock } from "../../src/clock.ts";
 import { Secret } from "../../src/secret.ts";
 import type { TokenRecord } from "../../src/store/contract.ts";
+import { emptyRecord } from "../../src/store/record.ts";
 import { createFileStore } from "./file-stores.ts";
 import { memoryFolder } from "./memory-folder.ts";
 
@@ -31,7 +32,7 @@ export async function createSealedToken(first: string | null): Promise<SealedTok
 
   async function change(differences: Partial<TokenRecord>): Promise<void> {
     const stored = await store.read();
-    const record = { ...(stored?.record ?? emptyRecord), ...differences };
+    const record = { ...(stored?.record ?? { ...emptyRecord, name: "tests" }), ...differences };
     const { outcome } = await store.write(record, stored?.version);
     if (outcome !== "written") throw new Error("somebody else wrote the record");
   }
@@ -61,16 +62,3 @@ export async function createSealedToken(first: string | null): Promise<SealedTok
     },
   };
 }
-
-const emptyRecord: TokenRecord = {
-  schema: 1,
-  generation: 0,
-  token: null,
-  name: "tests",
-  issuedAt: null,
-  expiresAt: null,
-  intent: null,
-  unexplainedDeaths: [],
-  stopped: null,
-  writtenBy: null,
-};
