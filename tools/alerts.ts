@@ -38,7 +38,7 @@ export function ruleFiles(): readonly string[] {
     .map((name) => `${root}${name}`);
 }
 
-export function readRules(path: string): RuleFile {
+function readRules(path: string): RuleFile {
   // oxlint-disable-next-line typescript/no-unsafe-assignment -- promtool and test/unit/observe/alerts.test.ts judge its form
   const rules: RuleFile = parse(readFileSync(path, "utf8"));
   return rules;

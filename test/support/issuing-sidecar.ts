@@ -71,7 +71,7 @@ export function openIssuingSidecar<S extends Omit<RunningSidecar, "app">>(
 }
 
 /** `POST /renew` on a control listener. */
-export async function askToRenew(port: number, query = ""): Promise<RenewAnswer> {
+async function askToRenew(port: number, query = ""): Promise<RenewAnswer> {
   const reply = await rawRequest(
     port,
     `POST /renew${query} HTTP/1.1`,

@@ -44,7 +44,7 @@ export interface MoneyBench {
   confirm(reference: string, more?: Partial<Call>): BenchCall;
 }
 
-export const benchTimes: SettleTimes = { settleMs: 90_000, settleOutcomesMs: 3_600_000, questionMs: 10_000 };
+const benchTimes: SettleTimes = { settleMs: 90_000, settleOutcomesMs: 3_600_000, questionMs: 10_000 };
 
 /** The money path over a hand clock and a Presto that a test speaks for. */
 export function createMoneyBench(

@@ -3,7 +3,7 @@ import type { FullReport } from "../../src/admin/status.ts";
 import { createRecent } from "../../src/observe/recent.ts";
 
 /** When the pages of the tests are looked at. */
-export const pageTime = Date.parse("2026-11-30T12:00:00Z");
+const pageTime = Date.parse("2026-11-30T12:00:00Z");
 
 /** The status page of a sidecar that has done nothing yet. */
 export function pageOf(report: FullReport): string {

@@ -31,7 +31,7 @@ export interface PageBlock {
 const opening = /^( *)(?:```|<!-- )(sh run|text shows)((?: [a-z]+(?:=(?:"[^"]*"|\S+))?)*)$/;
 
 /** Those blocks of a page that are marked, in their order. */
-export function blocksOf(markdown: string): readonly PageBlock[] {
+function blocksOf(markdown: string): readonly PageBlock[] {
   const blocks: PageBlock[] = [];
   const lines = markdown.split("\n");
   for (let at = 0; at < lines.length; at += 1) {

@@ -21,10 +21,7 @@ export interface StandInConsole {
 export type StandInAnswer = (request: SeenRequest, response: ServerResponse) => void;
 
 /** Listens on a free port, or at a Unix socket's path. */
-export async function openStandInConsole(
-  answer: StandInAnswer,
-  at: string | number = 0,
-): Promise<StandInConsole> {
+async function openStandInConsole(answer: StandInAnswer, at: string | number = 0): Promise<StandInConsole> {
   const seen: SeenRequest[] = [];
   const server: Server = createServer((request, response) => {
     const { method, url, headers } = request;

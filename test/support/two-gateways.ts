@@ -31,7 +31,7 @@ export interface TwoGateways {
   close(): Promise<void>;
 }
 
-export const prestoAddresses = { v4: "10.77.0.1", otherV4: "10.77.0.2", v6: "fd77::1" } as const;
+const prestoAddresses = { v4: "10.77.0.1", otherV4: "10.77.0.2", v6: "fd77::1" } as const;
 
 /** Names that the client knows; `far.test` is known to the gateways alone. */
 const names = {

@@ -9,7 +9,7 @@ export interface Count {
 }
 
 /** `12 passed, 1 failed, 2 skipped`; the skipped are left out where there are none. */
-export function formatCount({ passed, failed, skipped }: Count): string {
+function formatCount({ passed, failed, skipped }: Count): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
 }
 
@@ -17,7 +17,7 @@ export function formatCount({ passed, failed, skipped }: Count): string {
  * Counts tests, and beside them everything else that makes a run fail, so that the line never says
  * `0 failed` when the exit code says otherwise: a file that did not load or holds no test, a hook that threw.
  */
-export function countModules(modules: readonly TestModule[]): Count {
+function countModules(modules: readonly TestModule[]): Count {
   const count: Count = { passed: 0, failed: 0, skipped: 0 };
   for (const module of modules) {
     if (module.errors().length > 0) count.failed += 1;
