@@ -229,14 +229,20 @@ export interface Beginning {
   readonly isIntact: boolean;
 }
 
+/** So far the first two lines are looked for. They have a few hundred bytes, or a few thousand with a configuration. */
+const mostFirstBytes = 16 * 1024 * 1024;
+
 /** @returns the fault where the file is no record */
 export async function readBeginning(disk: Disk, path: string): Promise<Beginning | Fault> {
+  // A pipe or a device has no end.
+  if ((await disk.look(path))?.kind === "other") return notARecord(path);
   const splitter = createLineSplitter();
   const lines: Buffer[] = [];
   let bytes = 0;
   await disk.read(path, (piece) => {
     bytes += piece.length;
-    if (lines.length < 2) lines.push(...splitter.push(piece).slice(0, 2));
+    // What has no line in so much is none of ours, and is not kept in memory.
+    if (lines.length < 2 && bytes <= mostFirstBytes) lines.push(...splitter.push(piece).slice(0, 2));
   });
   const [firstLine, secondLine] = lines;
   const first = firstLine === undefined ? undefined : readLine(firstLine);

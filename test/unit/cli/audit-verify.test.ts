@@ -32,6 +32,18 @@ beforeEach(async () => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 describe("audit verify", () => {
+  it("ends with 65 for what has no end, at once, and for what has no line", async () => {
+    writeFileSync(path, Buffer.alloc(20 * 1024 * 1024));
+    for (const none of ["/dev/zero", folder, path]) {
+      const { code, err } = await run(["audit", "verify", none]);
+      expect({ none, code, err }).toEqual({
+        none,
+        code: 65,
+        err: expect.stringContaining(`${none} is no record`),
+      });
+    }
+  });
+
   it("ends with 0 for a record that is whole, and says what it can't show without the head", async () => {
     const without = await run(["audit", "verify", path]);
     expect(without).toMatchObject({ code: 0, err: "" });
