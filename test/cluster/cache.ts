@@ -10,13 +10,16 @@ export function cacheFolder(): string {
   return process.env["PRESTO_TEST_CLUSTER_CACHE"] ?? join(homedir(), ".cache", "presto-sidecar-cluster");
 }
 
-/** One process at a time puts something there: whoever comes meanwhile waits, and then finds it. */
-export async function alone<T>(work: () => Promise<T>): Promise<T> {
+/**
+ * One process at a time puts something there of that name: whoever comes meanwhile waits, and then finds it; nobody
+ * waits for what he does not need.
+ */
+export async function alone<T>(name: string, work: () => Promise<T>): Promise<T> {
   const folder = cacheFolder();
   await mkdir(folder, { recursive: true });
   const lock = createSingleHostLock({
-    path: join(folder, "lock"),
-    what: `the cache ${folder}`,
+    path: join(folder, `${name}.lock`),
+    what: `${name} in the cache ${folder}`,
     clock: systemClock,
   });
   const held = await lock.acquire({ waitMs: Number.POSITIVE_INFINITY });

@@ -13,7 +13,7 @@ import {
   sidecarOfPod,
   valueSets,
 } from "../support/render-chart.ts";
-import { type StandIn, standInForControllers } from "./kube/controllers.ts";
+import { type Controllers, itemsOf, podsIn, startControllers } from "./kube/controllers.ts";
 import { install, type KubeTools, kubeTools, valuesOf } from "./kube/helm.ts";
 import { makeRestricted } from "./kube/namespace.ts";
 import { applyOperatorTypes } from "./kube/operator-types.ts";
@@ -23,25 +23,31 @@ import { type KubeServer, startKubeServer } from "./kube/server.ts";
 
 let kube: KubeServer;
 let tools: KubeTools;
-let standIn: StandIn;
+let controllers: Controllers;
 
 beforeAll(async () => {
   kube = await startKubeServer();
   tools = kubeTools(kube);
-  standIn = standInForControllers(kube);
+  controllers = await startControllers(kube);
   await applyOperatorTypes(kube);
   // That of the token which follower-values.yaml names.
   await makeRestricted(kube, "payments");
 });
 afterAll(async () => {
-  await standIn.end();
+  await controllers.end();
   await kube.close();
 });
 
-async function itemsOf(path: string): Promise<KubeObject[]> {
-  const { status, json } = await kube.admin("GET", path);
-  expect(status).toBe(200);
-  return Object(json).items;
+/** That of audit.claimName, on a volume of its own. */
+async function makeClaim(namespace: string, name: string): Promise<void> {
+  const most = { accessModes: ["ReadWriteMany"], storageClassName: "" };
+  const volume = { ...most, capacity: { storage: "1Gi" }, hostPath: { path: "/records" } };
+  const claim = { ...most, resources: { requests: { storage: "1Gi" } } };
+  for (const [path, spec] of [
+    ["/api/v1/persistentvolumes", volume],
+    [`/api/v1/namespaces/${namespace}/persistentvolumeclaims`, claim],
+  ] as const)
+    expect((await kube.admin("POST", path, { metadata: { name }, spec })).status).toBe(201);
 }
 
 describe.each(valueSets)("with %s", (values) => {
@@ -49,6 +55,7 @@ describe.each(valueSets)("with %s", (values) => {
 
   it("is installed by Helm, which waits until all of it is there, and is tested", async () => {
     await makeRestricted(kube, release);
+    if (release === "full") await makeClaim(release, "money-records");
     await install(tools, release, valuesOf(values));
     const { code, out } = await tools.helm(["test", release, "--namespace", release, "--timeout", "30s"]);
     expect([code, out]).toEqual([0, expect.stringMatching(/Phase: +Succeeded/)]);
@@ -86,20 +93,11 @@ describe.each(valueSets)("with %s", (values) => {
   });
 
   it("has pods whose other containers mount neither the service account's token nor a key, as they are stored", async () => {
-    const deployments = await itemsOf(`/apis/apps/v1/namespaces/${release}/deployments`);
-    expect(deployments.length).toBeGreaterThan(0);
-    for (const { metadata, spec } of deployments) {
-      const name = `${metadata.name}-0`;
-      const { status, json } = await kube.admin(
-        "POST",
-        `/api/v1/namespaces/${release}/pods?fieldValidation=Strict`,
-        {
-          metadata: { ...spec.template.metadata, name },
-          spec: spec.template.spec,
-        },
-      );
-      expect([status, Object(json).message]).toEqual([201, undefined]);
-      const pod = Object(json).spec;
+    const deployments = await itemsOf(kube, `/apis/apps/v1/namespaces/${release}/deployments`);
+    const pods = await podsIn(kube, release);
+    expect(pods.length).toBeGreaterThan(0);
+    expect(pods).toHaveLength(deployments.reduce((sum, { spec }) => sum + spec.replicas, 0));
+    for (const { spec: pod } of pods) {
       const ours = sidecarOfPod(pod);
       const secret = pod.volumes
         .filter((volume: KubeObject) => volume.secret !== undefined || volume.projected !== undefined)
@@ -170,16 +168,9 @@ describe("the pod of another chart that includes ours in one line", () => {
     const own = join(copy, "examples", "own-chart");
     await makeRestricted(kube, "own");
     expect(await tools.helm(["dependency", "build", own])).toMatchObject({ code: 0 });
-    expect(await tools.helm(["install", "own", own, "--namespace", "own"])).toMatchObject({ code: 0 });
-    const [deployment] = await itemsOf("/apis/apps/v1/namespaces/own/deployments");
-    const { metadata, spec } = deployment.spec.template;
-    const path = "/api/v1/namespaces/own/pods?fieldValidation=Strict";
-    const { status, json } = await kube.admin("POST", path, {
-      metadata: { ...metadata, name: "own-0" },
-      spec,
-    });
-    expect(status).toBe(201);
-    const stored = Object(json).spec;
+    const given = ["install", "own", own, "--namespace", "own", "--wait", "--timeout=60s"];
+    expect(await tools.helm(given)).toMatchObject({ code: 0 });
+    const [{ spec: stored }] = await itemsOf(kube, "/api/v1/namespaces/own/pods");
     expect([stored.automountServiceAccountToken, stored.containers.length]).toEqual([false, 1]);
     expect(stored.containers[0].volumeMounts ?? []).toEqual([]);
     expect(sidecarOfPod(stored)).toMatchObject({ restartPolicy: "Always" });
@@ -202,20 +193,14 @@ describe("a namespace with a LimitRange and a ResourceQuota", () => {
     ];
     const range = { metadata: { name: "range" }, spec: { limits } };
     expect((await kube.admin("POST", `${core}/limitranges`, range)).status).toBe(201);
-    const hard = { "requests.cpu": "1", "requests.memory": "1Gi", "limits.memory": "1Gi" };
+    const hard = { "requests.cpu": "1", "requests.memory": "1Gi", "limits.memory": "2Gi" };
     await kube.admin("POST", `${core}/resourcequotas`, { metadata: { name: "quota" }, spec: { hard } });
-    // As a controller says first of all, which this cluster lacks.
-    const used = { "requests.cpu": "0", "requests.memory": "0", "limits.memory": "0" };
-    await kube.admin("PATCH", `${core}/resourcequotas/quota/status`, { status: { hard, used } });
+    const used = async (): Promise<unknown> =>
+      Object((await kube.admin("GET", `${core}/resourcequotas/quota`)).json).status.used?.["requests.cpu"];
+    await expect.poll(used).toBe("0");
     await install(tools, namespace, valuesOf("kubernetes-values.yaml"));
-    for (const { metadata, spec } of await itemsOf(`/apis/apps/v1/namespaces/${namespace}/deployments`)) {
-      const pod = { metadata: { ...spec.template.metadata, name: metadata.name }, spec: spec.template.spec };
-      const { status, json } = await kube.admin("POST", `${core}/pods`, pod);
-      expect([status, Object(json).message]).toEqual([201, undefined]);
-    }
-    const quota = await kube.admin("GET", `${core}/resourcequotas/quota`);
-    // The app's 10m and its sidecar's 50m, and a rotator's 30m.
-    expect(Object(quota.json).status.used["requests.cpu"]).toBe("90m");
+    // Of two pods of the app 10m and their sidecars' 50m, and of two rotators 30m.
+    await expect.poll(used).toBe("180m");
   });
 });
 
@@ -356,8 +341,8 @@ it("is refused without a url, by a sentence, and leaves nothing behind", async (
 });
 
 it("is told as failed by helm test where a sidecar does not get ready", async () => {
-  standIn.phaseOfTests = "Failed";
-  const { code } = await tools.helm(["test", "minimal", "--namespace", "minimal", "--timeout", "30s"]);
-  standIn.phaseOfTests = "Succeeded";
-  expect(code).toBe(1);
+  const where = ["--namespace", "payments"];
+  const given = ["unready", chartFolder, ...where, ...valuesOf("minimal-values.yaml")];
+  expect(await tools.helm(["install", ...given])).toMatchObject({ code: 0 });
+  expect((await tools.helm(["test", "unready", ...where, "--timeout", "30s"])).code).toBe(1);
 });

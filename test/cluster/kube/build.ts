@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -10,56 +10,118 @@ import { alone, cacheFolder } from "../cache.ts";
 
 const run = promisify(execFile);
 
-const programs = [
-  { name: "etcd", from: "go.etcd.io/etcd/server/v3" },
-  { name: "kube-apiserver", from: "k8s.io/kubernetes/cmd/kube-apiserver" },
-] as const;
+/** Programs that one Go module pins. */
+interface Pinned {
+  readonly name: string;
+  /** Of its go.mod and go.sum. */
+  readonly module: string;
+  readonly programs: readonly { readonly name: string; readonly from: string }[];
+}
+
+const servers: Pinned = {
+  name: "kube",
+  module: import.meta.dirname,
+  programs: [
+    { name: "etcd", from: "go.etcd.io/etcd/server/v3" },
+    { name: "kube-apiserver", from: "k8s.io/kubernetes/cmd/kube-apiserver" },
+  ],
+};
+
+/** A module of its own, so that another version of kwok does not have the API server built anew. */
+const controllers: Pinned = {
+  name: "kube-controllers",
+  module: join(import.meta.dirname, "controllers"),
+  programs: [
+    { name: "kube-controller-manager", from: "k8s.io/kubernetes/cmd/kube-controller-manager" },
+    { name: "kube-scheduler", from: "k8s.io/kubernetes/cmd/kube-scheduler" },
+    { name: "kwok", from: "sigs.k8s.io/kwok/cmd/kwok" },
+  ],
+};
 
 const moduleFiles = ["go.mod", "go.sum"];
 
+/** The real etcd and kube-apiserver. @returns the folder with the programs */
+export async function buildServers(): Promise<string> {
+  await build([servers]);
+  return folderOf(servers);
+}
+
+/** The real kube-controller-manager and kube-scheduler, and kwok. @returns the folder with the programs */
+export async function buildControllers(): Promise<string> {
+  const [one, other] = await Promise.all([servers, controllers].map(kubernetesOf));
+  // https://kubernetes.io/releases/version-skew-policy/: those may not be newer, and tests are of one cluster.
+  if (one !== other) throw new Error(`the API server is Kubernetes ${one}, its controllers are ${other}`);
+  await build([controllers]);
+  return folderOf(controllers);
+}
+
+/** All of them; what they have in common is compiled once. */
+export function buildAll(): Promise<void> {
+  return build([servers, controllers]);
+}
+
 /**
- * The real etcd and kube-apiserver, built once from the Go module in this folder and kept outside of
- * the checkout, in a folder of the module's own hash, so that another version is another folder. Building takes some ten minutes
- * of processor time; Go's cache, some gigabytes, lies in a temporary folder that is dropped at the end.
- * @returns the folder with the programs
+ * Builds what is not there yet, once, and keeps it outside of the checkout, in a folder of the module's own hash, so
+ * that another version is another folder. Go's cache, some gigabytes, lies in a temporary folder that is dropped at the end.
  */
-export async function buildServers(tell: (line: string) => void): Promise<string> {
-  const hash = createHash("sha256");
-  for (const file of moduleFiles) hash.update(await readFile(join(import.meta.dirname, file)));
-  const folder = join(cacheFolder(), `kube-${hash.digest("hex").slice(0, 16)}`);
-  if (missingIn(folder).length > 0) await alone(() => buildInto(folder, tell));
-  return folder;
-}
-
-function missingIn(folder: string) {
-  return programs.filter(({ name }) => !existsSync(join(folder, name)));
-}
-
-async function buildInto(folder: string, tell: (line: string) => void): Promise<void> {
-  // Another may have built them meanwhile.
-  const missing = missingIn(folder);
-  if (missing.length === 0) return;
-  await mkdir(folder, { recursive: true });
+async function build(all: readonly Pinned[]): Promise<void> {
   const temporary = await mkdtemp(join(tmpdir(), "presto-go-"));
   try {
-    // Built there: a checkout that changes under it, as by a rebase, would end a build of many minutes.
-    for (const file of moduleFiles) await copyFile(join(import.meta.dirname, file), join(temporary, file));
-    const flags = linkerFlags(await go(temporary, ["list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes"]));
-    for (const { name, from } of missing) {
-      tell(`building ${name}: this happens once, and takes some minutes`);
-      const built = join(temporary, name);
-      await go(temporary, ["build", "-mod=readonly", "-trimpath", "-ldflags", flags, "-o", built, from]);
-      // Not into its place at once: a copy that was cut off must not be taken for a program.
-      const unfinished = join(folder, `.${name}.${process.pid}`);
-      await copyFile(built, unfinished);
-      await rename(unfinished, join(folder, name));
-    }
+    for (const pinned of all)
+      if ((await missingOf(pinned)).length > 0)
+        await alone(pinned.name, () => buildMissing(pinned, temporary));
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
 }
 
-async function go(folder: string, args: readonly string[]): Promise<string> {
+async function folderOf({ name, module }: Pinned): Promise<string> {
+  const hash = createHash("sha256");
+  for (const file of moduleFiles) hash.update(await readFile(join(module, file)));
+  return join(cacheFolder(), `${name}-${hash.digest("hex").slice(0, 16)}`);
+}
+
+async function kubernetesOf({ module }: Pinned): Promise<string | undefined> {
+  return /k8s\.io\/kubernetes (v\S+)/.exec(await readFile(join(module, "go.mod"), "utf8"))?.[1];
+}
+
+async function missingOf(pinned: Pinned): Promise<Pinned["programs"]> {
+  const folder = await folderOf(pinned);
+  return pinned.programs.filter(({ name }) => !existsSync(join(folder, name)));
+}
+
+async function buildMissing(pinned: Pinned, temporary: string): Promise<void> {
+  // Another may have built them meanwhile.
+  const missing = await missingOf(pinned);
+  if (missing.length === 0) return;
+  const folder = await folderOf(pinned);
+  await mkdir(folder, { recursive: true });
+  // Built there: a checkout that changes under it, as by a rebase, would end a build of many minutes.
+  for (const file of moduleFiles) await copyFile(join(pinned.module, file), join(temporary, file));
+  const version = await go(temporary, ["list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes"]);
+  const flags = linkerFlags(version.out);
+  for (const { name, from } of missing) {
+    tell(`building ${name}: this happens once, and takes some minutes`);
+    const built = join(temporary, name);
+    const args = ["build", "-mod=readonly", "-trimpath", "-ldflags", flags, "-o", built, from];
+    const { cpuSeconds } = await go(temporary, args);
+    const { size } = await stat(built);
+    tell(`built ${name}: ${cpuSeconds} s of processor time, ${Math.round(size / 1e6)} MB`);
+    // Not into its place at once: a copy that was cut off must not be taken for a program.
+    const unfinished = join(folder, `.${name}.${process.pid}`);
+    await copyFile(built, unfinished);
+    await rename(unfinished, join(folder, name));
+  }
+}
+
+function tell(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** Of POSIX' shell: runs its arguments, and says below their output what processor time they took. */
+const timed = '"$@"; status=$?; times; exit "$status"';
+
+async function go(folder: string, args: readonly string[]): Promise<{ out: string; cpuSeconds: number }> {
   const env = {
     ...process.env,
     CGO_ENABLED: "0",
@@ -67,14 +129,18 @@ async function go(folder: string, args: readonly string[]): Promise<string> {
     GOFLAGS: "-buildvcs=false",
   };
   try {
-    return (await run("go", args, { cwd: folder, env })).stdout.trim();
+    const { stdout } = await run("sh", ["-c", timed, "sh", "go", ...args], { cwd: folder, env });
+    const [out = "", ...minutesAndSeconds] =
+      /^(.*?)\S+ \S+\n(\d+)m([\d.]+)s (\d+)m([\d.]+)s\s*$/s.exec(stdout)?.slice(1) ?? [];
+    const [userMinutes = 0, user = 0, systemMinutes = 0, system = 0] = minutesAndSeconds.map(Number);
+    return { out: out.trim(), cpuSeconds: Math.round((userMinutes + systemMinutes) * 60 + user + system) };
   } catch (error) {
     const said = error instanceof Error && "stderr" in error ? String(error.stderr) : String(error);
     throw new Error(`go ${args[0]} failed:\n${said.slice(0, 1_000)}`, { cause: error });
   }
 }
 
-/** kube-apiserver judges what it can do by the version that the linker wrote into it. */
+/** Kubernetes' programs judge what they can do by the version that the linker wrote into them. */
 function linkerFlags(version: string): string {
   const [major = "1", minor = "0"] = version.slice(1).split(".");
   const variable = "k8s.io/component-base/version";

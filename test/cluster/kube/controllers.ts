@@ -1,112 +1,124 @@
-import { createHash } from "node:crypto";
-import { setTimeout } from "node:timers/promises";
+import { join } from "node:path";
 
-import { isObject } from "../../../src/lib/json.ts";
+import type { KubeObject } from "../../support/render-chart.ts";
+import { until } from "../../support/until.ts";
+import { buildControllers } from "./build.ts";
+import { launch } from "./program.ts";
 import type { KubeServer } from "./server.ts";
 
-/**
- * In the place of the controllers and kubelets that this cluster lacks: has a ReplicaSet for each Deployment and says
- * of both that all of it is there, and of each pod of `helm test` what is asked for, so that whoever waits goes on.
- */
-export interface StandIn {
-  /** Namespaces whose Deployments do not get ready. */
-  readonly heldBack: Set<string>;
-  /** What becomes of the pods of `helm test`. */
-  phaseOfTests: "Succeeded" | "Failed";
+/** What makes pods of Deployments, gives them nodes, and says of them what kubelet would. */
+export interface Controllers {
   end(): Promise<void>;
 }
 
-export function standInForControllers(kube: KubeServer): StandIn {
-  let goesOn = true;
-  const standIn: StandIn = {
-    heldBack: new Set(),
-    phaseOfTests: "Succeeded",
-    async end() {
-      goesOn = false;
-      await ended;
+/** Those that a release of the chart needs: each more is more to start, and to watch with. */
+const needed = [
+  "deployment",
+  "replicaset",
+  "disruption",
+  "garbage-collector",
+  "node-lifecycle",
+  "persistentvolume-binder",
+  "resourcequota",
+  "root-ca-certificate-publisher",
+  "serviceaccount",
+];
+
+/** Two for any pod, and two of an address that Presto knows, as ci/kubernetes-values.yaml means them. */
+const nodes = ["node-one", "node-two", "egress-one", "egress-two"];
+
+/**
+ * The real kube-controller-manager and kube-scheduler, and kwok in the place of kubelets: it says of a pod that it runs and
+ * is ready (stages.yaml), and starts nothing. What a container of ours does then, kubelet.ts shows.
+ */
+export async function startControllers(kube: KubeServer): Promise<Controllers> {
+  const folder = await buildControllers();
+  const start = (name: string, args: readonly string[]) =>
+    launch(join(folder, name), ["--kubeconfig=kubeconfig", ...args], kube.folder);
+  // Nothing listens; and tests are in a hurry.
+  const both = ["--leader-elect=false", "--secure-port=0", "--kube-api-qps=500", "--kube-api-burst=500"];
+  const running = [
+    start("kube-controller-manager", [
+      ...both,
+      `--controllers=${needed.map((name) => `${name}-controller`).join()}`,
+      "--root-ca-file=ca.crt",
+    ]),
+    start("kube-scheduler", both),
+    start("kwok", ["--manage-all-nodes", `--config=${join(import.meta.dirname, "stages.yaml")}`]),
+  ];
+  const end = async (): Promise<void> => {
+    for (const program of running) await program.stop();
+  };
+  try {
+    for (const name of nodes) await makeNode(kube, name);
+    await until(
+      async () => {
+        for (const program of running) if (program.hasEnded()) throw new Error(await program.said());
+        const fit = (await itemsOf(kube, "/api/v1/nodes")).filter(isFit);
+        return fit.length === nodes.length ? true : undefined;
+      },
+      { withinMs: 60_000, everyMs: 100, what: "the nodes take pods" },
+    );
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  return { end };
+}
+
+async function makeNode(kube: KubeServer, name: string): Promise<void> {
+  const isEgress = name.startsWith("egress");
+  const labels = { "kubernetes.io/hostname": name, "kubernetes.io/os": "linux" };
+  const { status, json } = await kube.admin("POST", "/api/v1/nodes", {
+    metadata: { name, labels: { ...labels, ...(isEgress ? { "presto.example/registered": "yes" } : {}) } },
+    spec: isEgress ? { taints: [{ key: "egress", effect: "NoSchedule" }] } : {},
+  });
+  if (status !== 201) throw new Error(`the node ${name}: ${status} ${JSON.stringify(json)}`);
+}
+
+/** Ready, and without the taints that the node-lifecycle controller gives to one that is not. */
+function isFit({ spec, status }: KubeObject): boolean {
+  const taints: readonly KubeObject[] = spec.taints ?? [];
+  return saysReady(status) && taints.every(({ key }) => key === "egress");
+}
+
+/** Of a node's status, or a pod's. */
+function saysReady({ conditions = [] }: KubeObject): boolean {
+  return conditions.some(({ type, status }: KubeObject) => type === "Ready" && status === "True");
+}
+
+export async function itemsOf(kube: KubeServer, path: string): Promise<KubeObject[]> {
+  const { status, json } = await kube.admin("GET", path);
+  if (status !== 200) throw new Error(`${path}: ${status}`);
+  return Object(json).items;
+}
+
+/** The pods of the chart's releases in a namespace, or of one component. */
+export function podsIn(
+  kube: KubeServer,
+  namespace: string,
+  component = "app,rotator",
+): Promise<KubeObject[]> {
+  const selector = encodeURIComponent(`app.kubernetes.io/component in (${component})`);
+  return itemsOf(kube, `/api/v1/namespaces/${namespace}/pods?labelSelector=${selector}`);
+}
+
+/** With this annotation a pod runs, and is not ready. */
+export const unready = "test/unready";
+
+/** Has a pod get ready, or be ready no more. */
+export async function setReady(kube: KubeServer, { metadata }: KubeObject, isReady: boolean): Promise<void> {
+  const { status } = await kube.admin(
+    "PATCH",
+    `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}`,
+    {
+      metadata: { annotations: { [unready]: isReady ? null : "yes" } },
     },
-  };
-  const ended = (async () => {
-    while (goesOn) {
-      for (const deployment of await itemsOf(kube, "/apis/apps/v1/deployments"))
-        if (!standIn.heldBack.has(deployment.metadata.namespace)) await makeReady(kube, deployment);
-      for (const pod of await itemsOf(kube, "/api/v1/pods?labelSelector=app.kubernetes.io/component=test"))
-        await endPod(kube, pod, standIn.phaseOfTests);
-      await setTimeout(100);
-    }
-  })();
-  return standIn;
+  );
+  if (status !== 200) throw new Error(`the pod ${metadata.name}: ${status}`);
 }
 
-interface Listed {
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace: string;
-    readonly uid: string;
-    readonly generation?: number;
-  };
-  readonly spec: {
-    readonly replicas?: number;
-    readonly template: { readonly metadata: { readonly labels: Record<string, string> } };
-  };
-  readonly status: {
-    readonly observedGeneration?: number;
-    readonly replicas?: number;
-    readonly phase?: string;
-  };
-}
-
-async function itemsOf(kube: KubeServer, path: string): Promise<Listed[]> {
-  const { json } = await kube.admin("GET", path);
-  return isObject(json) && Array.isArray(json["items"]) ? json["items"] : [];
-}
-
-async function makeReady(kube: KubeServer, deployment: Listed): Promise<void> {
-  const { metadata, spec, status } = deployment;
-  const { name, namespace, generation } = metadata;
-  const { replicas = 1 } = spec;
-  if (status.observedGeneration === generation && (status.replicas ?? 0) === replicas) return;
-  const there = { replicas, readyReplicas: replicas, availableReplicas: replicas };
-  await makeReplicaSet(kube, deployment, there);
-  const conditions = ["Available", "Progressing"].map((type) => ({
-    type,
-    status: "True",
-    reason: type === "Progressing" ? "NewReplicaSetAvailable" : "MinimumReplicasAvailable",
-    message: "",
-  }));
-  await kube.admin("PATCH", `/apis/apps/v1/namespaces/${namespace}/deployments/${name}/status`, {
-    status: { observedGeneration: generation, updatedReplicas: replicas, ...there, conditions },
-  });
-}
-
-/** The one of this template, which Helm 3 looks for: by its owner, and by the template but for the hash. */
-async function makeReplicaSet(kube: KubeServer, { metadata, spec }: Listed, there: object): Promise<void> {
-  const { name, namespace, uid } = metadata;
-  const { template, replicas } = spec;
-  const hash = createHash("sha256").update(uid).update(JSON.stringify(template)).digest("hex").slice(0, 10);
-  const labels = { ...template.metadata.labels, "pod-template-hash": hash };
-  const sets = `/apis/apps/v1/namespaces/${namespace}/replicasets`;
-  // Answered with 409 where it stands already.
-  await kube.admin("POST", sets, {
-    metadata: {
-      name: `${name}-${hash}`,
-      labels,
-      ownerReferences: [{ apiVersion: "apps/v1", kind: "Deployment", name, uid, controller: true }],
-    },
-    spec: {
-      replicas,
-      selector: { matchLabels: labels },
-      template: { ...template, metadata: { ...template.metadata, labels } },
-    },
-  });
-  await kube.admin("PATCH", `${sets}/${name}-${hash}/status`, {
-    status: { observedGeneration: 1, ...there },
-  });
-}
-
-async function endPod(kube: KubeServer, { metadata, status }: Listed, phase: string): Promise<void> {
-  if (status.phase !== "Pending") return;
-  await kube.admin("PATCH", `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}/status`, {
-    status: { phase },
-  });
+/** Does it serve, by what is said of it? */
+export function isReady({ metadata, status }: KubeObject): boolean {
+  return saysReady(status) && metadata.deletionTimestamp === undefined;
 }

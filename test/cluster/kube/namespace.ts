@@ -1,3 +1,4 @@
+import { until } from "../../support/until.ts";
 import type { KubeServer } from "./server.ts";
 
 /** A namespace with a service account that may do to one Secret, or one Lease, what is named, and nothing else. */
@@ -18,11 +19,18 @@ export async function makeNamespace(kube: KubeServer, namespace: string, more: o
   });
 }
 
-/** One where only what is fit for the restricted Pod Security Standard runs, with the service account that each has. */
+/**
+ * One where only what is fit for the restricted Pod Security Standard runs. Comes back when a controller has made the
+ * service account that each has, without which no pod is taken.
+ */
 export async function makeRestricted(kube: KubeServer, namespace: string): Promise<void> {
   await makeNamespace(kube, namespace, { labels: { "pod-security.kubernetes.io/enforce": "restricted" } });
-  // As a controller makes it, which this cluster lacks.
-  await done(kube, `/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name: "default" } });
+  const account = `/api/v1/namespaces/${namespace}/serviceaccounts/default`;
+  await until(async () => ((await kube.admin("GET", account)).status === 200 ? true : undefined), {
+    withinMs: 30_000,
+    everyMs: 20,
+    what: `the default service account of ${namespace}`,
+  });
 }
 
 /** An empty Secret, as an operator makes it beforehand. */

@@ -26,7 +26,7 @@ export async function fetchOperatorTypes(): Promise<string> {
   const hash = createHash("sha256");
   for (const file of ["go.mod", "go.sum"]) hash.update(await readFile(join(pinned, file)));
   const folder = join(cacheFolder(), `prometheus-operator-${hash.digest("hex").slice(0, 16)}`);
-  if (!existsSync(folder)) await alone(() => makeIn(folder));
+  if (!existsSync(folder)) await alone("prometheus-operator", () => makeIn(folder));
   return folder;
 }
 

