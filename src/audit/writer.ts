@@ -328,7 +328,10 @@ export function createLineWriter(
       wake();
       await within(clock, withinMs, settled());
       tellHead();
-      if (working === undefined) await within(clock, withinMs, medium.close());
+      const gone = settled().then(() => medium.close());
+      if (working === undefined) await within(clock, withinMs, gone);
+      // A disk that did not answer by now has its file closed when it does, if the process is there by then.
+      else gone.catch(() => undefined);
     },
   };
 }

@@ -24,6 +24,8 @@ export interface MemoryDisk extends Disk {
   readonly faults: DiskFaults;
   /** What was asked, in order: `append 120`, `synced`. */
   readonly log: string[];
+  /** How many files are open. */
+  opened(): number;
   /** Paths of the files, sorted. */
   paths(): string[];
   text(path: string): string;
@@ -45,6 +47,7 @@ export function createMemoryDisk(): MemoryDisk {
   const faults: DiskFaults = {};
   const log: string[] = [];
   let inodes = 0;
+  let opened = 0;
 
   function make(path: string, mode: number): Node {
     const node: Node = { inode: ++inodes, mode, bytes: Buffer.alloc(0), durable: 0 };
@@ -59,6 +62,7 @@ export function createMemoryDisk(): MemoryDisk {
   }
 
   function appended(node: Node): AppendedFile {
+    opened += 1;
     return {
       async append(bytes) {
         log.push(`append ${bytes.length}`);
@@ -81,7 +85,9 @@ export function createMemoryDisk(): MemoryDisk {
         log.push("synced");
       },
       identity: async () => identityOf(node),
-      async close() {},
+      async close() {
+        opened -= 1;
+      },
     };
   }
 
@@ -119,6 +125,7 @@ export function createMemoryDisk(): MemoryDisk {
       files.delete(path);
     },
     async syncFolder() {},
+    opened: () => opened,
     paths: () => [...files.keys()].toSorted(),
     text: (path) => find(path).bytes.toString("utf8"),
     grow(path, content) {

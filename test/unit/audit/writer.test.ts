@@ -244,6 +244,21 @@ describe("a disk that does not answer", () => {
     expect(await Promise.all(waiting)).toEqual([undefined, undefined]);
     syncing.resolve();
   });
+
+  it("keeps no process from its end, and has its file closed if it answers before that", async () => {
+    const disk = createMemoryDisk();
+    const { record, announce } = await openAuditBench({ disk });
+    const syncing = Promise.withResolvers<void>();
+    disk.faults.sync = () => syncing.promise;
+    const waiting = announce("1");
+    await until(() => disk.log.at(-1) === "sync" || undefined, soon);
+    await record.close(1);
+    expect(disk.opened()).toBe(1);
+    disk.faults.sync = undefined;
+    syncing.resolve();
+    expect(await waiting).toBeUndefined();
+    await until(() => disk.opened() === 0 || undefined, soon);
+  });
 });
 
 describe("the end of the process", () => {
