@@ -144,7 +144,7 @@ export const commands: readonly Command[] = [
     name: "outcomes",
     summary: "list the calls that move money whose end is not known",
     description:
-      "Asks the sidecar on the control listener (PRESTO_CONTROL_LISTEN) for calls that move money and ended unclear, with age and what Presto said last, and for those that were found out last. Exit code 69 if no sidecar answers, 75 if --wait ran out of time, 78 if the control listener is off.",
+      "Asks the sidecar on the control listener (PRESTO_CONTROL_LISTEN) for calls that move money and ended unclear, with age and what Presto said last, and for those that were found out last. Exit code 69 if no sidecar answers or the control listener is off, 75 if --wait ran out of time.",
     options: {
       wait: { summary: "wait until the end of each is known" },
       timeout,
@@ -157,7 +157,7 @@ export const commands: readonly Command[] = [
     name: "outcomes resolve",
     summary: "say what became of such a call, where a person knows it",
     description:
-      "Tells the sidecar that the transaction has completed (it is not sent again) or failed (it may be sent again), and asks before. A call that named no transaction goes by its request id. Exit code 69 if no sidecar answers, 75 while a call for it is under way, 77 if none is open, 78 if the control listener is off.",
+      "Tells the sidecar that the transaction has completed (it is not sent again) or failed (it may be sent again), and asks before. A call that named no transaction goes by its request id. Exit code 69 if no sidecar answers or the control listener is off, 75 while a call for it is under way, 77 if none is open.",
     operands: { name: "REFERENCE", most: 1 },
     options: {
       as: { value: "completed|failed", summary: "what became of it" },

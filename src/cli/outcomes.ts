@@ -44,7 +44,7 @@ function controlOf(io: Io): ListenAddress {
   const { controlListen } = loadListeners(io.env);
   if (controlListen !== undefined) return controlListen;
   throw new CommandError(
-    "configuration",
+    "unreachable",
     "PRESTO_CONTROL_LISTEN is off, so there is nobody to ask. Name a control listener, for the sidecar and for this command.",
   );
 }

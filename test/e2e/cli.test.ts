@@ -92,6 +92,13 @@ describe("exit codes", () => {
       says: /PRESTO_LISTEN/,
     },
     {
+      what: "nobody to ask for outcomes: the control listener is off",
+      code: 69,
+      argv: ["outcomes"],
+      env: { PRESTO_CONTROL_LISTEN: "off" },
+      says: /PRESTO_CONTROL_LISTEN is off/,
+    },
+    {
       what: "a control listener that is off",
       code: 78,
       argv: ["quit"],
